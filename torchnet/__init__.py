@@ -1,0 +1,18 @@
+"""torchnet: deep networks with hand-written gradients, at the speed of PyTorch, each gradient proven right."""
+
+from torchnet.layers import Layer, Linear, ReLU, Sigmoid, Tanh
+from torchnet.losses import cross_entropy, one_vs_rest_cross_entropy
+from torchnet.network import MLP
+from torchnet.optimizers import SGD
+
+__all__ = [
+    "MLP",
+    "SGD",
+    "Layer",
+    "Linear",
+    "ReLU",
+    "Sigmoid",
+    "Tanh",
+    "cross_entropy",
+    "one_vs_rest_cross_entropy",
+]

@@ -1,0 +1,17 @@
+"""The sources: files -> verified arrays -> mini-batches in a reproducible order."""
+
+from torchnet.data.dataset import DataError, Dataset, stratified_split
+from torchnet.data.loader import Batch, BatchLoader, scale_pixels
+from torchnet.data.mnist import MnistUnavailableError
+from torchnet.data.sources import load
+
+__all__ = [
+    "Batch",
+    "BatchLoader",
+    "DataError",
+    "Dataset",
+    "MnistUnavailableError",
+    "load",
+    "scale_pixels",
+    "stratified_split",
+]

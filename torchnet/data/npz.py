@@ -1,0 +1,33 @@
+"""NumPy's .npz archives with x_train, y_train, x_test and y_test: how Keras keeps MNIST, and how to bring your own."""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from torchnet.data.dataset import DataError, Dataset, verify
+
+_NAMES = ("x_train", "y_train", "x_test", "y_test")
+
+
+def read_npz(path: Path) -> Dataset:
+    """Read an .npz archive: images as uint8 (n, height, width) or (n, features), labels as integers (n,).
+
+    Raises:
+        DataError: if the file is damaged, an array is missing or is not what it should be. Pickled objects are refused.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise DataError(f"{path}: not an .npz archive")
+            for name in _NAMES:
+                if name not in archive:
+                    raise DataError(f"{path}: there is no array {name}: expected {', '.join(_NAMES)}")
+            return verify(path, *(archive[name] for name in _NAMES))
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError) as error:
+        raise DataError(f"{path}: not a readable .npz archive ({error})") from error
+    except ValueError as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}: not a readable .npz archive ({error})") from error

@@ -1,0 +1,90 @@
+"""How weights start: each initializer draws a tensor of a given shape from a given generator.
+
+The weights of a layer are independent and centered on zero; initializers differ in the variance. If it is too small,
+the signal fades from layer to layer; if it is too large, it explodes. For y = x Wᵀ with I inputs of mean square s,
+Var(y) = I · Var(W) · s; the rules below choose Var(W) so that it neither grows nor shrinks.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+Initializer = Callable[[Sequence[int], torch.Generator | None, torch.dtype | None], Tensor]
+
+
+def he_normal(
+    shape: Sequence[int], generator: torch.Generator | None = None, dtype: torch.dtype | None = None
+) -> Tensor:
+    """Draw from a normal of variance 2 / I: the notebook's rule, made for ReLU, which halves the mean square.
+
+    Shape:
+        returns: (O, I).
+
+    Source: He et al. 2015, "Delving Deep into Rectifiers", equation 10.
+    """
+    _, fan_in = shape
+    return torch.empty(shape, dtype=dtype).normal_(0, math.sqrt(2 / fan_in), generator=generator)
+
+
+def xavier_normal(
+    shape: Sequence[int], generator: torch.Generator | None = None, dtype: torch.dtype | None = None
+) -> Tensor:
+    """Draw from a normal of variance 2 / (I + O): a compromise between the forward and the backward signal.
+
+    Shape:
+        returns: (O, I).
+
+    Source: Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks",
+    equation 12.
+    """
+    fan_out, fan_in = shape
+    return torch.empty(shape, dtype=dtype).normal_(0, math.sqrt(2 / (fan_in + fan_out)), generator=generator)
+
+
+def xavier_uniform(
+    shape: Sequence[int], generator: torch.Generator | None = None, dtype: torch.dtype | None = None
+) -> Tensor:
+    """Draw evenly from ±√(6 / (I + O)), which has the variance of `xavier_normal`: a uniform on ±a has variance a²/3.
+
+    Shape:
+        returns: (O, I).
+
+    Source: Glorot & Bengio 2010, equation 16.
+    """
+    fan_out, fan_in = shape
+    bound = math.sqrt(6 / (fan_in + fan_out))
+    return torch.empty(shape, dtype=dtype).uniform_(-bound, bound, generator=generator)
+
+
+def lecun_normal(
+    shape: Sequence[int], generator: torch.Generator | None = None, dtype: torch.dtype | None = None
+) -> Tensor:
+    """Draw from a normal of variance 1 / I, which keeps the variance of the forward signal.
+
+    Shape:
+        returns: (O, I).
+
+    Source: LeCun et al. 1998, "Efficient BackProp", equation 16.
+    """
+    _, fan_in = shape
+    return torch.empty(shape, dtype=dtype).normal_(0, math.sqrt(1 / fan_in), generator=generator)
+
+
+def zeros(shape: Sequence[int], generator: torch.Generator | None = None, dtype: torch.dtype | None = None) -> Tensor:
+    """Return zeros: right for a bias; for a weight it makes all units of a layer alike for ever.
+
+    Shape:
+        returns: `shape`; the generator is not touched.
+    """
+    return torch.zeros(shape, dtype=dtype)
+
+
+INITIALIZERS: dict[str, Initializer] = {
+    "he_normal": he_normal,
+    "xavier_normal": xavier_normal,
+    "xavier_uniform": xavier_uniform,
+    "lecun_normal": lecun_normal,
+    "zeros": zeros,
+}

@@ -1,0 +1,57 @@
+"""The contract that every layer keeps: a forward pass and, below it, its hand-written backward pass."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+
+class Layer(nn.Module, ABC):
+    """A step of the network whose backward pass is written by hand.
+
+    An nn.Module is used as a container only. Weights are raw leaf tensors, registered with requires_grad=False: `.to`,
+    `state_dict` and optimizers see them, autograd never does.
+
+    A subclass writes `forward`, which remembers the one tensor that its backward needs, and directly below it
+    `backward`, which recalls that tensor, writes `.grad` of the layer's own weights and returns the gradient of the
+    layer's input.
+
+    Shape letters, here and everywhere: N batch, I in_features, O out_features, C classes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._remembered: Tensor | None = None
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the output of the layer; in training mode, remember what backward needs."""
+
+    @abstractmethod
+    def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
+        """Write `.grad` of the layer's weights; return the gradient of its input, None if input_grad is False."""
+
+    def remember(self, tensor: Tensor) -> None:
+        """Keep a tensor for backward; in evaluation mode, keep nothing."""
+        if self.training:
+            self._remembered = tensor.detach()
+
+    def recall(self) -> Tensor:
+        """Hand out the tensor that the last forward pass remembered, once.
+
+        Raises:
+            RuntimeError: if no forward pass was made in training mode since the last backward.
+        """
+        if self._remembered is None:
+            raise RuntimeError(
+                f"{type(self).__name__}.backward has nothing to work from: make a forward pass in training mode first "
+                "(net.train(), then net(x)), one for each backward"
+            )
+        tensor, self._remembered = self._remembered, None
+        return tensor
+
+
+def expect_shape(name: str, tensor: Tensor, shape: Sequence[int], hint: str) -> None:
+    """Raise a ValueError unless the tensor has this shape: broadcasting would turn a slip into a wrong answer."""
+    if tensor.shape != tuple(shape):
+        raise ValueError(f"expected {name} of shape {tuple(shape)}, got {tuple(tensor.shape)}: {hint}")

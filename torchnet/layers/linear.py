@@ -1,0 +1,85 @@
+"""The fully connected layer: y = x Wᵀ + b."""
+
+import torch
+from torch import Tensor, nn
+
+from torchnet.initializers import Initializer, he_normal, zeros
+from torchnet.layers.layer import Layer, expect_shape
+
+
+class Linear(Layer):
+    """Multiply by a weight matrix and add a bias, as torch.nn.Linear does and with its names and layouts.
+
+    Args:
+        in_features: I, the width of the input.
+        out_features: O, the width of the output.
+        initializer: draws the weight; the bias starts at zero.
+        generator: the source of the random numbers, torch's global one if None.
+        dtype: the type of the weights, torch's default if None.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        initializer: Initializer = he_normal,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        weight = initializer((out_features, in_features), generator, dtype)
+        self.weight = nn.Parameter(weight, requires_grad=False)
+        self.bias = nn.Parameter(zeros((out_features,), generator, dtype), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return y = x Wᵀ + b.
+
+        Shape:
+            x: (N, I), N >= 1.
+            returns: (N, O).
+
+        Raises:
+            ValueError: if x has another shape or another dtype than the weights.
+        """
+        if x.dim() != 2 or x.shape[1] != self.in_features:
+            raise ValueError(
+                f"expected input of shape (N, {self.in_features}), got {tuple(x.shape)}: flatten each sample to one row"
+            )
+        if len(x) == 0:
+            raise ValueError(f"expected at least one sample, got an empty batch of shape {tuple(x.shape)}")
+        if x.dtype != self.weight.dtype:
+            raise ValueError(
+                f"expected input of dtype {self.weight.dtype}, got {x.dtype}: convert it with x.to({self.weight.dtype})"
+            )
+        self.remember(x)
+        return x @ self.weight.T + self.bias
+
+    @torch.no_grad()
+    def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
+        """Write the gradients of weight and bias; return the gradient of the input.
+
+        For y = x Wᵀ + b and a scalar loss L, with G = ∂L/∂y:
+
+            ∂L/∂W = Gᵀ x      (O, N)(N, I) -> (O, I)
+            ∂L/∂b = Σₙ Gₙ     (N, O)       -> (O,)
+            ∂L/∂x = G W       (N, O)(O, I) -> (N, I)
+
+        Shape:
+            grad_output: (N, O).
+            returns: (N, I), or None if input_grad is False.
+
+        Raises:
+            RuntimeError: if no forward pass was made in training mode since the last backward.
+            ValueError: if grad_output has another shape than the output had.
+        """
+        x = self.recall()
+        expect_shape(
+            "grad_output", grad_output, (len(x), self.out_features), "pass the gradient of this layer's output"
+        )
+        self.weight.grad = grad_output.T @ x
+        self.bias.grad = grad_output.sum(dim=0)
+        return grad_output @ self.weight if input_grad else None
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}"

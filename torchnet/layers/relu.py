@@ -1,0 +1,40 @@
+"""The rectified linear activation: y = max(x, 0)."""
+
+import torch
+from torch import Tensor
+
+from torchnet.layers.layer import Layer, expect_shape
+
+
+class ReLU(Layer):
+    """Pass what is positive and stop the rest, as torch.nn.ReLU does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return y = max(x, 0), elementwise.
+
+        Shape:
+            x: any; returns: the same.
+        """
+        y = torch.relu(x)
+        self.remember(y)
+        return y
+
+    @torch.no_grad()
+    def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
+        """Return the gradient of the input.
+
+        dy/dx is 1 where x > 0 and 0 where x < 0. At the kink x = 0 any value in [0, 1] is a subgradient; as in PyTorch
+        it is 0. Since y > 0 exactly where x > 0, the output is all that is needed:
+
+            ∂L/∂x = G ⊙ [y > 0],    G = ∂L/∂y
+
+        Shape:
+            grad_output: that of the output; returns: the same, or None if input_grad is False.
+
+        Raises:
+            RuntimeError: if no forward pass was made in training mode since the last backward.
+            ValueError: if grad_output has another shape than the output had.
+        """
+        y = self.recall()
+        expect_shape("grad_output", grad_output, y.shape, "pass the gradient of this layer's output")
+        return grad_output * (y > 0) if input_grad else None

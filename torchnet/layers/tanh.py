@@ -1,0 +1,39 @@
+"""The hyperbolic tangent activation: y = tanh x."""
+
+import torch
+from torch import Tensor
+
+from torchnet.layers.layer import Layer, expect_shape
+
+
+class Tanh(Layer):
+    """Squash each element into (-1, 1), as torch.nn.Tanh does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return y = tanh(x) = (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ), elementwise.
+
+        Shape:
+            x: any; returns: the same.
+        """
+        y = torch.tanh(x)
+        self.remember(y)
+        return y
+
+    @torch.no_grad()
+    def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
+        """Return the gradient of the input.
+
+        With y = sinh x / cosh x, dy/dx = (cosh² x - sinh² x) / cosh² x = 1 - y²:
+
+            ∂L/∂x = G ⊙ (1 - y²),    G = ∂L/∂y
+
+        Shape:
+            grad_output: that of the output; returns: the same, or None if input_grad is False.
+
+        Raises:
+            RuntimeError: if no forward pass was made in training mode since the last backward.
+            ValueError: if grad_output has another shape than the output had.
+        """
+        y = self.recall()
+        expect_shape("grad_output", grad_output, y.shape, "pass the gradient of this layer's output")
+        return grad_output * (1 - y * y) if input_grad else None

@@ -1,0 +1,84 @@
+"""Update rules: an optimizer reads `.grad`, which backward wrote, and changes the weights.
+
+It knows nothing of layers.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class SGD(torch.optim.Optimizer):
+    """Gradient descent with momentum, as torch.optim.SGD and with its state_dict, the update written out by hand.
+
+    For a weight w with gradient g, weight decay λ, momentum μ, dampening τ and learning rate η:
+
+        g ← g + λ w
+        v ← g at the first step, then μ v + (1 - τ) g
+        g ← g + μ v with Nesterov, else v           (without momentum g stays as it is)
+        w ← w - η g
+
+    Args:
+        params: the weights, or groups of them with options of their own.
+        lr: η >= 0.
+        momentum: μ >= 0.
+        dampening: τ, the part of the gradient that is kept from the velocity v.
+        weight_decay: λ >= 0.
+        nesterov: look ahead along v; needs momentum and no dampening.
+
+    Raises:
+        ValueError: if an option is out of its range.
+
+    Source: Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning", in the variant
+    of torch.optim.SGD, where the learning rate multiplies the velocity.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1.0,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        for name, value in (("lr", lr), ("momentum", momentum), ("weight_decay", weight_decay)):
+            if not 0 <= value < float("inf"):
+                raise ValueError(f"{name}: expected a finite number of at least 0, got {value}")
+        if nesterov and (momentum == 0 or dampening != 0):
+            raise ValueError(
+                f"nesterov: expected momentum > 0 and dampening 0, got momentum {momentum} and dampening {dampening}"
+            )
+        options = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+        }
+        super().__init__(params, options)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every weight that has a gradient; return what the closure, called first, returns."""
+        result = closure() if closure is not None else None
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    self._update(weight, weight.grad, group)
+        return result
+
+    def _update(self, weight: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
+        momentum = group["momentum"]
+        if group["weight_decay"] != 0:
+            grad = grad + group["weight_decay"] * weight
+        if momentum != 0:
+            velocity = self.state[weight].get("momentum_buffer")
+            if velocity is None:
+                velocity = self.state[weight]["momentum_buffer"] = grad.clone()
+            else:
+                velocity.mul_(momentum).add_(grad, alpha=1 - group["dampening"])
+            grad = grad + momentum * velocity if group["nesterov"] else velocity
+        weight.sub_(grad, alpha=group["lr"])

@@ -1,0 +1,219 @@
+"""The second opinion: the notebook's algorithm in NumPy and nothing else, to hold the PyTorch network against.
+
+It keeps the notebook's steps, names of functions and orientation: a sample is a column, X is (I, N) and weights are
+(O, I). It is corrected where the notebook leans on a global variable or on Python 2, its softmax cannot overflow, and
+it knows the other activations and the other loss of the package, so that they have a second opinion too.
+
+It imports nothing of torchnet and runs alone, on a folder with MNIST's four IDX files, plain or gzipped:
+
+    python reference.py data/
+"""
+
+import gzip
+import sys
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+Array = np.ndarray
+Params = list[tuple[Array, Array]]  # (weight (O, I), bias (O, 1)) of each layer; gradients have the same form
+
+
+def sigmoid(z: Array) -> Array:
+    """Return 1 / (1 + e⁻ᶻ), from whichever of e⁻ᶻ and eᶻ does not overflow."""
+    e = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1 / (1 + e), e / (1 + e))
+
+
+def softmax(z: Array) -> Array:
+    """Return the softmax of each column; shifting a column by its maximum changes nothing but the overflow."""
+    e = np.exp(z - z.max(axis=0, keepdims=True))
+    return e / e.sum(axis=0, keepdims=True)
+
+
+# name: the activation h = f(z), and its derivative as a function of z
+ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "sigmoid": (sigmoid, lambda z: sigmoid(z) * sigmoid(-z)),
+    "tanh": (np.tanh, lambda z: 1 / np.cosh(z) ** 2),
+    "relu": (lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(z.dtype)),
+}
+
+
+def initialize_params(layer_sizes: Sequence[int], seed: int = 10) -> Params:
+    """Draw weights from a normal of variance 2 / I, layer after layer from one generator; biases are zero."""
+    random = np.random.RandomState(seed)
+    return [
+        (random.randn(fan_out, fan_in) * np.sqrt(2.0 / fan_in), np.zeros((fan_out, 1)))
+        for fan_in, fan_out in pairwise(layer_sizes)
+    ]
+
+
+def forward(params: Params, X: Array, activation: str = "sigmoid") -> tuple[list[Array], list[Array]]:
+    """Return (z, h): z[i] = W_i h[i] + b_i of each layer, and h, which starts with X and ends with the softmax."""
+    f, _ = ACTIVATIONS[activation]
+    z, h = [], [X]
+    for i, (weight, bias) in enumerate(params):
+        z.append(weight @ h[-1] + bias)
+        h.append(softmax(z[-1]) if i == len(params) - 1 else f(z[-1]))
+    return z, h
+
+
+def backward(
+    params: Params,
+    z: list[Array],
+    h: list[Array],
+    Y: Array,
+    batch_size: int,
+    activation: str = "sigmoid",
+    loss: str = "cross_entropy",
+) -> tuple[Params, Array]:
+    """Return the gradients of all weights and biases, and that of X.
+
+    Args:
+        params: the weights and biases that forward was called with.
+        z: what forward returned.
+        h: what forward returned.
+        Y: one-hot columns, (C, N).
+        batch_size: what the sums over samples are divided by.
+        activation: as in forward.
+        loss: "cross_entropy", whose gradient at the last z is softmax - Y, or "one_vs_rest_cross_entropy".
+    """
+    _, derivative = ACTIVATIONS[activation]
+    dz = (h[-1] - Y) if loss == "cross_entropy" else _one_vs_rest_gradient(h[-1], Y)
+    grads: Params = []
+    for i in reversed(range(len(params))):
+        weight, _ = params[i]
+        grads.insert(0, (dz @ h[i].T / batch_size, dz.sum(axis=1, keepdims=True) / batch_size))
+        dh = weight.T @ dz
+        if i > 0:
+            dz = dh * derivative(z[i - 1])
+    return grads, dh / batch_size
+
+
+def update(params: Params, grads: Params, lr: float) -> Params:
+    """Return the parameters one step of gradient descent further."""
+    return [(w - lr * dw, b - lr * db) for (w, b), (dw, db) in zip(params, grads, strict=True)]
+
+
+def cross_entropy(Y: Array, z: Array) -> float:
+    """Return the mean softmax cross-entropy, the loss whose gradient training follows, from the last z."""
+    log_p = z - z.max(axis=0) - np.log(np.exp(z - z.max(axis=0)).sum(axis=0))
+    return float(-(Y * log_p).sum() / Y.shape[1])
+
+
+def one_vs_rest_cross_entropy(Y: Array, z: Array) -> float:
+    """Return the loss that the notebook prints: -1/n Σ [y log p + (1 - y) log(1 - p)] over all softmax outputs p.
+
+    log(1 - p_c) is summed from the exponentials of the other classes, so that it never meets log(0).
+    """
+    e = np.exp(z - z.max(axis=0))
+    log_total = np.log(e.sum(axis=0))
+    log_p = z - z.max(axis=0) - log_total
+    log_rest = np.empty_like(z)
+    for c in range(len(z)):
+        others = np.delete(z, c, axis=0)
+        log_rest[c] = others.max(axis=0) + np.log(np.exp(others - others.max(axis=0)).sum(axis=0))
+        log_rest[c] -= z.max(axis=0) + log_total
+    return float(-(Y * log_p + (1 - Y) * log_rest).sum() / Y.shape[1])
+
+
+def train(
+    X: Array,
+    Y: Array,
+    layer_sizes: Sequence[int],
+    epochs: int = 40,
+    batch_size: int = 500,
+    lr: float = 1.0,
+    seed: int = 10,
+    after_epoch: Callable[[int, Params], None] = lambda epoch, params: None,
+) -> Params:
+    """Train as the notebook does: shuffle once, then walk through the mini-batches in the same order every epoch.
+
+    The notebook ends a mini-batch at min(start + batch_size, n - 1), which leaves out the very last sample: the last
+    mini-batch is one short, and is divided by batch_size all the same. Both are kept.
+
+    Args:
+        X: the images, (I, n).
+        Y: one-hot columns, (C, n).
+        layer_sizes: the widths from input to output.
+        epochs: passes over the data.
+        batch_size: samples in a mini-batch.
+        lr: the learning rate.
+        seed: of the weights, and of the permutation, each from a generator of its own.
+        after_epoch: called with the epoch, from 1 up, and the parameters.
+    """
+    params = initialize_params(layer_sizes, seed)
+    n = X.shape[1]
+    permutation = np.random.RandomState(seed).permutation(n)
+    X, Y = X[:, permutation], Y[:, permutation]
+    for epoch in range(1, epochs + 1):
+        for start in range(0, n // batch_size * batch_size, batch_size):
+            end = min(start + batch_size, n - 1)
+            z, h = forward(params, X[:, start:end])
+            grads, _ = backward(params, z, h, Y[:, start:end], batch_size)
+            params = update(params, grads, lr)
+        after_epoch(epoch, params)
+    return params
+
+
+def predict(params: Params, X: Array, activation: str = "sigmoid") -> Array:
+    """Return the most probable class of each column of X, (N,)."""
+    _, h = forward(params, X, activation)
+    return h[-1].argmax(axis=0)
+
+
+def notebook_order(labels: Array) -> Array:
+    """Return the order in which the notebook stacks its rows, given labels whose order within a digit is the file's.
+
+    It stacks digit after digit as a Python 2.7 dict happens to yield the keys "train0".."train9" of the .mat file.
+    """
+    return np.concatenate([np.flatnonzero(labels == digit) for digit in (4, 5, 6, 7, 0, 1, 2, 3, 8, 9)])
+
+
+def _one_vs_rest_gradient(p: Array, Y: Array) -> Array:
+    """Chain the loss through the softmax: with g = ∂L/∂p, ∂L/∂z_k = p_k (g_k - Σ_c g_c p_c)."""
+    g = -(Y / p) + (1 - Y) / (1 - p)
+    return p * (g - (g * p).sum(axis=0, keepdims=True))
+
+
+def _read_idx(folder: Path, name: str, header: int) -> Array:
+    path = folder / name
+    if path.exists():
+        content = path.read_bytes()
+    elif (packed := folder / f"{name}.gz").exists():
+        content = gzip.decompress(packed.read_bytes())
+    else:
+        sys.exit(f"{folder}: expected MNIST's four IDX files here, found no {name} or {name}.gz")
+    return np.frombuffer(content, np.uint8, offset=header)
+
+
+def main(folder: str) -> None:
+    """Train the notebook's network on the IDX files of a folder and print what the notebook printed."""
+    images, labels = {}, {}
+    for split, prefix in (("train", "train"), ("test", "t10k")):
+        pixels = _read_idx(Path(folder), f"{prefix}-images-idx3-ubyte", 16).reshape(-1, 784)
+        digits = _read_idx(Path(folder), f"{prefix}-labels-idx1-ubyte", 8)
+        order = notebook_order(digits)
+        images[split], labels[split] = pixels[order].T / 255.0, digits[order]
+    Y = {split: np.eye(10)[digits].T for split, digits in labels.items()}
+
+    def print_losses(epoch: int, params: Params) -> None:
+        if epoch % 5 == 1:
+            test, train = (
+                one_vs_rest_cross_entropy(Y[split], forward(params, images[split])[0][-1])
+                for split in ("test", "train")
+            )
+            print(f"Epoch {epoch}: test loss = {test:.12g}, train loss = {train:.12g}", flush=True)
+
+    params = train(images["train"], Y["train"], (784, 64, 64, 10), after_epoch=print_losses)
+    for split in ("train", "test"):
+        accuracy = np.mean(predict(params, images[split]) == labels[split])
+        print(f"{split} accuracy = {accuracy:.6g}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python reference.py FOLDER, with MNIST's four IDX files in it")
+    main(sys.argv[1])

@@ -1,0 +1,6 @@
+"""Reports: tables of what a trained network gets right and wrong."""
+
+from torchnet.reporting.evaluation import evaluate
+from torchnet.reporting.report import classification_report, print_report, run_report, write_report
+
+__all__ = ["classification_report", "evaluate", "print_report", "run_report", "write_report"]

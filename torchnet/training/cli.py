@@ -1,0 +1,112 @@
+"""The command line: which configuration is read, and how whatever goes wrong is reported."""
+
+import argparse
+import logging
+import sys
+import warnings
+from pathlib import Path
+
+from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
+from rich.console import Console
+
+from torchnet.data import DataError, MnistUnavailableError
+from torchnet.training.errors import CheckpointError, NonFiniteError, UsageError
+from torchnet.training.runs import NEWEST, RUNS, find_checkpoint, run_of
+from torchnet.training.trainer_cli import TrainerCLI
+
+_EXIT_CODES: dict[type[BaseException], int] = {
+    UsageError: 2,
+    MisconfigurationException: 2,
+    DataError: 65,
+    CheckpointError: 66,
+    NonFiniteError: 70,
+    OSError: 74,
+    KeyboardInterrupt: 130,
+    SIGTERMException: 143,
+}
+_FALLBACK_TITLE = "NOT MNIST: scikit-learn's bundled 8x8 digits (MNIST could not be found or downloaded)"
+
+
+def main(configs: Path, arguments: list[str] | None = None) -> int:
+    """Run `[fit|validate|test|predict] [options]`, fit if no command is named, and return the exit code.
+
+    Args:
+        configs: the folder of default.yaml, which is read if no configuration is named, and digits.yaml.
+        arguments: those of the process if None.
+    """
+    _silence_libraries()
+    command, *options = _with_command(sys.argv[1:] if arguments is None else arguments)
+    try:
+        _run(command, options, configs)
+    except tuple(_EXIT_CODES) as error:
+        return _report(error)
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # Lightning stops cleanly on Ctrl-C, then exits with 1
+            return _report(error.__context__)
+        return error.code if isinstance(error.code, int) else 0
+    return 0
+
+
+def _with_command(arguments: list[str]) -> list[str]:
+    is_command = arguments and (not arguments[0].startswith("-") or arguments[0] in ("-h", "--help"))
+    return list(arguments) if is_command else ["fit", *arguments]
+
+
+def _run(command: str, options: list[str], configs: Path) -> None:
+    named = _options_that_choose_the_config(options)
+    config = configs / "default.yaml"
+    if named.ckpt_path is not None:  # a checkpoint brings the configuration of its run along
+        newest = named.ckpt_path in NEWEST
+        checkpoint = find_checkpoint(Path(named.root), named.ckpt_path) if newest else Path(named.ckpt_path)
+        if (run_of(checkpoint) / "config.yaml").is_file():
+            config = run_of(checkpoint) / "config.yaml"
+    if named.config or named.help or command.startswith("-"):
+        TrainerCLI([command, *options])
+        return
+    try:
+        TrainerCLI([command, f"--config={config}", *options])
+    except MnistUnavailableError as error:
+        if named.source is not None or named.ckpt_path is not None:
+            raise
+        _print_notice(f"{error}.\n\nTraining on scikit-learn's bundled 8x8 digits instead (configs/digits.yaml).")
+        TrainerCLI([command, f"--config={configs / 'digits.yaml'}", *options], title=_FALLBACK_TITLE)
+
+
+def _options_that_choose_the_config(options: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("-h", "--help", action="store_true")
+    parser.add_argument("-c", "--config", action="append")
+    parser.add_argument("--ckpt_path")
+    parser.add_argument("--trainer.default_root_dir", dest="root", default=RUNS)
+    parser.add_argument("--data.source", dest="source")
+    try:
+        return parser.parse_known_args(options)[0]
+    except argparse.ArgumentError as error:
+        raise UsageError(str(error)) from error
+
+
+def _print_notice(text: str) -> None:
+    console = Console(stderr=True)
+    console.rule("NOTICE: THIS IS NOT MNIST", characters="=")
+    console.print(text, highlight=False, markup=False)
+    console.rule(characters="=")
+
+
+def _report(error: BaseException) -> int:
+    """Print one line that says what went wrong; return the exit code."""
+    kind = next(kind for kind in _EXIT_CODES if isinstance(error, kind))
+    if kind is KeyboardInterrupt:
+        text = "interrupted; --ckpt_path last resumes from the end of the last epoch that was finished"
+    elif kind is SIGTERMException:
+        text = "terminated; --ckpt_path last resumes from the end of the last epoch that was finished"
+    else:
+        text = " ".join(str(error).split())
+    print(f"error: {text}", file=sys.stderr)
+    return _EXIT_CODES[kind]
+
+
+def _silence_libraries() -> None:
+    """Keep Lightning's advertisements and hints off the console; errors are exceptions and stay."""
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+        warnings.filterwarnings("ignore", module=name)

@@ -1,0 +1,119 @@
+"""The data of a run, as Lightning asks for them."""
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+
+from torchnet.data import BatchLoader, Dataset, load, stratified_split
+from torchnet.data.order import ORDERS, in_order, notebook, shuffled
+from torchnet.training.errors import UsageError
+
+_EVALUATION_BATCH = 5000  # samples; bounds the memory of an evaluation, and nothing depends on it
+
+
+class ImageData(LightningDataModule):
+    """Images with labels 0..9, kept on the device as they are and handed out in mini-batches.
+
+    Args:
+        source: mnist (found under $TORCHNET_DATA or data/, else downloaded), digits (8 x 8, bundled with scikit-learn),
+            or the path of a .mat file, an .npz file or a folder.
+        batch_size: samples in a mini-batch of training.
+        order: shuffled, anew every epoch; or notebook: as the notebook does, which shuffles once and leaves out what
+            does not fill a mini-batch.
+        one_hot: hand out the targets of training as one-hot rows.
+        validation_fraction: the part of the training images that is set aside for validation, below 1: fixed and
+            stratified. With 0 there is no validation.
+        dtype: float32 or float64, of the one-hot rows.
+        seed: of the order.
+    """
+
+    def __init__(
+        self,
+        source: str = "mnist",
+        batch_size: int = 500,
+        order: str = "shuffled",
+        one_hot: bool = False,
+        validation_fraction: float = 0.0,
+        dtype: str = "float32",
+        seed: int = 10,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise ValueError(f"batch_size: expected a whole number from 1 up, got {batch_size}")
+        if order not in ORDERS:
+            raise ValueError(f"order: expected one of {', '.join(ORDERS)}, got {order!r}")
+        if not 0 <= validation_fraction < 1:
+            raise ValueError(f"validation_fraction: expected a number from 0 to below 1, got {validation_fraction}")
+        self.source, self.batch_size, self.order, self.seed = source, batch_size, order, seed
+        self.one_hot, self.dtype = one_hot, getattr(torch, dtype)
+        self.validation_fraction = validation_fraction
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The data set, in the one order that all formats have in common."""
+        return load(self.source).by_label()
+
+    @property
+    def in_features(self) -> int:
+        return self.data.in_features
+
+    @property
+    def num_classes(self) -> int:
+        return self.data.num_classes
+
+    @cached_property
+    def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """The images and labels of "train", "val" and "test", on the device."""
+        data = self.data
+        train: slice | np.ndarray = slice(None)
+        validation: slice | np.ndarray = slice(0)
+        if self.validation_fraction > 0:
+            try:
+                train, validation = stratified_split(data.train_labels, self.validation_fraction)
+            except ValueError as error:
+                raise UsageError(f"validation_fraction {self.validation_fraction}: {error}") from error
+        return {
+            "train": self._on_device(data.train_images[train], data.train_labels[train]),
+            "val": self._on_device(data.train_images[validation], data.train_labels[validation]),
+            "test": self._on_device(data.test_images, data.test_labels),
+        }
+
+    def train_dataloader(self) -> BatchLoader:
+        """Return the mini-batches to train on, in the order of the run."""
+        images, labels = self.splits["train"]
+        order, divisor = shuffled(len(labels), self.seed), None
+        if self.order == "notebook":
+            order, divisor = notebook(labels.cpu().numpy(), self.batch_size, self.seed), self.batch_size
+        if len(order(0)) == 0:
+            raise UsageError(
+                f"batch_size: expected at most {len(labels)}, the number of training images, got {self.batch_size}: "
+                "the notebook's order leaves out what does not fill a mini-batch"
+            )
+        return BatchLoader(
+            images, labels, self.batch_size, order, divisor, self.num_classes if self.one_hot else None, self.dtype
+        )
+
+    def val_dataloader(self) -> BatchLoader | list[BatchLoader]:
+        """Return the validation set; an empty list, as Lightning wants it, if there is none."""
+        return self.evaluation_loader("val") if self.validation_fraction > 0 else []
+
+    def test_dataloader(self) -> BatchLoader:
+        return self.evaluation_loader("test")
+
+    def predict_dataloader(self) -> BatchLoader:
+        """Return the test images in the order of their file."""
+        data = load(self.source)
+        images, labels = self._on_device(data.test_images, data.test_labels)
+        return BatchLoader(images, labels, _EVALUATION_BATCH, in_order(len(labels)))
+
+    def evaluation_loader(self, split: str) -> BatchLoader:
+        """Return the samples of "train", "val" or "test" once, in the order that all formats have in common."""
+        images, labels = self.splits[split]
+        return BatchLoader(images, labels, _EVALUATION_BATCH, in_order(len(labels)))
+
+    def _on_device(self, images: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        return torch.tensor(images, device=device), torch.tensor(labels, device=device)

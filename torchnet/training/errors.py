@@ -1,0 +1,13 @@
+"""Errors that the command line reports in one sentence, each with its exit code."""
+
+
+class UsageError(ValueError):
+    """An option, a configuration file or a combination of them is not one that works."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is missing, damaged, or belongs to another network."""
+
+
+class NonFiniteError(ArithmeticError):
+    """A number that training depends on is infinite or not a number."""

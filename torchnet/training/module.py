@@ -1,0 +1,165 @@
+"""The training step: hand-written gradients under Lightning's manual optimisation."""
+
+from typing import Any, cast
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor
+from torchmetrics import MeanMetric
+from torchmetrics.classification import MulticlassAccuracy
+
+from torchnet import reference
+from torchnet.data import Batch, BatchLoader, scale_pixels
+from torchnet.losses import LOSSES
+from torchnet.network import MLP, layer_sizes
+from torchnet.optimizers import SGD
+from torchnet.training.errors import NonFiniteError, UsageError
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+NOTEBOOK_INITIALIZER = "notebook"
+
+
+class Classifier(LightningModule):
+    """A classifier of images that holds an MLP and trains it with the gradients that the MLP writes itself.
+
+    Args:
+        in_features: pixels of an image; from the data.
+        num_classes: classes to tell apart; from the data.
+        hidden_sizes: the width of each hidden layer, or one width for all of them.
+        depth: the number of layers of weights; needed with one width for all, else it follows.
+        activation: sigmoid, tanh or relu.
+        initializer: he_normal, xavier_normal, xavier_uniform, lecun_normal, zeros; or notebook: he_normal with the very
+            numbers that the notebook drew.
+        loss: cross_entropy, or one_vs_rest_cross_entropy, the loss that the notebook prints.
+        lr: the learning rate.
+        momentum: the share of the last update that is kept.
+        dampening: the part of the gradient that is kept from the momentum.
+        weight_decay: the strength of the pull of the weights towards zero.
+        nesterov: Nesterov's momentum.
+        dtype: float32 or float64, of the weights and all arithmetic.
+        seed: of the weights.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        hidden_sizes: int | list[int] = [64, 64],  # noqa: B006 - never changed; the command line needs a list
+        depth: int | None = None,
+        activation: str = "sigmoid",
+        initializer: str = "he_normal",
+        loss: str = "cross_entropy",
+        lr: float = 1.0,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+        dtype: str = "float32",
+        seed: int = 10,
+    ) -> None:
+        super().__init__()
+        for name, value, choices in (("loss", loss, LOSSES), ("dtype", dtype, DTYPES)):
+            if value not in choices:
+                raise ValueError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
+        self.automatic_optimization = False
+        self.weight_dtype = DTYPES[dtype]
+        self.layer_sizes = layer_sizes(in_features, hidden_sizes, num_classes, depth)
+        from_notebook = initializer == NOTEBOOK_INITIALIZER
+        self.net = MLP(
+            self.layer_sizes,
+            activation,
+            "zeros" if from_notebook else initializer,
+            torch.Generator().manual_seed(seed),
+            self.weight_dtype,
+        )
+        if from_notebook:
+            _load_notebook_weights(self.net, self.layer_sizes, seed)
+        self.loss = LOSSES[loss]
+        self.sgd_options: dict[str, Any] = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+        }
+        SGD(self.net.parameters(), **self.sgd_options)  # a wrong option is an error now, not when training starts
+        self.mean_loss = MeanMetric().set_dtype(self.weight_dtype)
+        self.accuracy = MulticlassAccuracy(num_classes, average="micro")
+
+    def setup(self, stage: str) -> None:
+        refuse_unsupported(self.trainer)
+
+    def configure_optimizers(self) -> SGD:
+        return SGD(self.net.parameters(), **self.sgd_options)
+
+    def on_train_start(self) -> None:
+        # A checkpoint brings the options of its own run along with the momentum: what was asked for now is what counts.
+        for group in self.trainer.optimizers[0].param_groups:
+            group.update(self.sgd_options)
+
+    def on_train_epoch_start(self) -> None:
+        cast(BatchLoader, self.trainer.train_dataloader).set_epoch(self.current_epoch)
+        self.epoch_loss = torch.zeros((), dtype=self.weight_dtype, device=self.device)
+        self.epoch_samples = 0
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """Take one step: forward, loss, backward, update; no autograd anywhere."""
+        loss, grad_logits = self.loss(self(batch.images), batch.targets, batch.divisor)
+        self.net.backward(grad_logits)
+        cast(LightningOptimizer, self.optimizers()).step()  # Lightning's wrapper counts the step
+        self.epoch_loss += loss * batch.divisor
+        self.epoch_samples += len(batch.images)
+
+    def on_train_epoch_end(self) -> None:
+        mean = self.epoch_loss / self.epoch_samples
+        if not torch.isfinite(mean):
+            raise NonFiniteError(
+                f"the training loss of epoch {self.current_epoch + 1} is {mean.item()}: the weights of this epoch are "
+                "not saved; try a smaller --model.lr"
+            )
+        self.log("train/loss", mean)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits of images whose pixels are 0..255.
+
+        Shape:
+            images: (N, ...) uint8.
+            returns: (N, C).
+        """
+        logits: Tensor = self.net(scale_pixels(images, self.weight_dtype))
+        return logits
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self._log_evaluation("val", batch)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        self._log_evaluation("test", batch)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the probability of each class, (N, C)."""
+        return self(batch.images).softmax(dim=1)
+
+    def _log_evaluation(self, split: str, batch: Batch) -> None:
+        logits = self(batch.images)
+        loss, _ = self.loss(logits, batch.targets)
+        self.mean_loss.update(loss, weight=len(logits))
+        self.accuracy.update(logits, batch.targets)
+        self.log_dict({f"{split}/loss": self.mean_loss, f"{split}/accuracy": self.accuracy}, on_epoch=True)
+
+
+def refuse_unsupported(trainer: Trainer) -> None:
+    """Raise a UsageError for settings of the Trainer under which the hand-written gradients would be wrong."""
+    if trainer.precision != "32-true":
+        raise UsageError(f"trainer.precision: expected 32-true, got {trainer.precision}: choose with --model.dtype")
+    if trainer.world_size > 1:
+        raise UsageError(f"trainer.devices: expected one device, got {trainer.world_size}: gradients are not averaged")
+
+
+def _load_notebook_weights(net: MLP, sizes: tuple[int, ...], seed: int) -> None:
+    state: dict[str, Any] = {}
+    keys = iter(net.state_dict())
+    for weight, bias in reference.initialize_params(sizes, seed):
+        state[next(keys)] = torch.from_numpy(weight)
+        state[next(keys)] = torch.from_numpy(bias).squeeze(1)
+    net.load_state_dict(state)

@@ -1,0 +1,208 @@
+"""Lightning's command line over the Classifier and its data: every constructor argument is an option."""
+
+import csv
+import importlib.util
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+import torch
+from jsonargparse.typing import NonNegativeInt
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from rich.console import Console
+from torch import Tensor
+
+from torchnet.data import DataError
+from torchnet.reporting import evaluate, print_report, run_report, write_report
+from torchnet.training.data_module import ImageData
+from torchnet.training.errors import UsageError
+from torchnet.training.loss_line import LossLine
+from torchnet.training.module import Classifier, refuse_unsupported
+from torchnet.training.runs import CHECKPOINTS, NEWEST, RUNS, find_checkpoint, new_run_folder, read_checkpoint, run_of
+
+_WIDE = 130  # columns of a table where no terminal sets the width
+
+
+class _Parser(LightningArgumentParser):
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise, in the words of the command line, what jsonargparse would print below the usage before it exits."""
+        message = re.sub(r'Parser key "([^"]+)"', r"--\1", message)
+        raise UsageError(re.sub(r"<class '(\w+)'>", r"\1", message)) from ex
+
+
+class TrainerCLI(LightningCLI):
+    """Parse the arguments, build network, data and Trainer from them, and run the command.
+
+    Args:
+        arguments: a command and its options.
+        title: of the report; the name of the run if None.
+
+    Raises:
+        UsageError: if an option or a configuration file is not one that works.
+        DataError: if the data are not there or not what they should be.
+        CheckpointError: if the checkpoint to start from cannot be used.
+    """
+
+    def __init__(self, arguments: list[str], title: str | None = None) -> None:
+        self.title = title
+        super().__init__(
+            Classifier,
+            ImageData,
+            args=arguments,
+            parser_class=_Parser,
+            seed_everything_default=10,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            trainer_defaults={
+                "default_root_dir": RUNS,
+                "devices": 1,
+                "enable_model_summary": False,
+                "num_sanity_val_steps": 0,
+            },
+        )
+
+    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--name", type=str, default="default", help="Name of the run and of the folder of its results."
+        )
+        parser.add_argument(
+            "--seed_everything",
+            type=NonNegativeInt,
+            default=self.seed_everything_default,
+            help="Seed of the weights and of the order of the data.",
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_lightning_class_args(LossLine, "loss_line")
+        parser.link_arguments("seed_everything", "model.seed")
+        parser.link_arguments("seed_everything", "data.seed")
+        parser.link_arguments("model.dtype", "data.dtype")
+        parser.link_arguments("data.in_features", "model.in_features", apply_on="instantiate")
+        parser.link_arguments("data.num_classes", "model.num_classes", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        self.config = parser.parse_args(args)
+        command = self.config.subcommand
+        options = self.config[command]
+        if options.ckpt_path in NEWEST:
+            options.ckpt_path = str(
+                find_checkpoint(Path(options.trainer.default_root_dir), options.ckpt_path, options.name)
+            )
+        if options.ckpt_path is None and command != "fit":
+            raise UsageError(
+                f"{command} needs a trained network: name a checkpoint with --ckpt_path PATH, "
+                "or the newest one with --ckpt_path last"
+            )
+
+    def _parse_ckpt_path(self) -> None:
+        """Take no hyperparameters from the checkpoint: the configuration of its run has them."""
+
+    def instantiate_classes(self) -> None:
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            if isinstance(error, DataError | UsageError):
+                raise
+            raise UsageError(str(error)) from error  # a constructor refused its arguments
+        if self.ckpt_path is not None:
+            checkpoint = read_checkpoint(self.ckpt_path, self.model, resume=self.subcommand == "fit")
+            print(f"from {self.ckpt_path}, after {checkpoint['global_step']} steps")
+
+    @property
+    def ckpt_path(self) -> Path | None:
+        """The checkpoint that the command starts from."""
+        path = self._get(self.config, "ckpt_path")
+        return None if path is None else Path(path)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        options = self._get(self.config_init, "trainer")
+        if options.enable_progress_bar is None:
+            kwargs["enable_progress_bar"] = sys.stdout.isatty()
+        self.keeps_results = self.subcommand == "fit" and not options.fast_dev_run
+        if not self.keeps_results:
+            self.save_config_callback = None
+            kwargs |= {"logger": False, "enable_checkpointing": False}
+        elif options.enable_checkpointing is not False:
+            validates = self.datamodule.validation_fraction > 0
+            kwargs["callbacks"] = [*(options.callbacks or []), _model_checkpoint(validates)]
+        trainer = super().instantiate_trainer(**kwargs)
+        refuse_unsupported(trainer)
+        return trainer
+
+    def before_fit(self) -> None:
+        weights = sum(weight.numel() for weight in self.model.net.parameters())
+        sizes = "-".join(map(str, self.model.layer_sizes))
+        print(f"{sizes} network, {weights:,} weights, on {self.trainer.strategy.root_device}", flush=True)
+        if self.keeps_results:
+            options = self._get(self.config, "trainer")
+            self.run_folder = new_run_folder(Path(options.default_root_dir), self._get(self.config, "name"))
+            if options.logger in (None, True):
+                self.trainer.loggers = _loggers(self.run_folder)
+            if isinstance(self.trainer.checkpoint_callback, ModelCheckpoint):
+                self.trainer.checkpoint_callback.dirpath = str(self.run_folder / CHECKPOINTS)
+            print(f"results in {self.run_folder}", flush=True)
+
+    def fit(self, model: Classifier, **kwargs: Any) -> None:
+        """Train; what the Trainer refuses to do leaves no folder behind."""
+        try:
+            self.trainer.fit(model, **kwargs)
+        except (UsageError, MisconfigurationException):
+            if self.keeps_results:
+                shutil.rmtree(self.run_folder)
+            raise
+
+    def after_fit(self) -> None:
+        if self.keeps_results:
+            report = self._report(["train", *(["val"] if self.datamodule.validation_fraction > 0 else []), "test"])
+            write_report(report, self.run_folder / "report.json")
+            print(f"results in {self.run_folder}")
+
+    def after_test(self) -> None:
+        self._report(["test"])
+
+    def predict(self, model: Classifier, **kwargs: Any) -> None:
+        """Write the label of each test image, in the order of its file, and the probability of each class."""
+        probabilities = torch.cat(cast(list[Tensor], self.trainer.predict(model, **kwargs)))
+        path = run_of(cast(Path, self.ckpt_path)) / "predictions.csv"
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["image", "label", *(f"p{label}" for label in range(probabilities.shape[1]))])
+            for image, row in enumerate(probabilities):
+                writer.writerow([image, row.argmax().item(), *(f"{p:.6g}" for p in row.tolist())])
+        print(f"{len(probabilities)} predictions in {path}")
+
+    def _report(self, splits: list[str]) -> dict[str, Any]:
+        """Evaluate the network on whole splits, print the report and return it."""
+        self.model.to(self.trainer.strategy.root_device)  # Lightning leaves the network on the CPU
+        losses = cast(LossLine, self._get(self.config_init, "loss_line")).losses
+        report = run_report(
+            self.title or self._get(self.config, "name"),
+            losses,
+            {split: evaluate(self.model.net, self.datamodule.evaluation_loader(split)) for split in splits},
+        )
+        print_report(report, Console(width=None if sys.stdout.isatty() else _WIDE))
+        return report
+
+
+def _loggers(run_folder: Path) -> list[Logger]:
+    loggers: list[Logger] = [CSVLogger(run_folder, name="", version="")]
+    if importlib.util.find_spec("tensorboard") is not None:
+        loggers.append(TensorBoardLogger(run_folder, name="", version=""))
+    return loggers
+
+
+def _model_checkpoint(validates: bool) -> ModelCheckpoint:
+    """Keep the last checkpoint always, and the best where there is a validation set to choose it on."""
+    return ModelCheckpoint(
+        filename="best",
+        monitor="val/loss" if validates else None,
+        save_top_k=1 if validates else 0,
+        save_last=True,
+        enable_version_counter=False,
+    )
