@@ -25,7 +25,7 @@ class Batch(NamedTuple):
 
 
 class BatchLoader:
-    """Yield the mini-batches of an epoch. Its state is a position in the epoch: a run can be resumed between any two.
+    """Yield the mini-batches of an epoch; its state is a position in it, so that a run can be resumed between any two.
 
     The data stay on one device as they are, pixels as uint8; a mini-batch is gathered there.
 
@@ -54,6 +54,7 @@ class BatchLoader:
         self.batch_size, self.divisor = batch_size, divisor
         self.num_classes, self.dtype = num_classes, dtype
         self.epoch = 0
+        self.sampler, self.batch_sampler = self, None  # Lightning announces an epoch by loader.sampler.set_epoch
         self._position = self._start = 0
         self._length = -(-len(order(0)) // batch_size)
 
@@ -81,7 +82,7 @@ class BatchLoader:
         return {"position": self._position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Make the next iteration start behind the mini-batches that had been handed out."""
+        """Make the next iteration start behind the mini-batches that had been handed out, or at 0 if all had been."""
         self._start = self._position = state["position"] % self._length
 
 

@@ -18,16 +18,16 @@ def read_npz(path: Path) -> Dataset:
         DataError: if the file is damaged, an array is missing or is not what it should be. Pickled objects are refused.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file:  # numpy.load(path) would leave a damaged file open
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DataError(f"{path}: not an .npz archive")
             for name in _NAMES:
                 if name not in archive:
                     raise DataError(f"{path}: there is no array {name}: expected {', '.join(_NAMES)}")
-            return verify(path, *(archive[name] for name in _NAMES))
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError) as error:
+            arrays = [archive[name] for name in _NAMES]
+    except DataError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, ValueError) as error:
         raise DataError(f"{path}: not a readable .npz archive ({error})") from error
-    except ValueError as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: not a readable .npz archive ({error})") from error
+    return verify(path, *arrays)

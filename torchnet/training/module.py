@@ -10,7 +10,7 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
 from torchnet import reference
-from torchnet.data import Batch, BatchLoader, scale_pixels
+from torchnet.data import Batch, scale_pixels
 from torchnet.losses import LOSSES
 from torchnet.network import MLP, layer_sizes
 from torchnet.optimizers import SGD
@@ -40,6 +40,9 @@ class Classifier(LightningModule):
         dtype: float32 or float64, of the weights and all arithmetic.
         seed: of the weights.
     """
+
+    loss_sum: Tensor
+    samples: Tensor
 
     def __init__(
         self,
@@ -84,6 +87,9 @@ class Classifier(LightningModule):
             "nesterov": nesterov,
         }
         SGD(self.net.parameters(), **self.sgd_options)  # a wrong option is an error now, not when training starts
+        # What the epoch has added up to so far: buffers, as a run may be resumed in the middle of an epoch.
+        self.register_buffer("loss_sum", torch.zeros((), dtype=self.weight_dtype))
+        self.register_buffer("samples", torch.zeros((), dtype=torch.int64))
         self.mean_loss = MeanMetric().set_dtype(self.weight_dtype)
         self.accuracy = MulticlassAccuracy(num_classes, average="micro")
 
@@ -98,21 +104,19 @@ class Classifier(LightningModule):
         for group in self.trainer.optimizers[0].param_groups:
             group.update(self.sgd_options)
 
-    def on_train_epoch_start(self) -> None:
-        cast(BatchLoader, self.trainer.train_dataloader).set_epoch(self.current_epoch)
-        self.epoch_loss = torch.zeros((), dtype=self.weight_dtype, device=self.device)
-        self.epoch_samples = 0
-
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Take one step: forward, loss, backward, update; no autograd anywhere."""
         loss, grad_logits = self.loss(self(batch.images), batch.targets, batch.divisor)
         self.net.backward(grad_logits)
         cast(LightningOptimizer, self.optimizers()).step()  # Lightning's wrapper counts the step
-        self.epoch_loss += loss * batch.divisor
-        self.epoch_samples += len(batch.images)
+        if batch_idx == 0:
+            self.loss_sum.zero_()
+            self.samples.zero_()
+        self.loss_sum += loss * batch.divisor
+        self.samples += len(batch.images)
 
     def on_train_epoch_end(self) -> None:
-        mean = self.epoch_loss / self.epoch_samples
+        mean = self.loss_sum / self.samples
         if not torch.isfinite(mean):
             raise NonFiniteError(
                 f"the training loss of epoch {self.current_epoch + 1} is {mean.item()}: the weights of this epoch are "

@@ -24,15 +24,14 @@ def new_run_folder(root: Path, name: str) -> Path:
     """
     if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", name):
         raise UsageError(f"name: expected up to 64 letters, digits, dots, dashes and underscores, got {name!r}")
-    time = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    for suffix in ("", *(f"-{number}" for number in range(2, 100))):  # runs that start within one second
-        folder = root / name / f"{time}{suffix}"
+    while True:
+        time = datetime.now().isoformat(sep="_", timespec="milliseconds").replace(":", "-")
         try:
-            folder.mkdir(parents=True)
-            return folder
+            (root / name / time).mkdir(parents=True)
+            return root / name / time
         except FileExistsError:
-            continue
-    raise FileExistsError(f"{folder}: exists, like every folder of the same second")
+            if not (root / name / time).is_dir():  # a file is in the way, not a run of the same millisecond
+                raise
 
 
 def find_checkpoint(root: Path, which: str, name: str = "*") -> Path:

@@ -130,7 +130,7 @@ class TrainerCLI(LightningCLI):
             kwargs |= {"logger": False, "enable_checkpointing": False}
         elif options.enable_checkpointing is not False:
             validates = self.datamodule.validation_fraction > 0
-            kwargs["callbacks"] = [*(options.callbacks or []), _model_checkpoint(validates)]
+            kwargs["callbacks"] = [*(options.callbacks or []), *_checkpoints(validates)]
         trainer = super().instantiate_trainer(**kwargs)
         refuse_unsupported(trainer)
         return trainer
@@ -144,8 +144,9 @@ class TrainerCLI(LightningCLI):
             self.run_folder = new_run_folder(Path(options.default_root_dir), self._get(self.config, "name"))
             if options.logger in (None, True):
                 self.trainer.loggers = _loggers(self.run_folder)
-            if isinstance(self.trainer.checkpoint_callback, ModelCheckpoint):
-                self.trainer.checkpoint_callback.dirpath = str(self.run_folder / CHECKPOINTS)
+            for checkpoint in self.trainer.checkpoint_callbacks:
+                if isinstance(checkpoint, ModelCheckpoint) and checkpoint.dirpath is None:
+                    checkpoint.dirpath = str(self.run_folder / CHECKPOINTS)
             print(f"results in {self.run_folder}", flush=True)
 
     def fit(self, model: Classifier, **kwargs: Any) -> None:
@@ -197,12 +198,11 @@ def _loggers(run_folder: Path) -> list[Logger]:
     return loggers
 
 
-def _model_checkpoint(validates: bool) -> ModelCheckpoint:
-    """Keep the last checkpoint always, and the best where there is a validation set to choose it on."""
-    return ModelCheckpoint(
-        filename="best",
-        monitor="val/loss" if validates else None,
-        save_top_k=1 if validates else 0,
-        save_last=True,
-        enable_version_counter=False,
-    )
+def _checkpoints(validates: bool) -> list[ModelCheckpoint]:
+    """Keep the last checkpoint always, and the best where there is a validation set to choose it on.
+
+    Two callbacks: save_last=True would write the last one only when there is a new best.
+    """
+    last = ModelCheckpoint(filename="last", save_on_train_epoch_end=True, enable_version_counter=False)
+    best = ModelCheckpoint(filename="best", monitor="val/loss", enable_version_counter=False)
+    return [last, best] if validates else [last]

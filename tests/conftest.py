@@ -1,0 +1,66 @@
+"""What tests share: the data set that some need, the worst errors that all report, and the notebook's numbers."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from torchnet.data import MnistUnavailableError, load
+from torchnet.data.dataset import Dataset
+from torchnet.data.mnist import mnist_path
+
+ROOT = Path(__file__).parent.parent
+_worst: dict[str, tuple[float, str]] = {}
+
+
+@pytest.fixture(scope="session")
+def mnist_place() -> Path:
+    """The file or folder with MNIST, downloaded if need be."""
+    try:
+        return mnist_path().absolute()
+    except MnistUnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def mnist(mnist_place: Path) -> Dataset:
+    return load(str(mnist_place)).by_label()
+
+
+@pytest.fixture(scope="session")
+def notebook_numbers() -> dict:
+    """Every number that the notebook printed, as the text that it printed."""
+    return json.loads((Path(__file__).parent / "notebook_numbers.json").read_text())
+
+
+@pytest.fixture
+def expect_equal() -> Callable[..., None]:
+    """Assert that two tensors agree to rounding, relative to the norm of the second; keep the worst for the summary."""
+
+    def check(
+        what: str,
+        got: Tensor | np.ndarray,
+        expected: Tensor | np.ndarray | float,
+        oracle: str,
+        tolerance: float = 1e-12,
+    ):
+        got = torch.as_tensor(got)
+        expected = torch.as_tensor(expected, dtype=got.dtype)
+        assert got.shape == expected.shape, f"{what}: shape {tuple(got.shape)}, {oracle} has {tuple(expected.shape)}"
+        difference, norm = (got - expected).norm().item(), expected.norm().item()
+        error = 0.0 if difference == 0 else difference / norm if norm > 0 else float("inf")
+        _worst[oracle] = max(_worst.get(oracle, (-1.0, "")), (error, what))
+        assert error <= tolerance, f"{what}: relative error {error:.3g} against {oracle}, allowed is {tolerance:.3g}"
+
+    return check
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _worst:
+        terminalreporter.section("worst relative errors, relative to the norm of the tensor")
+    for oracle, (error, what) in _worst.items():
+        terminalreporter.write_line(f"{error:.2e} against {oracle}: {what}")

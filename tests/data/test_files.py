@@ -1,0 +1,266 @@
+"""Data files: what is read is what was written, and whatever is wrong with a file is one sentence that names it."""
+
+import gzip
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+
+from torchnet.data import DataError, load
+from torchnet.data.dataset import Dataset, stratified_split
+from torchnet.data.idx import FILES
+
+RNG = np.random.default_rng(0)
+TRAIN_LABELS = RNG.permutation(np.repeat(np.arange(10), 3))
+TEST_LABELS = RNG.permutation(np.repeat(np.arange(10), 2))
+
+
+def small_set(side: int = 28) -> Dataset:
+    images = [RNG.integers(256, size=(n, side, side), dtype=np.uint8) for n in (30, 20)]
+    return Dataset(images[0], TRAIN_LABELS, images[1], TEST_LABELS)
+
+
+def idx(magic: int, array: np.ndarray) -> bytes:
+    return struct.pack(f">{1 + array.ndim}I", magic, *array.shape) + array.astype(np.uint8).tobytes()
+
+
+def write_idx(folder: Path, data: Dataset, pack: bool = False) -> Path:
+    folder.mkdir(exist_ok=True)
+    for key, name in FILES.items():
+        array = getattr(data, key)
+        content = idx(0x803 if array.ndim == 3 else 0x801, array)
+        path = folder / (f"{name}.gz" if pack else name)
+        path.write_bytes(gzip.compress(content) if pack else content)
+    return folder
+
+
+def write_mat(folder: Path, data: Dataset, **changes: np.ndarray | None) -> Path:
+    arrays: dict[str, np.ndarray] = {}
+    for split in ("train", "test"):
+        images, labels = getattr(data, f"{split}_images"), getattr(data, f"{split}_labels")
+        arrays |= {f"{split}{digit}": images[labels == digit].reshape(-1, 784) for digit in range(10)}
+    arrays = {name: array for name, array in (arrays | changes).items() if array is not None}
+    scipy.io.savemat(folder / "mnist_all.mat", arrays)
+    return folder / "mnist_all.mat"
+
+
+def write_npz(folder: Path, data: Dataset, **changes: np.ndarray | None) -> Path:
+    arrays = {
+        "x_train": data.train_images,
+        "y_train": data.train_labels,
+        "x_test": data.test_images,
+        "y_test": data.test_labels,
+    } | changes
+    np.savez(folder / "mnist.npz", **{name: array for name, array in arrays.items() if array is not None})
+    return folder / "mnist.npz"
+
+
+def expect_same(got: Dataset, expected: Dataset) -> None:
+    for key in FILES:
+        np.testing.assert_array_equal(getattr(got, key), getattr(expected, key), err_msg=key)
+    assert got.train_images.dtype == np.uint8
+    assert got.train_labels.dtype == np.int64
+
+
+@pytest.mark.parametrize("pack", [False, True], ids=["plain", "gzipped"])
+def test_idx_files_are_read_as_they_were_written(tmp_path, pack):
+    data = small_set(side=5)
+    got = load(str(write_idx(tmp_path, data, pack)))
+    expect_same(got, data)
+    assert (got.in_features, got.num_classes) == (25, 10)
+
+
+def test_npz_is_read_as_it_was_written(tmp_path):
+    data = small_set(side=5)
+    expect_same(load(str(write_npz(tmp_path, data))), data)
+
+
+def test_every_format_gives_the_same_arrays_by_label(tmp_path):
+    data = small_set()
+    write_idx(tmp_path / "idx", data)
+    sources = [tmp_path / "idx", write_mat(tmp_path, data), write_npz(tmp_path, data)]
+    for source in sources:
+        expect_same(load(str(source)).by_label(), data.by_label())
+    assert sorted(TRAIN_LABELS) == data.by_label().train_labels.tolist()
+
+
+def test_a_folder_is_searched(tmp_path):
+    data = small_set()
+    write_idx(tmp_path / "mnist", data)
+    expect_same(load(str(tmp_path)), data)
+    (tmp_path / "other").mkdir()
+    write_mat(tmp_path / "other", data)
+    expect_same(load(str(tmp_path / "other")), data.by_label())
+
+
+def test_mnist_is_found_where_the_environment_says(tmp_path, monkeypatch):
+    data = small_set()
+    write_idx(tmp_path / "some", data)
+    monkeypatch.setenv("TORCHNET_DATA", str(tmp_path / "some"))
+    expect_same(load("mnist"), data)
+    monkeypatch.setenv("TORCHNET_DATA", str(write_npz(tmp_path, data)))
+    expect_same(load("mnist"), data)
+    monkeypatch.delenv("TORCHNET_DATA")
+    monkeypatch.chdir(tmp_path)
+    write_idx(tmp_path / "data", data)
+    expect_same(load("mnist"), data)
+
+
+def test_real_mnist_is_the_same_in_every_format(mnist_place):
+    folder = mnist_place if mnist_place.is_dir() else mnist_place.parent
+    found = [path for path in (folder, folder.parent / "mnist_all.mat", folder.parent / "mnist.npz") if path.exists()]
+    first, *others = (load(str(path)).by_label() for path in found)
+    assert len(first.train_images) == 60_000
+    assert len(first.test_images) == 10_000
+    for other in others:
+        expect_same(other, first)
+
+
+def test_digits_are_the_bundled_ones_in_a_fixed_division():
+    data, again = load("digits"), load("digits")
+    expect_same(data, again)
+    assert data.train_images.shape == (1437, 8, 8)
+    assert data.test_images.shape == (360, 8, 8)
+    assert (data.train_images.min(), data.train_images.max()) == (0, 255)
+    assert np.bincount(data.test_labels).min() >= 35
+
+
+def test_stratified_split_keeps_the_shares_and_is_fixed():
+    labels = np.repeat(np.arange(10), 100)
+    first, second = stratified_split(labels, 0.2)
+    assert sorted([*first, *second]) == list(range(1000))
+    assert np.bincount(labels[second]).tolist() == [20] * 10
+    np.testing.assert_array_equal(stratified_split(labels, 0.2)[1], second)
+
+
+def expect_data_error(source: Path, message: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        load(str(source))
+    assert "\n" not in str(caught.value)
+    assert str(source) in str(caught.value)
+
+
+IMAGES, LABELS = FILES["train_images"], FILES["train_labels"]
+BLANK = np.zeros((30, 28, 28), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (IMAGES, b"", "cut short within the header"),
+        (IMAGES, idx(0x803, BLANK)[:10], "cut short within the header"),
+        (IMAGES, idx(0x803, BLANK)[:-1], r"says 23520 bytes of data \(30, 28, 28\), the file has 23519"),
+        (IMAGES, idx(0x803, BLANK) + b"\0", "the file has more"),
+        (IMAGES, idx(0x801, TRAIN_LABELS), "expected the magic number 0x0803, got 0x0801"),
+        (LABELS, idx(0x803, BLANK), "expected the magic number 0x0801, got 0x0803"),
+        (IMAGES, struct.pack(">4I", 0x803, 2**32 - 1, 28, 28), "the header claims .* bytes of data, more than"),
+        (IMAGES, struct.pack(">4I", 0x803, 60000, 28, 28), "the header says 47040000 bytes .*, the file has 0"),
+        (IMAGES, struct.pack(">4I", 0x803, 0, 28, 28), "0 training images, but 30 labels"),
+        (IMAGES, struct.pack(">4I", 0x803, 30, 0, 28), "expected training and test images of one size"),
+        (IMAGES, idx(0x803, BLANK[:29]), "29 training images, but 30 labels"),
+        (IMAGES, idx(0x803, BLANK[:, :27]), r"of one size, got \(27, 28\) and \(28, 28\)"),
+        (IMAGES, gzip.compress(idx(0x803, BLANK))[:-9], "compressed data are damaged or cut short"),
+        (IMAGES, gzip.compress(idx(0x803, BLANK))[:5], "compressed data are damaged or cut short"),
+        (IMAGES, gzip.compress(idx(0x803, BLANK))[:30] + b"\xff" * 20, "compressed data are damaged or cut short"),
+        (LABELS, idx(0x801, np.where(TRAIN_LABELS == 3, 10, TRAIN_LABELS)), "training labels within 0..9, found 10"),
+        (LABELS, idx(0x801, np.where(TRAIN_LABELS == 3, 4, TRAIN_LABELS)), "no training image of class 3"),
+    ],
+)
+def test_a_damaged_idx_file_is_named(tmp_path, name, content, message):
+    write_idx(tmp_path, small_set())
+    (tmp_path / name).write_bytes(content)
+    expect_data_error(tmp_path, message)
+
+
+def test_a_missing_idx_file_is_named(tmp_path):
+    write_idx(tmp_path, small_set())
+    (tmp_path / LABELS).unlink()
+    expect_data_error(tmp_path, "expected train-images-idx3-ubyte, train-labels-idx1-ubyte")
+
+
+@pytest.mark.parametrize("keep", [0, 1, 100, 128, 200, 1000, 20_000, -1])
+def test_a_truncated_mat_file_is_named(tmp_path, keep):
+    path = write_mat(tmp_path, small_set())
+    path.write_bytes(path.read_bytes()[:keep])
+    expect_data_error(path, "not a readable .mat file|there is no array")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"train3": None}, "there is no array train3"),
+        ({"test9": None}, "there is no array test9"),
+        ({"train3": np.zeros((4, 784))}, r"expected train3 as uint8 of shape \(n, 784\), got float64 \(4, 784\)"),
+        ({"train3": np.zeros((4, 783), np.uint8)}, r"expected train3 .* got uint8 \(4, 783\)"),
+        ({"test3": np.zeros((0, 784), np.uint8)}, "no test image of class 3|expected test3"),
+    ],
+)
+def test_a_mat_file_with_other_arrays_is_named(tmp_path, change, message):
+    expect_data_error(write_mat(tmp_path, small_set(), **change), message)
+
+
+def test_what_is_no_mat_file_is_named(tmp_path):
+    path = tmp_path / "mnist_all.mat"
+    path.write_bytes(b"not a mat file at all, but long enough to hold a header of 128 bytes" * 4)
+    expect_data_error(path, "not a readable .mat file")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x_test": None}, "there is no array x_test"),
+        ({"x_train": np.zeros((30, 28, 28))}, r"expected training pixels of type uint8 \(0..255\), got float64"),
+        ({"y_train": TRAIN_LABELS.astype(float)}, "expected whole numbers as training labels, got float64"),
+        ({"y_train": TRAIN_LABELS[:29]}, "30 training images, but 29 labels"),
+        ({"y_train": np.eye(10)[TRAIN_LABELS]}, r"labels of shape \(n,\), got \(30, 28, 28\) and \(30, 10\)"),
+        ({"y_test": TEST_LABELS - 1}, "expected test labels within 0..9, found -1"),
+        ({"y_test": np.where(TEST_LABELS == 7, 8, TEST_LABELS)}, "no test image of class 7"),
+    ],
+)
+def test_an_npz_with_other_arrays_is_named(tmp_path, change, message):
+    expect_data_error(write_npz(tmp_path, small_set(), **change), message)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 4, 100, 20_000, -10])
+def test_a_truncated_npz_is_named(tmp_path, keep):
+    path = write_npz(tmp_path, small_set())
+    path.write_bytes(path.read_bytes()[:keep])
+    expect_data_error(path, "not a readable .npz archive")
+
+
+def test_an_npz_with_a_flipped_bit_is_named(tmp_path):
+    path = write_npz(tmp_path, small_set())
+    content = bytearray(path.read_bytes())
+    content[5000] ^= 1
+    path.write_bytes(content)
+    expect_data_error(path, "not a readable .npz archive")
+
+
+def test_pickles_in_an_npz_are_refused(tmp_path):
+    path = tmp_path / "mnist.npz"
+    np.savez(path, x_train=np.array([{}], dtype=object), y_train=[0], x_test=[0], y_test=[0])
+    expect_data_error(path, "not a readable .npz archive .*allow_pickle=False")
+
+
+def test_what_is_no_npz_is_named(tmp_path):
+    path = tmp_path / "mnist.npz"
+    with path.open("wb") as file:
+        np.save(file, BLANK)
+    expect_data_error(path, "not an .npz archive")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "no arrays")
+    expect_data_error(path, "there is no array x_train")
+    path.write_bytes(b"plain text")
+    expect_data_error(path, "not a readable .npz archive")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("nothing", "no such file or folder"), ("text.txt", "expected a .mat file, an .npz file, or the folder")],
+)
+def test_what_is_no_source_is_named(tmp_path, name, message):
+    (tmp_path / "text.txt").write_text("text")
+    expect_data_error(tmp_path / name, message)

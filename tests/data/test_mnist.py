@@ -1,0 +1,196 @@
+"""The download of MNIST, from mirrors on this machine that answer well, badly or not at all."""
+
+import gzip
+import hashlib
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pooch
+import pytest
+
+from torchnet.data import MnistUnavailableError, load, mnist
+from torchnet.data.idx import FILES
+
+LABELS = np.arange(10, dtype=np.uint8)
+CONTENT = {
+    name: struct.pack(">4I", 0x803, 10, 2, 2) + bytes(range(40))
+    if "images" in name
+    else struct.pack(">2I", 0x801, 10) + LABELS.tobytes()
+    for name in FILES.values()
+}
+
+Answer = Callable[[BaseHTTPRequestHandler, bytes], None]
+
+
+def deliver(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(content)))
+    handler.end_headers()
+    handler.wfile.write(content)
+
+
+def answer_404(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+    handler.send_error(404)
+
+
+def answer_with_a_web_page(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+    deliver(handler, b"<html>log in to this network first</html>")
+
+
+def break_off(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(content)))
+    handler.end_headers()
+    handler.wfile.write(content[: len(content) // 2])
+    handler.close_connection = True
+
+
+def break_off_images(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+    (break_off if "images" in handler.path else deliver)(handler, content)
+
+
+def deliver_another_file(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+    deliver(handler, gzip.compress(b"something else") if "images" in handler.path else content)
+
+
+def say_nothing(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+    handler.server.closing.wait(timeout=20)
+
+
+@pytest.fixture
+def mirrors(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[list[str]]]]:
+    """Start a mirror for each answer; return the lists of paths that each was asked for."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(*answers: Answer) -> list[list[str]]:
+        asked = []
+        for answer in answers:
+            paths: list[str] = []
+
+            class Handler(BaseHTTPRequestHandler):
+                def do_GET(self, answer: Answer = answer, paths: list[str] = paths) -> None:
+                    paths.append(self.path)
+                    answer(self, gzip.compress(CONTENT[self.path.strip("/").removesuffix(".gz")]))
+
+                def log_message(self, *args: object) -> None:
+                    pass
+
+            server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+            server.closing = threading.Event()
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+            servers.append(server)
+            asked.append(paths)
+        urls = tuple(f"http://127.0.0.1:{server.server_port}/" for server in servers)
+        monkeypatch.setattr(mnist, "_MIRRORS", urls)
+        return asked
+
+    monkeypatch.setattr(mnist, "_SHA256", {name: hashlib.sha256(data).hexdigest() for name, data in CONTENT.items()})
+    yield start
+    for server in servers:
+        server.closing.set()
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TORCHNET_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+def expect_complete(place: Path) -> None:
+    assert sorted(path.name for path in (place / "mnist").iterdir()) == sorted(f"{name}.gz" for name in CONTENT)
+    for name, content in CONTENT.items():
+        assert gzip.decompress((place / "mnist" / f"{name}.gz").read_bytes()) == content
+
+
+def test_downloads_once_and_reads_what_it_downloaded(mirrors, place):
+    (asked,) = mirrors(deliver)
+    data = load("mnist")
+    np.testing.assert_array_equal(data.train_labels, LABELS)
+    assert data.train_images.flatten().tolist() == list(range(40))
+    expect_complete(place)
+    asked.clear()
+    load("mnist")
+    assert asked == []
+
+
+@pytest.mark.parametrize("bad", [answer_404, answer_with_a_web_page, break_off, break_off_images, deliver_another_file])
+@pytest.mark.parametrize("position", [0, 1])
+def test_a_bad_mirror_is_passed_over(mirrors, place, bad, position):
+    mirrors(*((bad, deliver) if position == 0 else (deliver, bad)))
+    load("mnist")
+    expect_complete(place)
+
+
+@pytest.mark.parametrize("bad", [answer_404, answer_with_a_web_page, break_off, break_off_images, deliver_another_file])
+def test_nothing_half_finished_is_left_behind(mirrors, place, bad):
+    mirrors(bad, bad)
+    with pytest.raises(MnistUnavailableError, match=r"could not be downloaded \(2 mirrors tried\): put mnist_all.mat"):
+        load("mnist")
+    for path in place.glob("mnist/*"):
+        assert gzip.decompress(path.read_bytes()) == CONTENT[path.stem]  # whole files alone
+
+
+def test_a_download_that_was_broken_off_is_completed_later(mirrors, place):
+    mirrors(break_off_images)
+    with pytest.raises(MnistUnavailableError):
+        load("mnist")
+    mirrors(deliver)
+    load("mnist")
+    expect_complete(place)
+
+
+def test_ctrl_c_leaves_no_part_of_a_file(mirrors, place, monkeypatch):
+    mirrors(deliver)
+    monkeypatch.setattr(mnist, "_reachable_mirrors", lambda: list(mnist._MIRRORS))
+
+    def interrupted(self, url: str, output: str, pooch: object) -> None:
+        Path(output).write_bytes(b"the first half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        load("mnist")
+    assert list((place / "mnist").iterdir()) == []
+
+
+def test_silent_mirrors_are_given_up_on(mirrors, place, monkeypatch):
+    monkeypatch.setattr(mnist, "_ANSWER_SECONDS", 0.5)
+    mirrors(say_nothing, say_nothing, say_nothing)
+    start = time.monotonic()
+    with pytest.raises(MnistUnavailableError):
+        load("mnist")
+    assert time.monotonic() - start < 10  # three times in a row would be no harm; a hang would
+    assert not place.exists()
+
+
+def test_a_silent_mirror_does_not_hold_up_another(mirrors, place):
+    mirrors(say_nothing, deliver)
+    load("mnist")
+    expect_complete(place)
+
+
+def test_giving_up_takes_less_than_fifteen_seconds():
+    assert mnist._ANSWER_SECONDS < 15
+
+
+def test_the_real_mirrors_are_reached_by_https():
+    assert len(mnist._MIRRORS) >= 2
+    assert all(url.startswith("https://") and url.endswith("/") for url in mnist._MIRRORS)
+
+
+def test_the_pinned_hashes_are_those_of_mnist(mnist_place):
+    for name, expected in mnist._SHA256.items():
+        path = mnist.find_idx_file(mnist_place, name)
+        if path is None:
+            pytest.skip(f"{mnist_place} has no IDX files")
+        content = path.read_bytes()
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
+        assert hashlib.sha256(content).hexdigest() == expected
+        assert len(content) <= mnist._LARGEST_FILE

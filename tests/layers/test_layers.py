@@ -1,0 +1,118 @@
+"""Each layer against autograd of torch.nn's layer of the same name."""
+
+import pytest
+import torch
+from torch import nn
+
+from torchnet import Linear, ReLU, Sigmoid, Tanh
+from torchnet.layers import ACTIVATIONS
+
+TWINS = {Sigmoid: nn.Sigmoid, Tanh: nn.Tanh, ReLU: nn.ReLU}
+
+
+def random(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("layer_class", TWINS)
+@pytest.mark.parametrize("scale", [1.0, 80.0], ids=["moderate", "saturated"])
+def test_activation_matches_torch(layer_class, scale, expect_equal):
+    x = (scale * random(7, 5)).requires_grad_()
+    grad_output = random(7, 5, seed=1)
+    expected = TWINS[layer_class]()(x)
+    (expected_grad,) = torch.autograd.grad(expected, x, grad_output)
+    layer = layer_class()
+    name = f"{layer_class.__name__} x{scale:g}"
+    expect_equal(f"{name} output", layer(x.detach()), expected.detach(), "torch.nn")
+    expect_equal(f"{name} grad_input", layer.backward(grad_output), expected_grad, "autograd")
+
+
+def test_relu_passes_nothing_at_the_kink():
+    layer = ReLU()
+    layer(torch.tensor([[-1.0, -0.0, 0.0, 2.0]]))
+    assert layer.backward(torch.full((1, 4), 3.0)).tolist() == [[0, 0, 0, 3]]
+
+
+def test_sigmoid_is_finite_where_exp_overflows():
+    layer = Sigmoid()
+    assert layer(torch.tensor([-1e4, 1e4])).tolist() == [0, 1]
+    assert layer.backward(torch.ones(2)).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(("in_features", "out_features"), [(5, 3), (4, 4), (1, 2), (3, 1)])
+@pytest.mark.parametrize("batch", [1, 2, 7])
+def test_linear_matches_torch(in_features, out_features, batch, expect_equal):
+    layer = Linear(in_features, out_features, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    layer.bias.copy_(random(out_features, seed=1))
+    twin = nn.Linear(in_features, out_features, dtype=torch.float64)
+    twin.load_state_dict(layer.state_dict())
+    x, grad_output = random(batch, in_features, seed=2).requires_grad_(), random(batch, out_features, seed=3)
+    expected = twin(x)
+    expected.backward(grad_output)
+    name = f"Linear({in_features}, {out_features}), N={batch}"
+    expect_equal(f"{name} output", layer(x.detach()), expected.detach(), "torch.nn")
+    expect_equal(f"{name} grad_input", layer.backward(grad_output), x.grad, "autograd")
+    expect_equal(f"{name} weight.grad", layer.weight.grad, twin.weight.grad, "autograd")
+    expect_equal(f"{name} bias.grad", layer.bias.grad, twin.bias.grad, "autograd")
+
+
+def all_layers():
+    return [Linear(4, 4), *(activation() for activation in ACTIVATIONS.values())]
+
+
+@pytest.mark.parametrize("layer", all_layers(), ids=lambda layer: type(layer).__name__)
+class TestContract:
+    def test_backward_before_forward_says_what_to_do(self, layer):
+        with pytest.raises(RuntimeError, match=r"make a forward pass in training mode first"):
+            layer.backward(torch.ones(3, 4))
+
+    def test_backward_consumes_what_was_remembered(self, layer):
+        layer(torch.ones(3, 4))
+        layer.backward(torch.ones(3, 4))
+        with pytest.raises(RuntimeError, match="forward pass"):
+            layer.backward(torch.ones(3, 4))
+
+    def test_evaluation_remembers_nothing(self, layer):
+        layer.eval()
+        layer(torch.ones(3, 4))
+        layer.train()
+        with pytest.raises(RuntimeError, match="forward pass"):
+            layer.backward(torch.ones(3, 4))
+
+    def test_input_grad_is_left_out_when_not_asked_for(self, layer):
+        layer(torch.ones(3, 4))
+        assert layer.backward(torch.ones(3, 4), input_grad=False) is None
+
+    def test_a_gradient_that_would_broadcast_is_refused(self, layer):
+        layer(torch.ones(3, 4))
+        with pytest.raises(ValueError, match=r"expected grad_output of shape \(3, 4\), got \(3, 1\)"):
+            layer.backward(torch.ones(3, 1))
+
+    def test_input_and_grad_output_are_left_as_they_were(self, layer):
+        x, grad_output = random(3, 4).float(), random(3, 4, seed=1).float()
+        copies = x.clone(), grad_output.clone()
+        layer(x)
+        layer.backward(grad_output)
+        assert torch.equal(x, copies[0])
+        assert torch.equal(grad_output, copies[1])
+
+
+def test_weights_are_unknown_to_autograd():
+    layer = Linear(3, 2)
+    assert not any(weight.requires_grad for weight in layer.parameters())
+    assert layer(torch.ones(1, 3)).grad_fn is None
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (torch.ones(2, 4), r"expected input of shape \(N, 3\), got \(2, 4\)"),
+        (torch.ones(2, 1, 3), r"expected input of shape \(N, 3\), got \(2, 1, 3\)"),
+        (torch.ones(0, 3), r"expected at least one sample, got an empty batch of shape \(0, 3\)"),
+        (torch.ones(2, 3, dtype=torch.float64), r"expected input of dtype torch.float32, got torch.float64"),
+        (torch.ones(2, 3, dtype=torch.uint8), r"expected input of dtype torch.float32, got torch.uint8"),
+    ],
+)
+def test_linear_refuses_what_does_not_fit(x, message):
+    with pytest.raises(ValueError, match=message):
+        Linear(3, 2)(x)

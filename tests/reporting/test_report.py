@@ -1,0 +1,90 @@
+"""The report against scikit-learn's classification_report."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from sklearn.metrics import accuracy_score, confusion_matrix
+from sklearn.metrics import classification_report as sklearn_report
+
+from torchnet import MLP
+from torchnet.data import BatchLoader, scale_pixels
+from torchnet.data.order import in_order
+from torchnet.reporting import classification_report, evaluate, print_report, run_report, write_report
+
+
+def random_case(n: int = 300) -> tuple[torch.Tensor, torch.Tensor]:
+    random = np.random.default_rng(n)
+    labels = random.permutation(np.concatenate([np.arange(10), random.integers(10, size=n - 10)]))
+    predictions = np.where(random.random(n) < 0.7, labels, random.integers(10, size=n))
+    return torch.tensor(predictions), torch.tensor(labels)
+
+
+def test_matches_scikit_learn():
+    predictions, labels = random_case()
+    report = classification_report(predictions, labels, num_classes=10)
+    expected = sklearn_report(labels, predictions, output_dict=True)
+    columns = [*map(str, range(10)), "macro avg", "weighted avg"]
+    for row in ("f1-score", "precision", "recall", "support"):
+        assert list(report[row]) == [*map(str, range(10)), "macro avg", "micro avg", "weighted avg"]
+        for column in columns:
+            assert report[row][column] == pytest.approx(expected[column][row], rel=1e-14), (row, column)
+    for row in ("f1-score", "precision", "recall"):
+        assert report[row]["micro avg"] == pytest.approx(accuracy_score(labels, predictions), rel=1e-14)
+    assert report["support"]["micro avg"] == 300
+
+
+def test_a_class_that_is_never_predicted_has_zeros():
+    _, labels = random_case()
+    report = classification_report(torch.where(labels == 3, 4, labels), labels, num_classes=10)
+    assert [report[row]["3"] for row in ("f1-score", "precision", "recall")] == [0, 0, 0]
+    assert report["support"]["3"] == (labels == 3).sum()
+
+
+def test_evaluate_returns_every_sample_in_order_and_keeps_the_mode():
+    net = MLP((4, 10), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    images = torch.randint(256, (23, 2, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    labels = torch.arange(23) % 10
+    logits, got_labels = evaluate(net, BatchLoader(images, labels, 5, in_order(23)))
+    torch.testing.assert_close(logits, net(scale_pixels(images, torch.float64)), rtol=1e-14, atol=1e-14)
+    assert torch.equal(got_labels, labels)
+    assert net.training
+    net.eval()
+    evaluate(net, BatchLoader(images, labels, 5, in_order(23)))
+    assert not net.training
+
+
+def example_report() -> dict:
+    predictions, labels = random_case()
+    logits = torch.nn.functional.one_hot(predictions, 10).double()
+    losses = [{"epoch": 1, "test_loss": 0.1, "train_loss": 0.2}]
+    return run_report("a run", losses, {"train": (logits, labels), "test": (logits[:200], labels[:200])})
+
+
+def test_report_holds_what_a_reader_asks_for(tmp_path):
+    predictions, labels = random_case()
+    report = example_report()
+    write_report(report, tmp_path / "report.json")
+    assert json.loads((tmp_path / "report.json").read_text()) == report
+    assert report["title"] == "a run"
+    assert report["losses"] == [{"epoch": 1, "test_loss": 0.1, "train_loss": 0.2}]
+    assert report["accuracy"]["test"] == pytest.approx(accuracy_score(labels[:200], predictions[:200]), rel=1e-15)
+    right = np.diag(confusion_matrix(labels, predictions))
+    assert report["classification_report"]["train"]["recall"]["7"] == right[7] / (labels == 7).sum().item()
+
+
+@pytest.mark.parametrize("width", [60, 80, 130, 200])
+def test_no_cell_is_cut_short_on_the_console(width):
+    report = example_report()
+    file = io.StringIO()
+    print_report(report, Console(file=file, width=width))
+    text = file.getvalue()
+    assert "a run" in text
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    for rows in report["classification_report"].values():
+        for cells in rows.values():
+            assert all(f"{round(value, 6):.6g}" in text for value in cells.values())

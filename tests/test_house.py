@@ -1,0 +1,19 @@
+"""The promises of the house that no linter checks."""
+
+import subprocess
+import sys
+
+from .conftest import ROOT
+
+
+def test_importing_torchnet_imports_no_lightning():
+    code = "import sys, torchnet; print('pytorch_lightning' in sys.modules, 'torchmetrics' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "False False\n"
+
+
+def test_the_package_calls_no_autograd():
+    for path in (ROOT / "torchnet").rglob("*.py"):
+        source = path.read_text()
+        for forbidden in ("autograd.", ".requires_grad_(", "requires_grad=True", "loss.backward"):
+            assert forbidden not in source, f"{path} has {forbidden}"

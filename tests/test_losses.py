@@ -1,0 +1,141 @@
+"""The losses and their gradients against torch.nn.functional, autograd, and arithmetic with 60 digits."""
+
+import math
+from decimal import Decimal, localcontext
+
+import pytest
+import torch
+from torch.nn import functional
+
+from torchnet import cross_entropy, one_vs_rest_cross_entropy
+from torchnet.losses import LOSSES
+
+
+def random_case(n: int, classes: int, scale: float = 3.0) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(100 * n + classes)
+    logits = scale * torch.randn((n, classes), generator=generator, dtype=torch.float64)
+    return logits, torch.randint(classes, (n,), generator=generator)
+
+
+def torch_cross_entropy(logits, rows):
+    return functional.cross_entropy(logits, rows)
+
+
+def torch_one_vs_rest(logits, rows):
+    return functional.binary_cross_entropy(logits.softmax(dim=1), rows, reduction="sum") / len(logits)
+
+
+PEERS = {cross_entropy: torch_cross_entropy, one_vs_rest_cross_entropy: torch_one_vs_rest}
+
+
+@pytest.mark.parametrize("loss", PEERS, ids=lambda loss: loss.__name__)
+@pytest.mark.parametrize(("n", "classes"), [(1, 2), (2, 3), (7, 10), (500, 10)])
+@pytest.mark.parametrize("kind", ["integers", "one-hot", "probabilities"])
+def test_loss_and_gradient_match_torch(loss, n, classes, kind, expect_equal):
+    logits, targets = random_case(n, classes)
+    rows = functional.one_hot(targets, classes).double()
+    if kind == "probabilities":
+        rows = torch.randn(n, classes, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).softmax(dim=1)
+    value, grad_logits = loss(logits, targets if kind == "integers" else rows)
+    leaf = logits.clone().requires_grad_()
+    expected = PEERS[loss](leaf, rows)
+    (expected_grad,) = torch.autograd.grad(expected, leaf)
+    name = f"{loss.__name__} of {kind} ({n}, {classes})"
+    expect_equal(name, value, expected.detach(), "torch.nn.functional")
+    expect_equal(f"{name} grad_logits", grad_logits, expected_grad, "autograd")
+
+
+def test_cross_entropy_gradient_is_softmax_minus_targets_over_n():
+    logits, targets = random_case(7, 10)
+    _, grad_logits = cross_entropy(logits, targets)
+    expected = (logits.softmax(dim=1) - functional.one_hot(targets, 10)) / 7
+    torch.testing.assert_close(grad_logits, expected, rtol=0, atol=1e-16)
+
+
+@pytest.mark.parametrize("loss", PEERS, ids=lambda loss: loss.__name__)
+class TestIdentities:
+    def test_rows_of_the_gradient_sum_to_zero(self, loss):
+        logits, targets = random_case(7, 10)
+        assert loss(logits, targets)[1].sum(dim=1).abs().max() < 1e-16
+
+    def test_a_shift_of_the_logits_changes_nothing(self, loss):
+        logits, targets = random_case(7, 10)
+        shifted = logits + torch.arange(7, dtype=torch.float64).unsqueeze(1)
+        for got, expected in zip(loss(shifted, targets), loss(logits, targets), strict=True):
+            torch.testing.assert_close(got, expected, rtol=1e-13, atol=1e-16)
+
+    def test_parts_with_the_divisor_of_the_whole_add_up_to_the_whole(self, loss):
+        logits, targets = random_case(7, 10)
+        whole, whole_grad = loss(logits, targets)
+        (a, grad_a), (b, grad_b) = (loss(logits[part], targets[part], 7) for part in (slice(3), slice(3, 7)))
+        torch.testing.assert_close(a + b, whole, rtol=1e-15, atol=0)
+        assert torch.equal(torch.cat([grad_a, grad_b]), whole_grad)
+
+    def test_each_row_is_stable_on_its_own(self, loss):
+        # Shifting by the maximum of the batch, and not of the row, would lose the second row.
+        logits = torch.tensor([[1e4, 0.0, -1e4], [-1e4 + 1, -1e4, -1e4 + 2]])
+        value, grad_logits = loss(logits, torch.tensor([0, 2]))
+        alone, alone_grad = loss(logits[1:], torch.tensor([2]), 2)
+        assert value.item() == pytest.approx(alone.item(), rel=1e-6)
+        assert alone > 0
+        assert torch.equal(grad_logits[1:], alone_grad)
+
+
+def test_cross_entropy_is_exact_for_logits_of_ten_thousand_in_float32():
+    logits = torch.tensor([[1e4, -1e4, 0], [-1e4, 1e4, 0], [1e4, 1e4, -1e4], [-1e4, -1e4, -1e4]])
+    targets = torch.tensor([0, 0, 1, 2])
+    value, grad_logits = cross_entropy(logits, targets)
+    assert value.item() == pytest.approx((0 + 2e4 + math.log(2) + math.log(3)) / 4, rel=1e-7)
+    expected = torch.tensor([[0, 0, 0], [-1, 1, 0], [1 / 2, -1 / 2, 0], [1 / 3, 1 / 3, -2 / 3]]) / 4
+    torch.testing.assert_close(grad_logits, expected, rtol=1e-6, atol=0)
+
+
+def test_one_vs_rest_is_finite_for_logits_of_ten_thousand_in_float32():
+    logits = torch.tensor([[1e4, -1e4, 0.0], [-1e4, 1e4, 0.0], [1e4, 1e4, -1e4]])
+    value, grad_logits = one_vs_rest_cross_entropy(logits, torch.tensor([0, 0, 1]))
+    # 0; 2e4 for the class that it missed and 1e4 for the one that it was sure of; log 2 twice
+    assert value.item() == pytest.approx((0 + 3e4 + 2 * math.log(2)) / 3, rel=1e-7)
+    expected = torch.tensor([[0, 0, 0], [-1, 2, -1], [1, -1, 0]]) / 3
+    torch.testing.assert_close(grad_logits, expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("gap", [0, 1, 20, 40, 300])
+@pytest.mark.parametrize("target", [0, 1, 2])
+def test_one_vs_rest_matches_arithmetic_with_sixty_digits(gap, target):
+    logits = [Decimal(gap), Decimal("0.5"), Decimal("-1.25"), Decimal("0.25")]
+    with localcontext(prec=60 + 300):
+        total = sum(z.exp() for z in logits)
+        probs = [z.exp() / total for z in logits]
+        rest = [sum(probs[:c] + probs[c + 1 :]) for c in range(4)]
+        value = -sum(probs[c].ln() if c == target else rest[c].ln() for c in range(4))
+        # ∂L/∂p_c, then the Jacobian of softmax in full
+        by_prob = [-1 / probs[c] if c == target else 1 / rest[c] for c in range(4)]
+        grad = [sum(by_prob[c] * probs[c] * ((c == k) - probs[k]) for c in range(4)) for k in range(4)]
+    got, got_grad = one_vs_rest_cross_entropy(
+        torch.tensor([[float(z) for z in logits]], dtype=torch.float64), torch.tensor([target])
+    )
+    assert got.item() == pytest.approx(float(value), rel=1e-14)
+    assert got_grad[0].tolist() == pytest.approx([float(g) for g in grad], rel=1e-13, abs=1e-15)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+@pytest.mark.parametrize(
+    ("logits", "targets", "message"),
+    [
+        (torch.ones(3, 4), torch.tensor([0, 1, 4]), r"expected classes within 0..3, got 0..4"),
+        (torch.ones(3, 4), torch.tensor([0, -1, 2]), r"expected classes within 0..3, got -1..2"),
+        (torch.ones(3, 4), torch.tensor([0, 1]), r"expected integer targets of shape \(3,\), got \(2,\)"),
+        (torch.ones(3, 4), torch.ones(3, 5), r"expected target rows of shape \(3, 4\), got \(3, 5\)"),
+        (torch.ones(3, 4), torch.ones(3), r"expected target rows of shape \(3, 4\), got \(3,\)"),
+        (torch.ones(0, 4), torch.ones(0, 4), r"expected logits of shape \(N, C\) with N >= 1, got \(0, 4\)"),
+        (torch.ones(4), torch.ones(4), r"expected logits of shape \(N, C\)"),
+    ],
+)
+def test_what_does_not_fit_is_refused(loss, logits, targets, message):
+    with pytest.raises(ValueError, match=message):
+        loss(logits, targets)
+
+
+def test_one_vs_rest_needs_a_rest():
+    with pytest.raises(ValueError, match="at least two classes"):
+        one_vs_rest_cross_entropy(torch.ones(3, 1), torch.zeros(3, dtype=torch.int64))

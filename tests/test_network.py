@@ -1,0 +1,244 @@
+"""The network's gradients against autograd, the NumPy reference and central differences, over a grid of networks."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from torchnet import MLP, SGD, cross_entropy, reference
+from torchnet.layers import ACTIVATIONS
+from torchnet.losses import LOSSES
+from torchnet.network import layer_sizes
+
+IN_FEATURES, CLASSES = 5, 4
+DEPTHS, WIDTHS, BATCHES = range(1, 9), (1, 2, 7, 64), (1, 2, 7)
+TWINS = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}
+GRID = list(itertools.product(DEPTHS, WIDTHS, BATCHES))
+# The rounding of a step is carried on by the steps after it: 100 times 1e-12 is what a trajectory may come to.
+TRAJECTORY = 1e-10
+
+
+def random_net(sizes: tuple[int, ...], activation: str = "sigmoid", seed: int = 0) -> MLP:
+    """A network with random biases too: zeros can hide a wrong backward."""
+    generator = torch.Generator().manual_seed(seed)
+    net = MLP(sizes, activation, generator=generator, dtype=torch.float64)
+    for name, weight in net.named_parameters():
+        if name.endswith("bias"):
+            weight.copy_(torch.randn(weight.shape, generator=generator, dtype=torch.float64))
+    return net
+
+
+def autograd_twin(net: MLP, sizes: tuple[int, ...], activation: str) -> nn.Sequential:
+    linears = [nn.Linear(i, o, dtype=torch.float64) for i, o in itertools.pairwise(sizes)]
+    twin = nn.Sequential(*[module for linear in linears for module in (linear, TWINS[activation]())][:-1])
+    twin.load_state_dict(net.state_dict())
+    return twin
+
+
+def autograd_loss(name: str, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    if name == "cross_entropy":
+        return functional.cross_entropy(logits, targets)
+    rows = functional.one_hot(targets, logits.shape[1]).double()
+    return functional.binary_cross_entropy(logits.softmax(dim=1), rows, reduction="sum") / len(logits)
+
+
+def random_batch(n: int, features: int = IN_FEATURES, classes: int = CLASSES) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(n)
+    return torch.randn(n, features, generator=generator, dtype=torch.float64), torch.randint(
+        classes, (n,), generator=generator
+    )
+
+
+def hand_written(net: MLP, loss: str, x: torch.Tensor, targets: torch.Tensor):
+    """Return the loss, and all gradients by name, "input" among them."""
+    value, grad_logits = LOSSES[loss](net(x), targets)
+    grad_input = net.backward(grad_logits, input_grad=True)
+    return value, {name: weight.grad for name, weight in net.named_parameters()} | {"input": grad_input}
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_gradients_match_autograd(activation, loss, expect_equal):
+    for depth, width, n in GRID:
+        sizes = layer_sizes(IN_FEATURES, width, CLASSES, depth)
+        net, (x, targets) = random_net(sizes, activation), random_batch(n)
+        twin, leaf = autograd_twin(net, sizes, activation), x.clone().requires_grad_()
+        expected = autograd_loss(loss, twin(leaf), targets)
+        expected.backward()
+        expected_grads = {name: weight.grad for name, weight in twin.named_parameters()} | {"input": leaf.grad}
+        value, grads = hand_written(net, loss, x, targets)
+        case = f"{activation} {loss} d={depth} width={width} N={n}"
+        expect_equal(f"{case} loss", value, expected.detach(), "autograd")
+        assert grads.keys() == expected_grads.keys()
+        for name, grad in grads.items():
+            expect_equal(f"{case} {name}", grad, expected_grads[name], "autograd")
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_gradients_match_the_reference(activation, loss, expect_equal):
+    for depth, width, n in GRID:
+        sizes = layer_sizes(IN_FEATURES, width, CLASSES, depth)
+        net, (x, targets) = random_net(sizes, activation), random_batch(n)
+        value, grads = hand_written(net, loss, x, targets)
+        params = reference_params(net)
+        X, Y = x.numpy().T, np.eye(CLASSES)[targets.numpy()].T
+        z, h = reference.forward(params, X, activation)
+        expected, grad_input = reference.backward(params, z, h, Y, n, activation, loss)
+        case = f"{activation} {loss} d={depth} width={width} N={n}"
+        expect_equal(f"{case} loss", value, getattr(reference, loss)(Y, z[-1]), "the NumPy reference")
+        expect_equal(f"{case} input", grads["input"], grad_input.T, "the NumPy reference")
+        for i, (weight_grad, bias_grad) in enumerate(expected):
+            expect_equal(f"{case} {2 * i}.weight", grads[f"{2 * i}.weight"], weight_grad, "the NumPy reference")
+            expect_equal(f"{case} {2 * i}.bias", grads[f"{2 * i}.bias"], bias_grad[:, 0], "the NumPy reference")
+
+
+def reference_params(net: MLP) -> reference.Params:
+    state = [tensor.numpy().copy() for tensor in net.state_dict().values()]
+    return [(weight, bias[:, None]) for weight, bias in zip(state[::2], state[1::2], strict=True)]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_gradients_match_central_differences(activation, loss):
+    net, (x, targets), h = random_net((5, 6, 6, 4), activation), random_batch(7), 1e-6
+    _, grads = hand_written(net, loss, x, targets)
+    for name, tensor in [*net.named_parameters(), ("input", x)]:
+        for index in np.ndindex(tensor.shape):
+            before = tensor[index].item()
+            values = []
+            for shifted in (before + h, before - h):
+                tensor[index] = shifted
+                values.append(LOSSES[loss](net(x), targets)[0].item())
+            tensor[index] = before
+            difference = (values[0] - values[1]) / (2 * h)
+            assert grads[name][index].item() == pytest.approx(difference, rel=1e-6, abs=1e-8), (name, index)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("options", [{"lr": 0.3}, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-3}])
+def test_hundred_steps_match_autograd_with_torch_optim(activation, options, expect_equal):
+    sizes = (5, 6, 6, 4)
+    net = random_net(sizes, activation)
+    twin = autograd_twin(net, sizes, activation)
+    optimizer, peer = SGD(net.parameters(), **options), torch.optim.SGD(twin.parameters(), **options)
+    for step in range(100):
+        x, targets = random_batch(2 + step % 6)
+        loss, grad_logits = cross_entropy(net(x), targets)
+        net.backward(grad_logits)
+        optimizer.step()
+        peer.zero_grad()
+        expected = functional.cross_entropy(twin(x), targets)
+        expected.backward()
+        peer.step()
+        what = f"{activation} {options} loss of step {step}"
+        expect_equal(what, loss, expected.detach(), "autograd + torch.optim.SGD, 100 steps", TRAJECTORY)
+    for name, weight in net.named_parameters():
+        expected = twin.get_parameter(name).detach()
+        what = f"{activation} {options} {name}"
+        expect_equal(what, weight, expected, "autograd + torch.optim.SGD, 100 steps", TRAJECTORY)
+
+
+def test_hundred_steps_match_the_reference(expect_equal):
+    net = random_net((5, 6, 6, 4))
+    params, optimizer = reference_params(net), SGD(net.parameters(), lr=0.3)
+    for step in range(100):
+        x, targets = random_batch(2 + step % 6)
+        _, grad_logits = cross_entropy(net(x), targets)
+        net.backward(grad_logits)
+        optimizer.step()
+        z, h = reference.forward(params, x.numpy().T)
+        grads, _ = reference.backward(params, z, h, np.eye(4)[targets.numpy()].T, len(x))
+        params = reference.update(params, grads, 0.3)
+    for name, got, expected in zip(net.state_dict(), net.parameters(), sum(params, ()), strict=True):
+        expect_equal(name, got, expected.squeeze(1) if "bias" in name else expected, "the NumPy reference, 100 steps")
+
+
+def test_weights_move_to_and_from_torch_nn():
+    net, other = random_net((5, 6, 4), "tanh"), random_net((5, 6, 4), "tanh", seed=1)
+    twin = autograd_twin(net, (5, 6, 4), "tanh")
+    x, _ = random_batch(7)
+    torch.testing.assert_close(twin(x), net(x), rtol=1e-15, atol=1e-15)
+    other.load_state_dict(twin.state_dict())
+    assert torch.equal(other(x), net(x))
+    assert list(net.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert net[0].weight.shape == (6, 5)
+
+
+def test_samples_of_any_shape_are_flattened():
+    net = random_net((12, 3))
+    x = torch.randn(7, 3, 2, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    logits = net(x)
+    assert torch.equal(logits, net(x.reshape(7, 12)))
+    net(x)
+    assert net.backward(torch.ones_like(logits), input_grad=True).shape == x.shape
+
+
+def test_gradients_replace_those_of_the_step_before():
+    net, (x, targets) = random_net((5, 6, 4)), random_batch(7)
+    _, once = hand_written(net, "cross_entropy", x, targets)
+    once = {name: grad.clone() for name, grad in once.items()}
+    _, twice = hand_written(net, "cross_entropy", x, targets)
+    assert all(torch.equal(once[name], twice[name]) for name in once)
+
+
+def test_input_gradient_of_the_first_layer_is_only_made_when_asked_for():
+    net, (x, targets) = random_net((5, 6, 4)), random_batch(7)
+    assert net.backward(cross_entropy(net(x), targets)[1]) is None
+    assert net.backward(cross_entropy(net(x), targets)[1], input_grad=True).shape == (7, 5)
+
+
+def test_equal_generators_make_equal_networks():
+    a, b, c = random_net((5, 6, 4)), random_net((5, 6, 4)), random_net((5, 6, 4), seed=1)
+    assert torch.equal(a[0].weight, b[0].weight)
+    assert not torch.equal(a[0].weight, c[0].weight)
+
+
+def test_layer_sizes():
+    assert layer_sizes(784, (64, 32), 10) == (784, 64, 32, 10)
+    assert layer_sizes(784, 64, 10, depth=3) == (784, 64, 64, 10)
+    assert layer_sizes(784, 64, 10, depth=1) == (784, 10)
+    assert layer_sizes(784, [], 10) == (784, 10)
+    with pytest.raises(ValueError, match="depth: expected a whole number from 1 up, got None"):
+        layer_sizes(784, 64, 10)
+    with pytest.raises(ValueError, match="depth: expected a whole number from 1 up, got 0"):
+        layer_sizes(784, 64, 10, depth=0)
+    with pytest.raises(ValueError, match=r"depth: expected 3 for hidden_sizes \[64, 64\], got 5"):
+        layer_sizes(784, [64, 64], 10, depth=5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (((784,),), r"layer_sizes: expected at least two whole numbers from 1 up, got \[784\]"),
+        (((784, 0, 10),), r"layer_sizes: expected .*, got \[784, 0, 10\]"),
+        (((784, 6.5, 10),), r"layer_sizes: expected .*, got \[784, 6.5, 10\]"),
+        (((4, 3), "sigmod"), r"activation: expected one of sigmoid, tanh, relu, got 'sigmod'"),
+        (((4, 3), "relu", "he"), r"initializer: expected one of he_normal, .*, got 'he'"),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        MLP(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (torch.ones(0, 5), r"expected at least one sample, got an empty batch of shape \(0, 5\)"),
+        (torch.ones(0, 1, 5), r"expected at least one sample"),
+        (torch.ones(5), r"expected a batch of samples \(N, ...\), got shape \(5,\): one sample is x\[None\]"),
+        (torch.ones(2, 6), r"expected input of shape \(N, 5\), got \(2, 6\)"),
+    ],
+)
+def test_input_that_does_not_fit_is_refused(x, message):
+    with pytest.raises(ValueError, match=message):
+        MLP((5, 4))(x)
+
+
+def test_backward_before_forward_says_what_to_do():
+    with pytest.raises(RuntimeError, match="make a forward pass in training mode first"):
+        MLP((5, 4)).backward(torch.ones(1, 4))

@@ -1,0 +1,18 @@
+"""The command line, called in this process from an empty folder."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from torchnet.training.cli import main
+
+ROOT = Path(__file__).parent.parent.parent
+DIGITS = f"--config={ROOT / 'configs' / 'digits.yaml'}"
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Call `train.py` with arguments; return the exit code."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: main(ROOT / "configs", [str(argument) for argument in arguments])

@@ -1,0 +1,311 @@
+"""The command line: what it does with good arguments, and the sentence and exit code that bad ones end in."""
+
+import csv
+import gzip
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+import torch
+import yaml
+
+from torchnet.data import load
+from torchnet.data.idx import FILES
+
+from .conftest import DIGITS, ROOT
+
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+
+
+def the_run(root: Path = Path("runs")) -> Path:
+    (folder,) = root.glob("*/*")
+    return folder
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_fit_leaves_everything_in_its_run_folder(cli, capsys):
+    assert cli(DIGITS, "--trainer.max_epochs", 6) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    lines = [line for line in out.splitlines() if line.startswith("Epoch ")]
+    run = the_run()
+    report = json.loads((run / "report.json").read_text())
+    assert lines == [
+        f"Epoch {line['epoch']}: test loss = {line['test_loss']:.12g}, train loss = {line['train_loss']:.12g}"
+        for line in report["losses"]
+    ]
+    assert [line["epoch"] for line in report["losses"]] == [1, 6]
+    assert report["title"] == "digits"
+    assert report["accuracy"].keys() == report["classification_report"].keys() == {"train", "test"}
+    assert f"test accuracy = {report['accuracy']['test']:.6g}" in out
+    assert "64-64-64-10 network, 8,970 weights, on " in out
+    assert f"results in {run}" in out
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["last.ckpt"]
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["model"]["lr"] == 0.3
+    assert config["trainer"]["max_epochs"] == 6
+    rows = read_csv(run / "metrics.csv")
+    assert sum(row["train/loss"] != "" for row in rows) == 6
+    logged = [row for row in rows if row["test/notebook_loss"]]
+    assert [float(row["test/notebook_loss"]) for row in logged] == [line["test_loss"] for line in report["losses"]]
+
+
+def test_a_validation_split_chooses_the_best_checkpoint(cli, capsys):
+    assert cli(DIGITS, "--trainer.max_epochs", 8, "--data.validation_fraction", 0.2, "--model.lr", 1.5) == 0
+    run = the_run()
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    rows = [row for row in read_csv(run / "metrics.csv") if row["val/loss"]]
+    losses = [float(row["val/loss"]) for row in rows]
+    best = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    assert best["epoch"] == losses.index(min(losses)) != 7, "the run must have its best epoch before its last"
+    report = json.loads((run / "report.json").read_text())
+    assert list(report["accuracy"]) == ["train", "val", "test"]
+    assert report["classification_report"]["val"]["support"]["macro avg"] == 288
+    capsys.readouterr()
+    assert cli("validate", "--ckpt_path", "best") == 0
+    (printed,) = re.findall(r"val/loss\D*([\d.]+)", capsys.readouterr().out)
+    assert float(printed) == pytest.approx(min(losses))
+
+
+def test_test_and_predict_start_from_a_checkpoint_and_its_configuration(cli, capsys):
+    assert cli(DIGITS, "--trainer.max_epochs", 3, "--model.hidden_sizes", "[17]") == 0
+    report = json.loads((the_run() / "report.json").read_text())
+    capsys.readouterr()
+    assert cli("test", "--ckpt_path", "last") == 0  # 64-17-10 is known from the configuration of the run
+    assert f"test accuracy = {report['accuracy']['test']:.6g}" in capsys.readouterr().out
+    assert cli("predict", "--ckpt_path", "last") == 0
+    rows = read_csv(the_run() / "predictions.csv")
+    assert [int(row["image"]) for row in rows] == list(range(360))
+    accuracy = np.mean([int(row["label"]) for row in rows] == load("digits").test_labels)  # in the order of the file
+    assert accuracy == pytest.approx(report["accuracy"]["test"])
+    assert all(sum(float(row[f"p{label}"]) for label in range(10)) == pytest.approx(1, abs=1e-5) for row in rows)
+
+
+def test_runs_of_one_second_do_not_meet(cli):
+    for _ in range(3):
+        assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
+    runs = sorted(Path("runs/digits").iterdir())
+    assert len(runs) == 3
+    assert all((run / "report.json").is_file() for run in runs)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_configuration_trains(config, cli, mnist_place):
+    source = [] if config.stem == "digits" else ["--data.source", mnist_place]
+    assert cli("--config", config, *source, "--trainer.fast_dev_run", "true") == 0
+
+
+def test_default_configuration_says_what_the_code_says(cli, capsys):
+    assert cli("--print_config") == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["model"]["hidden_sizes"] == [64, 64]
+    assert printed["model"]["lr"] == 1.0
+    assert (printed["data"]["batch_size"], printed["trainer"]["max_epochs"]) == (500, 40)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model.lr", "banana"], "--model.lr: Expected a float. Got value: banana"),
+        (["--model.lr", "-1"], "lr: expected a finite number of at least 0, got -1.0"),
+        (["--model.lr", "nan"], "--model.lr: Expected a float. Got value: nan"),
+        (["--model.nesterov", "true", "--model.momentum", "0"], "nesterov: expected momentum > 0 and dampening 0"),
+        (["--model.activation", "sigmod"], "activation: expected one of sigmoid, tanh, relu, got 'sigmod'"),
+        (["--model.initializer", "he"], "initializer: expected one of he_normal"),
+        (["--model.loss", "mse"], "loss: expected one of cross_entropy, one_vs_rest_cross_entropy, got 'mse'"),
+        (["--model.dtype", "float16"], "dtype: expected one of float32, float64, got 'float16'"),
+        (["--model.hidden_sizes", "64"], "depth: expected a whole number from 1 up, got None"),
+        (["--model.hidden_sizes", "[64, 0]"], "layer_sizes: expected at least two whole numbers from 1 up"),
+        (["--data.batch_size", "0"], "batch_size: expected a whole number from 1 up, got 0"),
+        (["--data.batch_size", "2.5"], "--data.batch_size: Expected a int. Got value: 2.5"),
+        (["--data.order", "sorted"], "order: expected one of shuffled, notebook, got 'sorted'"),
+        (["--data.order", "notebook", "--data.batch_size", "9999"], "batch_size: expected at most 1437"),
+        (["--data.validation_fraction", "1"], "validation_fraction: expected a number from 0 to below 1, got 1.0"),
+        (["--data.validation_fraction", "0.9999"], "validation_fraction 0.9999"),
+        (["--loss_line.every_n_epochs", "0"], "every_n_epochs: expected a whole number from 1 up, got 0"),
+        (["--seed_everything", "-1"], "--seed_everything"),
+        (["--model.learning_rate", "1"], "unrecognized arguments: --model.learning_rate 1"),
+        (["--name", "../elsewhere"], "name: expected up to 64 letters, digits, dots"),
+        (["--trainer.precision", "16-mixed"], "trainer.precision: expected 32-true"),
+        (["--trainer.devices", "2"], "trainer.devices: expected one device, got 2"),
+        (["--trainer.gradient_clip_val", "1"], "gradient clipping is not supported"),
+        (["--trainer.max_epochs", "-3"], "max_epochs"),
+        (["--config", "nowhere.yaml"], "nowhere.yaml"),
+        (["--ckpt_path"], "argument --ckpt_path: expected one argument"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage_is_one_sentence_and_exit_code_2(arguments, message, cli, capsys):
+    assert cli(DIGITS, *arguments) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert not list(Path().glob("runs/*/*")), "a run that never began leaves no folder"
+
+
+@pytest.mark.parametrize("arguments", [["fti"], ["test"], ["predict", DIGITS], ["validate", DIGITS]], ids=str)
+def test_a_command_that_cannot_be_is_exit_code_2(arguments, cli, capsys):
+    assert cli(*arguments) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_damaged_configuration_is_exit_code_2(cli, capsys, tmp_path):
+    (tmp_path / "bad.yaml").write_text("model: {lr: [1")
+    assert cli("--config", "bad.yaml") == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+def truncated_mat(folder: Path) -> Path:
+    scipy.io.savemat(folder / "mnist_all.mat", {"train0": np.zeros((50, 784), np.uint8)})
+    os.truncate(folder / "mnist_all.mat", 5000)
+    return folder / "mnist_all.mat"
+
+
+def idx_with_a_lying_header(folder: Path) -> Path:
+    for name in FILES.values():
+        header = struct.pack(">4I", 0x803, 60000, 28, 28) if "images" in name else struct.pack(">2I", 0x801, 10)
+        (folder / f"{name}.gz").write_bytes(gzip.compress(header + bytes(100)))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (truncated_mat, "mnist_all.mat: not a readable .mat file"),
+        (idx_with_a_lying_header, "train-images-idx3-ubyte.gz: the header says 47040000 bytes"),
+        (lambda folder: folder / "nowhere", "nowhere: no such file or folder"),
+    ],
+    ids=["mat", "idx", "missing"],
+)
+def test_bad_data_is_one_sentence_and_exit_code_65(make, message, cli, capsys, tmp_path):
+    assert cli("--data.source", make(tmp_path)) == 65
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_bad_data_where_mnist_should_be_does_not_fall_back(cli, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHNET_DATA", str(truncated_mat(tmp_path)))
+    assert cli() == 65
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.fixture
+def no_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No data on disk, and a network on which nothing answers."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("TORCHNET_DATA", str(tmp_path / "nothing"))
+
+
+@pytest.mark.usefixtures("no_mnist")
+def test_a_configuration_that_names_mnist_never_falls_back(cli, capsys):
+    for arguments in ([f"--config={ROOT / 'configs' / 'notebook.yaml'}"], ["--data.source", "mnist"]):
+        assert cli(*arguments) == 65
+        err = capsys.readouterr().err
+        assert "could not be downloaded (3 mirrors tried): put mnist_all.mat or the four IDX files there" in err
+        assert err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("no_mnist")
+def test_without_data_and_network_it_trains_on_digits_and_says_so(tmp_path):
+    done = run_train_py(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "NOTICE: THIS IS NOT MNIST" in done.stderr
+    assert "set TORCHNET_DATA to the folder or file that has them" in " ".join(done.stderr.split())
+    report = json.loads((the_run(tmp_path / "runs") / "report.json").read_text())
+    assert report["title"].startswith("NOT MNIST")
+    assert report["title"] in done.stdout
+    assert report["accuracy"]["test"] >= 0.95
+
+
+def run_train_py(cwd: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "train.py"), *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_in_one_sentence(number, code, tmp_path):
+    command = [sys.executable, str(ROOT / "train.py"), DIGITS, "--trainer.max_epochs", "100000"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        next(line for line in process.stdout if line.startswith("Epoch 6:"))
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == code, err
+    assert err.count("\n") == 1
+    assert "--ckpt_path last" in err
+    checkpoint = the_run(tmp_path / "runs") / "checkpoints" / "last.ckpt"
+    assert torch.load(checkpoint, weights_only=True)["epoch"] >= 4
+
+
+def test_numbers_that_overflow_end_in_exit_code_70(cli, capsys):
+    assert cli(DIGITS, "--model.activation", "relu", "--model.lr", "1e30", "--trainer.max_epochs", 3) == 70
+    err = capsys.readouterr().err
+    assert "the training loss of epoch 1 is" in err
+    assert err.count("\n") == 1
+    assert not list(Path().glob("runs/*/*/checkpoints/*"))
+
+
+def test_a_folder_that_cannot_be_written_ends_in_exit_code_74(cli, capsys):
+    Path("runs").write_text("a file where the folder should be")
+    assert cli(DIGITS) == 74
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+class TestCheckpointThatCannotBeUsed:
+    """Exit code 66, in a sentence; a run that was to be resumed from it leaves no folder."""
+
+    def expect(self, cli, capsys, message: str, *arguments: object) -> None:
+        runs = sorted(Path().glob("runs/*/*"))
+        capsys.readouterr()
+        assert cli(*arguments) == 66
+        err = capsys.readouterr().err
+        assert message in err
+        assert err.count("\n") == 1
+        assert sorted(Path().glob("runs/*/*")) == runs
+
+    def test_missing(self, cli, capsys):
+        self.expect(cli, capsys, "nowhere.ckpt: no such checkpoint", DIGITS, "--ckpt_path", "nowhere.ckpt")
+        for which in ("last", "best"):
+            for config in ([], [DIGITS]):
+                message = f"--ckpt_path {which}: there is no {which}.ckpt under runs"
+                self.expect(cli, capsys, message, *config, "--ckpt_path", which)
+
+    @pytest.mark.parametrize("content", [b"", b"text", bytes(1000)])
+    def test_no_checkpoint_at_all(self, cli, capsys, content):
+        Path("x.ckpt").write_bytes(content)
+        self.expect(cli, capsys, "x.ckpt: not a readable checkpoint", DIGITS, "--ckpt_path", "x.ckpt")
+
+    def test_damaged_or_of_another_network(self, cli, capsys):
+        assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
+        good = the_run() / "checkpoints" / "last.ckpt"
+        shutil.copy(good, "cut.ckpt")
+        os.truncate("cut.ckpt", good.stat().st_size // 2)
+        self.expect(cli, capsys, "cut.ckpt: not a readable checkpoint", DIGITS, "--ckpt_path", "cut.ckpt")
+        wider = (DIGITS, "--model.hidden_sizes", "[64, 32]", "--ckpt_path", good)
+        self.expect(cli, capsys, "belongs to another network: net.2.weight is float32 (64, 64) there", *wider)
+        double = (DIGITS, "--model.dtype", "float64", "--ckpt_path", good)
+        self.expect(cli, capsys, "net.0.weight is float32 (64, 64) there and float64 (64, 64) here", *double)
+        torch.save({"state_dict": {}}, "bare.ckpt")
+        self.expect(cli, capsys, "bare.ckpt: expected a checkpoint of a run", DIGITS, "--ckpt_path", "bare.ckpt")
+        torch.save([1, 2], "list.ckpt")
+        self.expect(cli, capsys, "list.ckpt: expected a checkpoint of a run", DIGITS, "--ckpt_path", "list.ckpt")

@@ -1,0 +1,153 @@
+"""Training itself: without autograd, resumed to the bit, and the same whatever does not matter."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pytorch_lightning import Trainer
+
+from torchnet import reference
+from torchnet.training.data_module import ImageData
+from torchnet.training.module import Classifier
+
+from .conftest import DIGITS
+
+MOMENTUM = ("--model.momentum", "0.9", "--model.lr", "0.3")
+
+
+def newest(which: str = "last.ckpt") -> Path:
+    return max(Path("runs").glob(f"*/*/checkpoints/{which}"))
+
+
+def state(path: Path) -> dict[str, Any]:
+    checkpoint = torch.load(path, weights_only=True)
+    return {
+        "weights": checkpoint["state_dict"],
+        "momentum": checkpoint["optimizer_states"],
+        "steps": checkpoint["global_step"],
+        "epoch": checkpoint["epoch"],
+    }
+
+
+def expect_same_bits(got: Any, expected: Any) -> None:
+    if isinstance(expected, dict):
+        assert got.keys() == expected.keys()
+        for key in expected:
+            expect_same_bits(got[key], expected[key])
+    elif isinstance(expected, list):
+        assert len(got) == len(expected)
+        for a, b in zip(got, expected, strict=True):
+            expect_same_bits(a, b)
+    elif isinstance(expected, torch.Tensor):
+        assert torch.equal(got, expected)
+    else:
+        assert got == expected
+
+
+def test_autograd_is_never_called(cli, monkeypatch):
+    def forbidden(*args: object, **kwargs: object) -> None:
+        raise AssertionError("autograd was called")
+
+    for owner, name in (
+        (torch.Tensor, "backward"),
+        (torch.autograd, "backward"),
+        (torch.autograd, "grad"),
+        (torch.autograd.Function, "apply"),
+    ):
+        monkeypatch.setattr(owner, name, forbidden)
+    assert cli(DIGITS, "--trainer.max_epochs", 2) == 0
+
+
+EVERY_STEPS = ("--trainer.callbacks+=ModelCheckpoint", "--trainer.callbacks.filename={step}")
+
+
+@pytest.mark.parametrize("step", [1, 28, 29, 30, 40, 58, 86])  # within an epoch of 29 steps, and at the end of one
+def test_a_resumed_run_ends_with_the_same_bits(step, cli):
+    every = (*EVERY_STEPS, f"--trainer.callbacks.every_n_train_steps={step}", "--trainer.callbacks.save_top_k=-1")
+    assert cli(DIGITS, *MOMENTUM, "--trainer.max_epochs", 3, *every) == 0
+    straight = newest().parent.parent
+    assert cli("--ckpt_path", straight / "checkpoints" / f"step={step}.ckpt") == 0  # by the configuration of its run
+    resumed = newest().parent.parent
+    assert resumed != straight
+    expected = state(straight / "checkpoints" / "last.ckpt")
+    assert expected["steps"] == 3 * 29
+    assert expected["momentum"][0]["state"], "a momentum that is not there cannot be lost"
+    expect_same_bits(state(resumed / "checkpoints" / "last.ckpt"), expected)
+    if step != 29:  # there the line of epoch 1 is neither in the checkpoint yet nor printed by the resumed run
+        assert (resumed / "report.json").read_text() == (straight / "report.json").read_text()
+
+
+def test_a_finished_run_goes_on_as_if_it_had_been_longer(cli):
+    assert cli(DIGITS, *MOMENTUM, "--trainer.max_epochs", 6) == 0
+    straight = newest()
+    assert cli(DIGITS, *MOMENTUM, "--trainer.max_epochs", 3) == 0
+    assert cli("--ckpt_path", "last", "--trainer.max_epochs", 6) == 0
+    expect_same_bits(state(newest()), state(straight))
+
+
+def test_the_same_command_gives_the_same_bits_and_another_seed_does_not(cli):
+    states = []
+    for seed in (1, 1, 2):
+        assert cli(DIGITS, "--seed_everything", seed, "--trainer.max_epochs", 2) == 0
+        states.append(state(newest()))
+    expect_same_bits(states[1], states[0])
+    assert not torch.equal(states[2]["weights"]["net.0.weight"], states[0]["weights"]["net.0.weight"])
+
+
+def test_what_is_asked_for_on_resuming_counts(cli):
+    assert cli(DIGITS, *MOMENTUM, "--trainer.max_epochs", 1) == 0
+    before = state(newest())
+    assert cli("--ckpt_path", "last", "--trainer.max_epochs", 2, "--model.lr", 0) == 0
+    after = state(newest())
+    assert after["steps"] == 2 * before["steps"]
+    for name, weight in before["weights"].items():
+        if name.startswith("net."):
+            expect_same_bits(after["weights"][name], weight)
+
+
+def test_last_is_the_newest_run_of_the_name_if_a_configuration_is_named(cli, capsys):
+    assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
+    assert cli(DIGITS, "--trainer.max_epochs", 2, "--name", "other") == 0
+    capsys.readouterr()
+    for arguments, steps in (([], 58), ([DIGITS], 29), ([DIGITS, "--name", "other"], 58)):
+        assert cli("test", *arguments, "--ckpt_path", "last") == 0
+        assert f"after {steps} steps" in capsys.readouterr().out
+
+
+def test_every_step_is_counted(cli):
+    assert cli(DIGITS, "--trainer.max_epochs", 2) == 0
+    assert state(newest())["steps"] == 2 * 29  # 1437 images in mini-batches of 50
+
+
+def test_notebook_run_follows_the_reference_step_for_step(expect_equal, tmp_path):
+    data = ImageData("digits", batch_size=100, order="notebook", one_hot=True, dtype="float64", seed=10)
+    model = Classifier(64, 10, [12, 12], initializer="notebook", lr=1.0, dtype="float64", seed=10)
+    trainer = Trainer(
+        max_epochs=5,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+        default_root_dir=tmp_path,
+    )
+    trainer.fit(model, data)
+    order = reference.notebook_order(data.data.train_labels)
+    X = data.data.train_images[order].reshape(-1, 64).T / 255
+    Y = torch.eye(10, dtype=torch.float64)[data.data.train_labels[order]].numpy().T
+    params = reference.train(X, Y, (64, 12, 12, 10), epochs=5, batch_size=100)
+    for (name, weight), expected in zip(model.net.named_parameters(), sum(params, ()), strict=True):
+        expected = expected if expected.shape[1] > 1 else expected[:, 0]
+        expect_equal(f"after 5 epochs, {name}", weight, expected, "the NumPy reference, 5 epochs", tolerance=1e-10)
+    assert trainer.global_step == 5 * 14
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "one_vs_rest_cross_entropy"])
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+def test_every_loss_and_activation_learns(loss, activation, cli):
+    assert cli(DIGITS, "--model.loss", loss, "--model.activation", activation, "--model.lr", 0.02) == 0
+    report = json.loads((newest().parent.parent / "report.json").read_text())
+    assert report["accuracy"]["test"] > 0.93
