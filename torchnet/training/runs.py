@@ -75,7 +75,7 @@ def read_checkpoint(path: Path, model: nn.Module, resume: bool) -> dict[str, Any
     if not isinstance(checkpoint, dict) or any(key not in checkpoint for key in wanted):
         raise CheckpointError(f"{path}: expected a checkpoint of a run with {', '.join(wanted)}")
     saved, expected = _layout(checkpoint["state_dict"]), _layout(model.state_dict())
-    for key in [*expected, *saved]:
+    for key in sorted(expected | saved, key=lambda key: "." not in key):  # weights first: they say it best
         if saved.get(key) != expected.get(key):
             raise CheckpointError(
                 f"{path}: belongs to another network: {key} is {saved.get(key, 'missing')} there "
