@@ -19,8 +19,9 @@ import scipy.io
 import torch
 import yaml
 
-from torchnet.data import load
+from torchnet.data import Batch, load
 from torchnet.data.idx import FILES
+from torchnet.training.module import Classifier
 
 from .conftest import DIGITS, ROOT
 
@@ -103,8 +104,8 @@ def test_runs_of_one_second_do_not_meet(cli):
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
-def test_every_shipped_configuration_trains(config, cli, mnist_place):
-    source = [] if config.stem == "digits" else ["--data.source", mnist_place]
+def test_every_shipped_configuration_trains(config, cli, request):
+    source = [] if config.stem == "digits" else ["--data.source", request.getfixturevalue("mnist_place")]
     assert cli("--config", config, *source, "--trainer.fast_dev_run", "true") == 0
 
 
@@ -252,9 +253,18 @@ def test_a_signal_ends_the_run_in_one_sentence(number, code, tmp_path):
         _, err = process.communicate(timeout=30)
     assert process.returncode == code, err
     assert err.count("\n") == 1
-    assert "--ckpt_path last" in err
-    checkpoint = the_run(tmp_path / "runs") / "checkpoints" / "last.ckpt"
-    assert torch.load(checkpoint, weights_only=True)["epoch"] >= 4
+    (checkpoint,) = re.findall(r"--ckpt_path (\S+)", err)
+    assert torch.load(tmp_path / checkpoint, weights_only=True)["epoch"] >= 4
+
+
+def test_ctrl_c_before_the_first_epoch_ends_says_that_nothing_is_saved(cli, capsys, monkeypatch):
+    def interrupted(self: Classifier, batch: Batch, batch_idx: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Classifier, "training_step", interrupted)
+    monkeypatch.setattr(signal, "signal", lambda *args: None)  # Lightning would go on to ignore Ctrl-C
+    assert cli(DIGITS) == 130
+    assert capsys.readouterr().err == "interrupted; nothing is saved yet, as no epoch was finished\n"
 
 
 def test_numbers_that_overflow_end_in_exit_code_70(cli, capsys):

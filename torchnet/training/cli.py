@@ -6,24 +6,23 @@ import sys
 import warnings
 from pathlib import Path
 
-from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 
 from torchnet.data import DataError, MnistUnavailableError
-from torchnet.training.errors import CheckpointError, NonFiniteError, UsageError
+from torchnet.training.errors import CheckpointError, NonFiniteError, StoppedError, UsageError
 from torchnet.training.runs import NEWEST, RUNS, find_checkpoint, run_of
 from torchnet.training.trainer_cli import TrainerCLI
 
-_EXIT_CODES: dict[type[BaseException], int] = {
+_EXIT_CODES: dict[type[Exception], int] = {
     UsageError: 2,
     MisconfigurationException: 2,
     DataError: 65,
     CheckpointError: 66,
     NonFiniteError: 70,
     OSError: 74,
-    KeyboardInterrupt: 130,
-    SIGTERMException: 143,
 }
+_REPORTED: tuple[type[BaseException], ...] = (StoppedError, KeyboardInterrupt, *_EXIT_CODES)
 _FALLBACK_TITLE = "NOT MNIST: scikit-learn's bundled 8x8 digits (MNIST could not be found or downloaded)"
 
 
@@ -38,11 +37,9 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
     command, *options = _with_command(sys.argv[1:] if arguments is None else arguments)
     try:
         _run(command, options, configs)
-    except tuple(_EXIT_CODES) as error:
+    except _REPORTED as error:
         return _report(error)
-    except SystemExit as error:
-        if isinstance(error.__context__, KeyboardInterrupt):  # Lightning stops cleanly on Ctrl-C, then exits with 1
-            return _report(error.__context__)
+    except SystemExit as error:  # --help and --print_config
         return error.code if isinstance(error.code, int) else 0
     return 0
 
@@ -94,15 +91,14 @@ def _print_notice(text: str) -> None:
 
 def _report(error: BaseException) -> int:
     """Print one line that says what went wrong; return the exit code."""
-    kind = next(kind for kind in _EXIT_CODES if isinstance(error, kind))
-    if kind is KeyboardInterrupt:
-        text = "interrupted; --ckpt_path last resumes from the end of the last epoch that was finished"
-    elif kind is SIGTERMException:
-        text = "terminated; --ckpt_path last resumes from the end of the last epoch that was finished"
-    else:
-        text = " ".join(str(error).split())
-    print(f"error: {text}", file=sys.stderr)
-    return _EXIT_CODES[kind]
+    if isinstance(error, StoppedError):
+        print(error, file=sys.stderr)
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+        return 130
+    print("error:", " ".join(str(error).split()), file=sys.stderr)
+    return next(code for kind, code in _EXIT_CODES.items() if isinstance(error, kind))
 
 
 def _silence_libraries() -> None:

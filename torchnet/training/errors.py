@@ -11,3 +11,11 @@ class CheckpointError(ValueError):
 
 class NonFiniteError(ArithmeticError):
     """A number that training depends on is infinite or not a number."""
+
+
+class StoppedError(Exception):
+    """A signal stopped the training."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

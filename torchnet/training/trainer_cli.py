@@ -14,17 +14,18 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 from rich.console import Console
 from torch import Tensor
 
 from torchnet.data import DataError
 from torchnet.reporting import evaluate, print_report, run_report, write_report
 from torchnet.training.data_module import ImageData
-from torchnet.training.errors import UsageError
+from torchnet.training.errors import StoppedError, UsageError
 from torchnet.training.loss_line import LossLine
 from torchnet.training.module import Classifier, refuse_unsupported
 from torchnet.training.runs import CHECKPOINTS, NEWEST, RUNS, find_checkpoint, new_run_folder, read_checkpoint, run_of
+from torchnet.training.step_bar import StepBar
 
 _WIDE = 130  # columns of a table where no terminal sets the width
 
@@ -122,16 +123,16 @@ class TrainerCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         options = self._get(self.config_init, "trainer")
-        if options.enable_progress_bar is None:
-            kwargs["enable_progress_bar"] = sys.stdout.isatty()
+        callbacks = list(options.callbacks or [])
+        if options.enable_progress_bar or (options.enable_progress_bar is None and sys.stdout.isatty()):
+            callbacks.append(StepBar())
         self.keeps_results = self.subcommand == "fit" and not options.fast_dev_run
         if not self.keeps_results:
             self.save_config_callback = None
             kwargs |= {"logger": False, "enable_checkpointing": False}
         elif options.enable_checkpointing is not False:
-            validates = self.datamodule.validation_fraction > 0
-            kwargs["callbacks"] = [*(options.callbacks or []), *_checkpoints(validates)]
-        trainer = super().instantiate_trainer(**kwargs)
+            callbacks += _checkpoints(validates=self.datamodule.validation_fraction > 0)
+        trainer = super().instantiate_trainer(callbacks=callbacks, enable_progress_bar=False, **kwargs)
         refuse_unsupported(trainer)
         return trainer
 
@@ -150,13 +151,24 @@ class TrainerCLI(LightningCLI):
             print(f"results in {self.run_folder}", flush=True)
 
     def fit(self, model: Classifier, **kwargs: Any) -> None:
-        """Train; what the Trainer refuses to do leaves no folder behind."""
+        """Train; what the Trainer refuses to do leaves no folder behind, and a signal leaves word of how to go on."""
         try:
             self.trainer.fit(model, **kwargs)
+        except SystemExit as error:
+            if isinstance(error, SIGTERMException):
+                raise StoppedError(f"terminated; {self._how_to_resume()}", exit_code=143) from error
+            if isinstance(error.__context__, KeyboardInterrupt):  # Lightning turns it into exit(1)
+                raise StoppedError(f"interrupted; {self._how_to_resume()}", exit_code=130) from error
+            raise
         except (UsageError, MisconfigurationException):
             if self.keeps_results:
                 shutil.rmtree(self.run_folder)
             raise
+
+    def _how_to_resume(self) -> str:
+        if self.keeps_results and (checkpoint := self.run_folder / CHECKPOINTS / "last.ckpt").is_file():
+            return f"to go on from the end of the last finished epoch: --ckpt_path {checkpoint}"
+        return "nothing is saved yet, as no epoch was finished"
 
     def after_fit(self) -> None:
         if self.keeps_results:
