@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 import torch
 from torch import Tensor
 
@@ -29,6 +30,21 @@ def mnist_place() -> Path:
 @pytest.fixture(scope="session")
 def mnist(mnist_place: Path) -> Dataset:
     return load(str(mnist_place)).by_label()
+
+
+@pytest.fixture(scope="session")
+def mat_file(mnist: Dataset, mnist_place: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """mnist_all.mat, written from another format where it is not at hand."""
+    for folder in (mnist_place, mnist_place.parent):
+        if (folder / "mnist_all.mat").is_file():
+            return folder / "mnist_all.mat"
+    arrays = {}
+    for split in ("train", "test"):
+        images, labels = getattr(mnist, f"{split}_images"), getattr(mnist, f"{split}_labels")
+        arrays |= {f"{split}{digit}": images[labels == digit].reshape(-1, 784) for digit in range(10)}
+    path = tmp_path_factory.mktemp("mat") / "mnist_all.mat"
+    scipy.io.savemat(path, arrays)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -177,6 +177,20 @@ def test_samples_of_any_shape_are_flattened():
     assert net.backward(torch.ones_like(logits), input_grad=True).shape == x.shape
 
 
+def test_an_evaluation_between_forward_and_backward_changes_nothing():
+    net, (x, targets) = random_net((6, 3)), random_batch(7, features=6, classes=3)
+    expected = hand_written(net, "cross_entropy", x.reshape(7, 3, 2), targets)[1]["input"]
+    _, grad_logits = cross_entropy(net(x.reshape(7, 3, 2)), targets)
+    net.eval()(x.reshape(7, 2, 3)[:4])
+    assert torch.equal(net.backward(grad_logits, input_grad=True), expected)
+    assert expected.shape == (7, 3, 2)
+
+
+def test_a_slice_of_the_network_is_a_sequence_of_its_layers():
+    net, (x, _) = random_net((5, 6, 4)), random_batch(7)
+    torch.testing.assert_close(net[2:](net[:2](x)), net(x), rtol=0, atol=0)
+
+
 def test_gradients_replace_those_of_the_step_before():
     net, (x, targets) = random_net((5, 6, 4)), random_batch(7)
     _, once = hand_written(net, "cross_entropy", x, targets)

@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
-import scipy.io
 from sklearn.metrics import classification_report
 
 from torchnet import reference
@@ -64,20 +62,6 @@ def expect_the_reports_figures(path: Path, numbers: dict) -> None:
         for line in report["losses"]
     ]
     assert printed == numbers["losses"]
-
-
-@pytest.fixture
-def mat_file(mnist, mnist_place, tmp_path) -> Path:
-    """mnist_all.mat, written from the other formats where it is not at hand."""
-    for folder in (mnist_place, mnist_place.parent):
-        if (folder / "mnist_all.mat").is_file():
-            return folder / "mnist_all.mat"
-    arrays = {}
-    for split in ("train", "test"):
-        images, labels = getattr(mnist, f"{split}_images"), getattr(mnist, f"{split}_labels")
-        arrays |= {f"{split}{digit}": images[labels == digit].reshape(-1, 784) for digit in range(10)}
-    scipy.io.savemat(tmp_path / "mnist_all.mat", arrays)
-    return tmp_path / "mnist_all.mat"
 
 
 def test_a_run_interrupted_after_epoch_20_goes_on_to_print_them(mat_file, notebook_numbers, tmp_path):

@@ -74,16 +74,29 @@ def test_calls_the_closure_once_and_returns_its_value():
     assert all(torch.equal(weight, old - 0.5) for weight, old in zip(weights, before, strict=True))
 
 
+def test_a_closure_may_use_autograd():
+    weight = torch.ones(2, requires_grad=True)
+
+    def closure() -> torch.Tensor:
+        loss = (weight**2).sum()
+        loss.backward()
+        return loss
+
+    SGD([weight], lr=0.25).step(closure)
+    assert weight.tolist() == [0.5, 0.5]
+
+
 def test_a_weight_without_a_gradient_stays():
     weight = torch.ones(2)
     SGD([weight], lr=1.0, momentum=0.9, weight_decay=0.1).step()
     assert weight.tolist() == [1, 1]
 
 
-def test_the_gradient_is_not_changed():
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_the_gradient_is_not_changed(options):
     weight = torch.ones(2)
     weight.grad = torch.full((2,), 3.0)
-    optimizer = SGD([weight], lr=1.0, momentum=0.9, weight_decay=0.1, nesterov=True)
+    optimizer = SGD([weight], **options)
     optimizer.step()
     optimizer.step()
     assert weight.grad.tolist() == [3, 3]

@@ -25,7 +25,7 @@ def he_normal(
     Source: He et al. 2015, "Delving Deep into Rectifiers", equation 10.
     """
     _, fan_in = shape
-    return torch.empty(shape, dtype=dtype).normal_(0, math.sqrt(2 / fan_in), generator=generator)
+    return _empty(shape, generator, dtype).normal_(0, math.sqrt(2 / fan_in), generator=generator)
 
 
 def xavier_normal(
@@ -40,7 +40,7 @@ def xavier_normal(
     equation 12.
     """
     fan_out, fan_in = shape
-    return torch.empty(shape, dtype=dtype).normal_(0, math.sqrt(2 / (fan_in + fan_out)), generator=generator)
+    return _empty(shape, generator, dtype).normal_(0, math.sqrt(2 / (fan_in + fan_out)), generator=generator)
 
 
 def xavier_uniform(
@@ -55,7 +55,7 @@ def xavier_uniform(
     """
     fan_out, fan_in = shape
     bound = math.sqrt(6 / (fan_in + fan_out))
-    return torch.empty(shape, dtype=dtype).uniform_(-bound, bound, generator=generator)
+    return _empty(shape, generator, dtype).uniform_(-bound, bound, generator=generator)
 
 
 def lecun_normal(
@@ -69,16 +69,21 @@ def lecun_normal(
     Source: LeCun et al. 1998, "Efficient BackProp", equation 16.
     """
     _, fan_in = shape
-    return torch.empty(shape, dtype=dtype).normal_(0, math.sqrt(1 / fan_in), generator=generator)
+    return _empty(shape, generator, dtype).normal_(0, math.sqrt(1 / fan_in), generator=generator)
+
+
+def _empty(shape: Sequence[int], generator: torch.Generator | None, dtype: torch.dtype | None) -> Tensor:
+    """Return a tensor to be filled, on the device where the generator draws."""
+    return torch.empty(shape, dtype=dtype, device=None if generator is None else generator.device)
 
 
 def zeros(shape: Sequence[int], generator: torch.Generator | None = None, dtype: torch.dtype | None = None) -> Tensor:
     """Return zeros: right for a bias; for a weight it makes all units of a layer alike for ever.
 
     Shape:
-        returns: `shape`; the generator is not touched.
+        returns: `shape`; nothing is drawn from the generator.
     """
-    return torch.zeros(shape, dtype=dtype)
+    return _empty(shape, generator, dtype).zero_()
 
 
 INITIALIZERS: dict[str, Initializer] = {

@@ -1,7 +1,7 @@
 """Losses: each is a function (logits, targets) -> (loss, grad_logits), a value and its gradient side by side.
 
 Softmax is part of the loss. Separately, the derivative of softmax is a full matrix a sample and its logarithm meets
-log(0); together, the matrix cancels and every intermediate value is finite for any finite logits.
+log(0); together, the matrix cancels and every value is finite as long as the differences of a row's logits are.
 """
 
 import torch
@@ -31,11 +31,12 @@ def cross_entropy(logits: Tensor, targets: Tensor, divisor: int | None = None) -
 
     Shape:
         logits: (N, C).
-        targets: (N,) int64, or (N, C) of the logits' dtype.
+        targets: (N,) integers, or (N, C).
         returns: () and (N, C).
 
     Raises:
-        ValueError: if logits and targets do not fit each other or a class is outside 0..C-1.
+        ValueError: if logits and targets do not fit each other or a class is outside 0..C-1. (A class outside on a GPU
+            is stopped by torch's own assertion there: a check would have to wait for the device.)
     """
     rows = _target_rows(logits, targets)
     n = len(logits) if divisor is None else divisor
@@ -72,11 +73,11 @@ def one_vs_rest_cross_entropy(logits: Tensor, targets: Tensor, divisor: int | No
 
     Shape:
         logits: (N, C), C >= 2.
-        targets: (N,) int64, or (N, C) of the logits' dtype.
+        targets: (N,) integers, or (N, C).
         returns: () and (N, C).
 
     Raises:
-        ValueError: if logits and targets do not fit each other, C < 2, or a class is outside 0..C-1.
+        ValueError: as for `cross_entropy`, and if C < 2.
     """
     rows = _target_rows(logits, targets)
     if logits.shape[1] < 2:
@@ -116,10 +117,10 @@ def _target_rows(logits: Tensor, targets: Tensor) -> Tensor:
     """Return the targets as rows of probabilities, (N, C)."""
     if logits.dim() != 2 or len(logits) == 0:
         raise ValueError(f"expected logits of shape (N, C) with N >= 1, got {tuple(logits.shape)}")
-    if targets.is_floating_point():
+    if targets.is_floating_point() or targets.dim() == 2:
         expect_shape("target rows", targets, logits.shape, "one row of probabilities a sample")
         return targets.to(logits.dtype)
-    expect_shape("integer targets", targets, (len(logits),), "one class a sample (rows of probabilities are floats)")
+    expect_shape("integer targets", targets, (len(logits),), "one class a sample")
     try:
         return torch.zeros_like(logits).scatter_(1, targets.long().unsqueeze(1), 1)
     except RuntimeError as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -83,6 +83,10 @@ class MLP(nn.Sequential):
     def __iter__(self) -> Iterator[Layer]:
         return cast(Iterator[Layer], super().__iter__())
 
+    def __getitem__(self, index: int | slice) -> Any:
+        # A part of the network is no MLP: nn.Sequential would hand the layers to the constructor above.
+        return nn.Sequential(*list(self)[index]) if isinstance(index, slice) else super().__getitem__(index)
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits.
 
@@ -95,7 +99,8 @@ class MLP(nn.Sequential):
         """
         if x.dim() < 2:
             raise ValueError(f"expected a batch of samples (N, ...), got shape {tuple(x.shape)}: one sample is x[None]")
-        self._input_shape = x.shape
+        if self.training:
+            self._input_shape = x.shape
         x = x.flatten(1)
         for layer in self:
             x = layer(x)

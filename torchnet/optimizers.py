@@ -63,7 +63,10 @@ class SGD(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every weight that has a gradient; return what the closure, called first, returns."""
-        result = closure() if closure is not None else None
+        result = None
+        if closure is not None:
+            with torch.enable_grad():  # as torch's optimizers do: a closure may use autograd, this package never does
+                result = closure()
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:

@@ -173,7 +173,10 @@ def notebook_order(labels: Array) -> Array:
 
 
 def _one_vs_rest_gradient(p: Array, Y: Array) -> Array:
-    """Chain the loss through the softmax: with g = ∂L/∂p, ∂L/∂z_k = p_k (g_k - Σ_c g_c p_c)."""
+    """Chain the loss through the softmax: with g = ∂L/∂p, ∂L/∂z_k = p_k (g_k - Σ_c g_c p_c).
+
+    The plain chain rule, for p that does not round to 0 or 1; the package's own formula goes another way.
+    """
     g = -(Y / p) + (1 - Y) / (1 - p)
     return p * (g - (g * p).sum(axis=0, keepdims=True))
 

@@ -159,7 +159,7 @@ BLANK = np.zeros((30, 28, 28), np.uint8)
         (IMAGES, struct.pack(">4I", 0x803, 2**32 - 1, 28, 28), "the header claims .* bytes of data, more than"),
         (IMAGES, struct.pack(">4I", 0x803, 60000, 28, 28), "the header says 47040000 bytes .*, the file has 0"),
         (IMAGES, struct.pack(">4I", 0x803, 0, 28, 28), "0 training images, but 30 labels"),
-        (IMAGES, struct.pack(">4I", 0x803, 30, 0, 28), "expected training and test images of one size"),
+        (IMAGES, struct.pack(">4I", 0x803, 30, 0, 28), "the training images are empty"),
         (IMAGES, idx(0x803, BLANK[:29]), "29 training images, but 30 labels"),
         (IMAGES, idx(0x803, BLANK[:, :27]), r"of one size, got \(27, 28\) and \(28, 28\)"),
         (IMAGES, gzip.compress(idx(0x803, BLANK))[:-9], "compressed data are damaged or cut short"),
@@ -243,6 +243,16 @@ def test_pickles_in_an_npz_are_refused(tmp_path):
     path = tmp_path / "mnist.npz"
     np.savez(path, x_train=np.array([{}], dtype=object), y_train=[0], x_test=[0], y_test=[0])
     expect_data_error(path, "not a readable .npz archive .*allow_pickle=False")
+
+
+def test_an_npz_with_a_lying_header_is_named(tmp_path):
+    path = write_npz(tmp_path, small_set())
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content.replace(b"(30, 28, 28), }           ", b"(1000000000000000, 28), }"))
+    expect_data_error(path, "not a readable .npz archive")
 
 
 def test_what_is_no_npz_is_named(tmp_path):

@@ -95,6 +95,55 @@ def test_test_and_predict_start_from_a_checkpoint_and_its_configuration(cli, cap
     assert all(sum(float(row[f"p{label}"]) for label in range(10)) == pytest.approx(1, abs=1e-5) for row in rows)
 
 
+def test_predictions_of_a_checkpoint_outside_of_a_run_stand_beside_it(cli, tmp_path, capsys):
+    assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copy(the_run() / "checkpoints" / "last.ckpt", "elsewhere/mine.ckpt")
+    assert cli("predict", DIGITS, "--ckpt_path", "elsewhere/mine.ckpt") == 0
+    assert Path("elsewhere/predictions.csv").is_file()
+    capsys.readouterr()
+    assert cli("test", "--ckpt_path", "elsewhere/mine.ckpt", "--data.source", "digits") == 0
+    assert "config.yaml: using " in capsys.readouterr().out
+
+
+def test_last_of_a_name_brings_the_configuration_of_that_name(cli, capsys):
+    assert cli(DIGITS, "--trainer.max_epochs", 1, "--name", "a", "--model.hidden_sizes", "[17]") == 0
+    assert cli(DIGITS, "--trainer.max_epochs", 1, "--name", "b") == 0
+    capsys.readouterr()
+    assert cli("--ckpt_path", "last", "--name", "a", "--trainer.max_epochs", 2) == 0
+    assert "64-17-10 network" in capsys.readouterr().out
+
+
+def test_a_run_without_loggers_keeps_its_configuration(cli):
+    for _ in range(2):
+        assert cli(DIGITS, "--trainer.max_epochs", 1, "--trainer.logger", "false") == 0
+    assert [path.name for path in Path("runs").iterdir()] == ["digits"]
+    assert len(list(Path("runs").glob("digits/*/config.yaml"))) == 2
+    assert not list(Path("runs").glob("digits/*/metrics.csv"))
+
+
+def test_the_configuration_of_a_resumed_run_trains_from_the_start(cli, capsys):
+    assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
+    assert cli("--ckpt_path", "last", "--trainer.max_epochs", 2) == 0
+    config = max(Path("runs").glob("digits/*/config.yaml"))
+    capsys.readouterr()
+    assert cli("--config", config, "--trainer.max_epochs", 1) == 0
+    assert "Epoch 1:" in capsys.readouterr().out
+
+
+def test_a_finished_run_says_how_to_go_on(cli, capsys):
+    assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
+    assert cli("--ckpt_path", "last") == 2
+    assert "has its 1 epochs behind it: ask for more with --trainer.max_epochs" in capsys.readouterr().err
+    assert len(list(Path("runs").glob("digits/*"))) == 1
+
+
+def test_validate_without_a_validation_set_is_exit_code_2(cli, capsys):
+    assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
+    assert cli("validate", "--ckpt_path", "last") == 2
+    assert "set one aside with --data.validation_fraction" in capsys.readouterr().err
+
+
 def test_runs_of_one_second_do_not_meet(cli):
     for _ in range(3):
         assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
@@ -270,8 +319,15 @@ def test_ctrl_c_before_the_first_epoch_ends_says_that_nothing_is_saved(cli, caps
 def test_numbers_that_overflow_end_in_exit_code_70(cli, capsys):
     assert cli(DIGITS, "--model.activation", "relu", "--model.lr", "1e30", "--trainer.max_epochs", 3) == 70
     err = capsys.readouterr().err
-    assert "the training loss of epoch 1 is" in err
+    assert "after epoch 1 " in err
     assert err.count("\n") == 1
+    assert not list(Path().glob("runs/*/*/checkpoints/*"))
+
+
+def test_weights_that_overflow_in_the_last_step_end_in_exit_code_70(cli, capsys):
+    step = ("--data.batch_size", 2000, "--model.activation", "relu", "--model.lr", "1e38", "--trainer.max_epochs", 1)
+    assert cli(DIGITS, *step, "--model.momentum", 0, "--loss_line.every_n_epochs", 1) == 70
+    assert capsys.readouterr().err.count("\n") == 1
     assert not list(Path().glob("runs/*/*/checkpoints/*"))
 
 

@@ -87,6 +87,17 @@ def test_a_finished_run_goes_on_as_if_it_had_been_longer(cli):
     expect_same_bits(state(newest()), state(straight))
 
 
+def test_the_best_checkpoint_of_a_resumed_run_is_the_best_of_all(cli):
+    """With a learning rate that ruins the network after the resume, the best stays the one from before."""
+    assert cli(DIGITS, "--data.validation_fraction", 0.2, "--trainer.max_epochs", 4) == 0
+    best = state(newest("best.ckpt"))
+    assert cli("--ckpt_path", "last", "--trainer.max_epochs", 6, "--model.lr", 50) == 0
+    assert len(list(Path("runs").glob("digits/*/checkpoints/best.ckpt"))) == 2
+    expect_same_bits(state(newest("best.ckpt")), best)
+    assert cli("--ckpt_path", min(Path("runs").glob("digits/*/checkpoints/last.ckpt")), "--trainer.max_epochs", 8) == 0
+    assert state(newest("best.ckpt"))["epoch"] > best["epoch"]
+
+
 def test_the_same_command_gives_the_same_bits_and_another_seed_does_not(cli):
     states = []
     for seed in (1, 1, 2):
@@ -122,7 +133,7 @@ def test_every_step_is_counted(cli):
 
 
 def test_notebook_run_follows_the_reference_step_for_step(expect_equal, tmp_path):
-    data = ImageData("digits", batch_size=100, order="notebook", one_hot=True, dtype="float64", seed=10)
+    data = ImageData("digits", batch_size=479, order="notebook", one_hot=True, dtype="float64", seed=10)
     model = Classifier(64, 10, [12, 12], initializer="notebook", lr=1.0, dtype="float64", seed=10)
     trainer = Trainer(
         max_epochs=5,
@@ -138,11 +149,11 @@ def test_notebook_run_follows_the_reference_step_for_step(expect_equal, tmp_path
     order = reference.notebook_order(data.data.train_labels)
     X = data.data.train_images[order].reshape(-1, 64).T / 255
     Y = torch.eye(10, dtype=torch.float64)[data.data.train_labels[order]].numpy().T
-    params = reference.train(X, Y, (64, 12, 12, 10), epochs=5, batch_size=100)
+    params = reference.train(X, Y, (64, 12, 12, 10), epochs=5, batch_size=479)
     for (name, weight), expected in zip(model.net.named_parameters(), sum(params, ()), strict=True):
         expected = expected if expected.shape[1] > 1 else expected[:, 0]
         expect_equal(f"after 5 epochs, {name}", weight, expected, "the NumPy reference, 5 epochs", tolerance=1e-10)
-    assert trainer.global_step == 5 * 14
+    assert trainer.global_step == 5 * 3  # of 479, 479 and 478 images: 1437 less the very last
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "one_vs_rest_cross_entropy"])

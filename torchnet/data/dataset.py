@@ -83,7 +83,9 @@ def verify(
             raise DataError(f"{source}: expected {split} labels within 0..{NUM_CLASSES - 1}, found {strange[0]}")
         if missing := sorted(set(range(NUM_CLASSES)) - set(classes.tolist())):
             raise DataError(f"{source}: there is no {split} image of class {missing[0]}")
-    if train_images.shape[1:] != test_images.shape[1:] or 0 in train_images.shape:
+        if 0 in images.shape:
+            raise DataError(f"{source}: the {split} images are empty: {images.shape}")
+    if train_images.shape[1:] != test_images.shape[1:]:
         raise DataError(
             f"{source}: expected training and test images of one size, "
             f"got {train_images.shape[1:]} and {test_images.shape[1:]}"

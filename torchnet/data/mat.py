@@ -18,12 +18,10 @@ def read_mat(path: Path) -> Dataset:
     """
     try:
         content = scipy.io.loadmat(path)
-    except OSError as error:
-        if error.errno is not None:  # the disk's fault, not the file's
-            raise
-        raise DataError(f"{path}: not a readable .mat file ({_one_line(error)})") from error
     except Exception as error:  # loadmat lets whatever its parser meets escape: ValueError, TypeError, zlib.error, ...
-        raise DataError(f"{path}: not a readable .mat file ({_one_line(error)})") from error
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's fault, not the file's
+            raise
+        raise DataError(f"{path}: not a readable .mat file ({' '.join(str(error).split())})") from error
     images, labels = {}, {}
     for split in ("train", "test"):
         digits = [_digit(path, content, f"{split}{digit}") for digit in range(NUM_CLASSES)]
@@ -39,7 +37,3 @@ def _digit(path: Path, content: dict[str, np.ndarray], name: str) -> np.ndarray:
     if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != _SIDE**2:
         raise DataError(f"{path}: expected {name} as uint8 of shape (n, {_SIDE**2}), got {rows.dtype} {rows.shape}")
     return rows
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -8,6 +8,7 @@ import queue
 import sys
 import tempfile
 import threading
+import time
 import zlib
 from pathlib import Path
 
@@ -30,8 +31,8 @@ _MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://raw.githubusercontent.com/fgnt/mnist/master/",
 )
-_ANSWER_SECONDS = 10.0  # a mirror that has not delivered the smallest file by then counts as out of reach
-_STALL_SECONDS = 10.0  # the longest wait for the next byte of a download
+_ANSWER_SECONDS = 5.0  # if no mirror has delivered the smallest file by then, none is in reach
+_STALL_SECONDS = 3.0  # the longest wait for the next byte: three mirrors that fall silent are given up on within 15 s
 
 
 class MnistUnavailableError(DataError):
@@ -100,14 +101,15 @@ def _reachable_mirrors() -> list[str]:
         try:
             pooch.HTTPDownloader(timeout=_ANSWER_SECONDS)(f"{mirror}{name}.gz", content, None)
             answers.put(mirror if _is_intact(content.getvalue(), name) else None)
-        except requests.RequestException:
+        except Exception:  # a mirror that fails in whatever way is one that does not answer
             answers.put(None)
 
     for mirror in _MIRRORS:
         threading.Thread(target=ask, args=(mirror,), daemon=True).start()
+    deadline = time.monotonic() + _ANSWER_SECONDS
     try:
         for _ in _MIRRORS:
-            if first := answers.get(timeout=_ANSWER_SECONDS):
+            if first := answers.get(timeout=max(0.0, deadline - time.monotonic())):
                 return [first, *(mirror for mirror in _MIRRORS if mirror != first)]
     except queue.Empty:
         pass

@@ -17,6 +17,9 @@ def evaluate(net: MLP, loader: BatchLoader) -> tuple[Tensor, Tensor]:
     was_training = net.training
     net.eval()
     dtype = next(net.parameters()).dtype
-    logits, labels = zip(*((net(scale_pixels(batch.images, dtype)), batch.targets) for batch in loader), strict=True)
-    net.train(was_training)
+    try:
+        outputs = [(net(scale_pixels(batch.images, dtype)), batch.targets) for batch in loader]
+    finally:
+        net.train(was_training)
+    logits, labels = zip(*outputs, strict=True)
     return torch.cat(logits), torch.cat(labels)

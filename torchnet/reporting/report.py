@@ -29,7 +29,7 @@ def classification_report(predictions: Tensor, labels: Tensor, num_classes: int)
     """
     counts = multiclass_stat_scores(predictions, labels, num_classes=num_classes, average="none")
     # torchmetrics' own ratios are float32, too coarse for the sixth digit; from its counts they are exact.
-    tp, fp, _, fn, support = counts.double().T
+    tp, fp, _, fn, support = counts.cpu().double().T
     total = len(labels)
     report: dict[str, dict[str, float]] = {}
     for row, part, whole in (
@@ -68,7 +68,11 @@ def run_report(title: str, losses: list[dict[str, float]], outputs: dict[str, tu
 
 
 def write_report(report: dict[str, Any], path: Path) -> None:
-    """Write the report as JSON."""
+    """Write the report as JSON.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
     path.write_text(json.dumps(report, indent=1) + "\n")
 
 

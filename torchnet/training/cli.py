@@ -11,7 +11,7 @@ from rich.console import Console
 
 from torchnet.data import DataError, MnistUnavailableError
 from torchnet.training.errors import CheckpointError, NonFiniteError, StoppedError, UsageError
-from torchnet.training.runs import NEWEST, RUNS, find_checkpoint, run_of
+from torchnet.training.runs import RUNS, find_checkpoint, run_of
 from torchnet.training.trainer_cli import TrainerCLI
 
 _EXIT_CODES: dict[type[Exception], int] = {
@@ -40,7 +40,7 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
     except _REPORTED as error:
         return _report(error)
     except SystemExit as error:  # --help and --print_config
-        return error.code if isinstance(error.code, int) else 0
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
     return 0
 
 
@@ -52,14 +52,15 @@ def _with_command(arguments: list[str]) -> list[str]:
 def _run(command: str, options: list[str], configs: Path) -> None:
     named = _options_that_choose_the_config(options)
     config = configs / "default.yaml"
-    if named.ckpt_path is not None:  # a checkpoint brings the configuration of its run along
-        newest = named.ckpt_path in NEWEST
-        checkpoint = find_checkpoint(Path(named.root), named.ckpt_path) if newest else Path(named.ckpt_path)
-        if (run_of(checkpoint) / "config.yaml").is_file():
-            config = run_of(checkpoint) / "config.yaml"
     if named.config or named.help or command.startswith("-"):
         TrainerCLI([command, *options])
         return
+    if named.ckpt_path is not None:  # a checkpoint brings the configuration of its run along
+        of_run = run_of(find_checkpoint(named.ckpt_path, Path(named.root), named.name)) / "config.yaml"
+        if of_run.is_file():
+            config = of_run
+        else:
+            print(f"there is no {of_run}: using {config}")
     try:
         TrainerCLI([command, f"--config={config}", *options])
     except MnistUnavailableError as error:
@@ -73,6 +74,7 @@ def _options_that_choose_the_config(options: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("-c", "--config", action="append")
+    parser.add_argument("--name", default="*")
     parser.add_argument("--ckpt_path")
     parser.add_argument("--trainer.default_root_dir", dest="root", default=RUNS)
     parser.add_argument("--data.source", dest="source")

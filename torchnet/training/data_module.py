@@ -10,6 +10,7 @@ from torch import Tensor
 from torchnet.data import BatchLoader, Dataset, load, stratified_split
 from torchnet.data.order import ORDERS, in_order, notebook, shuffled
 from torchnet.training.errors import UsageError
+from torchnet.training.module import DTYPES
 
 _EVALUATION_BATCH = 5000  # samples; bounds the memory of an evaluation, and nothing depends on it
 
@@ -28,6 +29,9 @@ class ImageData(LightningDataModule):
             stratified. With 0 there is no validation.
         dtype: float32 or float64, of the one-hot rows.
         seed: of the order.
+
+    Raises:
+        ValueError: if a value is not one that works; DataError, on first use: if the data are not what they should be.
     """
 
     def __init__(
@@ -45,10 +49,12 @@ class ImageData(LightningDataModule):
             raise ValueError(f"batch_size: expected a whole number from 1 up, got {batch_size}")
         if order not in ORDERS:
             raise ValueError(f"order: expected one of {', '.join(ORDERS)}, got {order!r}")
+        if dtype not in DTYPES:
+            raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
         if not 0 <= validation_fraction < 1:
             raise ValueError(f"validation_fraction: expected a number from 0 to below 1, got {validation_fraction}")
         self.source, self.batch_size, self.order, self.seed = source, batch_size, order, seed
-        self.one_hot, self.dtype = one_hot, getattr(torch, dtype)
+        self.one_hot, self.dtype = one_hot, DTYPES[dtype]
         self.validation_fraction = validation_fraction
 
     @cached_property

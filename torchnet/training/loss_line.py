@@ -1,5 +1,6 @@
 """The notebook's line, printed while a network trains."""
 
+import math
 from typing import Any, cast
 
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -7,6 +8,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torchnet.losses import one_vs_rest_cross_entropy
 from torchnet.network import MLP
 from torchnet.reporting import evaluate
+from torchnet.training.errors import NonFiniteError
 
 
 class LossLine(Callback):
@@ -16,6 +18,9 @@ class LossLine(Callback):
 
     Args:
         every_n_epochs: n.
+
+    Raises:
+        ValueError: if n is below 1; NonFiniteError, while training: if a loss is not a finite number.
     """
 
     def __init__(self, every_n_epochs: int = 5) -> None:
@@ -33,6 +38,11 @@ class LossLine(Callback):
             for split in ("test", "train")
         )
         epoch = trainer.current_epoch + 1
+        if not math.isfinite(test + train):
+            raise NonFiniteError(
+                f"after epoch {epoch} the notebook's loss is {test} on the test set and {train} on the training set: "
+                "this epoch is not saved; try a smaller --model.lr"
+            )
         self.losses.append({"epoch": epoch, "test_loss": test, "train_loss": train})
         for logger in trainer.loggers:  # not through self.log, which would round to float32
             logger.log_metrics(

@@ -39,6 +39,9 @@ class Classifier(LightningModule):
         nesterov: Nesterov's momentum.
         dtype: float32 or float64, of the weights and all arithmetic.
         seed: of the weights.
+
+    Raises:
+        ValueError: if a value is not one that works; UsageError, when training starts: if the Trainer's are not.
     """
 
     loss_sum: Tensor
@@ -90,11 +93,20 @@ class Classifier(LightningModule):
         # What the epoch has added up to so far: buffers, as a run may be resumed in the middle of an epoch.
         self.register_buffer("loss_sum", torch.zeros((), dtype=self.weight_dtype))
         self.register_buffer("samples", torch.zeros((), dtype=torch.int64))
-        self.mean_loss = MeanMetric().set_dtype(self.weight_dtype)
+        self.mean_loss = MeanMetric(nan_strategy="disable").set_dtype(self.weight_dtype)
         self.accuracy = MulticlassAccuracy(num_classes, average="micro")
 
     def setup(self, stage: str) -> None:
-        refuse_unsupported(self.trainer)
+        self.refuse_unsupported(self.trainer)
+
+    def refuse_unsupported(self, trainer: Trainer) -> None:
+        """Raise a UsageError for settings of the Trainer that do not go with hand-written gradients or the dtype."""
+        if trainer.precision != "32-true":
+            raise UsageError(f"trainer.precision: expected 32-true, got {trainer.precision}: choose with --model.dtype")
+        if trainer.world_size > 1:
+            raise UsageError(f"trainer.devices: expected one device, got {trainer.world_size}: gradients stay on one")
+        if trainer.strategy.root_device.type == "mps" and self.weight_dtype == torch.float64:
+            raise UsageError("dtype: this GPU has no float64: choose --trainer.accelerator cpu, or float32")
 
     def configure_optimizers(self) -> SGD:
         return SGD(self.net.parameters(), **self.sgd_options)
@@ -117,11 +129,13 @@ class Classifier(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         mean = self.loss_sum / self.samples
-        if not torch.isfinite(mean):
-            raise NonFiniteError(
-                f"the training loss of epoch {self.current_epoch + 1} is {mean.item()}: the weights of this epoch are "
-                "not saved; try a smaller --model.lr"
-            )
+        numbers = {"the training loss": mean, **dict(self.net.named_parameters())}
+        for name, tensor in numbers.items():
+            if not tensor.isfinite().all():
+                raise NonFiniteError(
+                    f"after epoch {self.current_epoch + 1} {name} is not finite: this epoch is not saved; "
+                    "try a smaller --model.lr"
+                )
         self.log("train/loss", mean)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -150,14 +164,6 @@ class Classifier(LightningModule):
         self.mean_loss.update(loss, weight=len(logits))
         self.accuracy.update(logits, batch.targets)
         self.log_dict({f"{split}/loss": self.mean_loss, f"{split}/accuracy": self.accuracy}, on_epoch=True)
-
-
-def refuse_unsupported(trainer: Trainer) -> None:
-    """Raise a UsageError for settings of the Trainer under which the hand-written gradients would be wrong."""
-    if trainer.precision != "32-true":
-        raise UsageError(f"trainer.precision: expected 32-true, got {trainer.precision}: choose with --model.dtype")
-    if trainer.world_size > 1:
-        raise UsageError(f"trainer.devices: expected one device, got {trainer.world_size}: gradients are not averaged")
 
 
 def _load_notebook_weights(net: MLP, sizes: tuple[int, ...], seed: int) -> None:

@@ -12,7 +12,7 @@ from torchnet.training.errors import CheckpointError, UsageError
 
 RUNS = "runs"  # the root, if no other is asked for
 CHECKPOINTS = "checkpoints"
-NEWEST = ("last", "best")  # the values of --ckpt_path that stand for a checkpoint of the newest run
+_NEWEST = ("last", "best")  # the values of --ckpt_path that stand for a checkpoint of the newest run
 _RESUMABLE = ("state_dict", "optimizer_states", "loops", "epoch", "global_step")
 
 
@@ -34,24 +34,34 @@ def new_run_folder(root: Path, name: str) -> Path:
                 raise
 
 
-def find_checkpoint(root: Path, which: str, name: str = "*") -> Path:
-    """Return the checkpoint "last" or "best" of the newest run that has one.
+def find_checkpoint(ckpt_path: str, root: Path, name: str = "*") -> Path:
+    """Return the checkpoint that --ckpt_path names.
+
+    Args:
+        ckpt_path: a file; or "last" or "best", for that of the newest run that has one.
+        root: where the runs are.
+        name: of the runs to look at.
 
     Raises:
-        CheckpointError: if no run has one.
+        CheckpointError: if there is no such checkpoint.
     """
-    found = root.glob(f"{name}/*/{CHECKPOINTS}/{which}.ckpt")
+    if ckpt_path not in _NEWEST:
+        if not Path(ckpt_path).is_file():
+            raise CheckpointError(f"{ckpt_path}: no such checkpoint; --ckpt_path takes a file, last or best")
+        return Path(ckpt_path)
+    found = root.glob(f"{name}/*/{CHECKPOINTS}/{ckpt_path}.ckpt")
     newest = max(found, key=lambda path: path.parts[-3], default=None)  # the time in the name of the run's folder
     if newest is None:
         raise CheckpointError(
-            f"--ckpt_path {which}: there is no {which}.ckpt under {root / name}: train a network first"
+            f"--ckpt_path {ckpt_path}: there is no {ckpt_path}.ckpt under {root / name}: train a network first"
         )
     return newest
 
 
 def run_of(checkpoint: Path) -> Path:
-    """Return the folder of the run that a checkpoint belongs to."""
-    return checkpoint.absolute().parent.parent
+    """Return the folder of the run that a checkpoint belongs to; its own folder if it stands outside of a run."""
+    folder = checkpoint.absolute().parent
+    return folder.parent if folder.name == CHECKPOINTS else folder
 
 
 def read_checkpoint(path: Path, model: nn.Module, resume: bool) -> dict[str, Any]:
@@ -65,8 +75,6 @@ def read_checkpoint(path: Path, model: nn.Module, resume: bool) -> dict[str, Any
     Raises:
         CheckpointError: if not; in one sentence, naming the file and the fault.
     """
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint; --ckpt_path takes a file, last or best")
     try:
         checkpoint: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load lets whatever its parsers meet escape: RuntimeError, UnpicklingError, ...

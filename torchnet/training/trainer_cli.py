@@ -20,11 +20,12 @@ from torch import Tensor
 
 from torchnet.data import DataError
 from torchnet.reporting import evaluate, print_report, run_report, write_report
+from torchnet.training.checkpoints import checkpoint_callbacks
 from torchnet.training.data_module import ImageData
 from torchnet.training.errors import StoppedError, UsageError
 from torchnet.training.loss_line import LossLine
-from torchnet.training.module import Classifier, refuse_unsupported
-from torchnet.training.runs import CHECKPOINTS, NEWEST, RUNS, find_checkpoint, new_run_folder, read_checkpoint, run_of
+from torchnet.training.module import Classifier
+from torchnet.training.runs import CHECKPOINTS, RUNS, find_checkpoint, new_run_folder, read_checkpoint, run_of
 from torchnet.training.step_bar import StepBar
 
 _WIDE = 130  # columns of a table where no terminal sets the width
@@ -58,6 +59,7 @@ class TrainerCLI(LightningCLI):
             args=arguments,
             parser_class=_Parser,
             seed_everything_default=10,
+            save_config_callback=None,  # before_fit saves it, whatever the logger
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
             trainer_defaults={
@@ -91,15 +93,16 @@ class TrainerCLI(LightningCLI):
         self.config = parser.parse_args(args)
         command = self.config.subcommand
         options = self.config[command]
-        if options.ckpt_path in NEWEST:
-            options.ckpt_path = str(
-                find_checkpoint(Path(options.trainer.default_root_dir), options.ckpt_path, options.name)
-            )
-        if options.ckpt_path is None and command != "fit":
+        if options.ckpt_path is not None:
+            root = Path(options.trainer.default_root_dir)
+            options.ckpt_path = str(find_checkpoint(options.ckpt_path, root, options.name))
+        elif command != "fit":
             raise UsageError(
                 f"{command} needs a trained network: name a checkpoint with --ckpt_path PATH, "
                 "or the newest one with --ckpt_path last"
             )
+        if command == "validate" and options.data.validation_fraction == 0:
+            raise UsageError("validate needs a validation set: set one aside with --data.validation_fraction")
 
     def _parse_ckpt_path(self) -> None:
         """Take no hyperparameters from the checkpoint: the configuration of its run has them."""
@@ -113,7 +116,16 @@ class TrainerCLI(LightningCLI):
             raise UsageError(str(error)) from error  # a constructor refused its arguments
         if self.ckpt_path is not None:
             checkpoint = read_checkpoint(self.ckpt_path, self.model, resume=self.subcommand == "fit")
+            if self.subcommand == "fit":
+                self._expect_epochs_to_train(checkpoint)
             print(f"from {self.ckpt_path}, after {checkpoint['global_step']} steps")
+
+    def _expect_epochs_to_train(self, checkpoint: dict[str, Any]) -> None:
+        done = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+        if self.trainer.max_epochs is not None and 0 <= self.trainer.max_epochs <= done:
+            raise UsageError(
+                f"{self.ckpt_path} has its {done} epochs behind it: ask for more with --trainer.max_epochs"
+            )
 
     @property
     def ckpt_path(self) -> Path | None:
@@ -128,12 +140,11 @@ class TrainerCLI(LightningCLI):
             callbacks.append(StepBar())
         self.keeps_results = self.subcommand == "fit" and not options.fast_dev_run
         if not self.keeps_results:
-            self.save_config_callback = None
             kwargs |= {"logger": False, "enable_checkpointing": False}
         elif options.enable_checkpointing is not False:
-            callbacks += _checkpoints(validates=self.datamodule.validation_fraction > 0)
+            callbacks += checkpoint_callbacks(validates=self.datamodule.validation_fraction > 0)
         trainer = super().instantiate_trainer(callbacks=callbacks, enable_progress_bar=False, **kwargs)
-        refuse_unsupported(trainer)
+        self.model.refuse_unsupported(trainer)
         return trainer
 
     def before_fit(self) -> None:
@@ -141,9 +152,11 @@ class TrainerCLI(LightningCLI):
         sizes = "-".join(map(str, self.model.layer_sizes))
         print(f"{sizes} network, {weights:,} weights, on {self.trainer.strategy.root_device}", flush=True)
         if self.keeps_results:
-            options = self._get(self.config, "trainer")
-            self.run_folder = new_run_folder(Path(options.default_root_dir), self._get(self.config, "name"))
-            if options.logger in (None, True):
+            config = self.config.fit.clone()
+            self.run_folder = new_run_folder(Path(config.trainer.default_root_dir), config.name)
+            config.ckpt_path = None  # so that the configuration, used again, trains from the start
+            self._parser("fit").save(config, str(self.run_folder / "config.yaml"))
+            if config.trainer.logger in (None, True):
                 self.trainer.loggers = _loggers(self.run_folder)
             for checkpoint in self.trainer.checkpoint_callbacks:
                 if isinstance(checkpoint, ModelCheckpoint) and checkpoint.dirpath is None:
@@ -208,13 +221,3 @@ def _loggers(run_folder: Path) -> list[Logger]:
     if importlib.util.find_spec("tensorboard") is not None:
         loggers.append(TensorBoardLogger(run_folder, name="", version=""))
     return loggers
-
-
-def _checkpoints(validates: bool) -> list[ModelCheckpoint]:
-    """Keep the last checkpoint always, and the best where there is a validation set to choose it on.
-
-    Two callbacks: save_last=True would write the last one only when there is a new best.
-    """
-    last = ModelCheckpoint(filename="last", save_on_train_epoch_end=True, enable_version_counter=False)
-    best = ModelCheckpoint(filename="best", monitor="val/loss", enable_version_counter=False)
-    return [last, best] if validates else [last]
