@@ -1,6 +1,7 @@
 """Reports: tables of what a trained network gets right and wrong."""
 
 from torchnet.reporting.evaluation import evaluate
+from torchnet.reporting.predictions import write_predictions
 from torchnet.reporting.report import classification_report, print_report, run_report, write_report
 
-__all__ = ["classification_report", "evaluate", "print_report", "run_report", "write_report"]
+__all__ = ["classification_report", "evaluate", "print_report", "run_report", "write_predictions", "write_report"]

@@ -1,19 +1,17 @@
-"""The folders of runs, and the checkpoints in them: <root>/<name>/<time>/checkpoints/last.ckpt."""
+"""The folders of runs and what is where in them: <root>/<name>/<time>/checkpoints/last.ckpt and so on."""
 
+import importlib.util
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import torch
-from torch import nn
+from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from torchnet.training.errors import CheckpointError, UsageError
 
 RUNS = "runs"  # the root, if no other is asked for
 CHECKPOINTS = "checkpoints"
 _NEWEST = ("last", "best")  # the values of --ckpt_path that stand for a checkpoint of the newest run
-_RESUMABLE = ("state_dict", "optimizer_states", "loops", "epoch", "global_step")
 
 
 def new_run_folder(root: Path, name: str) -> Path:
@@ -64,37 +62,9 @@ def run_of(checkpoint: Path) -> Path:
     return folder.parent if folder.name == CHECKPOINTS else folder
 
 
-def read_checkpoint(path: Path, model: nn.Module, resume: bool) -> dict[str, Any]:
-    """Return a checkpoint, once it is certain that it can be read and belongs to this network.
-
-    Args:
-        path: the checkpoint.
-        model: the network with its wrapping, as it is to be restored.
-        resume: whether the state of training is needed too, not the weights alone.
-
-    Raises:
-        CheckpointError: if not; in one sentence, naming the file and the fault.
-    """
-    try:
-        checkpoint: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load lets whatever its parsers meet escape: RuntimeError, UnpicklingError, ...
-        raise CheckpointError(f"{path}: not a readable checkpoint ({_first_sentence(error)})") from error
-    wanted = _RESUMABLE if resume else ("state_dict", "global_step")
-    if not isinstance(checkpoint, dict) or any(key not in checkpoint for key in wanted):
-        raise CheckpointError(f"{path}: expected a checkpoint of a run with {', '.join(wanted)}")
-    saved, expected = _layout(checkpoint["state_dict"]), _layout(model.state_dict())
-    for key in sorted(expected | saved, key=lambda key: "." not in key):  # weights first: they say it best
-        if saved.get(key) != expected.get(key):
-            raise CheckpointError(
-                f"{path}: belongs to another network: {key} is {saved.get(key, 'missing')} there "
-                f"and {expected.get(key, 'missing')} here; run it with the configuration it was trained with"
-            )
-    return checkpoint
-
-
-def _layout(state: dict[str, Any]) -> dict[str, str]:
-    return {key: f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}" for key, tensor in state.items()}
-
-
-def _first_sentence(error: Exception) -> str:
-    return " ".join(str(error).split()).split(". ")[0] or type(error).__name__
+def run_loggers(run_folder: Path) -> list[Logger]:
+    """Return what logs into the folder of a run: CSV always, TensorBoard where it is installed."""
+    loggers: list[Logger] = [CSVLogger(run_folder, name="", version="")]
+    if importlib.util.find_spec("tensorboard") is not None:
+        loggers.append(TensorBoardLogger(run_folder, name="", version=""))
+    return loggers

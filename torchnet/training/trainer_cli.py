@@ -1,7 +1,5 @@
 """Lightning's command line over the Classifier and its data: every constructor argument is an option."""
 
-import csv
-import importlib.util
 import re
 import shutil
 import sys
@@ -13,19 +11,18 @@ from jsonargparse.typing import NonNegativeInt
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 from rich.console import Console
 from torch import Tensor
 
 from torchnet.data import DataError
-from torchnet.reporting import evaluate, print_report, run_report, write_report
-from torchnet.training.checkpoints import checkpoint_callbacks
+from torchnet.reporting import evaluate, print_report, run_report, write_predictions, write_report
+from torchnet.training.checkpoints import checkpoint_callbacks, read_checkpoint
 from torchnet.training.data_module import ImageData
 from torchnet.training.errors import StoppedError, UsageError
 from torchnet.training.loss_line import LossLine
 from torchnet.training.module import Classifier
-from torchnet.training.runs import CHECKPOINTS, RUNS, find_checkpoint, new_run_folder, read_checkpoint, run_of
+from torchnet.training.runs import CHECKPOINTS, RUNS, find_checkpoint, new_run_folder, run_loggers, run_of
 from torchnet.training.step_bar import StepBar
 
 _WIDE = 130  # columns of a table where no terminal sets the width
@@ -58,6 +55,7 @@ class TrainerCLI(LightningCLI):
             ImageData,
             args=arguments,
             parser_class=_Parser,
+            parser_kwargs={"description": "Train and use networks whose gradients are written by hand."},
             seed_everything_default=10,
             save_config_callback=None,  # before_fit saves it, whatever the logger
             auto_configure_optimizers=False,
@@ -157,7 +155,7 @@ class TrainerCLI(LightningCLI):
             config.ckpt_path = None  # so that the configuration, used again, trains from the start
             self._parser("fit").save(config, str(self.run_folder / "config.yaml"))
             if config.trainer.logger in (None, True):
-                self.trainer.loggers = _loggers(self.run_folder)
+                self.trainer.loggers = run_loggers(self.run_folder)
             for checkpoint in self.trainer.checkpoint_callbacks:
                 if isinstance(checkpoint, ModelCheckpoint) and checkpoint.dirpath is None:
                     checkpoint.dirpath = str(self.run_folder / CHECKPOINTS)
@@ -196,11 +194,7 @@ class TrainerCLI(LightningCLI):
         """Write the label of each test image, in the order of its file, and the probability of each class."""
         probabilities = torch.cat(cast(list[Tensor], self.trainer.predict(model, **kwargs)))
         path = run_of(cast(Path, self.ckpt_path)) / "predictions.csv"
-        with path.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["image", "label", *(f"p{label}" for label in range(probabilities.shape[1]))])
-            for image, row in enumerate(probabilities):
-                writer.writerow([image, row.argmax().item(), *(f"{p:.6g}" for p in row.tolist())])
+        write_predictions(probabilities, path)
         print(f"{len(probabilities)} predictions in {path}")
 
     def _report(self, splits: list[str]) -> dict[str, Any]:
@@ -214,10 +208,3 @@ class TrainerCLI(LightningCLI):
         )
         print_report(report, Console(width=None if sys.stdout.isatty() else _WIDE))
         return report
-
-
-def _loggers(run_folder: Path) -> list[Logger]:
-    loggers: list[Logger] = [CSVLogger(run_folder, name="", version="")]
-    if importlib.util.find_spec("tensorboard") is not None:
-        loggers.append(TensorBoardLogger(run_folder, name="", version=""))
-    return loggers
