@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import importlib.util
 import json
 import os
 import re
@@ -62,6 +63,17 @@ def test_fit_leaves_everything_in_its_run_folder(cli, capsys):
     assert sum(row["train/loss"] != "" for row in rows) == 6
     logged = [row for row in rows if row["test/notebook_loss"]]
     assert [float(row["test/notebook_loss"]) for row in logged] == [line["test_loss"] for line in report["losses"]]
+
+
+def test_tensorboard_logs_where_it_is_installed(cli, monkeypatch):
+    assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
+    (events,) = Path("runs").glob("digits/*/events.out.tfevents.*")
+    assert b"train/loss" in events.read_bytes()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
+    without = max(Path("runs").glob("digits/*"))
+    assert (without / "metrics.csv").is_file()
+    assert not list(without.glob("events.*"))
 
 
 def test_a_validation_split_chooses_the_best_checkpoint(cli, capsys):
