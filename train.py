@@ -1,9 +1,12 @@
 """Train the network: `python train.py [fit|validate|test|predict] [options]`; see `python train.py fit --help`."""
 
+import signal
 import sys
 from pathlib import Path
 
-from torchnet.training.cli import main
-
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the libraries load, Ctrl-C just ends the process
+    from torchnet.training.cli import main
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main(configs=Path(__file__).parent / "configs"))

@@ -100,6 +100,12 @@ def test_one_vs_rest_is_finite_for_logits_of_ten_thousand_in_float32():
     torch.testing.assert_close(grad_logits, expected, rtol=1e-6, atol=1e-7)
 
 
+def test_one_vs_rest_divides_the_gradient_among_the_others_whatever_the_gap():
+    for dtype, gap in ((torch.float32, 1e8), (torch.float64, 1e15), (torch.float16, 3e4)):
+        _, grad_logits = one_vs_rest_cross_entropy(torch.tensor([[gap, 0, 0]], dtype=dtype), torch.tensor([1]))
+        assert grad_logits.tolist() == [[2, -1.5, -0.5]]
+
+
 @pytest.mark.parametrize("gap", [0, 1, 20, 40, 300])
 @pytest.mark.parametrize("target", [0, 1, 2])
 def test_one_vs_rest_matches_arithmetic_with_hundreds_of_digits(gap, target):

@@ -112,8 +112,10 @@ def test_groups_have_options_of_their_own():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"lr": -1.0}, "lr: expected a finite number of at least 0, got -1.0"),
-        ({"lr": float("nan")}, "lr: expected a finite number"),
+        ({"lr": -1.0}, "lr: expected a number from 0 to the largest of float32, got -1.0"),
+        ({"lr": float("nan")}, "lr: expected a number"),
+        ({"lr": 1e300}, "lr: expected a number"),
+        ({"momentum": 0.9, "dampening": float("nan")}, "dampening: expected a number"),
         ({"momentum": -0.1}, "momentum: expected"),
         ({"weight_decay": float("inf")}, "weight_decay: expected"),
         ({"nesterov": True}, "nesterov: expected momentum > 0 and dampening 0"),

@@ -42,7 +42,7 @@ def cross_entropy(logits: Tensor, targets: Tensor, divisor: int | None = None) -
     n = len(logits) if divisor is None else divisor
     log_probs = _log_softmax(logits)
     loss = -(rows * log_probs).sum() / n
-    with torch.no_grad():
+    with torch.no_grad():  # should the logits be part of an autograd graph, their gradient is none
         grad_logits = (log_probs.exp() * rows.sum(dim=1, keepdim=True) - rows) / n
     return loss, grad_logits
 
@@ -85,21 +85,21 @@ def one_vs_rest_cross_entropy(logits: Tensor, targets: Tensor, divisor: int | No
     n = len(logits) if divisor is None else divisor
     log_probs = _log_softmax(logits)
     probs = log_probs.exp()
+    # m, the most probable class of each row, and log(1 - p_m) from the other classes
     is_top = torch.zeros_like(logits, dtype=torch.bool).scatter_(1, logits.argmax(dim=1, keepdim=True), True)
     log_rest_of_top = torch.logsumexp(log_probs.masked_fill(is_top, -torch.inf), dim=1, keepdim=True)
-    # The inner fill keeps log1p away from the top class, whose derivative there may be infinite.
-    log_rest = torch.where(is_top, log_rest_of_top, torch.log1p(-probs.masked_fill(is_top, 0)))
+    log_rest = torch.where(is_top, log_rest_of_top, torch.log1p(-probs))
     loss = -(rows * log_probs + (1 - rows) * log_rest).sum() / n
     with torch.no_grad():
         v = (1 - rows) * probs
-        odds = (v / (1 - probs)).masked_fill(is_top, 0)
-        without_top = (log_probs - log_rest_of_top).masked_fill(is_top, -torch.inf).exp()
+        v_over_rest = (v / (1 - probs)).masked_fill(is_top, 0)  # v_c / (1 - p_c) of c ≠ m
+        softmax_without_top = _log_softmax(logits.masked_fill(is_top, -torch.inf)).exp()
         grad_logits = (
             probs * rows.sum(dim=1, keepdim=True)
             - rows
             + v
-            - probs * (odds.sum(dim=1, keepdim=True) - odds)
-            - (v * is_top).sum(dim=1, keepdim=True) * without_top
+            - probs * (v_over_rest.sum(dim=1, keepdim=True) - v_over_rest)
+            - (v * is_top).sum(dim=1, keepdim=True) * softmax_without_top
         ) / n
     return loss, grad_logits
 

@@ -110,7 +110,7 @@ class MLP(nn.Sequential):
         """Write `.grad` of every weight; return the gradient of the input if it is asked for.
 
         The chain rule: each layer turns the gradient of its output into that of its input, which is the output of the
-        layer before it.
+        layer before it. What `.grad` held before is replaced.
 
         Shape:
             grad_logits: (N, C), the gradient of the loss with respect to the logits.

@@ -24,7 +24,7 @@ class SGD(torch.optim.Optimizer):
         params: the weights, or groups of them with options of their own.
         lr: η >= 0.
         momentum: μ >= 0.
-        dampening: τ, the part of the gradient that is kept from the velocity v.
+        dampening: τ >= 0, the part of the gradient that is kept from the velocity v.
         weight_decay: λ >= 0.
         nesterov: look ahead along v; needs momentum and no dampening.
 
@@ -44,21 +44,15 @@ class SGD(torch.optim.Optimizer):
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
-        for name, value in (("lr", lr), ("momentum", momentum), ("weight_decay", weight_decay)):
-            if not 0 <= value < float("inf"):
-                raise ValueError(f"{name}: expected a finite number of at least 0, got {value}")
+        numbers = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
+        for name, value in numbers.items():
+            if not 0 <= value <= torch.finfo(torch.float32).max:
+                raise ValueError(f"{name}: expected a number from 0 to the largest of float32, got {value}")
         if nesterov and (momentum == 0 or dampening != 0):
             raise ValueError(
                 f"nesterov: expected momentum > 0 and dampening 0, got momentum {momentum} and dampening {dampening}"
             )
-        options = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-        }
-        super().__init__(params, options)
+        super().__init__(params, {**numbers, "nesterov": nesterov})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:

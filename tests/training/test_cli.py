@@ -89,8 +89,8 @@ def test_a_validation_split_chooses_the_best_checkpoint(cli, capsys):
     assert report["classification_report"]["val"]["support"]["macro avg"] == 288
     capsys.readouterr()
     assert cli("validate", "--ckpt_path", "best") == 0
-    (printed,) = re.findall(r"val/loss\D*([\d.]+)", capsys.readouterr().out)
-    assert float(printed) == pytest.approx(min(losses))
+    (printed,) = re.findall(r"val loss = (\S+)", capsys.readouterr().out)
+    assert float(printed) == pytest.approx(min(losses), rel=1e-5)
 
 
 def test_test_and_predict_start_from_a_checkpoint_and_its_configuration(cli, capsys):
@@ -146,7 +146,7 @@ def test_the_configuration_of_a_resumed_run_trains_from_the_start(cli, capsys):
 def test_a_finished_run_says_how_to_go_on(cli, capsys):
     assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
     assert cli("--ckpt_path", "last") == 2
-    assert "has its 1 epochs behind it: ask for more with --trainer.max_epochs" in capsys.readouterr().err
+    assert "is at the end of epoch 1, the last: ask for more with --trainer.max_epochs" in capsys.readouterr().err
     assert len(list(Path("runs").glob("digits/*"))) == 1
 
 
@@ -154,6 +154,21 @@ def test_validate_without_a_validation_set_is_exit_code_2(cli, capsys):
     assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
     assert cli("validate", "--ckpt_path", "last") == 2
     assert "set one aside with --data.validation_fraction" in capsys.readouterr().err
+
+
+def test_the_command_line_counts_on_whichever_side_of_the_configuration(cli):
+    assert cli("--model.lr", 0.125, DIGITS, "--name", "x", "--trainer.max_epochs", 1) == 0
+    assert yaml.safe_load((the_run() / "config.yaml").read_text())["model"]["lr"] == 0.125
+    assert the_run().parent.name == "x"
+
+
+def test_a_small_configuration_of_ones_own_has_the_defaults_of_default_yaml(cli, capsys, tmp_path):
+    (tmp_path / "my.yaml").write_text("name: mine\nmodel: {activation: relu}\n")
+    assert cli("--config", "my.yaml", "--print_config") == 0
+    mine = yaml.safe_load(capsys.readouterr().out)
+    assert cli("--print_config") == 0
+    default = yaml.safe_load(capsys.readouterr().out)
+    assert mine == default | {"name": "mine", "model": default["model"] | {"activation": "relu"}}
 
 
 def test_runs_of_one_second_do_not_meet(cli):
@@ -182,7 +197,7 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
     ("arguments", "message"),
     [
         (["--model.lr", "banana"], "--model.lr: Expected a float. Got value: banana"),
-        (["--model.lr", "-1"], "lr: expected a finite number of at least 0, got -1.0"),
+        (["--model.lr", "-1"], "lr: expected a number from 0 to the largest of float32, got -1.0"),
         (["--model.lr", "nan"], "--model.lr: Expected a float. Got value: nan"),
         (["--model.nesterov", "true", "--model.momentum", "0"], "nesterov: expected momentum > 0 and dampening 0"),
         (["--model.activation", "sigmod"], "activation: expected one of sigmoid, tanh, relu, got 'sigmod'"),
@@ -199,6 +214,15 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         (["--data.validation_fraction", "0.9999"], "validation_fraction 0.9999"),
         (["--loss_line.every_n_epochs", "0"], "every_n_epochs: expected a whole number from 1 up, got 0"),
         (["--seed_everything", "-1"], "--seed_everything"),
+        (["--seed_everything", str(2**32)], "--seed_everything"),
+        (["--model.lr", "1e300"], "lr: expected a number from 0 to the largest of float32, got 1e+300"),
+        (["--model.hidden_sizes", "[999999999999999999999999]"], ""),
+        (["--trainer.max_time", '{"foo": 1}'], ""),
+        (["--trainer.devices", "-1"], ""),
+        (["--trainer.accelerator", "tpu"], ""),
+        (["--trainer.val_check_interval", "500", "--data.validation_fraction", "0.2"], "the Trainer cannot begin: "),
+        (["--trainer.max_epoch", "3"], "unrecognized arguments: --trainer.max_epoch 3"),
+        (["--ckpt", "last"], "unrecognized arguments: --ckpt last"),
         (["--model.learning_rate", "1"], "unrecognized arguments: --model.learning_rate 1"),
         (["--name", "../elsewhere"], "name: expected up to 64 letters, digits, dots"),
         (["--trainer.precision", "16-mixed"], "trainer.precision: expected 32-true"),
@@ -225,8 +249,9 @@ def test_a_command_that_cannot_be_is_exit_code_2(arguments, cli, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_damaged_configuration_is_exit_code_2(cli, capsys, tmp_path):
-    (tmp_path / "bad.yaml").write_text("model: {lr: [1")
+@pytest.mark.parametrize("content", [b"model: {lr: [1", b"\xff\xfe\x00m", b"name:\n", b"trainer: 3", b"nonsense: 1"])
+def test_a_damaged_configuration_is_exit_code_2(cli, capsys, tmp_path, content):
+    (tmp_path / "bad.yaml").write_bytes(content)
     assert cli("--config", "bad.yaml") == 2
     err = capsys.readouterr().err
     assert err.startswith("error: ")
@@ -349,6 +374,22 @@ def test_a_folder_that_cannot_be_written_ends_in_exit_code_74(cli, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+EDITS = [
+    (lambda checkpoint: checkpoint["state_dict"]["net.0.weight"].fill_(torch.nan), "net.0.weight is not finite"),
+    (lambda checkpoint: checkpoint.update(state_dict=None), "expected a state_dict of tensors"),
+    (lambda checkpoint: checkpoint["state_dict"].update({"net.0.bias": "x"}), "expected a state_dict of tensors"),
+    (lambda checkpoint: checkpoint["state_dict"].update({5: torch.zeros(1)}), "belongs to another network: 5 is"),
+    (
+        lambda checkpoint: checkpoint["state_dict"].pop("net.0.bias"),
+        "net.0.bias is missing there",
+    ),
+    (lambda checkpoint: checkpoint.pop("loops"), "expected a checkpoint of a run"),
+    (lambda checkpoint: checkpoint.update(loops={}), "does not say how many epochs it has behind it"),
+    (lambda checkpoint: checkpoint.update(optimizer_states=[{"state": {}, "param_groups": []}]), "cannot be restored"),
+    (lambda checkpoint: checkpoint.update(callbacks=3), "cannot be restored"),
+]
+
+
 class TestCheckpointThatCannotBeUsed:
     """Exit code 66, in a sentence; a run that was to be resumed from it leaves no folder."""
 
@@ -383,6 +424,22 @@ class TestCheckpointThatCannotBeUsed:
         self.expect(cli, capsys, "belongs to another network: net.2.weight is float32 (64, 64) there", *wider)
         double = (DIGITS, "--model.dtype", "float64", "--ckpt_path", good)
         self.expect(cli, capsys, "net.0.weight is float32 (64, 64) there and float64 (64, 64) here", *double)
+        content = bytearray(good.read_bytes())
+        content[content.index(torch.load(good, weights_only=True)["state_dict"]["net.2.weight"].numpy().tobytes())] ^= 1
+        Path("flipped.ckpt").write_bytes(content)
+        self.expect(
+            cli,
+            capsys,
+            "flipped.ckpt: not a readable checkpoint (the checksum of",
+            DIGITS,
+            "--ckpt_path",
+            "flipped.ckpt",
+        )
+        for change, message in EDITS:
+            checkpoint = torch.load(good, weights_only=True)
+            change(checkpoint)
+            torch.save(checkpoint, "edited.ckpt")
+            self.expect(cli, capsys, message, DIGITS, "--ckpt_path", "edited.ckpt")
         torch.save({"state_dict": {}}, "bare.ckpt")
         self.expect(cli, capsys, "bare.ckpt: expected a checkpoint of a run", DIGITS, "--ckpt_path", "bare.ckpt")
         torch.save([1, 2], "list.ckpt")

@@ -87,6 +87,18 @@ def test_a_finished_run_goes_on_as_if_it_had_been_longer(cli):
     expect_same_bits(state(newest()), state(straight))
 
 
+@pytest.mark.parametrize("steps", [1, 29, 40])  # 29 steps an epoch
+@pytest.mark.parametrize("validation", ["0", "0.05"])
+def test_a_run_that_stopped_within_an_epoch_goes_on_with_the_rest_of_it(steps, validation, cli):
+    options = (*MOMENTUM, "--data.validation_fraction", validation, "--trainer.max_epochs")
+    assert cli(DIGITS, *options, 3) == 0
+    straight = state(newest())
+    assert cli(DIGITS, *options, 3, "--trainer.max_steps", steps) == 0
+    assert state(newest())["steps"] == steps
+    assert cli("--ckpt_path", "last", "--trainer.max_steps", "-1") == 0
+    expect_same_bits(state(newest()), straight)
+
+
 def test_the_best_checkpoint_of_a_resumed_run_is_the_best_of_all(cli):
     """With a learning rate that ruins the network after the resume, the best stays the one from before."""
     assert cli(DIGITS, "--data.validation_fraction", 0.2, "--trainer.max_epochs", 4) == 0

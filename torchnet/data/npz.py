@@ -1,5 +1,6 @@
 """NumPy's .npz archives with x_train, y_train, x_test and y_test: how Keras keeps MNIST, and how to bring your own."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,9 @@ def read_npz(path: Path) -> Dataset:
     """
     try:
         with path.open("rb") as file:  # numpy.load(path) would leave a damaged file open
+            if not zipfile.is_zipfile(file):
+                raise DataError(f"{path}: not an .npz archive, or cut short")
             archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path}: not an .npz archive")
             for name in _NAMES:
                 if name not in archive:
                     raise DataError(f"{path}: there is no array {name}: expected {', '.join(_NAMES)}")

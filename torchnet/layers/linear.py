@@ -59,11 +59,18 @@ class Linear(Layer):
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
         """Write the gradients of weight and bias; return the gradient of the input.
 
-        For y = x Wᵀ + b and a scalar loss L, with G = ∂L/∂y:
+        Element by element, y_no = Σᵢ x_ni W_oi + b_o. A weight W_oi reaches the loss L through the outputs y_no of all
+        samples n, a bias b_o likewise, an input x_ni through all outputs o of its own sample. With G = ∂L/∂y:
+
+            ∂L/∂W_oi = Σₙ G_no x_ni        ∂L/∂b_o = Σₙ G_no        ∂L/∂x_ni = Σ_o G_no W_oi
+
+        which in matrix form is, with the dimensions as proof:
 
             ∂L/∂W = Gᵀ x      (O, N)(N, I) -> (O, I)
             ∂L/∂b = Σₙ Gₙ     (N, O)       -> (O,)
             ∂L/∂x = G W       (N, O)(O, I) -> (N, I)
+
+        What `.grad` held before is replaced: there is nothing to set to zero between steps.
 
         Shape:
             grad_output: (N, O).

@@ -1,6 +1,7 @@
 """The report of a finished run: accuracies and classification reports, as data, as a file and on the console."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,9 @@ def print_report(report: dict[str, Any], console: Console) -> None:
         console.print(f"{split} accuracy = {accuracy:.6g}", highlight=False)
     for split, rows in report["classification_report"].items():
         console.print(f"\n{split} classification report", style="bold")
-        per_block = max(1, (console.width - _FIRST_COLUMN) // _COLUMN)
         columns = list(rows["support"])
+        blocks = math.ceil(len(columns) / max(1, (console.width - _FIRST_COLUMN) // _COLUMN))
+        per_block = math.ceil(len(columns) / blocks)
         for start in range(0, len(columns), per_block):
             console.print(_block(rows, columns[start : start + per_block]))
 

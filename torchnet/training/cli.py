@@ -50,10 +50,11 @@ def _with_command(arguments: list[str]) -> list[str]:
 
 
 def _run(command: str, options: list[str], configs: Path) -> None:
-    named = _options_that_choose_the_config(options)
+    named, options = _options_that_choose_the_config(options)
     config = configs / "default.yaml"
     if named.config or named.help or command.startswith("-"):
-        TrainerCLI([command, *options])
+        # Configurations first: what stands on the command line counts, on whichever side of them.
+        TrainerCLI([command, *(f"--config={path}" for path in named.config), *options])
         return
     if named.ckpt_path is not None:  # a checkpoint brings the configuration of its run along
         of_run = run_of(find_checkpoint(named.ckpt_path, Path(named.root), named.name)) / "config.yaml"
@@ -70,16 +71,19 @@ def _run(command: str, options: list[str], configs: Path) -> None:
         TrainerCLI([command, f"--config={configs / 'digits.yaml'}", *options], title=_FALLBACK_TITLE)
 
 
-def _options_that_choose_the_config(options: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    parser.add_argument("-h", "--help", action="store_true")
-    parser.add_argument("-c", "--config", action="append")
-    parser.add_argument("--name", default="*")
-    parser.add_argument("--ckpt_path")
-    parser.add_argument("--trainer.default_root_dir", dest="root", default=RUNS)
-    parser.add_argument("--data.source", dest="source")
+def _options_that_choose_the_config(options: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Return the options that say which configuration is read, and all options but --config itself."""
+    configs = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    configs.add_argument("-c", "--config", action="append", default=[])
+    others = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    others.add_argument("-h", "--help", action="store_true")
+    others.add_argument("--name", default="*")
+    others.add_argument("--ckpt_path")
+    others.add_argument("--trainer.default_root_dir", dest="root", default=RUNS)
+    others.add_argument("--data.source", dest="source")
     try:
-        return parser.parse_known_args(options)[0]
+        named, rest = configs.parse_known_args(options)
+        return others.parse_known_args(rest, named)[0], rest
     except argparse.ArgumentError as error:
         raise UsageError(str(error)) from error
 

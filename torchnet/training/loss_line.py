@@ -14,10 +14,12 @@ from torchnet.training.errors import NonFiniteError
 class LossLine(Callback):
     """Print and log the notebook's loss on the whole test and training sets, after epochs 1, 1 + n, 1 + 2n, ...
 
+    Where there is a validation set, its loss follows.
+
     The lines printed so far are part of a checkpoint, so that the report of a resumed run has all of them.
 
     Args:
-        every_n_epochs: n.
+        every_n_epochs: n, the epochs from one line to the next.
 
     Raises:
         ValueError: if n is below 1; NonFiniteError, while training: if a loss is not a finite number.
@@ -33,22 +35,23 @@ class LossLine(Callback):
         if trainer.current_epoch % self.every_n_epochs != 0:
             return
         data = trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit, missing from its annotations
-        test, train = (
-            one_vs_rest_cross_entropy(*evaluate(cast(MLP, pl_module.net), data.evaluation_loader(split)))[0].item()
-            for split in ("test", "train")
-        )
         epoch = trainer.current_epoch + 1
-        if not math.isfinite(test + train):
-            raise NonFiniteError(
-                f"after epoch {epoch} the notebook's loss is {test} on the test set and {train} on the training set: "
-                "this epoch is not saved; try a smaller --model.lr"
-            )
-        self.losses.append({"epoch": epoch, "test_loss": test, "train_loss": train})
+        loss = {}
+        for split in ("test", "train", *(["val"] if data.validation_fraction > 0 else [])):
+            logits, labels = evaluate(cast(MLP, pl_module.net), data.evaluation_loader(split))
+            loss[split] = one_vs_rest_cross_entropy(logits, labels)[0].item()
+            if not math.isfinite(loss[split]):
+                raise NonFiniteError(
+                    f"after epoch {epoch} the notebook's loss on the {split} images is {loss[split]}: "
+                    "this epoch is not saved; try a smaller --model.lr"
+                )
+        self.losses.append({"epoch": epoch, **{f"{split}_loss": value for split, value in loss.items()}})
         for logger in trainer.loggers:  # not through self.log, which would round to float32
             logger.log_metrics(
-                {"epoch": epoch - 1, "test/notebook_loss": test, "train/notebook_loss": train}, trainer.global_step - 1
+                {"epoch": epoch - 1, **{f"{split}/notebook_loss": value for split, value in loss.items()}},
+                trainer.global_step - 1,
             )
-        print(f"Epoch {epoch}: test loss = {test:.12g}, train loss = {train:.12g}", flush=True)
+        print(f"Epoch {epoch}:", ", ".join(f"{split} loss = {value:.12g}" for split, value in loss.items()), flush=True)
 
     def state_dict(self) -> dict[str, Any]:
         return {"losses": self.losses}

@@ -124,7 +124,7 @@ class Classifier(LightningModule):
         if batch_idx == 0:
             self.loss_sum.zero_()
             self.samples.zero_()
-        self.loss_sum += loss * batch.divisor
+        self.loss_sum += loss * batch.divisor  # from the mean back to the sum
         self.samples += len(batch.images)
 
     def on_train_epoch_end(self) -> None:

@@ -20,7 +20,7 @@ def new_run_folder(root: Path, name: str) -> Path:
     Raises:
         UsageError: if the name would not do as the name of a folder.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", name):
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", name or ""):
         raise UsageError(f"name: expected up to 64 letters, digits, dots, dashes and underscores, got {name!r}")
     while True:
         time = datetime.now().isoformat(sep="_", timespec="milliseconds").replace(":", "-")

@@ -24,7 +24,9 @@ class StepBar(Callback):
             TextColumn("steps"),
             TextColumn("{task.fields[rate]}"),
             TimeElapsedColumn(),
+            TextColumn("gone"),
             TimeRemainingColumn(),
+            TextColumn("left"),
             transient=True,
         )
         self.task = self.progress.add_task(

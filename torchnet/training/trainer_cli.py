@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import torch
-from jsonargparse.typing import NonNegativeInt
+from jsonargparse import Namespace
+from jsonargparse.typing import restricted_number_type
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import LambdaCallback, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 from rich.console import Console
@@ -17,15 +18,17 @@ from torch import Tensor
 
 from torchnet.data import DataError
 from torchnet.reporting import evaluate, print_report, run_report, write_predictions, write_report
-from torchnet.training.checkpoints import checkpoint_callbacks, read_checkpoint
+from torchnet.training.checkpoints import BestCheckpoint, LastCheckpoint, finished_epochs, read_checkpoint
 from torchnet.training.data_module import ImageData
-from torchnet.training.errors import StoppedError, UsageError
+from torchnet.training.errors import CheckpointError, StoppedError, UsageError
 from torchnet.training.loss_line import LossLine
 from torchnet.training.module import Classifier
 from torchnet.training.runs import CHECKPOINTS, RUNS, find_checkpoint, new_run_folder, run_loggers, run_of
 from torchnet.training.step_bar import StepBar
 
+_Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
 _WIDE = 130  # columns of a table where no terminal sets the width
+_DESCRIPTION = "Train and use networks whose gradients are written by hand. Without a command: fit."
 
 
 class _Parser(LightningArgumentParser):
@@ -55,13 +58,14 @@ class TrainerCLI(LightningCLI):
             ImageData,
             args=arguments,
             parser_class=_Parser,
-            parser_kwargs={"description": "Train and use networks whose gradients are written by hand."},
+            parser_kwargs={"description": _DESCRIPTION, "allow_abbrev": False},
             seed_everything_default=10,
             save_config_callback=None,  # before_fit saves it, whatever the logger
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
             trainer_defaults={
                 "default_root_dir": RUNS,
+                "max_epochs": 40,  # as in default.yaml, for a configuration that does not say
                 "devices": 1,
                 "enable_model_summary": False,
                 "num_sanity_val_steps": 0,
@@ -74,7 +78,7 @@ class TrainerCLI(LightningCLI):
         )
         parser.add_argument(
             "--seed_everything",
-            type=NonNegativeInt,
+            type=_Seed,
             default=self.seed_everything_default,
             help="Seed of the weights and of the order of the data.",
         )
@@ -88,9 +92,18 @@ class TrainerCLI(LightningCLI):
         parser.link_arguments("data.num_classes", "model.num_classes", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        self.config = parser.parse_args(args)
+        try:
+            self.config = parser.parse_args(args)
+        except UsageError:
+            raise
+        except Exception as error:  # what else a parser may meet: a configuration that is no text, a number too large
+            raise UsageError(f"{type(error).__name__}: {error}") from error
         command = self.config.subcommand
         options = self.config[command]
+        for section in ("trainer", "model", "data"):
+            if not isinstance(options[section], Namespace):
+                raise UsageError(f"--{section}: expected options by name, got {options[section]!r}")
+        options.trainer.default_root_dir = options.trainer.default_root_dir or RUNS
         if options.ckpt_path is not None:
             root = Path(options.trainer.default_root_dir)
             options.ckpt_path = str(find_checkpoint(options.ckpt_path, root, options.name))
@@ -108,21 +121,20 @@ class TrainerCLI(LightningCLI):
     def instantiate_classes(self) -> None:
         try:
             super().instantiate_classes()
-        except ValueError as error:
-            if isinstance(error, DataError | UsageError):
-                raise
-            raise UsageError(str(error)) from error  # a constructor refused its arguments
+        except (DataError, UsageError, MisconfigurationException, OSError):
+            raise
+        except Exception as error:  # a constructor, of ours or of the Trainer's parts, refused its arguments
+            raise UsageError(str(error)) from error
         if self.ckpt_path is not None:
             checkpoint = read_checkpoint(self.ckpt_path, self.model, resume=self.subcommand == "fit")
             if self.subcommand == "fit":
-                self._expect_epochs_to_train(checkpoint)
+                self._expect_more_than(finished_epochs(self.ckpt_path, checkpoint))
             print(f"from {self.ckpt_path}, after {checkpoint['global_step']} steps")
 
-    def _expect_epochs_to_train(self, checkpoint: dict[str, Any]) -> None:
-        done = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
-        if self.trainer.max_epochs is not None and 0 <= self.trainer.max_epochs <= done:
+    def _expect_more_than(self, epochs: int) -> None:
+        if self.trainer.max_epochs is not None and 0 <= self.trainer.max_epochs <= epochs:
             raise UsageError(
-                f"{self.ckpt_path} has its {done} epochs behind it: ask for more with --trainer.max_epochs"
+                f"{self.ckpt_path} is at the end of epoch {epochs}, the last: ask for more with --trainer.max_epochs"
             )
 
     @property
@@ -136,19 +148,19 @@ class TrainerCLI(LightningCLI):
         callbacks = list(options.callbacks or [])
         if options.enable_progress_bar or (options.enable_progress_bar is None and sys.stdout.isatty()):
             callbacks.append(StepBar())
+        callbacks.append(LambdaCallback(on_train_start=lambda *_: self._announce()))
         self.keeps_results = self.subcommand == "fit" and not options.fast_dev_run
         if not self.keeps_results:
             kwargs |= {"logger": False, "enable_checkpointing": False}
         elif options.enable_checkpointing is not False:
-            callbacks += checkpoint_callbacks(validates=self.datamodule.validation_fraction > 0)
+            callbacks.append(LastCheckpoint())
+            if self.datamodule.validation_fraction > 0:
+                callbacks.append(BestCheckpoint(self.ckpt_path))
         trainer = super().instantiate_trainer(callbacks=callbacks, enable_progress_bar=False, **kwargs)
         self.model.refuse_unsupported(trainer)
         return trainer
 
     def before_fit(self) -> None:
-        weights = sum(weight.numel() for weight in self.model.net.parameters())
-        sizes = "-".join(map(str, self.model.layer_sizes))
-        print(f"{sizes} network, {weights:,} weights, on {self.trainer.strategy.root_device}", flush=True)
         if self.keeps_results:
             config = self.config.fit.clone()
             self.run_folder = new_run_folder(Path(config.trainer.default_root_dir), config.name)
@@ -159,10 +171,10 @@ class TrainerCLI(LightningCLI):
             for checkpoint in self.trainer.checkpoint_callbacks:
                 if isinstance(checkpoint, ModelCheckpoint) and checkpoint.dirpath is None:
                     checkpoint.dirpath = str(self.run_folder / CHECKPOINTS)
-            print(f"results in {self.run_folder}", flush=True)
 
     def fit(self, model: Classifier, **kwargs: Any) -> None:
-        """Train; what the Trainer refuses to do leaves no folder behind, and a signal leaves word of how to go on."""
+        """Train; a run that cannot begin leaves no folder behind, one that is stopped leaves word of how to go on."""
+        self.has_begun = False
         try:
             self.trainer.fit(model, **kwargs)
         except SystemExit as error:
@@ -171,10 +183,24 @@ class TrainerCLI(LightningCLI):
             if isinstance(error.__context__, KeyboardInterrupt):  # Lightning turns it into exit(1)
                 raise StoppedError(f"interrupted; {self._how_to_resume()}", exit_code=130) from error
             raise
-        except (UsageError, MisconfigurationException):
+        except Exception as error:
+            if self.has_begun:
+                raise
             if self.keeps_results:
                 shutil.rmtree(self.run_folder)
-            raise
+            if isinstance(error, DataError | UsageError | MisconfigurationException | OSError):
+                raise
+            if self.ckpt_path is not None:
+                raise CheckpointError(f"{self.ckpt_path}: cannot be restored ({error})") from error
+            raise UsageError(f"the Trainer cannot begin: {error}") from error
+
+    def _announce(self) -> None:
+        self.has_begun = True
+        weights = sum(weight.numel() for weight in self.model.net.parameters())
+        sizes = "-".join(map(str, self.model.layer_sizes))
+        print(f"{sizes} network, {weights:,} weights, on {self.trainer.strategy.root_device}", flush=True)
+        if self.keeps_results:
+            print(f"results in {self.run_folder}", flush=True)
 
     def _how_to_resume(self) -> str:
         if self.keeps_results and (checkpoint := self.run_folder / CHECKPOINTS / "last.ckpt").is_file():
@@ -185,9 +211,18 @@ class TrainerCLI(LightningCLI):
         if self.keeps_results:
             report = self._report(["train", *(["val"] if self.datamodule.validation_fraction > 0 else []), "test"])
             write_report(report, self.run_folder / "report.json")
-            print(f"results in {self.run_folder}")
+            print(f"results in {self.run_folder}", flush=True)
 
-    def after_test(self) -> None:
+    def validate(self, model: Classifier, **kwargs: Any) -> None:
+        """Print loss and report of the validation set."""
+        self.trainer.validate(model, **kwargs | {"verbose": False})
+        print(f"val loss = {self.trainer.callback_metrics['val/loss']:.6g}")
+        self._report(["val"])
+
+    def test(self, model: Classifier, **kwargs: Any) -> None:
+        """Print loss and report of the test set."""
+        self.trainer.test(model, **kwargs | {"verbose": False})
+        print(f"test loss = {self.trainer.callback_metrics['test/loss']:.6g}")
         self._report(["test"])
 
     def predict(self, model: Classifier, **kwargs: Any) -> None:
