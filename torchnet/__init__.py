@@ -1,4 +1,4 @@
-"""torchnet: deep networks with hand-written gradients, at the speed of PyTorch, each gradient proven right."""
+"""torchnet: deep networks with hand-written gradients, on PyTorch, each proven right."""
 
 from torchnet.layers import Layer, Linear, ReLU, Sigmoid, Tanh
 from torchnet.losses import cross_entropy, one_vs_rest_cross_entropy
