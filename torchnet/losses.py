@@ -57,7 +57,7 @@ def one_vs_rest_cross_entropy(logits: Tensor, targets: Tensor, divisor: int | No
     1 - p_c is the probability of the other classes. Only the most probable class m can have p > 1/2; there it is summed
     from the others' own terms, log(1 - p_m) = log Σ_{j≠m} p_j, and nowhere is 1 - p rounded to zero.
 
-    For the gradient, ∂log(1 - p_c)/∂z_k is p_k / (1 - p_c) for k ≠ c and -p_c for k = c: up to the sign of the latter,
+    For the gradient, ∂log(1 - p_c)/∂z_k is -p_c for k = c, and p_c p_k / (1 - p_c) for k ≠ c, where p_k / (1 - p_c) is
     the probability of k once c is ruled out. With v_c = (1 - t_c) p_c:
 
         ∂L/∂z_k = 1/n [p_k Σ_c t_c - t_k + v_k - Σ_{c≠k} v_c p_k / (1 - p_c)]
