@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the libraries load, Ctrl-C just ends the process
+    ctrl_c = signal.getsignal(signal.SIGINT)
+    if ctrl_c is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the libraries load, Ctrl-C just ends the process
     from torchnet.training.cli import main
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, ctrl_c)
     sys.exit(main(configs=Path(__file__).parent / "configs"))
