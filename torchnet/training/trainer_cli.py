@@ -1,45 +1,32 @@
-"""Lightning's command line over the Classifier and its data: every constructor argument is an option."""
+"""The commands: what the command line does with a network, data and a Trainer made from its arguments."""
 
-import re
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import torch
-from jsonargparse import Namespace
-from jsonargparse.typing import restricted_number_type
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import LambdaCallback, ModelCheckpoint
-from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 from rich.console import Console
 from torch import Tensor
 
 from torchnet.data import DataError
 from torchnet.reporting import evaluate, print_report, run_report, write_predictions, write_report
+from torchnet.training.arguments import ArgumentsCLI
 from torchnet.training.checkpoints import BestCheckpoint, LastCheckpoint, finished_epochs, read_checkpoint
-from torchnet.training.data_module import ImageData
 from torchnet.training.errors import CheckpointError, StoppedError, UsageError
 from torchnet.training.loss_line import LossLine
 from torchnet.training.module import Classifier
-from torchnet.training.runs import CHECKPOINTS, RUNS, find_checkpoint, new_run_folder, run_loggers, run_of
+from torchnet.training.runs import CHECKPOINTS, new_run_folder, run_loggers, run_of
 from torchnet.training.step_bar import StepBar
 
-_Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
 _WIDE = 130  # columns of a table where no terminal sets the width
-_DESCRIPTION = "Train and use networks whose gradients are written by hand. Without a command: fit."
 
 
-class _Parser(LightningArgumentParser):
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raise, in the words of the command line, what jsonargparse would print below the usage before it exits."""
-        message = re.sub(r'Parser key "([^"]+)"', r"--\1", message)
-        raise UsageError(re.sub(r"<class '(\w+)'>", r"\1", message)) from ex
-
-
-class TrainerCLI(LightningCLI):
-    """Parse the arguments, build network, data and Trainer from them, and run the command.
+class TrainerCLI(ArgumentsCLI):
+    """Build network, data and Trainer from the arguments, and run the command.
 
     Args:
         arguments: a command and its options.
@@ -50,73 +37,6 @@ class TrainerCLI(LightningCLI):
         DataError: if the data are not there or not what they should be.
         CheckpointError: if the checkpoint to start from cannot be used.
     """
-
-    def __init__(self, arguments: list[str], title: str | None = None) -> None:
-        self.title = title
-        super().__init__(
-            Classifier,
-            ImageData,
-            args=arguments,
-            parser_class=_Parser,
-            parser_kwargs={"description": _DESCRIPTION, "allow_abbrev": False},
-            seed_everything_default=10,
-            save_config_callback=None,  # before_fit saves it, whatever the logger
-            auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,
-            trainer_defaults={
-                "default_root_dir": RUNS,
-                "max_epochs": 40,  # as in default.yaml, for a configuration that does not say
-                "devices": 1,
-                "enable_model_summary": False,
-                "num_sanity_val_steps": 0,
-            },
-        )
-
-    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_argument(
-            "--name", type=str, default="default", help="Name of the run and of the folder of its results."
-        )
-        parser.add_argument(
-            "--seed_everything",
-            type=_Seed,
-            default=self.seed_everything_default,
-            help="Seed of the weights and of the order of the data.",
-        )
-
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_lightning_class_args(LossLine, "loss_line")
-        parser.link_arguments("seed_everything", "model.seed")
-        parser.link_arguments("seed_everything", "data.seed")
-        parser.link_arguments("model.dtype", "data.dtype")
-        parser.link_arguments("data.in_features", "model.in_features", apply_on="instantiate")
-        parser.link_arguments("data.num_classes", "model.num_classes", apply_on="instantiate")
-
-    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        try:
-            self.config = parser.parse_args(args)
-        except UsageError:
-            raise
-        except Exception as error:  # what else a parser may meet: a configuration that is no text, a number too large
-            raise UsageError(f"{type(error).__name__}: {error}") from error
-        command = self.config.subcommand
-        options = self.config[command]
-        for section in ("trainer", "model", "data"):
-            if not isinstance(options[section], Namespace):
-                raise UsageError(f"--{section}: expected options by name, got {options[section]!r}")
-        options.trainer.default_root_dir = options.trainer.default_root_dir or RUNS
-        if options.ckpt_path is not None:
-            root = Path(options.trainer.default_root_dir)
-            options.ckpt_path = str(find_checkpoint(options.ckpt_path, root, options.name))
-        elif command != "fit":
-            raise UsageError(
-                f"{command} needs a trained network: name a checkpoint with --ckpt_path PATH, "
-                "or the newest one with --ckpt_path last"
-            )
-        if command == "validate" and options.data.validation_fraction == 0:
-            raise UsageError("validate needs a validation set: set one aside with --data.validation_fraction")
-
-    def _parse_ckpt_path(self) -> None:
-        """Take no hyperparameters from the checkpoint: the configuration of its run has them."""
 
     def instantiate_classes(self) -> None:
         try:
@@ -136,12 +56,6 @@ class TrainerCLI(LightningCLI):
             raise UsageError(
                 f"{self.ckpt_path} is at the end of epoch {epochs}, the last: ask for more with --trainer.max_epochs"
             )
-
-    @property
-    def ckpt_path(self) -> Path | None:
-        """The checkpoint that the command starts from."""
-        path = self._get(self.config, "ckpt_path")
-        return None if path is None else Path(path)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         options = self._get(self.config_init, "trainer")

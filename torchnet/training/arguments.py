@@ -1,0 +1,111 @@
+"""The arguments of the command line: what they are, and what they become."""
+
+import re
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jsonargparse import Namespace
+from jsonargparse.typing import restricted_number_type
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+
+from torchnet.training.data_module import ImageData
+from torchnet.training.errors import UsageError
+from torchnet.training.loss_line import LossLine
+from torchnet.training.module import Classifier
+from torchnet.training.runs import RUNS, find_checkpoint
+
+_Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
+_DESCRIPTION = "Train and use networks whose gradients are written by hand. Without a command: fit."
+
+
+class _Parser(LightningArgumentParser):
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise, in the words of the command line, what jsonargparse would print below the usage before it exits."""
+        message = re.sub(r'Parser key "([^"]+)"', r"--\1", message)
+        raise UsageError(re.sub(r"<class '(\w+)'>", r"\1", message)) from ex
+
+
+class ArgumentsCLI(LightningCLI):
+    """Parse the arguments: every constructor argument of the Classifier, its data and the Trainer is an option.
+
+    Args:
+        arguments: a command and its options.
+        title: of the report; the name of the run if None.
+
+    Raises:
+        UsageError: if an option or a configuration file is not one that works.
+        CheckpointError: if the checkpoint to start from is not there.
+    """
+
+    def __init__(self, arguments: list[str], title: str | None = None) -> None:
+        self.title = title
+        super().__init__(
+            Classifier,
+            ImageData,
+            args=arguments,
+            parser_class=_Parser,
+            parser_kwargs={"description": _DESCRIPTION, "allow_abbrev": False},
+            seed_everything_default=10,
+            save_config_callback=None,  # before_fit saves it, whatever the logger
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            trainer_defaults={
+                "default_root_dir": RUNS,
+                "max_epochs": 40,  # as in default.yaml, for a configuration that does not say
+                "devices": 1,
+                "enable_model_summary": False,
+                "num_sanity_val_steps": 0,
+            },
+        )
+
+    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--name", type=str, default="default", help="Name of the run and of the folder of its results."
+        )
+        parser.add_argument(
+            "--seed_everything",
+            type=_Seed,
+            default=self.seed_everything_default,
+            help="Seed of the weights and of the order of the data.",
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_lightning_class_args(LossLine, "loss_line")
+        parser.link_arguments("seed_everything", "model.seed")
+        parser.link_arguments("seed_everything", "data.seed")
+        parser.link_arguments("model.dtype", "data.dtype")
+        parser.link_arguments("data.in_features", "model.in_features", apply_on="instantiate")
+        parser.link_arguments("data.num_classes", "model.num_classes", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        try:
+            self.config = parser.parse_args(args)
+        except UsageError:
+            raise
+        except Exception as error:  # what else a parser may meet: a configuration that is no text, a number too large
+            raise UsageError(f"{type(error).__name__}: {error}") from error
+        command = self.config.subcommand
+        options = self.config[command]
+        for section in ("trainer", "model", "data"):
+            if not isinstance(options[section], Namespace):
+                raise UsageError(f"--{section}: expected options by name, got {options[section]!r}")
+        options.trainer.default_root_dir = options.trainer.default_root_dir or RUNS
+        if options.ckpt_path is not None:
+            root = Path(options.trainer.default_root_dir)
+            options.ckpt_path = str(find_checkpoint(options.ckpt_path, root, options.name))
+        elif command != "fit":
+            raise UsageError(
+                f"{command} needs a trained network: name a checkpoint with --ckpt_path PATH, "
+                "or the newest one with --ckpt_path last"
+            )
+        if command == "validate" and options.data.validation_fraction == 0:
+            raise UsageError("validate needs a validation set: set one aside with --data.validation_fraction")
+
+    def _parse_ckpt_path(self) -> None:
+        """Take no hyperparameters from the checkpoint: the configuration of its run has them."""
+
+    @property
+    def ckpt_path(self) -> Path | None:
+        """The checkpoint that the command starts from."""
+        path = self._get(self.config, "ckpt_path")
+        return None if path is None else Path(path)
