@@ -2,7 +2,7 @@
 
 from torchnet.layers import Layer, Linear, ReLU, Sigmoid, Tanh
 from torchnet.losses import cross_entropy, one_vs_rest_cross_entropy
-from torchnet.network import MLP
+from torchnet.network import MLP, layer_sizes
 from torchnet.optimizers import SGD
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "Sigmoid",
     "Tanh",
     "cross_entropy",
+    "layer_sizes",
     "one_vs_rest_cross_entropy",
 ]

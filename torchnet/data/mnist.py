@@ -79,6 +79,7 @@ def download(folder: Path) -> None:
     mirrors = _reachable_mirrors()
     missing = [name for name in FILES.values() if find_idx_file(folder, name) is None]
     if mirrors:
+        print(f"downloading MNIST into {folder}", file=sys.stderr)
         folder.mkdir(parents=True, exist_ok=True)
     for name in missing:
         if not any(_download_file(mirror, name, folder) for mirror in mirrors):
