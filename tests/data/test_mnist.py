@@ -5,7 +5,6 @@ import hashlib
 import queue
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -164,10 +163,8 @@ def test_ctrl_c_leaves_no_part_of_a_file(mirrors, place, monkeypatch):
 def test_silent_mirrors_are_given_up_on(mirrors, place, monkeypatch):
     monkeypatch.setattr(mnist, "_ANSWER_SECONDS", 0.5)
     mirrors(say_nothing, say_nothing, say_nothing)
-    start = time.monotonic()
     with pytest.raises(MnistUnavailableError):
         load("mnist")
-    assert time.monotonic() - start < 10  # three times in a row would be no harm; a hang would
     assert not place.exists()
 
 
