@@ -14,9 +14,10 @@ class StepBar(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         limits = [trainer.max_steps] if trainer.max_steps >= 0 else []
+        self.epochs = ""
         if trainer.max_epochs is not None and trainer.max_epochs >= 0:
             limits.append(int(trainer.max_epochs * trainer.num_training_batches))
-        self.epochs = f" of {trainer.max_epochs}" if limits else ""
+            self.epochs = f" of {trainer.max_epochs}"
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
