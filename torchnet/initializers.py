@@ -72,11 +72,6 @@ def lecun_normal(
     return _empty(shape, generator, dtype).normal_(0, math.sqrt(1 / fan_in), generator=generator)
 
 
-def _empty(shape: Sequence[int], generator: torch.Generator | None, dtype: torch.dtype | None) -> Tensor:
-    """Return a tensor to be filled, on the device where the generator draws."""
-    return torch.empty(shape, dtype=dtype, device=None if generator is None else generator.device)
-
-
 def zeros(shape: Sequence[int], generator: torch.Generator | None = None, dtype: torch.dtype | None = None) -> Tensor:
     """Return zeros: right for a bias; for a weight it makes all units of a layer alike for ever.
 
@@ -93,3 +88,8 @@ INITIALIZERS: dict[str, Initializer] = {
     "lecun_normal": lecun_normal,
     "zeros": zeros,
 }
+
+
+def _empty(shape: Sequence[int], generator: torch.Generator | None, dtype: torch.dtype | None) -> Tensor:
+    """Return a tensor to be filled, on the device where the generator draws."""
+    return torch.empty(shape, dtype=dtype, device=None if generator is None else generator.device)

@@ -4,6 +4,8 @@ Source: the format description on the MNIST page of LeCun, Cortes and Burges.
 """
 
 import gzip
+import math
+import struct
 import zlib
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -65,14 +67,15 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
 
 
 def _read(file: BinaryIO, path: Path, dimensions: int) -> np.ndarray:
-    header = np.frombuffer(file.read(4 * (1 + dimensions)), dtype=np.uint8)
-    if len(header) < 4 * (1 + dimensions):
+    header = struct.Struct(f">{1 + dimensions}I")
+    start = file.read(header.size)
+    if len(start) < header.size:
         raise DataError(f"{path}: cut short within the header")
-    magic, *shape = (int(number) for number in header.view(">u4"))
+    magic, *shape = header.unpack(start)
     expected_magic = 0x800 + dimensions  # 0x08: unsigned bytes
     if magic != expected_magic:
         raise DataError(f"{path}: expected the magic number {expected_magic:#06x}, got {magic:#06x}: not this IDX file")
-    size = int(np.prod(shape, dtype=object))
+    size = math.prod(shape)
     if size > _MAX_BYTES:
         raise DataError(f"{path}: the header claims {size} bytes of data, more than the {_MAX_BYTES} that are read")
     content = file.read(size + 1)
