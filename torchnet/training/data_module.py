@@ -57,6 +57,11 @@ class ImageData(LightningDataModule):
         self.one_hot, self.dtype = one_hot, DTYPES[dtype]
         self.validation_fraction = validation_fraction
 
+    @property
+    def validates(self) -> bool:
+        """Whether there is a validation set."""
+        return self.validation_fraction > 0
+
     @cached_property
     def data(self) -> Dataset:
         """The data set, in the one order that all formats have in common."""
@@ -72,20 +77,17 @@ class ImageData(LightningDataModule):
 
     @cached_property
     def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """The images and labels of "train", "val" and "test", on the device."""
-        data = self.data
-        train: slice | np.ndarray = slice(None)
-        validation: slice | np.ndarray = slice(0)
-        if self.validation_fraction > 0:
+        """The images and labels of "train", of "val" if there is a validation set, and of "test", on the device."""
+        images, labels = self.data.train_images, self.data.train_labels
+        parts = {"train": (images, labels)}
+        if self.validates:
             try:
-                train, validation = stratified_split(data.train_labels, self.validation_fraction)
+                train, validation = stratified_split(labels, self.validation_fraction)
             except ValueError as error:
                 raise UsageError(f"validation_fraction {self.validation_fraction}: {error}") from error
-        return {
-            "train": self._on_device(data.train_images[train], data.train_labels[train]),
-            "val": self._on_device(data.train_images[validation], data.train_labels[validation]),
-            "test": self._on_device(data.test_images, data.test_labels),
-        }
+            parts = {"train": (images[train], labels[train]), "val": (images[validation], labels[validation])}
+        parts["test"] = (self.data.test_images, self.data.test_labels)
+        return {split: self._on_device(*arrays) for split, arrays in parts.items()}
 
     def train_dataloader(self) -> BatchLoader:
         """Return the mini-batches to train on, in the order of the run."""
@@ -104,7 +106,7 @@ class ImageData(LightningDataModule):
 
     def val_dataloader(self) -> BatchLoader | list[BatchLoader]:
         """Return the validation set; an empty list, as Lightning wants it, if there is none."""
-        return self.evaluation_loader("val") if self.validation_fraction > 0 else []
+        return self.evaluation_loader("val") if self.validates else []
 
     def test_dataloader(self) -> BatchLoader:
         return self.evaluation_loader("test")

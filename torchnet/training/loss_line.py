@@ -37,7 +37,7 @@ class LossLine(Callback):
         data = trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit, missing from its annotations
         epoch = trainer.current_epoch + 1
         loss = {}
-        for split in ("test", "train", *(["val"] if data.validation_fraction > 0 else [])):
+        for split in ("test", "train", *(["val"] if data.validates else [])):
             logits, labels = evaluate(cast(MLP, pl_module.net), data.evaluation_loader(split))
             loss[split] = one_vs_rest_cross_entropy(logits, labels)[0].item()
             if not math.isfinite(loss[split]):
