@@ -353,6 +353,20 @@ def test_ctrl_c_before_the_first_epoch_ends_says_that_nothing_is_saved(cli, caps
     assert capsys.readouterr().err == "interrupted; nothing is saved yet, as no epoch was finished\n"
 
 
+def test_ctrl_c_in_a_resumed_run_points_at_what_it_was_resumed_from(cli, capsys, monkeypatch):
+    assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
+    checkpoint = the_run() / "checkpoints" / "last.ckpt"
+
+    def interrupted(self: Classifier, batch: Batch, batch_idx: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Classifier, "training_step", interrupted)
+    monkeypatch.setattr(signal, "signal", lambda *args: None)
+    capsys.readouterr()
+    assert cli("--ckpt_path", "last", "--trainer.max_epochs", 2) == 130
+    assert capsys.readouterr().err.endswith(f"--ckpt_path {checkpoint}\n")
+
+
 def test_numbers_that_overflow_end_in_exit_code_70(cli, capsys):
     assert cli(DIGITS, "--model.activation", "relu", "--model.lr", "1e30", "--trainer.max_epochs", 3) == 70
     err = capsys.readouterr().err

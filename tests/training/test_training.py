@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning import Trainer
 
 from torchnet import reference
+from torchnet.data import Batch
 from torchnet.training.data_module import ImageData
 from torchnet.training.module import Classifier
 
@@ -97,6 +98,52 @@ def test_a_run_that_stopped_within_an_epoch_goes_on_with_the_rest_of_it(steps, v
     assert state(newest())["steps"] == steps
     assert cli("--ckpt_path", "last", "--trainer.max_steps", "-1") == 0
     expect_same_bits(state(newest()), straight)
+
+
+@pytest.mark.parametrize("min_epochs", [None, 2])
+def test_a_run_that_is_told_to_stop_within_an_epoch_goes_on_with_the_rest_of_it(min_epochs, cli, monkeypatch):
+    """As max_time does: by trainer.should_stop, which is obeyed once min_epochs are done."""
+    assert cli(DIGITS, *MOMENTUM, "--trainer.max_epochs", 3) == 0
+    straight = state(newest())
+    step = Classifier.training_step
+
+    def stop_after_ten(self: Classifier, batch: Batch, batch_idx: int) -> None:
+        step(self, batch, batch_idx)
+        self.trainer.should_stop = self.trainer.should_stop or self.trainer.global_step == 10
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Classifier, "training_step", stop_after_ten)
+        minimum = () if min_epochs is None else ("--trainer.min_epochs", min_epochs)
+        assert cli(DIGITS, *MOMENTUM, "--trainer.max_epochs", 3, *minimum) == 0
+    assert state(newest())["steps"] == (10 if min_epochs is None else 2 * 29)
+    assert cli("--ckpt_path", "last") == 0
+    expect_same_bits(state(newest()), straight)
+
+
+def test_a_validation_within_an_epoch_that_stops_the_run_leaves_a_last_checkpoint(cli, monkeypatch):
+    monkeypatch.setattr(
+        Classifier, "on_validation_end", lambda self: setattr(self.trainer, "should_stop", True), raising=False
+    )
+    assert cli(DIGITS, "--data.validation_fraction", 0.2, "--trainer.val_check_interval", 7) == 0
+    assert state(newest())["steps"] == 7
+
+
+def test_the_last_checkpoint_knows_the_best_score_of_its_own_epoch(cli):
+    assert cli(DIGITS, "--data.validation_fraction", 0.2, "--trainer.max_epochs", 1) == 0
+    last, best = (torch.load(newest(f"{which}.ckpt"), weights_only=True)["callbacks"] for which in ("last", "best"))
+    (key,) = (key for key in best if key.startswith("BestCheckpoint"))
+    assert last[key]["best_model_score"] == best[key]["best_model_score"]
+
+
+def test_a_best_checkpoint_from_after_the_resume_point_is_not_taken_over(cli):
+    every = (*EVERY_STEPS, "--trainer.callbacks.every_n_train_steps=30", "--trainer.callbacks.save_top_k=-1")
+    assert cli(DIGITS, "--data.validation_fraction", 0.2, "--trainer.max_epochs", 4, *every) == 0
+    later_best = state(newest("best.ckpt"))
+    assert later_best["steps"] > 30
+    assert cli("--ckpt_path", newest("step=30.ckpt"), "--model.lr", 50) == 0
+    best = state(newest("best.ckpt"))
+    assert best["steps"] > 30
+    assert not torch.equal(best["weights"]["net.0.weight"], later_best["weights"]["net.0.weight"])
 
 
 def test_the_best_checkpoint_of_a_resumed_run_is_the_best_of_all(cli):

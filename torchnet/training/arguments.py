@@ -30,15 +30,13 @@ class ArgumentsCLI(LightningCLI):
 
     Args:
         arguments: a command and its options.
-        title: of the report; the name of the run if None.
 
     Raises:
         UsageError: if an option or a configuration file is not one that works.
         CheckpointError: if the checkpoint to start from is not there.
     """
 
-    def __init__(self, arguments: list[str], title: str | None = None) -> None:
-        self.title = title
+    def __init__(self, arguments: list[str]) -> None:
         super().__init__(
             Classifier,
             ImageData,

@@ -24,14 +24,15 @@ class LastCheckpoint(ModelCheckpoint):
 
     def __init__(self) -> None:
         super().__init__(filename="last", save_on_train_epoch_end=True, enable_version_counter=False)
+        self.cut_at = -1  # the step behind which an epoch was cut and saved
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
-        stops = trainer.should_stop or trainer.global_step == trainer.max_steps
-        if stops and not trainer.is_last_batch:
+        if trainer.fit_loop.epoch_loop.done and not trainer.is_last_batch:
+            self.cut_at = trainer.global_step
             trainer.save_checkpoint(Path(cast(str, self.dirpath)) / "last.ckpt")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.is_last_batch:
+        if trainer.global_step != self.cut_at:
             super().on_train_epoch_end(trainer, pl_module)
 
 
@@ -39,7 +40,8 @@ class BestCheckpoint(ModelCheckpoint):
     """Keep the checkpoint with the smallest validation loss, across resumes too.
 
     A resumed run has a folder of its own, and Lightning forgets the best score when the folder changes. Here the best
-    checkpoint so far is copied into the new folder, and its score stays the one to beat.
+    checkpoint so far is copied into the new folder, and its score stays the one to beat; unless the old run has since
+    replaced it by a better one, from behind the point of the resume.
 
     Args:
         resumed_from: the checkpoint that the run starts from; the best so far is the best.ckpt beside it.
@@ -51,16 +53,23 @@ class BestCheckpoint(ModelCheckpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         best = None if self.resumed_from is None else self.resumed_from.parent / "best.ckpt"
-        if self.dirpath is not None and best is not None and best.is_file():
+        score = state_dict["best_model_score"]
+        if self.dirpath is not None and best is not None and best.is_file() and self._score_of(best) == score:
             Path(self.dirpath).mkdir(parents=True, exist_ok=True)
             copy = str(shutil.copy(best, self.dirpath))
             state_dict = state_dict | {
                 "dirpath": self.dirpath,
                 "best_model_path": copy,
                 "kth_best_model_path": copy,
-                "best_k_models": {copy: state_dict["best_model_score"]},
+                "best_k_models": {copy: score},
             }
         super().load_state_dict(state_dict)
+
+    def _score_of(self, best: Path) -> Tensor:
+        score: Tensor = torch.load(best, map_location="cpu", weights_only=True)["callbacks"][self.state_key][
+            "best_model_score"
+        ]
+        return score
 
 
 def read_checkpoint(path: Path, model: nn.Module, resume: bool) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from torchnet.training.module import Classifier
 from torchnet.training.runs import CHECKPOINTS, new_run_folder, run_loggers, run_of
 from torchnet.training.step_bar import StepBar
 
+_SPEAKS_FOR_ITSELF = (DataError, UsageError, MisconfigurationException, OSError)
 _WIDE = 130  # columns of a table where no terminal sets the width
 
 
@@ -38,10 +39,14 @@ class TrainerCLI(ArgumentsCLI):
         CheckpointError: if the checkpoint to start from cannot be used.
     """
 
+    def __init__(self, arguments: list[str], title: str | None = None) -> None:
+        self.title = title
+        super().__init__(arguments)
+
     def instantiate_classes(self) -> None:
         try:
             super().instantiate_classes()
-        except (DataError, UsageError, MisconfigurationException, OSError):
+        except _SPEAKS_FOR_ITSELF:
             raise
         except Exception as error:  # a constructor, of ours or of the Trainer's parts, refused its arguments
             raise UsageError(str(error)) from error
@@ -67,9 +72,9 @@ class TrainerCLI(ArgumentsCLI):
         if not self.keeps_results:
             kwargs |= {"logger": False, "enable_checkpointing": False}
         elif options.enable_checkpointing is not False:
-            callbacks.append(LastCheckpoint())
-            if self.datamodule.validation_fraction > 0:
+            if self.datamodule.validates:
                 callbacks.append(BestCheckpoint(self.ckpt_path))
+            callbacks.append(LastCheckpoint())  # behind the best, whose score it is to hold
         trainer = super().instantiate_trainer(callbacks=callbacks, enable_progress_bar=False, **kwargs)
         self.model.refuse_unsupported(trainer)
         return trainer
@@ -102,7 +107,7 @@ class TrainerCLI(ArgumentsCLI):
                 raise
             if self.keeps_results:
                 shutil.rmtree(self.run_folder)
-            if isinstance(error, DataError | UsageError | MisconfigurationException | OSError):
+            if isinstance(error, _SPEAKS_FOR_ITSELF):
                 raise
             if self.ckpt_path is not None:
                 raise CheckpointError(f"{self.ckpt_path}: cannot be restored ({error})") from error
@@ -119,11 +124,13 @@ class TrainerCLI(ArgumentsCLI):
     def _how_to_resume(self) -> str:
         if self.keeps_results and (checkpoint := self.run_folder / CHECKPOINTS / "last.ckpt").is_file():
             return f"to go on from the end of the last finished epoch: --ckpt_path {checkpoint}"
+        if self.ckpt_path is not None:
+            return f"nothing new is saved yet; to go on from where it began: --ckpt_path {self.ckpt_path}"
         return "nothing is saved yet, as no epoch was finished"
 
     def after_fit(self) -> None:
         if self.keeps_results:
-            report = self._report(["train", *(["val"] if self.datamodule.validation_fraction > 0 else []), "test"])
+            report = self._report(list(self.datamodule.splits))
             write_report(report, self.run_folder / "report.json")
             print(f"results in {self.run_folder}", flush=True)
 
