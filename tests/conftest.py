@@ -1,9 +1,11 @@
 """What tests share: the data set that some need, the worst errors that all report, and the notebook's numbers."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import scipy.io
@@ -16,6 +18,15 @@ from torchnet.data.mnist import mnist_path
 
 ROOT = Path(__file__).parent.parent
 _worst: dict[str, tuple[float, str]] = {}
+
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(ROOT / ".pytest_cache" / "hypothesis"))
+# The same examples in every run, whether hypothesis believes to be in CI (it then loads a profile of its own) or not.
+# Other examples in every run, and many: HYPOTHESIS_PROFILE=nightly, or --hypothesis-profile nightly.
+hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None, max_examples=100)
+hypothesis.settings.register_profile(
+    "nightly", derandomize=False, database=None, deadline=None, max_examples=2000, print_blob=True
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,14 @@ from torch import nn
 from torch.nn import functional
 
 from torchnet import MLP, SGD, cross_entropy, reference
-from torchnet.layers import ACTIVATIONS
+from torchnet.layers import ACTIVATIONS, Layer, Linear
 from torchnet.losses import LOSSES
 from torchnet.network import layer_sizes
 
+from .layers.test_layers import TWINS
+
 IN_FEATURES, CLASSES = 5, 4
 DEPTHS, WIDTHS, BATCHES = range(1, 9), (1, 2, 7, 64), (1, 2, 7)
-TWINS = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}
 GRID = list(itertools.product(DEPTHS, WIDTHS, BATCHES))
 # The rounding of a step is carried on by the steps after it: 100 times 1e-12 is what a trajectory may come to.
 TRAJECTORY = 1e-10
@@ -31,11 +32,16 @@ def random_net(sizes: tuple[int, ...], activation: str = "sigmoid", seed: int = 
     return net
 
 
-def autograd_twin(net: MLP, sizes: tuple[int, ...], activation: str) -> nn.Sequential:
-    linears = [nn.Linear(i, o, dtype=torch.float64) for i, o in itertools.pairwise(sizes)]
-    twin = nn.Sequential(*[module for linear in linears for module in (linear, TWINS[activation]())][:-1])
+def autograd_twin(net: MLP) -> nn.Sequential:
+    twin = nn.Sequential(*[twin_of(layer) for layer in net])
     twin.load_state_dict(net.state_dict())
     return twin
+
+
+def twin_of(layer: Layer) -> nn.Module:
+    if isinstance(layer, Linear):
+        return nn.Linear(layer.in_features, layer.out_features, dtype=layer.weight.dtype)
+    return TWINS[type(layer)]()
 
 
 def autograd_loss(name: str, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -65,7 +71,7 @@ def test_gradients_match_autograd(activation, loss, expect_equal):
     for depth, width, n in GRID:
         sizes = layer_sizes(IN_FEATURES, width, CLASSES, depth)
         net, (x, targets) = random_net(sizes, activation), random_batch(n)
-        twin, leaf = autograd_twin(net, sizes, activation), x.clone().requires_grad_()
+        twin, leaf = autograd_twin(net), x.clone().requires_grad_()
         expected = autograd_loss(loss, twin(leaf), targets)
         expected.backward()
         expected_grads = {name: weight.grad for name, weight in twin.named_parameters()} | {"input": leaf.grad}
@@ -123,7 +129,7 @@ def test_gradients_match_central_differences(activation, loss):
 def test_hundred_steps_match_autograd_with_torch_optim(activation, options, expect_equal):
     sizes = (5, 6, 6, 4)
     net = random_net(sizes, activation)
-    twin = autograd_twin(net, sizes, activation)
+    twin = autograd_twin(net)
     optimizer, peer = SGD(net.parameters(), **options), torch.optim.SGD(twin.parameters(), **options)
     for step in range(100):
         x, targets = random_batch(2 + step % 6)
@@ -159,7 +165,7 @@ def test_hundred_steps_match_the_reference(expect_equal):
 
 def test_weights_move_to_and_from_torch_nn():
     net, other = random_net((5, 6, 4), "tanh"), random_net((5, 6, 4), "tanh", seed=1)
-    twin = autograd_twin(net, (5, 6, 4), "tanh")
+    twin = autograd_twin(net)
     x, _ = random_batch(7)
     torch.testing.assert_close(twin(x), net(x), rtol=1e-15, atol=1e-15)
     other.load_state_dict(twin.state_dict())
