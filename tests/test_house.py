@@ -12,8 +12,9 @@ def test_importing_torchnet_imports_no_lightning():
     assert done.stdout == "False False\n"
 
 
-def test_the_package_calls_no_autograd():
-    for path in (ROOT / "torchnet").rglob("*.py"):
+def test_the_package_calls_no_autograd_but_as_an_oracle():
+    outside = [path for path in (ROOT / "torchnet").rglob("*.py") if path.parent.name != "checking"]
+    for path in outside:
         source = path.read_text()
         for forbidden in ("autograd.", ".requires_grad_(", "requires_grad=True", "loss.backward"):
             assert forbidden not in source, f"{path} has {forbidden}"

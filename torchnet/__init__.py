@@ -1,5 +1,6 @@
 """torchnet: deep networks with hand-written gradients, on PyTorch, each proven right."""
 
+from torchnet.checking import check
 from torchnet.layers import Layer, Linear, ReLU, Sigmoid, Tanh
 from torchnet.losses import cross_entropy, one_vs_rest_cross_entropy
 from torchnet.network import MLP, layer_sizes
@@ -13,6 +14,7 @@ __all__ = [
     "ReLU",
     "Sigmoid",
     "Tanh",
+    "check",
     "cross_entropy",
     "layer_sizes",
     "one_vs_rest_cross_entropy",

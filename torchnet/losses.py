@@ -40,10 +40,10 @@ def cross_entropy(logits: Tensor, targets: Tensor, divisor: int | None = None) -
     """
     rows = _target_rows(logits, targets)
     n = len(logits) if divisor is None else divisor
-    log_probs = _log_softmax(logits)
+    log_probs, probs = _softmax(logits)
     loss = -(rows * log_probs).sum() / n
     with torch.no_grad():  # should the logits be part of an autograd graph, their gradient is none
-        grad_logits = (log_probs.exp() * rows.sum(dim=1, keepdim=True) - rows) / n
+        grad_logits = (probs * rows.sum(dim=1, keepdim=True) - rows) / n
     return loss, grad_logits
 
 
@@ -83,8 +83,7 @@ def one_vs_rest_cross_entropy(logits: Tensor, targets: Tensor, divisor: int | No
     if logits.shape[1] < 2:
         raise ValueError(f"expected logits of at least two classes, got shape {tuple(logits.shape)}")
     n = len(logits) if divisor is None else divisor
-    log_probs = _log_softmax(logits)
-    probs = log_probs.exp()
+    log_probs, probs = _softmax(logits)
     # m, the most probable class of each row, and log(1 - p_m) from the other classes
     is_top = torch.zeros_like(logits, dtype=torch.bool).scatter_(1, logits.argmax(dim=1, keepdim=True), True)
     log_rest_of_top = torch.logsumexp(log_probs.masked_fill(is_top, -torch.inf), dim=1, keepdim=True)
@@ -93,7 +92,7 @@ def one_vs_rest_cross_entropy(logits: Tensor, targets: Tensor, divisor: int | No
     with torch.no_grad():
         v = (1 - rows) * probs
         v_over_rest = (v / (1 - probs)).masked_fill(is_top, 0)  # v_c / (1 - p_c) of c ≠ m
-        softmax_without_top = _log_softmax(logits.masked_fill(is_top, -torch.inf)).exp()
+        _, softmax_without_top = _softmax(logits.masked_fill(is_top, -torch.inf))
         grad_logits = (
             probs * rows.sum(dim=1, keepdim=True)
             - rows
@@ -107,10 +106,14 @@ def one_vs_rest_cross_entropy(logits: Tensor, targets: Tensor, divisor: int | No
 LOSSES = {"cross_entropy": cross_entropy, "one_vs_rest_cross_entropy": one_vs_rest_cross_entropy}
 
 
-def _log_softmax(logits: Tensor) -> Tensor:
-    # Shifted by the maximum of each row (softmax does not see a shift): the largest exponential is then e⁰ = 1.
-    shifted = logits - logits.amax(dim=1, keepdim=True)
-    return shifted - shifted.exp().sum(dim=1, keepdim=True).log()
+def _softmax(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Return log p and p for p = softmax(logits), each from the exponentials: exp(log p) would lose digits."""
+    # Shifted by the maximum of each row, so that the largest exponential is e⁰ = 1. Softmax does not see a shift:
+    # for a derivative the maximum is a constant.
+    shifted = logits - logits.amax(dim=1, keepdim=True).detach()
+    exponentials = shifted.exp()
+    total = exponentials.sum(dim=1, keepdim=True)
+    return shifted - total.log(), exponentials / total
 
 
 def _target_rows(logits: Tensor, targets: Tensor) -> Tensor:

@@ -1,0 +1,173 @@
+"""The complex step: a derivative without autograd and without a difference, exact to rounding.
+
+For an analytic f, f(x + ih) = f(x) + ih f'(x) - h²/2 f''(x) - ..., so that f'(x) = Im f(x + ih) / h up to a term in h².
+Nothing is subtracted, so h can be 1e-30 and the term in h² vanishes beside rounding.
+
+Source: Squire & Trapp 1998, "Using complex variables to estimate derivatives of real functions".
+"""
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from torchnet.checking.subject import Outputs, Subject
+
+_STEP = 1e-30
+_aten = torch.ops.aten
+
+
+class NotAnalyticError(Exception):
+    """The forward pass takes a step that has no complex continuation."""
+
+
+def complex_step(subject: Subject, grad_outputs: Outputs, name: str, direction: Tensor) -> float:
+    """Return the derivative of Σ outputs · grad_outputs along a direction of one tensor.
+
+    Raises:
+        NotAnalyticError: if the forward pass cannot be continued to complex numbers.
+    """
+    tensors = {key: tensor.to(torch.complex128) for key, tensor in subject.tensors.items()}
+    tensors[name] = torch.complex(subject.tensors[name], _STEP * direction)
+    try:
+        with warnings.catch_warnings(), _DecideByRealPart():  # type: ignore[no-untyped-call]
+            warnings.simplefilter("error")  # torch only warns where it discards an imaginary part
+            outputs = subject.forward(tensors)
+    except NotAnalyticError:
+        raise
+    except Exception as error:
+        raise NotAnalyticError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+    if not any(output.is_complex() for output in outputs):
+        raise NotAnalyticError("the imaginary part is lost on the way")
+    total = 0.0
+    for output, grad in zip(outputs, grad_outputs, strict=True):
+        if output.is_complex():
+            total += float((output.imag / _STEP * grad).sum())
+    if math.isnan(total):
+        raise NotAnalyticError("it is not a number for complex numbers")
+    return total
+
+
+class _DecideByRealPart(TorchDispatchMode):
+    """Continue the steps with kinks to complex numbers, and refuse those that cannot be.
+
+    A comparison, a maximum or an absolute value takes one of several branches, each of them analytic: the branch is
+    chosen by the real part, and the imaginary part goes along it.
+    """
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if not any(isinstance(x, Tensor) and x.is_complex() for x in _flat([args, kwargs])):
+            return func(*args, **kwargs)
+        packet = func.overloadpacket
+        if packet in _BRANCHES:
+            return _BRANCHES[packet](*args, **kwargs)
+        if packet in _ON_REAL_PART:
+            return func(*[x.real if isinstance(x, Tensor) and x.is_complex() else x for x in args], **kwargs)
+        name = packet.__name__
+        if name in _NOT_ANALYTIC:
+            raise NotAnalyticError(f"{name} is not analytic")
+        result = func(*args, **kwargs)
+        if any(isinstance(x, Tensor) and x.is_floating_point() for x in _flat([result])):
+            raise NotAnalyticError(f"{name} gives a real number for a complex one")
+        return result
+
+
+def _flat(values: Any) -> list[Any]:
+    if isinstance(values, dict):
+        values = list(values.values())
+    return [x for value in values for x in _flat(value)] if isinstance(values, (list, tuple)) else [values]
+
+
+def _sigmoid(z: Tensor) -> Tensor:
+    small = torch.where(z.real > 0, -z, z).exp()  # never overflows
+    return torch.where(z.real > 0, 1 / (1 + small), small / (1 + small))
+
+
+def _tanh(z: Tensor) -> Tensor:
+    small = (2 * torch.where(z.real > 0, -z, z)).exp()
+    magnitude = -torch.expm1(2 * torch.where(z.real > 0, -z, z)) / (1 + small)
+    return torch.where(z.real > 0, magnitude, -magnitude)
+
+
+def _real(x: Any) -> Any:
+    return x.real if isinstance(x, Tensor) and x.is_complex() else x
+
+
+def _maximum(a: Tensor, b: Any) -> Tensor:
+    return torch.where(a.real >= _real(b), a, b)
+
+
+def _minimum(a: Tensor, b: Any) -> Tensor:
+    return torch.where(a.real <= _real(b), a, b)
+
+
+def _clamp(z: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    z = z if min is None else torch.where(z.real >= _real(min), z, min)
+    return z if max is None else torch.where(z.real <= _real(max), z, max)
+
+
+def _extreme(argument: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, Tensor]]:
+    def values_and_indices(z: Tensor, dim: int, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+        indices = argument(z.real, dim=dim, keepdim=True)
+        values = z.gather(dim, indices)
+        return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
+
+    return values_and_indices
+
+
+def _amax(argument: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    extreme = _extreme(argument)
+
+    def values(z: Tensor, dim: list[int] | None = None, keepdim: bool = False) -> Tensor:
+        if not dim:
+            return z.flatten()[argument(z.real)]
+        if len(dim) > 1:
+            raise NotAnalyticError("a maximum over several dimensions at once")
+        return extreme(z, dim[0], keepdim)[0]
+
+    return values
+
+
+def _logsumexp(z: Tensor, dim: list[int], keepdim: bool = False) -> Tensor:
+    shift = z.real.amax(dim, keepdim=True)
+    result = (z - shift).exp().sum(dim, keepdim=True).log() + shift
+    return result if keepdim else result.squeeze(dim)
+
+
+def _log_softmax(z: Tensor, dim: int, half_to_float: bool = False) -> Tensor:
+    return z - _logsumexp(z, [dim], keepdim=True)
+
+
+_BRANCHES: dict[Any, Callable[..., Any]] = {
+    _aten.abs: lambda z: torch.where(z.real < 0, -z, z),
+    _aten.amax: _amax(torch.argmax),
+    _aten.amin: _amax(torch.argmin),
+    _aten.clamp: _clamp,
+    _aten.clamp_max: lambda z, max: _clamp(z, max=max),
+    _aten.clamp_min: lambda z, min: _clamp(z, min=min),
+    _aten.leaky_relu: lambda z, slope=0.01: torch.where(z.real > 0, z, slope * z),
+    _aten.max: lambda z, *dim: _extreme(torch.argmax)(z, *dim) if dim else _amax(torch.argmax)(z),
+    _aten.maximum: _maximum,
+    _aten.min: lambda z, *dim: _extreme(torch.argmin)(z, *dim) if dim else _amax(torch.argmin)(z),
+    _aten.minimum: _minimum,
+    _aten.relu: lambda z: torch.where(z.real > 0, z, torch.zeros_like(z)),
+    _aten.sign: lambda z: z.real.sign().to(z.dtype),
+    # Analytic, but torch has no complex version, or one that overflows.
+    _aten._log_softmax: _log_softmax,
+    _aten._softmax: lambda z, dim, half_to_float=False: _log_softmax(z, dim).exp(),
+    _aten.logsumexp: _logsumexp,
+    _aten.sigmoid: _sigmoid,
+    _aten.tanh: _tanh,
+    # torch's own gives NaN for numbers near the smallest; the square of the imaginary part is nothing beside the real.
+    _aten.log1p: lambda z: torch.complex(torch.log1p(z.real), torch.atan2(z.imag, 1 + z.real)),
+    # A random number is drawn as it is for the real tensor.
+    _aten.rand_like: lambda z, **options: torch.rand_like(z.real).to(z.dtype),
+    _aten.randn_like: lambda z, **options: torch.randn_like(z.real).to(z.dtype),
+}
+_ON_REAL_PART = {_aten.gt, _aten.ge, _aten.lt, _aten.le, _aten.eq, _aten.ne, _aten.argmax, _aten.argmin}
+_NOT_ANALYTIC = {"_conj", "_conj_physical", "conj_physical", "sgn", "vdot", "linalg_cholesky_ex", "linalg_eigh"}

@@ -1,0 +1,211 @@
+"""One subject, in float64, before all its oracles."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from torchnet.checking.complex_step import NotAnalyticError, complex_step
+from torchnet.checking.diagnosis import Diagnosis, Scene, diagnose
+from torchnet.checking.differences import Line, central_difference, rounding_of, taylor_slope
+from torchnet.checking.directional import Derivative, compare_along, locate
+from torchnet.checking.hand import run_backward
+from torchnet.checking.oracles import NoOracleError, autograd, numpy_reference
+from torchnet.checking.report import Report
+from torchnet.checking.rounding import rounded_otherwise
+from torchnet.checking.subject import Outputs, Subject, Tensors, copies
+from torchnet.checking.verdict import Comparison, Verdict, compare_elements, measure, random_directions
+
+AUTOGRAD, COMPLEX_STEP, DIFFERENCES = "autograd", "complex step", "central differences"
+REFERENCE, TAYLOR = "NumPy reference", "Taylor"
+ORACLES = (AUTOGRAD, COMPLEX_STEP, DIFFERENCES, REFERENCE, TAYLOR)
+
+_TOLERANCES = {AUTOGRAD: 1e-12, COMPLEX_STEP: 1e-12, DIFFERENCES: 1e-7, REFERENCE: 1e-12}
+_STEEP = 1.5  # the slope of a Taylor remainder: nearer to 2, a right gradient's, than to 1, a wrong one's
+_NOISE = 10  # times what rounding is seen to do in a few runs is what it may do in another
+
+
+class Examination:
+    """The gradients of one subject, compared with everything that knows better.
+
+    Args:
+        subject: in float64.
+        grad_outputs: the upstream gradient, in float64.
+        oracles: those to ask; if None, all but central differences, which then stand in for the complex step.
+        seed: of the directions.
+    """
+
+    def __init__(self, subject: Subject, grad_outputs: Outputs, oracles: Sequence[str] | None, seed: int) -> None:
+        self.subject, self.grad_outputs, self.seed = subject, grad_outputs, seed
+        self.asked, self.by_default = (ORACLES, True) if oracles is None else (tuple(oracles), False)
+        self.notes: list[str] = []
+        self.noise: Tensors | None = None
+
+    def report(self) -> Report:
+        """Ask all oracles about all tensors."""
+        outputs = self.subject.forward(copies(self.subject.tensors))
+        self.rounding = rounding_of(self.subject, self.grad_outputs)
+        self.hand = run_backward(self.subject, self.grad_outputs)
+        self.scene = Scene(self.subject, outputs, self.grad_outputs, self.hand.changed)
+        self.full = self._full_gradients()
+        self.directional = self._directional_oracles()
+        verdicts = [self._verdict(name) for name in self.subject.tensors]
+        *_, (name, tensor) = self.subject.tensors.items()
+        return Report(
+            self.subject.name,
+            verdicts,
+            self.hand.findings,
+            self.notes,
+            place=f"at {name} of shape {tuple(tensor.shape)}",
+            has_parts=self.subject.module is not None and any(True for _ in self.subject.module.children()),
+        )
+
+    def _full_gradients(self) -> dict[str, Tensors]:
+        """Return what the oracles say that give all elements at once."""
+        gradients = {}
+        for name, oracle in ((AUTOGRAD, autograd), (REFERENCE, numpy_reference)):
+            if name in self.asked:
+                try:
+                    gradients[name] = oracle(self.subject, self.grad_outputs)
+                except (NoOracleError, RuntimeError) as error:
+                    if name == AUTOGRAD or not self.by_default:  # that the reference knows few networks is no news
+                        self.notes.append(f"{name} was not asked: {str(error).splitlines()[0]}")
+        return gradients
+
+    def _directional_oracles(self) -> dict[str, Callable[[str, Tensor], float]]:
+        """Return the oracles that can be asked for derivatives along directions."""
+        oracles: dict[str, Callable[[str, Tensor], float]] = {}
+        if COMPLEX_STEP in self.asked:
+            try:
+                for name, tensor in self.subject.tensors.items():
+                    complex_step(self.subject, self.grad_outputs, name, random_directions(tensor, 1, self.seed)[0])
+                oracles[COMPLEX_STEP] = self._complex_step
+            except NotAnalyticError as error:
+                self.notes.append(f"{COMPLEX_STEP} was not asked: {error}")
+        if DIFFERENCES in self.asked and not (self.by_default and oracles):
+            oracles[DIFFERENCES] = self._central_difference
+        return oracles
+
+    def _complex_step(self, name: str, direction: Tensor) -> float:
+        try:
+            return complex_step(self.subject, self.grad_outputs, name, direction)
+        except NotAnalyticError:
+            return math.nan
+
+    def _central_difference(self, name: str, direction: Tensor) -> float:
+        return central_difference(self._line(name, direction), _TOLERANCES[DIFFERENCES])
+
+    def _line(self, name: str, direction: Tensor) -> Line:
+        return Line(self.subject, self.grad_outputs, name, direction, self.rounding)
+
+    def _verdict(self, name: str) -> Verdict:
+        tensor, gradient = self.subject.tensors[name], self.hand.gradients.get(name)
+        fits = gradient is not None and gradient.shape == tensor.shape
+        hand = gradient.to(tensor.dtype) if gradient is not None and fits else torch.zeros_like(tensor)
+        comparisons = {
+            oracle: self._compare(oracle, name, hand, gradients[name]) for oracle, gradients in self.full.items()
+        } | {oracle: self._compare_along(oracle, name, hand) for oracle in self.directional}
+        slope = self._taylor_slope(name, hand) if TAYLOR in self.asked else None
+        opinions = {oracle: comparison.passed for oracle, comparison in comparisons.items() if comparison.compared}
+        if slope is not None:
+            opinions[TAYLOR] = slope > _STEEP
+        if not opinions:
+            self.notes.append(f"{name}: no oracle could say anything")
+        # No gradient at all is right where the true one is zero.
+        passed = bool(opinions) and all(opinions.values()) and (fits or gradient is None)
+        true = self._truth(name, hand, passed)
+        diagnosis = None if passed else _disagreement(opinions) or diagnose(name, gradient, true, self.scene)
+        allowed = max((comparison.allowed for comparison in comparisons.values()), default=0.0)
+        return Verdict(
+            name,
+            tuple(tensor.shape),
+            passed,
+            comparisons,
+            slope,
+            diagnosis=diagnosis,
+            **measure(hand, true, allowed),
+        )
+
+    def _compare(self, oracle: str, name: str, hand: Tensor, true: Tensor) -> Comparison:
+        comparison = compare_elements(oracle, hand, true, _TOLERANCES[oracle])
+        if not comparison.passed:
+            comparison = compare_elements(oracle, hand, true, _TOLERANCES[oracle], float(self._noise(name).max()))
+        return comparison
+
+    def _compare_along(self, oracle: str, name: str, gradient: Tensor) -> Comparison:
+        noise = partial(self._noise, name)
+        return compare_along(oracle, gradient, self._derivative(oracle, name), _TOLERANCES[oracle], noise, self.seed)
+
+    def _derivative(self, oracle: str, name: str) -> Derivative:
+        return partial(self.directional[oracle], name)
+
+    def _taylor_slope(self, name: str, hand: Tensor) -> float | None:
+        direction = random_directions(hand, 1, self.seed)[0]
+        line, along = self._line(name, direction), float((hand * direction).sum())
+        slope = taylor_slope(line, along)
+        if slope is not None and slope < _STEEP:
+            slope = taylor_slope(line, along, float(self._noise(name).norm()))
+        return slope
+
+    def _noise(self, name: str) -> Tensor:
+        """Return how far rounding alone may move each element, in autograd's computation or the hand-written one."""
+        if self.noise is None:
+            self.noise = {key: torch.zeros_like(tensor) for key, tensor in self.subject.tensors.items()}
+            for compute in (partial(autograd, self.subject, self.grad_outputs), self._by_hand):
+                try:
+                    plain = compute()
+                    for moved in rounded_otherwise(compute, torch.float64, share=1):
+                        for key, noise in self.noise.items():
+                            self.noise[key] = torch.maximum(
+                                noise, _NOISE * (moved[key] - plain[key]).abs().nan_to_num(0)
+                            )
+                except (NoOracleError, RuntimeError):
+                    pass  # of this one nothing is known
+        return self.noise[name]
+
+    def _by_hand(self) -> Tensors:
+        written = self.subject.backward(copies(self.subject.tensors), self.grad_outputs)
+        gradients = {}
+        for name, tensor in self.subject.tensors.items():
+            gradient = written.get(name)
+            fits = gradient is not None and gradient.shape == tensor.shape
+            gradients[name] = gradient.clone() if gradient is not None and fits else torch.zeros_like(tensor)
+        return gradients
+
+    def _truth(self, name: str, hand: Tensor, passed: bool) -> Tensor:
+        """Return the true gradient as far as it is known, NaN where it is not.
+
+        Autograd gives all of it. But a forward pass may hide something from autograd, and then it is the other oracle
+        that tells what the function's values do.
+        """
+        by_autograd = self.full[AUTOGRAD][name] if AUTOGRAD in self.full else None
+        oracle = next(iter(self.directional), None)
+        if by_autograd is not None:
+            if passed or oracle is None or self._compare_along(oracle, name, by_autograd).passed:
+                return by_autograd
+            self.hand.findings.append(
+                Diagnosis(
+                    "oracles disagree",
+                    f"autograd and {oracle} differ about {name}: the forward pass hides a part from autograd (detach, "
+                    "no_grad, .data, or a function with a backward of its own). If that is meant, ask for autograd "
+                    f"alone, oracles=['{AUTOGRAD}']",
+                )
+            )
+        elif REFERENCE in self.full:
+            return self.full[REFERENCE][name]
+        if oracle is None or passed:
+            return torch.full_like(hand, torch.nan)
+        return locate(hand, self._derivative(oracle, name), self.seed)
+
+
+def _disagreement(opinions: dict[str, bool]) -> Diagnosis | None:
+    """Return a diagnosis if some oracle speaks for the gradient; the Taylor test alone misses small mistakes."""
+    speaks_for = [oracle for oracle, agrees in opinions.items() if agrees]
+    against = [oracle for oracle, agrees in opinions.items() if not agrees]
+    if not set(speaks_for) - {TAYLOR} or not against:
+        return None
+    return Diagnosis(
+        "oracles disagree", f"it agrees with {' and '.join(speaks_for)}, but not with {' and '.join(against)}"
+    )

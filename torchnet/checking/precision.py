@@ -1,0 +1,78 @@
+"""The gradients in the subject's own dtype, judged by those that autograd computes in it.
+
+A fixed tolerance is either too strict or too loose for float32 and bfloat16. The inputs are rounded first; both results
+are then compared with the truth in float64 at these very inputs.
+"""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from torchnet.checking.diagnosis import Diagnosis
+from torchnet.checking.oracles import NoOracleError, autograd
+from torchnet.checking.report import Report
+from torchnet.checking.rounding import rounded_otherwise
+from torchnet.checking.subject import Gradients, Outputs, Subject, Tensors, copies
+from torchnet.checking.verdict import Precision, Verdict, relative
+
+
+def with_precision(
+    report: Report, subject: Subject, grad_outputs: Outputs, exact: Subject, exact_grads: Outputs
+) -> Report:
+    """Return the report of the check in float64 with a judgment of each gradient in the subject's own dtype.
+
+    Args:
+        report: of the check in float64.
+        subject: in its own dtype.
+        grad_outputs: of the subject.
+        exact: the subject in float64, at the same numbers.
+        exact_grads: of the subject in float64.
+    """
+    dtype = max((tensor.dtype for tensor in subject.tensors.values()), key=lambda dtype: torch.finfo(dtype).eps)
+
+    def by_autograd() -> Tensors:
+        return autograd(subject, grad_outputs)
+
+    try:
+        truth = autograd(exact, exact_grads)
+        own = _errors(by_autograd(), truth)
+        errors = _errors(subject.backward(copies(subject.tensors), grad_outputs), truth)
+        if any(error > 2 * own[name] for name, error in errors.items()):
+            # Autograd was seen once, and may have been lucky: what counts is what it may be off by.
+            for moved in rounded_otherwise(by_autograd, dtype, share=1 / 8):
+                own = {name: max(error, own[name]) for name, error in _errors(moved, truth).items()}
+    except (NoOracleError, RuntimeError) as error:
+        note = f"rounding in the subject's own dtype was not judged: {str(error).splitlines()[0]}"
+        return replace(report, notes=[*report.notes, note])
+    judged = [
+        _judge(verdict, str(dtype).removeprefix("torch."), errors[verdict.name], own[verdict.name])
+        if verdict.name in errors
+        else verdict
+        for verdict in report.tensors
+    ]
+    return replace(report, tensors=judged)
+
+
+def _judge(verdict: Verdict, dtype: str, error: float, own: float) -> Verdict:
+    precision, diagnosis = Precision(dtype, error, own), verdict.diagnosis
+    if verdict.passed and not precision.passed:
+        diagnosis = Diagnosis(
+            "rounding",
+            f"right in float64; in {dtype} it is off by {error:.1e} of its norm, autograd by at most {own:.1e}: "
+            f"is something computed or summed in a smaller dtype than {dtype}?",
+        )
+    return replace(verdict, passed=verdict.passed and precision.passed, precision=precision, diagnosis=diagnosis)
+
+
+def _errors(gradients: Gradients | Tensors, truth: Tensors) -> dict[str, float]:
+    """Return ‖gradient - truth‖ / ‖truth‖ of each gradient that has the shape of its tensor."""
+    return {
+        name: relative(_norm(gradient.double() - truth[name]), float(truth[name].norm()))
+        for name, gradient in gradients.items()
+        if gradient is not None and gradient.shape == truth[name].shape
+    }
+
+
+def _norm(difference: Tensor) -> float:
+    return float(difference.norm().nan_to_num(torch.inf))
