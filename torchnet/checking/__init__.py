@@ -1,5 +1,6 @@
 """The proof: hold any hand-written backward against independent oracles, and name the mistake where one is wrong."""
 
+from torchnet.checking.catalog import named_subject, overview, random_inputs
 from torchnet.checking.check import check
 from torchnet.checking.diagnosis import Diagnosis
 from torchnet.checking.examination import ORACLES
@@ -17,4 +18,7 @@ __all__ = [
     "SubjectError",
     "Verdict",
     "check",
+    "named_subject",
+    "overview",
+    "random_inputs",
 ]

@@ -1,0 +1,104 @@
+"""`python -m torchnet`: the proof from the command line. (`python train.py` trains.)"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+from torchnet.checking import Report, SubjectError, named_subject, overview, random_inputs
+from torchnet.checking.catalog import default_network
+from torchnet.data import DataError
+
+DESCRIPTION = "Check hand-written gradients, and say which kind of mistake a wrong one is."
+EXAMPLES = """\
+examples:
+  python -m torchnet check                                          the default network
+  python -m torchnet check --all                                    every layer, activation and loss of torchnet
+  python -m torchnet check --config configs/notebook.yaml           what this configuration would train
+  python -m torchnet check mypackage.mymodule:MyLayer --input 4,7   a layer of your own, made without arguments
+  python -m torchnet check 'mymodule:MyLayer(7, bias=False)' --input 4,7
+  python -m torchnet check mymodule:my_loss --input 4,10 --targets 10
+  python -m torchnet check 'torchnet:MLP((784, 1024, 1024, 10))' --input 32,784 --targets 10
+
+exit code: 0 if every gradient is right, 1 if one is wrong, 2 for wrong usage, 65 for bad data.
+"""
+_WIDE = 130  # columns, where no terminal sets the width
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return the exit code."""
+    options = _parser().parse_args(arguments)
+    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    try:
+        if options.all:
+            table, passed = overview()
+            console.print(table)
+            return int(not passed)
+        with Console(stderr=True).status("checking", spinner="dots"):
+            reports = list(_reports(options))
+    except (SubjectError, DataError, OSError) as error:
+        print("error:", " ".join(str(error).split()), file=sys.stderr)
+        return 65 if isinstance(error, (DataError, OSError)) else 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    if options.json:
+        print(json.dumps([json.loads(report.to_json()) for report in reports], indent=2, ensure_ascii=False))
+    else:
+        for report in reports:
+            console.print(report, highlight=False)
+    return int(not all(report.passed for report in reports))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m torchnet", description=DESCRIPTION, allow_abbrev=False)
+    check = parser.add_subparsers(required=True, metavar="check").add_parser(
+        "check",
+        help=DESCRIPTION,
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    check.add_argument(
+        "subject",
+        nargs="?",
+        help="MODULE:NAME, or MODULE:NAME(ARGUMENTS): a layer, network, loss, autograd Function, or pair of functions",
+    )
+    what = check.add_mutually_exclusive_group()
+    what.add_argument("--config", type=Path, help="check what this configuration would train, on a batch of its data")
+    what.add_argument("--all", action="store_true", help="check all of torchnet with every oracle; print one table")
+    check.add_argument("--input", action="append", default=[], metavar="SHAPE", help="an input of random numbers: 4,7")
+    check.add_argument("--targets", type=int, metavar="CLASSES", help="random classes as the last input")
+    check.add_argument("--dtype", choices=("float64", "float32", "bfloat16"), help="that of weights and inputs")
+    check.add_argument("--seed", type=int, default=0, help="of the random numbers")
+    check.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _reports(options: argparse.Namespace) -> Iterator[Report]:
+    from torchnet import check
+
+    if options.subject is not None:
+        if options.config is not None or options.all:
+            raise SubjectError(f"expected one thing to check, got {options.subject} and another: check one at a time")
+        subject = named_subject(options.subject, options.dtype)
+        yield check(subject, *random_inputs(subject, options.input, options.targets, options.dtype, options.seed))
+        return
+    if options.input or options.targets is not None:
+        raise SubjectError("--input and --targets need a subject, MODULE:NAME, that is called with them")
+    if options.config is not None:
+        from torchnet.training.subject import subjects_of_config  # imports Lightning
+
+        for net, images, targets, loss in subjects_of_config(options.config, options.seed):
+            yield check(net, images, targets, loss=loss, seed=options.seed)
+        return
+    net, images, targets = default_network(options.dtype or "float32", options.seed)
+    yield check(net, images, targets, seed=options.seed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""What the command line checks: a subject by name, the default network, and everything that torchnet has."""
+
+import ast
+import importlib
+import inspect
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.table import Table
+from torch import Tensor, nn
+
+from torchnet.checking.check import check
+from torchnet.checking.examination import ORACLES, TAYLOR
+from torchnet.checking.report import Report
+from torchnet.checking.subject import SubjectError
+from torchnet.layers import ACTIVATIONS, Linear
+from torchnet.losses import LOSSES
+from torchnet.network import MLP
+
+_SEEDS = range(5)
+
+
+def named_subject(spec: str, dtype: str | None = None) -> Any:
+    """Return what `package.module:Name` or `package.module:Name(arguments)` names; a layer class is called.
+
+    Raises:
+        SubjectError: if there is no such thing.
+    """
+    module_name, colon, expression = spec.partition(":")
+    if not colon or not expression:
+        raise SubjectError(f"expected MODULE:NAME, as in mypackage.mymodule:MyLayer, got {spec!r}")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    name, args, kwargs = _parsed(expression)
+    try:
+        thing = getattr(importlib.import_module(module_name), name)
+    except ImportError as error:
+        raise SubjectError(f"{module_name} cannot be imported: {error}") from error
+    except AttributeError as error:
+        raise SubjectError(f"{module_name} has no {name}") from error
+    is_function = isinstance(thing, type) and issubclass(thing, torch.autograd.Function)
+    if args is not None or (isinstance(thing, type) and not is_function):
+        try:
+            thing = thing(*(args or []), **kwargs)
+        except TypeError as error:
+            raise SubjectError(f"{error}: name its arguments, '{module_name}:{name}(...)'") from error
+    if isinstance(thing, nn.Module) and dtype is not None:
+        thing = thing.to(getattr(torch, dtype))
+    return thing
+
+
+def _parsed(expression: str) -> tuple[str, list[Any] | None, dict[str, Any]]:
+    """Return the name, the arguments (None if it is not called), and the named arguments."""
+    try:
+        tree = ast.parse(expression, mode="eval").body
+        if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+            kwargs = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in tree.keywords}
+            return tree.func.id, [ast.literal_eval(arg) for arg in tree.args], kwargs
+        if isinstance(tree, ast.Name):
+            return tree.id, None, {}
+    except (SyntaxError, ValueError):
+        pass
+    raise SubjectError(f"expected NAME or NAME(ARGUMENTS) with plain values as arguments, got {expression!r}")
+
+
+def random_inputs(
+    subject: Any, shapes: Sequence[str], num_classes: int | None, dtype: str | None, seed: int
+) -> list[Tensor]:
+    """Return an input of random numbers for each shape, written "4,7", and random targets if there are classes.
+
+    Raises:
+        SubjectError: if a shape is none.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    inputs = [torch.randn(_shape(shape), generator=generator, dtype=_dtype(subject, dtype)) for shape in shapes]
+    if not inputs:
+        raise SubjectError(f"expected the shape of what {_called(subject)} is called with: --input 4,7")
+    if num_classes is not None:
+        if num_classes < 1 or inputs[0].dim() == 0:
+            raise SubjectError(f"--targets: expected a number of classes from 1 up and a batch, got {num_classes}")
+        inputs.append(torch.randint(num_classes, inputs[0].shape[:1], generator=generator))
+    return inputs
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        shape = tuple(int(size) for size in text.split(",") if size.strip())
+    except ValueError:
+        shape = (0,)
+    if any(size < 1 for size in shape):
+        raise SubjectError(f"--input: expected a shape such as 4,7, got {text!r}")
+    return shape
+
+
+def _dtype(subject: Any, dtype: str | None) -> torch.dtype:
+    if dtype is not None:
+        named: torch.dtype = getattr(torch, dtype)
+        return named
+    weights = subject.parameters() if isinstance(subject, nn.Module) else iter(())
+    return next((weight.dtype for weight in weights if weight.is_floating_point()), torch.float64)
+
+
+def _called(subject: Any) -> str:
+    """Return the subject's name with the names of what it is called with."""
+    function = subject.forward if isinstance(subject, (nn.Module, type)) else subject
+    function = function[0] if isinstance(function, tuple) else function
+    name = subject.__name__ if inspect.isroutine(subject) or isinstance(subject, type) else type(subject).__name__
+    try:
+        return f"{name}{inspect.signature(function)}"
+    except (TypeError, ValueError):
+        return name
+
+
+def default_network(dtype: str = "float32", seed: int = 0) -> tuple[MLP, Tensor, Tensor]:
+    """Return the network of configs/default.yaml with random biases, images and targets.
+
+    The biases are random, as zeros hide mistakes.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    net = MLP((784, 64, 64, 10), generator=generator, dtype=getattr(torch, dtype))
+    randomize_biases(net, generator)
+    images = torch.rand(64, 784, generator=generator).to(getattr(torch, dtype))
+    return net, images, torch.randint(10, (64,), generator=generator)
+
+
+def randomize_biases(net: nn.Module, generator: torch.Generator) -> None:
+    """Draw every bias from a standard normal."""
+    for name, weight in net.named_parameters():
+        if name.endswith("bias"):
+            weight.data.copy_(torch.randn(weight.shape, generator=generator))
+
+
+def overview() -> tuple[Table, bool]:
+    """Return one table of the worst error of every layer, activation and loss against every oracle, and if all passed.
+
+    Each is checked at several random points; the errors are those of the worst tensor.
+    """
+    oracles = [oracle for oracle in ORACLES if oracle != TAYLOR]
+    table = Table("worst relative error of", *oracles, "Taylor slope", "", box=None, pad_edge=False)
+    everything: list[Report] = []
+    for name, cases in _everything():
+        reports = [check(*case, loss=loss, oracles=ORACLES, seed=seed) for seed, (loss, case) in enumerate(cases)]
+        table.add_row(name, *_worst(reports, oracles), "right" if all(r.passed for r in reports) else "WRONG")
+        everything += reports
+    table.add_section()
+    passed = all(report.passed for report in everything)
+    table.add_row("all", *_worst(everything, oracles), "right" if passed else "WRONG")
+    return table, passed
+
+
+def _worst(reports: list[Report], oracles: list[str]) -> list[str]:
+    verdicts = [verdict for report in reports for verdict in report.tensors]
+    cells = []
+    for oracle in oracles:
+        errors = [v.comparisons[oracle].error for v in verdicts if oracle in v.comparisons]
+        cells.append(f"{max(errors):.1e}" if errors else "-")
+    slopes = [v.taylor_slope for v in verdicts if v.taylor_slope is not None and v.taylor_slope < 10]
+    return [*cells, f"{min(slopes):.2f}" if slopes else "exact"]
+
+
+def _everything() -> Iterator[tuple[str, list[tuple[Any, tuple[Any, ...]]]]]:
+    """Yield each thing with the cases that it is checked in: a loss, and the arguments of check."""
+    double, loss = torch.float64, LOSSES["cross_entropy"]
+    for in_features, out_features in ((5, 3), (4, 4)):
+        cases: list[tuple[Any, tuple[Any, ...]]] = []
+        for generator in _generators():
+            layer = Linear(in_features, out_features, generator=generator, dtype=double)
+            randomize_biases(layer, generator)
+            cases.append((loss, (layer, torch.randn(7, in_features, generator=generator, dtype=double))))
+        yield f"Linear({in_features}, {out_features})", cases
+    for activation in ACTIVATIONS.values():
+        inputs = [torch.randn(7, 5, generator=generator, dtype=double) for generator in _generators()]
+        yield activation.__name__, [(loss, (activation(), x)) for x in inputs]
+    for name, function in LOSSES.items():
+        cases = []
+        for generator in _generators():
+            logits = torch.randn(7, 4, generator=generator, dtype=double)
+            cases.append((loss, (function, logits, torch.randint(4, (7,), generator=generator))))
+            cases.append((loss, (function, logits, torch.rand(7, 4, generator=generator, dtype=double))))
+        yield name, cases
+    for activation_name in ACTIVATIONS:
+        for name, function in LOSSES.items():
+            cases = []
+            for generator in _generators():
+                net = MLP((5, 6, 6, 4), activation_name, generator=generator, dtype=double)
+                randomize_biases(net, generator)
+                images = torch.randn(7, 5, generator=generator, dtype=double)
+                cases.append((function, (net, images, torch.randint(4, (7,), generator=generator))))
+            yield f"MLP, {activation_name}, {name}", cases
+
+
+def _generators() -> list[torch.Generator]:
+    return [torch.Generator().manual_seed(seed) for seed in _SEEDS]

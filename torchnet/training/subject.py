@@ -1,0 +1,41 @@
+"""What a configuration would train, for the check of its gradients."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from torchnet.checking.catalog import randomize_biases
+from torchnet.data import scale_pixels
+from torchnet.training.arguments import ArgumentsCLI
+from torchnet.training.module import Classifier
+
+_SAMPLES = 64  # of a mini-batch: enough to tell, and a wide network is checked in seconds
+
+
+class _Parts(ArgumentsCLI):
+    """Build network, data and Trainer, and leave it at that."""
+
+    def fit(self, model: Classifier, **kwargs: Any) -> None:
+        pass
+
+
+def subjects_of_config(config: Path, seed: int) -> Iterator[tuple[nn.Module, Tensor, Tensor, Callable[..., Any]]]:
+    """Yield a network, images, targets and the loss: with the first mini-batch of its data, then with a random one.
+
+    Raises:
+        UsageError: if the configuration is not one that works; DataError: if its data are not there.
+    """
+    parts = _Parts(["fit", f"--config={config}", "--trainer.logger=false", "--trainer.enable_checkpointing=false"])
+    model: Classifier = parts.model
+    batch = next(iter(parts.datamodule.train_dataloader()))
+    images = scale_pixels(batch.images[:_SAMPLES], model.weight_dtype)
+    targets = batch.targets[:_SAMPLES]
+    loss = partial(model.loss, divisor=batch.divisor)
+    yield model.net, images, targets, loss
+    generator = torch.Generator().manual_seed(seed)
+    randomize_biases(model.net, generator)
+    yield model.net, torch.randn(images.shape, generator=generator, dtype=images.dtype), targets, loss
