@@ -30,12 +30,14 @@ PEERS = {cross_entropy: torch_cross_entropy, one_vs_rest_cross_entropy: torch_on
 
 @pytest.mark.parametrize("loss", PEERS, ids=lambda loss: loss.__name__)
 @pytest.mark.parametrize(("n", "classes"), [(1, 2), (2, 3), (7, 10), (500, 10)])
-@pytest.mark.parametrize("kind", ["integers", "one-hot", "integer one-hot", "probabilities"])
+@pytest.mark.parametrize("kind", ["integers", "one-hot", "integer one-hot", "probabilities", "rows of any sum"])
 def test_loss_and_gradient_match_torch(loss, n, classes, kind, expect_equal):
     logits, targets = random_case(n, classes)
     rows = functional.one_hot(targets, classes).double()
     if kind == "probabilities":
         rows = torch.randn(n, classes, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).softmax(dim=1)
+    if kind == "rows of any sum":
+        rows = torch.rand(n, classes, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     given = {"integers": targets, "integer one-hot": rows.long()}.get(kind, rows)
     value, grad_logits = loss(logits, given)
     leaf = logits.clone().requires_grad_()
@@ -71,6 +73,29 @@ class TestIdentities:
         (a, grad_a), (b, grad_b) = (loss(logits[part], targets[part], 7) for part in (slice(3), slice(3, 7)))
         torch.testing.assert_close(a + b, whole, rtol=1e-15, atol=0)
         assert torch.equal(torch.cat([grad_a, grad_b]), whole_grad)
+
+    @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32])
+    def test_classes_may_be_integers_of_any_width(self, loss, dtype):
+        logits, targets = random_case(7, 10)
+        for got, expected in zip(loss(logits, targets.to(dtype)), loss(logits, targets), strict=True):
+            assert torch.equal(got, expected)
+
+    @pytest.mark.parametrize("dtype", [torch.float64, torch.int64])
+    def test_value_and_gradient_have_the_dtype_of_the_logits(self, loss, dtype):
+        rows = torch.eye(3, dtype=dtype)
+        assert [result.dtype for result in loss(torch.ones(3, 3), rows)] == [torch.float32, torch.float32]
+
+    def test_logits_and_targets_are_left_as_they_were(self, loss):
+        logits, targets = random_case(7, 10)
+        rows = functional.one_hot(targets, 10).double()
+        copies = logits.clone(), targets.clone(), rows.clone()
+        loss(logits, targets)
+        loss(logits, rows)
+        assert all(torch.equal(a, b) for a, b in zip((logits, targets, rows), copies, strict=True))
+
+    def test_no_graph_hangs_on_the_gradient(self, loss):
+        logits, targets = random_case(7, 10)
+        assert not loss(logits.requires_grad_(), targets)[1].requires_grad
 
     def test_each_row_is_stable_on_its_own(self, loss):
         # Shifting by the maximum of the batch, and not of the row, would lose the second row.

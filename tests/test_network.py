@@ -195,6 +195,7 @@ def test_an_evaluation_between_forward_and_backward_changes_nothing():
 def test_a_slice_of_the_network_is_a_sequence_of_its_layers():
     net, (x, _) = random_net((5, 6, 4)), random_batch(7)
     torch.testing.assert_close(net[2:](net[:2](x)), net(x), rtol=0, atol=0)
+    assert all(net[i] is layer and net[i - 3] is layer for i, layer in enumerate(net))
 
 
 def test_gradients_replace_those_of_the_step_before():
@@ -222,6 +223,7 @@ def test_layer_sizes():
     assert layer_sizes(784, 64, 10, depth=3) == (784, 64, 64, 10)
     assert layer_sizes(784, 64, 10, depth=1) == (784, 10)
     assert layer_sizes(784, [], 10) == (784, 10)
+    assert layer_sizes(784, (64, 32), 10, depth=3) == (784, 64, 32, 10)
     with pytest.raises(ValueError, match="depth: expected a whole number from 1 up, got None"):
         layer_sizes(784, 64, 10)
     with pytest.raises(ValueError, match="depth: expected a whole number from 1 up, got 0"):

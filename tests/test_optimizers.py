@@ -15,6 +15,7 @@ OPTIONS = [
     {"lr": 0.1, "momentum": 0.9, "nesterov": True},
     {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.3},
     {"lr": 0.1, "momentum": 0.9, "dampening": 0.4, "weight_decay": 0.3},
+    {"lr": 0.1, "momentum": 1.0, "weight_decay": 1.0},
 ]
 
 
@@ -100,6 +101,27 @@ def test_the_gradient_is_not_changed(options):
     optimizer.step()
     optimizer.step()
     assert weight.grad.tolist() == [3, 3]
+
+
+def test_options_that_are_off_take_no_part():
+    weight = torch.full((2,), torch.inf)
+    weight.grad = torch.ones(2)
+    optimizer = SGD([weight], lr=0.1)
+    optimizer.step()
+    assert weight.tolist() == [torch.inf, torch.inf]  # 0 times infinity would be not a number
+    assert not optimizer.state
+
+
+def test_the_learning_rate_is_one_unless_given():
+    weight = torch.zeros(2)
+    weight.grad = torch.ones(2)
+    SGD([weight]).step()
+    assert weight.tolist() == [-1, -1]
+
+
+def test_options_at_the_ends_of_their_range_are_taken():
+    for value in (0, torch.finfo(torch.float32).max):
+        assert SGD(random_weights(), lr=value).defaults["lr"] == value
 
 
 def test_groups_have_options_of_their_own():

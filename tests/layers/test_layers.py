@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from torchnet import Linear, ReLU, Sigmoid, Tanh
-from torchnet.layers import ACTIVATIONS
+from torchnet.layers import ACTIVATIONS, Layer
+from torchnet.layers.layer import expect_shape
 
 TWINS = {Sigmoid: nn.Sigmoid, Tanh: nn.Tanh, ReLU: nn.ReLU}
 
@@ -56,6 +57,10 @@ def test_linear_matches_torch(in_features, out_features, batch, expect_equal):
     expect_equal(f"{name} bias.grad", layer.bias.grad, twin.bias.grad, "autograd")
 
 
+def gradients(layer: Layer) -> list[torch.Tensor]:
+    return [weight.grad for weight in layer.parameters()]
+
+
 def all_layers():
     return [Linear(4, 4), *(activation() for activation in ACTIVATIONS.values())]
 
@@ -88,13 +93,33 @@ class TestContract:
         with pytest.raises(ValueError, match=r"expected grad_output of shape \(3, 4\), got \(3, 1\)"):
             layer.backward(torch.ones(3, 1))
 
-    def test_input_and_grad_output_are_left_as_they_were(self, layer):
+    def test_the_last_forward_pass_counts(self, layer):
         x, grad_output = random(3, 4).float(), random(3, 4, seed=1).float()
-        copies = x.clone(), grad_output.clone()
         layer(x)
-        layer.backward(grad_output)
-        assert torch.equal(x, copies[0])
-        assert torch.equal(grad_output, copies[1])
+        expected = [layer.backward(grad_output), *gradients(layer)]
+        layer(random(3, 4, seed=2).float())
+        layer(x)
+        got = [layer.backward(grad_output), *gradients(layer)]
+        assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
+
+    @pytest.mark.parametrize("batch", [1, 3])
+    def test_what_comes_in_and_goes_out_is_left_as_it_was(self, layer, batch):
+        x, grad_output = random(batch, 4).float(), random(batch, 4, seed=1).float()
+        copies = [x.clone(), grad_output.clone()]
+        y = layer(x)
+        copies.append(y.clone())
+        results = [layer.backward(grad_output), *gradients(layer)]
+        assert all(torch.equal(a, b) for a, b in zip((x, grad_output, y), copies, strict=True))
+        copies = [result.clone() for result in results]
+        grad_output.zero_()  # the gradients are tensors of their own, no views of what came in
+        assert all(torch.equal(a, b) for a, b in zip(results, copies, strict=True))
+
+    def test_no_graph_hangs_on_what_backward_returns_or_forward_remembers(self, layer):
+        x, grad_output = torch.ones(3, 4, requires_grad=True), torch.ones(3, 4, requires_grad=True)
+        layer(x)
+        assert not any(grad.requires_grad for grad in (layer.backward(grad_output), *gradients(layer)))
+        layer(2 * x)
+        assert not layer.recall().requires_grad
 
 
 def test_weights_are_unknown_to_autograd():
@@ -108,6 +133,7 @@ def test_weights_are_unknown_to_autograd():
     [
         (torch.ones(2, 4), r"expected input of shape \(N, 3\), got \(2, 4\)"),
         (torch.ones(2, 1, 3), r"expected input of shape \(N, 3\), got \(2, 1, 3\)"),
+        (torch.ones(2, 3, 1), r"expected input of shape \(N, 3\), got \(2, 3, 1\)"),
         (torch.ones(0, 3), r"expected at least one sample, got an empty batch of shape \(0, 3\)"),
         (torch.ones(2, 3, dtype=torch.float64), r"expected input of dtype torch.float32, got torch.float64"),
         (torch.ones(2, 3, dtype=torch.uint8), r"expected input of dtype torch.float32, got torch.uint8"),
@@ -116,3 +142,9 @@ def test_weights_are_unknown_to_autograd():
 def test_linear_refuses_what_does_not_fit(x, message):
     with pytest.raises(ValueError, match=message):
         Linear(3, 2)(x)
+
+
+def test_a_shape_may_be_any_sequence():
+    expect_shape("x", torch.ones(2, 3), [2, 3], "")
+    with pytest.raises(ValueError, match=r"expected x of shape \(2, 4\), got \(2, 3\): widen it"):
+        expect_shape("x", torch.ones(2, 3), [2, 4], "widen it")

@@ -1,0 +1,171 @@
+"""Mutants written by hand: the slips that people make in backward passes, most of them more than one operator.
+
+Each is a name, the text to replace, which occurs exactly once in the file, and what replaces it.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Planted:
+    """One slip in one file."""
+
+    name: str
+    path: str
+    old: str
+    new: str
+
+
+def _in(path: str, *slips: tuple[str, str, str]) -> tuple[Planted, ...]:
+    return tuple(Planted(name, f"torchnet/{path}", old, new) for name, old, new in slips)
+
+
+_W_GRAD = "self.weight.grad = grad_output.T @ x"
+_B_GRAD = "self.bias.grad = grad_output.sum(dim=0)"
+_G_W = "grad_output @ self.weight if"
+_SQUARE = "if len(self.weight) == len(self.weight.T) else"
+_D_SIGMOID = "grad_output * y * (1 - y)"
+_D_TANH = "grad_output * (1 - y * y)"
+_D_RELU = "grad_output * (y > 0)"
+_LOSS = "loss = -(rows * log_probs).sum() / n"
+_GRAD = "grad_logits = (log_probs.exp() * rows.sum(dim=1, keepdim=True) - rows) / n"
+_SHIFT = "shifted = logits - logits.amax(dim=1, keepdim=True)"
+_LOG_SUM = "shifted - shifted.exp().sum(dim=1, keepdim=True).log()"
+_CLASSES = "targets.long().unsqueeze(1)"
+_REVERSED = "reversed(list(self))"
+_PROPAGATE = "            grad = layer.backward("
+_DECAY = 'grad = grad + group["weight_decay"] * weight'
+_VELOCITY = 'velocity.mul_(momentum).add_(grad, alpha=1 - group["dampening"])'
+_NESTEROV = 'grad + momentum * velocity if group["nesterov"]'
+_STEP = 'weight.sub_(grad, alpha=group["lr"])'
+
+PLANTED: tuple[Planted, ...] = (
+    *_in(
+        "layers/layer.py",
+        ("remembers in evaluation mode", "if self.training:", "if True:"),
+        ("recall does not consume", "= self._remembered, None", "= self._remembered, self._remembered"),
+        ("remembers in float32", "tensor.detach()", "tensor.detach().float().to(tensor.dtype)"),
+        ("remembers the first tensor for ever", "if self.training:", "if self.training and self._remembered is None:"),
+    ),
+    *_in(
+        "layers/linear.py",
+        ("forward: no transpose if square", "x @ self.weight.T", f"x @ (self.weight {_SQUARE} self.weight.T)"),
+        (
+            "weight.grad: transposed if square",
+            _W_GRAD,
+            f"self.weight.grad = x.T @ grad_output {_SQUARE} grad_output.T @ x",
+        ),
+        ("grad_input: transposed if square", _G_W, f"grad_output @ (self.weight.T {_SQUARE} self.weight) if"),
+        ("weight.grad: a mean over the batch", _W_GRAD, f"{_W_GRAD} / len(x)"),
+        ("weight.grad: in float32", _W_GRAD, "self.weight.grad = (grad_output.float().T @ x.float()).to(x.dtype)"),
+        ("weight.grad: added up", _W_GRAD, f"{_W_GRAD} + (0 if self.weight.grad is None else self.weight.grad)"),
+        ("bias.grad: added up", _B_GRAD, f"{_B_GRAD} + (0 if self.bias.grad is None else self.bias.grad)"),
+        ("bias.grad: wrong axis if square", "sum(dim=0)", "sum(dim=int(len(x) == self.out_features))"),
+        ("bias.grad: of the last sample", "grad_output.sum(dim=0)", "grad_output[-1]"),
+        ("bias.grad: a view of grad_output", _B_GRAD, f"{_B_GRAD} if len(x) > 1 else grad_output[0]"),
+        ("grad_input: through the new weights", f"return {_G_W}", f"self.weight.sub_(self.weight.grad); return {_G_W}"),
+        ("grad_input: without the bias", _G_W, "(grad_output - self.bias) @ self.weight if"),
+        ("grad_output scaled in place", "x = self.recall()", "x = self.recall(); grad_output.mul_(1.5)"),
+        ("input centered in place", "self.remember(x)", "self.remember(x); x.sub_(x.mean(dim=0))"),
+    ),
+    *_in(
+        "layers/sigmoid.py",
+        ("derivative at y as if it were x", _D_SIGMOID, "grad_output * torch.sigmoid(y) * torch.sigmoid(-y)"),
+        ("derivative without (1 - y)", _D_SIGMOID, "grad_output * y"),
+        ("derivative of tanh", _D_SIGMOID, _D_TANH),
+        ("remembers x for y", "self.remember(y)", "self.remember(x)"),
+        ("overflows", "torch.sigmoid(x)", "torch.exp(x) / (1 + torch.exp(x))"),
+        ("overwrites its input", "torch.sigmoid(x)", "torch.sigmoid_(x.detach())"),
+        ("overwrites its output", _D_SIGMOID, "y.mul_(1 - y) * grad_output"),
+        ("overwrites grad_output", _D_SIGMOID, "grad_output.mul_(y * (1 - y))"),
+    ),
+    *_in(
+        "layers/tanh.py",
+        ("derivative at y as if it were x", _D_TANH, "grad_output * (1 - torch.tanh(y) ** 2)"),
+        ("derivative of sigmoid", _D_TANH, _D_SIGMOID),
+        ("derivative without the square", _D_TANH, "grad_output * (1 - y)"),
+        ("remembers x for y", "self.remember(y)", "self.remember(x)"),
+        ("overwrites its input", "torch.tanh(x)", "torch.tanh_(x.detach())"),
+        ("overwrites its output", _D_TANH, "y.square_().neg_().add_(1) * grad_output"),
+        ("overwrites grad_output", _D_TANH, "grad_output.mul_(1 - y * y)"),
+    ),
+    *_in(
+        "layers/relu.py",
+        ("mask >= where y is 0", _D_RELU, "grad_output * (y >= 0)"),
+        ("half a gradient at the kink", _D_RELU, "grad_output * (y.sign() + 1) / 2"),
+        ("mask of the gradient", _D_RELU, "grad_output * (grad_output > 0)"),
+        ("y for its mask", _D_RELU, "grad_output * y"),
+        ("leaks", "torch.relu(x)", "torch.nn.functional.leaky_relu(x, 1e-3)"),
+        ("overwrites its input", "torch.relu(x)", "torch.relu_(x.detach())"),
+        ("overwrites its output", _D_RELU, "y.sign_() * grad_output"),
+        ("overwrites grad_output", _D_RELU, "grad_output.mul_(y > 0)"),
+    ),
+    *_in(
+        "losses.py",
+        ("gradient: without 1/n", _GRAD, _GRAD.removesuffix(" / n")),
+        ("gradient: 1/n twice", _GRAD, f"{_GRAD} / n"),
+        ("gradient: last partial batch over its own n", _GRAD, _GRAD.replace("/ n", "/ len(logits)")),
+        ("gradient: a mean over all elements", _GRAD, _GRAD.replace("/ n", "/ rows.numel()")),
+        ("gradient: of the other sign", _GRAD, f"{_GRAD}; grad_logits = -grad_logits"),
+        ("gradient: softmax's Jacobian diagonal only", _GRAD, "grad_logits = -rows * (1 - log_probs.exp()) / n"),
+        ("gradient: as if targets summed to one", _GRAD, "grad_logits = (log_probs.exp() - rows) / n"),
+        ("gradient: softmax twice", _GRAD, _GRAD.replace("exp()", "exp().softmax(dim=1)")),
+        ("gradient: in float32", _GRAD, f"{_GRAD}; grad_logits = grad_logits.float().to(logits.dtype)"),
+        ("loss: softmax twice", _LOSS, "loss = -(rows * _log_softmax(log_probs.exp())).sum() / n"),
+        ("loss: 1/n twice", _LOSS, f"{_LOSS} / n"),
+        ("loss: without 1/n", _LOSS, _LOSS.removesuffix(" / n")),
+        ("loss: of the other sign", _LOSS, _LOSS.replace("-", "")),
+        ("loss: last partial batch over its own n", _LOSS, _LOSS.replace("/ n", "/ len(logits)")),
+        ("log of softmax, and log(0)", _LOG_SUM, "(shifted.exp() / shifted.exp().sum(dim=1, keepdim=True)).log()"),
+        ("no shift", _SHIFT, "shifted = logits"),
+        ("shift by the maximum of the batch", _SHIFT, "shifted = logits - logits.amax()"),
+        ("shift in place", _SHIFT, "shifted = logits.sub_(logits.amax(dim=1, keepdim=True))"),
+        ("labels one too high", _CLASSES, f"({_CLASSES} + 1) % logits.shape[1]"),
+        ("labels in reverse order", _CLASSES, f"{_CLASSES}.flip(0)"),
+        (
+            "one-vs-rest: p_m's 1 - p rounded to 0",
+            "log_rest_of_top, torch.log1p(-probs)",
+            "*2 * (torch.log1p(-probs),)",
+        ),
+        ("one-vs-rest: the target's term only", " + (1 - rows) * log_rest)", ")"),
+        ("one-vs-rest: the term of v forgotten", "            + v\n", ""),
+    ),
+    *_in(
+        "network.py",
+        ("backward skips the first layer", _REVERSED, "reversed(list(self)[1:])"),
+        ("backward skips the last layer", _REVERSED, "reversed(list(self)[:-1])"),
+        ("backward skips activations", _REVERSED, "reversed(list(self)[::2])"),
+        ("backward in the order of forward", _REVERSED, "list(self)"),
+        ("nothing handed from layer to layer", _PROPAGATE, "            layer.backward("),
+        ("layers step on their own", _PROPAGATE, f"            [w.sub_(1) for w in layer.parameters()]\n{_PROPAGATE}"),
+        ("grad_logits overwritten", "= grad_logits\n", "= grad_logits.mul_(2.5)\n"),
+        ("an activation after the last layer", "return x\n", "return ACTIVATIONS['sigmoid']()(x)\n"),
+        ("the batch in one row", "x.flatten(1)", "x.reshape(1, -1)"),
+        (
+            "one activation for all layers",
+            "ACTIVATIONS[activation]()",
+            "self[1] if len(self) > 1 else ACTIVATIONS[activation]()",
+        ),
+    ),
+    *_in(
+        "optimizers.py",
+        ("momentum of the other sign", "mul_(momentum)", "mul_(-momentum)"),
+        ("dampening ignored", _VELOCITY, "velocity.mul_(momentum).add_(grad)"),
+        ("dampening at the first step too", "grad.clone()", 'grad * (1 - group["dampening"])'),
+        ("velocity a running mean", _VELOCITY, "velocity.mul_(momentum).add_(grad, alpha=1 - momentum)"),
+        ("velocity is the gradient's own tensor", "grad.clone()", "grad"),
+        ("velocity starts at zero", "grad.clone()", "torch.zeros_like(grad)"),
+        ("velocity not found again", "self.state[weight].get(", "self.state[tuple(weight.shape)].get("),
+        ("weight decay doubled", _DECAY, _DECAY.replace("* weight", "* 2 * weight")),
+        ("weight decay of the other sign", _DECAY, _DECAY.replace("grad +", "grad -")),
+        ("weight decay decoupled", _DECAY, 'weight.mul_(1 - group["lr"] * group["weight_decay"])'),
+        ("gradient changed in place", _DECAY, 'grad.add_(weight, alpha=group["weight_decay"])'),
+        ("gradient set to zero", _STEP, f"{_STEP}; weight.grad.zero_()"),
+        ("step uphill", _STEP, 'weight.add_(grad, alpha=group["lr"])'),
+        ("learning rate squared", _STEP, 'weight.sub_(grad, alpha=group["lr"] ** 2)'),
+        ("learning rate of the first group for all", _STEP, 'weight.sub_(grad, alpha=self.param_groups[0]["lr"])'),
+        ("nesterov: no look ahead", _NESTEROV, 'grad + velocity if group["nesterov"]'),
+        ("nesterov: momentum on both", _NESTEROV, 'momentum * (grad + velocity) if group["nesterov"]'),
+        ("nesterov: velocity changed", _NESTEROV, 'velocity.mul_(momentum).add_(grad) if group["nesterov"]'),
+    ),
+)

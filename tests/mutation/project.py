@@ -1,0 +1,98 @@
+"""What is mutated, and the tests that have to notice: the one place that lists both."""
+
+import difflib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .equivalent import EQUIVALENT
+from .planted import PLANTED, Planted
+from .syntax_tree import meaning_of, mutations
+
+
+class StaleListError(Exception):
+    """A list that was written for another state of the code."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A file with one thing wrong in it. Its key has no line number and so outlives changes elsewhere in the file."""
+
+    path: str
+    line: int
+    key: str
+    source: str
+    planted: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.key.replace(self.path, f"{self.path}:{self.line}", 1)
+
+    @property
+    def module(self) -> str:
+        return self.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+@dataclass(frozen=True)
+class Project:
+    """Files below a root, the tests that their mutants have to fail, and the two lists written by hand."""
+
+    root: Path
+    files: tuple[str, ...]
+    tests: tuple[str, ...]
+    planted: tuple[Planted, ...] = ()
+    equivalent: Mapping[str, str] = field(default_factory=dict)
+
+    def mutants(self) -> list[Mutant]:
+        """Return all mutants, those of the syntax tree first, always in the same order.
+
+        Raises:
+            StaleListError: if the text of a planted mutant is not in its file exactly once.
+        """
+        planted = [self._plant(slip) for slip in self.planted]
+        known = {meaning_of(mutant.source) for mutant in planted}
+        found, times = [], Counter[str]()
+        for path in self.files:
+            for m in mutations((self.root / path).read_text()):
+                if m.meaning in known:
+                    continue
+                key = f"{path} {m.function}: {m.old} -> {m.new}"
+                times[key] += 1
+                number = f" ({times[key]})" if times[key] > 1 else ""
+                found.append(Mutant(path, m.line, key + number, m.source))
+        return found + planted
+
+    def _plant(self, planted: Planted) -> Mutant:
+        source = (self.root / planted.path).read_text()
+        if (count := source.count(planted.old)) != 1:
+            raise StaleListError(
+                f"planted mutant {planted.name!r}: expected its old text exactly once in {planted.path}, found it "
+                f"{count} times: bring the entry in planted.py up to date with the code\n{planted.old}"
+            )
+        line = source[: source.index(planted.old)].count("\n") + 1
+        mutated = source.replace(planted.old, planted.new)
+        return Mutant(planted.path, line, f"{planted.path} {planted.name}", mutated, planted=True)
+
+    def diff(self, mutant: Mutant) -> str:
+        """Return the lines that a mutant takes out and puts in."""
+        before = (self.root / mutant.path).read_text().splitlines()
+        lines = difflib.unified_diff(before, mutant.source.splitlines(), n=0, lineterm="")
+        return "\n".join(f"    {line}" for line in list(lines)[2:] if not line.startswith("@@"))
+
+
+ROOT = Path(__file__).parents[2]
+
+TORCHNET = Project(
+    root=ROOT,
+    files=(
+        *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "torchnet/layers").glob("*.py")),
+        "torchnet/losses.py",
+        "torchnet/network.py",
+        "torchnet/optimizers.py",
+    ),
+    # The quick ones first: at the first test that fails a mutant is done with.
+    tests=("tests/layers", "tests/test_optimizers.py", "tests/test_losses.py", "tests/test_network.py"),
+    planted=PLANTED,
+    equivalent=EQUIVALENT,
+)

@@ -1,0 +1,129 @@
+"""Run the tests against a mutant: in a fork of a process that has all libraries in memory, but not the project."""
+
+import contextlib
+import importlib
+import importlib.abc
+import importlib.util
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from pathlib import Path
+from types import CodeType
+
+import pytest
+
+from .project import Mutant, Project
+
+OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--no-header")
+WORKERS = 2
+
+
+class RedTestsError(Exception):
+    """The tests fail on the code as it is: they would kill every mutant, whatever they test."""
+
+
+class _MutantLoader(SourceFileLoader):
+    """Loads the mutant's source under the file's name, past the bytecode cache in both directions."""
+
+    def __init__(self, mutant: Mutant, path: str) -> None:
+        super().__init__(mutant.module, path)
+        self.mutant = mutant
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(self.mutant.source, self.path, "exec", dont_inherit=True)
+
+
+class _MutantFinder(importlib.abc.MetaPathFinder):
+    def __init__(self, mutant: Mutant, path: str) -> None:
+        self.mutant, self.path = mutant, path
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
+        if fullname != self.mutant.module:
+            return None
+        return importlib.util.spec_from_file_location(fullname, self.path, loader=_MutantLoader(self.mutant, self.path))
+
+
+class Runner:
+    """Knows how long the tests take when nothing is wrong, and judges mutants.
+
+    Raises:
+        RedTestsError: if the tests fail with no mutant at all.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        os.environ["OMP_NUM_THREADS"] = "1"  # torch and NumPy start no threads: only then is a process safe to fork
+        with tempfile.TemporaryDirectory() as folder:
+            output, modules = Path(folder, "output"), Path(folder, "modules")
+            start = time.monotonic()
+            code = os.waitstatus_to_exitcode(os.waitpid(self._fork(None, output, modules), 0)[1])
+            if code != 0:
+                raise RedTestsError(
+                    f"expected the tests to pass on the code as it is, got exit code {code} of pytest: make them green "
+                    f"before you judge them by mutants\n{output.read_text()}"
+                )
+            self.limit = 10 * (time.monotonic() - start) + 10
+            # What the tests imported, without the project itself, is imported once here and not in every fork.
+            for name in modules.read_text().split():
+                with contextlib.suppress(Exception):
+                    importlib.import_module(name)
+
+    def verdicts(self, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, str]]:
+        """Yield each mutant with "killed", "timed out" or "survived" as soon as that is known."""
+        waiting, running = list(reversed(mutants)), dict[int, tuple[Mutant, float]]()
+        try:
+            while waiting or running:
+                while waiting and len(running) < WORKERS:
+                    mutant = waiting.pop()
+                    running[self._fork(mutant)] = mutant, time.monotonic() + self.limit
+                time.sleep(0.01)
+                for pid, (mutant, deadline) in list(running.items()):
+                    done, status = os.waitpid(pid, os.WNOHANG)
+                    if not done and time.monotonic() < deadline:
+                        continue
+                    if not done:
+                        _kill(pid)
+                    del running[pid]
+                    yield mutant, "timed out" if not done else "survived" if status == 0 else "killed"
+        finally:
+            for pid in running:
+                _kill(pid)
+
+    def _fork(self, mutant: Mutant | None, output: Path = Path(os.devnull), modules: Path | None = None) -> int:
+        """Return the process that runs the tests; it ends with pytest's exit code."""
+        if pid := os.fork():
+            return pid
+        code = 70
+        try:
+            with output.open("w") as file:
+                os.dup2(file.fileno(), 1)
+                os.dup2(file.fileno(), 2)
+            code = int(self._run_tests(mutant))
+            if modules is not None:
+                own = tuple(
+                    path.split("/")[0].removesuffix(".py") for path in (*self.project.files, *self.project.tests)
+                )
+                modules.write_text("\n".join(name for name in sys.modules if name.split(".")[0] not in own))
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+
+    def _run_tests(self, mutant: Mutant | None) -> int:
+        root = self.project.root
+        os.chdir(root)
+        sys.path.insert(0, str(root))
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # whatever else is installed has no say
+        os.environ.pop("PYTEST_ADDOPTS", None)
+        if mutant is not None:
+            sys.meta_path.insert(0, _MutantFinder(mutant, str(root / mutant.path)))
+        words = ["--tb=short"] if mutant is None else ["--tb=no", "--assert=plain"]  # who is to read them?
+        return pytest.main([*OPTIONS, *words, "--rootdir", str(root), *self.project.tests])
+
+
+def _kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
