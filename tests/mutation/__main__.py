@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None, project: Project = TORCHNET) ->
         chosen = [mutant for mutant in sample(everything, options.sample) if options.only in mutant.name]
         if not chosen:
             parser.error(f"--only: expected a part of a mutant's name, got {options.only!r}, which no mutant has")
+        print(f"{len(chosen)} of {len(everything)} mutants", flush=True)
         verdicts = judge(Runner(project), chosen)
     except (StaleListError, RedTestsError) as error:
         print(error, file=sys.stderr)

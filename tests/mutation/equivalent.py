@@ -1,3 +1,13 @@
 """Mutants that mean the same as the code, each with the reason why no test can tell them apart."""
 
-EQUIVALENT: dict[str, str] = {}
+# Keys are names without the line number.
+EQUIVALENT = {
+    "torchnet/layers/layer.py Layer.backward: "
+    "def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None: -> "
+    "def backward(self, grad_output: Tensor, input_grad: bool = False) -> Tensor | None:": (
+        "The default of an abstract method: each layer has its own, and nothing ever calls this one."
+    ),
+    "torchnet/network.py MLP.backward: list(self) -> self": (
+        "reversed() walks anything with a length and items, as nn.Sequential has; list() says the same to the reader."
+    ),
+}

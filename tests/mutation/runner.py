@@ -1,6 +1,7 @@
 """Run the tests against a mutant: in a fork of a process that has all libraries in memory, but not the project."""
 
 import contextlib
+import gc
 import importlib
 import importlib.abc
 import importlib.util
@@ -9,6 +10,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
@@ -20,6 +22,9 @@ from .project import Mutant, Project
 
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--no-header")
 WORKERS = 2
+# pytest's exit codes where tests fail, where a test file and where conftest.py cannot be imported
+KILLED = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR)
+BROKEN = 70  # of a fork that did not come to the tests' end
 
 
 class RedTestsError(Exception):
@@ -71,6 +76,18 @@ class Runner:
             for name in modules.read_text().split():
                 with contextlib.suppress(Exception):
                     importlib.import_module(name)
+        self._control()
+        gc.freeze()  # the collector of a fork would touch, and so copy, every page of what was imported here
+
+    def _control(self) -> None:
+        """Serve a file unchanged in the way in which mutants are served: what kills it is not the mutation."""
+        path = self.project.files[0]
+        unchanged = Mutant(path, 1, path, (self.project.root / path).read_text())
+        if [verdict for _, verdict in self.verdicts([unchanged])] != ["survived"]:
+            raise RedTestsError(
+                f"expected the tests to pass in a fork that imports {path} unchanged, got a failure: make them "
+                "independent of what was imported before them, and of each other"
+            )
 
     def verdicts(self, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, str]]:
         """Yield each mutant with "killed", "timed out" or "survived" as soon as that is known."""
@@ -83,12 +100,13 @@ class Runner:
                 time.sleep(0.01)
                 for pid, (mutant, deadline) in list(running.items()):
                     done, status = os.waitpid(pid, os.WNOHANG)
-                    if not done and time.monotonic() < deadline:
-                        continue
-                    if not done:
+                    if done:
+                        del running[pid]
+                        yield mutant, _verdict(mutant, os.waitstatus_to_exitcode(status))
+                    elif time.monotonic() > deadline:
+                        del running[pid]
                         _kill(pid)
-                    del running[pid]
-                    yield mutant, "timed out" if not done else "survived" if status == 0 else "killed"
+                        yield mutant, "timed out"
         finally:
             for pid in running:
                 _kill(pid)
@@ -97,7 +115,7 @@ class Runner:
         """Return the process that runs the tests; it ends with pytest's exit code."""
         if pid := os.fork():
             return pid
-        code = 70
+        code = BROKEN
         try:
             with output.open("w") as file:
                 os.dup2(file.fileno(), 1)
@@ -108,8 +126,11 @@ class Runner:
                     path.split("/")[0].removesuffix(".py") for path in (*self.project.files, *self.project.tests)
                 )
                 modules.write_text("\n".join(name for name in sys.modules if name.split(".")[0] not in own))
+        except BaseException:
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(code)
 
     def _run_tests(self, mutant: Mutant | None) -> int:
@@ -122,6 +143,16 @@ class Runner:
             sys.meta_path.insert(0, _MutantFinder(mutant, str(root / mutant.path)))
         words = ["--tb=short"] if mutant is None else ["--tb=no", "--assert=plain"]  # who is to read them?
         return pytest.main([*OPTIONS, *words, "--rootdir", str(root), *self.project.tests])
+
+
+def _verdict(mutant: Mutant, code: int) -> str:
+    if code == 0:
+        return "survived"
+    if code in KILLED or code < 0:  # below zero: a crash of the interpreter
+        return "killed"
+    raise RuntimeError(
+        f"{mutant.name}: expected pytest to pass or fail, got its exit code {code}: a fault of the runner"
+    )
 
 
 def _kill(pid: int) -> None:
