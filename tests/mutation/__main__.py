@@ -1,8 +1,10 @@
 """Break the mathematics in every way that the operators know, and see that the tests notice.
 
-python -m tests.mutation                  # all mutants
-python -m tests.mutation --only relu      # those with "relu" in their name
-python -m tests.mutation --sample 40      # about 40 of the syntax tree, and all written by hand
+    python -m tests.mutation                  # all mutants
+    python -m tests.mutation --only relu      # those with "relu" in their name
+    python -m tests.mutation --sample 40      # about 40 of the syntax tree, and all written by hand
+
+The exit code is 1 if a mutant survives that is not listed as equivalent, or if one of the lists is not true any more.
 """
 
 import argparse
@@ -85,7 +87,8 @@ def report(project: Project, everything: Sequence[Mutant], verdicts: dict[Mutant
         )
     for mutant in equivalent:
         print(f"equivalent: {mutant.name}\n    {listed[mutant.key]}")
-    print("\n".join(faults))
+    for fault in faults:
+        print(fault)
     kinds = Counter(verdicts.values())
     planted = sum(mutant.planted for mutant in verdicts)
     killed = kinds["killed"] + kinds["timed out"]

@@ -70,9 +70,8 @@ def wrong_nodes(ancestors: tuple[ast.AST, ...], node: ast.AST, text: str) -> Ite
             yield operand
         case ast.Compare(ops=ops):
             for i, op in enumerate(ops):
-                yield from (
-                    _changed(node, ops=[*ops[:i], other(), *ops[i + 1 :]]) for other in OTHER_OPERATOR[type(op)]
-                )
+                others = OTHER_OPERATOR[type(op)]
+                yield from (_changed(node, ops=[*ops[:i], other(), *ops[i + 1 :]]) for other in others)
         case ast.BoolOp(op, values):
             yield from (_changed(node, op=other()) for other in OTHER_OPERATOR[type(op)])
             yield from values

@@ -141,6 +141,7 @@ class Runner:
         os.environ.pop("PYTEST_ADDOPTS", None)
         if mutant is not None:
             sys.meta_path.insert(0, _MutantFinder(mutant, str(root / mutant.path)))
+        _hasten_hypothesis()
         words = ["--tb=short"] if mutant is None else ["--tb=no", "--assert=plain"]  # who is to read them?
         return pytest.main([*OPTIONS, *words, "--rootdir", str(root), *self.project.tests])
 
@@ -153,6 +154,16 @@ def _verdict(mutant: Mutant, code: int) -> str:
     raise RuntimeError(
         f"{mutant.name}: expected pytest to pass or fail, got its exit code {code}: a fault of the runner"
     )
+
+
+def _hasten_hypothesis() -> None:
+    """Where tests use Hypothesis: always the same examples, none kept, and no search for the smallest that fails."""
+    if "hypothesis" in sys.modules:
+        from hypothesis import Phase, settings
+
+        phases = (Phase.explicit, Phase.generate)
+        settings.register_profile("mutation", derandomize=True, database=None, deadline=None, phases=phases)
+        settings.load_profile("mutation")
 
 
 def _kill(pid: int) -> None:

@@ -10,6 +10,7 @@ from itertools import chain, takewhile
 
 from .operators import wrong_nodes
 
+Placed = ast.expr | ast.stmt | ast.keyword  # nodes that have a place in the text
 _NEEDS_BRACKETS = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Lambda)
 _BINDS = (*_NEEDS_BRACKETS, ast.Attribute, ast.Subscript, ast.Starred)
 
@@ -32,7 +33,7 @@ def mutations(source: str) -> list[Mutation]:
     text = source.encode()  # the columns of the syntax tree count bytes
     starts = [0, *(i + 1 for i, byte in enumerate(text) if byte == ord("\n"))]
 
-    def span(node: ast.AST) -> tuple[int, int]:
+    def span(node: Placed) -> tuple[int, int]:
         return starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
 
     seen, found = {ast.dump(tree)}, []
@@ -62,7 +63,7 @@ def meaning_of(source: str) -> str:
     return ast.dump(ast.parse(source))
 
 
-def _walk(node: ast.AST, ancestors: tuple[ast.AST, ...]) -> Iterator[tuple[tuple[ast.AST, ...], ast.AST]]:
+def _walk(node: ast.AST, ancestors: tuple[ast.AST, ...]) -> Iterator[tuple[tuple[ast.AST, ...], Placed]]:
     """Yield each node that has a place in the text and a meaning for the mathematics, after its ancestors."""
     match node:
         case ast.Expr(ast.Constant(str())) | ast.FunctionDef(name="extra_repr"):
@@ -87,7 +88,7 @@ def _position(node: ast.AST) -> tuple[int, int]:
     return (inner.lineno, inner.col_offset) if inner else (0, 0)
 
 
-def _shown(ancestors: tuple[ast.AST, ...], node: ast.AST) -> ast.AST:
+def _shown(ancestors: tuple[ast.AST, ...], node: Placed) -> Placed:
     """Return the node that a mutation's name shows: a bare number or name says little without what it stands in."""
     for ancestor in reversed(ancestors):
         if not isinstance(node, ast.Constant | ast.Name | ast.Attribute | ast.keyword | ast.Slice):
