@@ -1,8 +1,9 @@
-"""`python -m torchnet`: the proof from the command line. (`python train.py` trains.)"""
+"""The proof from the command line: `python -m torchnet check`."""
 
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from torchnet.checking import Report, SubjectError, named_subject, overview, random_inputs
 from torchnet.checking.catalog import default_network
 from torchnet.data import DataError
+from torchnet.training.errors import UsageError
 
 DESCRIPTION = "Check hand-written gradients, and say which kind of mistake a wrong one is."
 EXAMPLES = """\
@@ -39,12 +41,12 @@ def main(arguments: list[str] | None = None) -> int:
             return int(not passed)
         with Console(stderr=True).status("checking", spinner="dots"):
             reports = list(_reports(options))
-    except (SubjectError, DataError, OSError) as error:
-        print("error:", " ".join(str(error).split()), file=sys.stderr)
-        return 65 if isinstance(error, (DataError, OSError)) else 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except Exception as error:  # of what is checked, too: whatever a stranger's forward or backward may raise
+        print("error:", " ".join(str(error).split()) + _origin(error), file=sys.stderr)
+        return 65 if isinstance(error, DataError) else 2
     if options.json:
         print(json.dumps([json.loads(report.to_json()) for report in reports], indent=2, ensure_ascii=False))
     else:
@@ -98,6 +100,14 @@ def _reports(options: argparse.Namespace) -> Iterator[Report]:
         return
     net, images, targets = default_network(options.dtype or "float32", options.seed)
     yield check(net, images, targets, seed=options.seed)
+
+
+def _origin(error: Exception) -> str:
+    """Say where an error was raised that is not about the usage of this command."""
+    if isinstance(error, (SubjectError, UsageError, DataError)):
+        return ""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f" ({type(error).__name__} in {Path(last.filename).name}, line {last.lineno})"
 
 
 if __name__ == "__main__":

@@ -28,9 +28,9 @@ _D_SIGMOID = "grad_output * y * (1 - y)"
 _D_TANH = "grad_output * (1 - y * y)"
 _D_RELU = "grad_output * (y > 0)"
 _LOSS = "loss = -(rows * log_probs).sum() / n"
-_GRAD = "grad_logits = (log_probs.exp() * rows.sum(dim=1, keepdim=True) - rows) / n"
-_SHIFT = "shifted = logits - logits.amax(dim=1, keepdim=True)"
-_LOG_SUM = "shifted - shifted.exp().sum(dim=1, keepdim=True).log()"
+_GRAD = "grad_logits = (probs * rows.sum(dim=1, keepdim=True) - rows) / n"
+_SHIFT = "shifted = logits - logits.amax(dim=1, keepdim=True).detach()"
+_LOG_SUM = "shifted - total.log(), exponentials / total"
 _CLASSES = "targets.long().unsqueeze(1)"
 _REVERSED = "reversed(list(self))"
 _PROPAGATE = "            grad = layer.backward("
@@ -107,16 +107,16 @@ PLANTED: tuple[Planted, ...] = (
         ("gradient: last partial batch over its own n", _GRAD, _GRAD.replace("/ n", "/ len(logits)")),
         ("gradient: a mean over all elements", _GRAD, _GRAD.replace("/ n", "/ rows.numel()")),
         ("gradient: of the other sign", _GRAD, f"{_GRAD}; grad_logits = -grad_logits"),
-        ("gradient: softmax's Jacobian diagonal only", _GRAD, "grad_logits = -rows * (1 - log_probs.exp()) / n"),
-        ("gradient: as if targets summed to one", _GRAD, "grad_logits = (log_probs.exp() - rows) / n"),
-        ("gradient: softmax twice", _GRAD, _GRAD.replace("exp()", "exp().softmax(dim=1)")),
+        ("gradient: softmax's Jacobian diagonal only", _GRAD, "grad_logits = -rows * (1 - probs) / n"),
+        ("gradient: as if targets summed to one", _GRAD, "grad_logits = (probs - rows) / n"),
+        ("gradient: softmax twice", _GRAD, _GRAD.replace("probs", "probs.softmax(dim=1)")),
         ("gradient: in float32", _GRAD, f"{_GRAD}; grad_logits = grad_logits.float().to(logits.dtype)"),
-        ("loss: softmax twice", _LOSS, "loss = -(rows * _log_softmax(log_probs.exp())).sum() / n"),
+        ("loss: softmax twice", _LOSS, "loss = -(rows * _softmax(probs)[0]).sum() / n"),
         ("loss: 1/n twice", _LOSS, f"{_LOSS} / n"),
         ("loss: without 1/n", _LOSS, _LOSS.removesuffix(" / n")),
         ("loss: of the other sign", _LOSS, _LOSS.replace("-", "")),
         ("loss: last partial batch over its own n", _LOSS, _LOSS.replace("/ n", "/ len(logits)")),
-        ("log of softmax, and log(0)", _LOG_SUM, "(shifted.exp() / shifted.exp().sum(dim=1, keepdim=True)).log()"),
+        ("log of softmax, and log(0)", _LOG_SUM, "(exponentials / total).log(), exponentials / total"),
         ("no shift", _SHIFT, "shifted = logits"),
         ("shift by the maximum of the batch", _SHIFT, "shifted = logits - logits.amax()"),
         ("shift in place", _SHIFT, "shifted = logits.sub_(logits.amax(dim=1, keepdim=True))"),

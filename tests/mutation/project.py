@@ -92,7 +92,13 @@ TORCHNET = Project(
         "torchnet/optimizers.py",
     ),
     # The quick ones first: at the first test that fails a mutant is done with.
-    tests=("tests/layers", "tests/test_optimizers.py", "tests/test_losses.py", "tests/test_network.py"),
+    tests=(
+        "tests/layers",
+        "tests/test_optimizers.py",
+        "tests/test_losses.py",
+        "tests/test_network.py",
+        "tests/test_properties.py",
+    ),
     planted=PLANTED,
     equivalent=EQUIVALENT,
 )

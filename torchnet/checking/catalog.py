@@ -12,8 +12,8 @@ import torch
 from rich.table import Table
 from torch import Tensor, nn
 
-from torchnet.checking.check import check
 from torchnet.checking.examination import ORACLES, TAYLOR
+from torchnet.checking.proof import check
 from torchnet.checking.report import Report
 from torchnet.checking.subject import SubjectError
 from torchnet.layers import ACTIVATIONS, Linear
@@ -105,7 +105,7 @@ def _dtype(subject: Any, dtype: str | None) -> torch.dtype:
 
 def _called(subject: Any) -> str:
     """Return the subject's name with the names of what it is called with."""
-    function = subject.forward if isinstance(subject, (nn.Module, type)) else subject
+    function = getattr(subject, "forward", subject)
     function = function[0] if isinstance(function, tuple) else function
     name = subject.__name__ if inspect.isroutine(subject) or isinstance(subject, type) else type(subject).__name__
     try:

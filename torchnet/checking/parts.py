@@ -31,7 +31,8 @@ def _logits(subject: Subject, calls: list[tuple[str, nn.Module, tuple[Any, ...]]
 
     def note(path: str, layer: nn.Module, args: tuple[Any, ...]) -> None:
         alone = copy.deepcopy(layer)
-        alone._forward_pre_hooks.clear()
+        for inner in alone.modules():
+            inner._forward_pre_hooks.clear()
         calls.append((path, alone, args))
 
     for path, layer in module.named_modules():

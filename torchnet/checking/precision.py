@@ -13,54 +13,55 @@ from torchnet.checking.diagnosis import Diagnosis
 from torchnet.checking.oracles import NoOracleError, autograd
 from torchnet.checking.report import Report
 from torchnet.checking.rounding import rounded_otherwise
-from torchnet.checking.subject import Gradients, Outputs, Subject, Tensors, copies
+from torchnet.checking.subject import Gradients, Outputs, Subject, Tensors, at_dtype, copies
 from torchnet.checking.verdict import Precision, Verdict, relative
 
 
-def with_precision(
-    report: Report, subject: Subject, grad_outputs: Outputs, exact: Subject, exact_grads: Outputs
-) -> Report:
-    """Return the report of the check in float64 with a judgment of each gradient in the subject's own dtype.
+def with_precision(report: Report, subject: Subject, grad_outputs: Outputs) -> Report:
+    """Return the report of the check in float64 with a judgment of each gradient in the subject's own dtype."""
+    try:
+        precisions = precision_of(subject, grad_outputs)
+    except (NoOracleError, RuntimeError) as error:
+        note = f"rounding in the subject's own dtype was not judged: {str(error).splitlines()[0]}"
+        return replace(report, notes=[*report.notes, note])
+    return replace(report, tensors=[_judge(verdict, precisions.get(verdict.name)) for verdict in report.tensors])
+
+
+def precision_of(subject: Subject, grad_outputs: Outputs) -> dict[str, Precision]:
+    """Return how precise each gradient is that has the shape of its tensor.
 
     Args:
-        report: of the check in float64.
         subject: in its own dtype.
-        grad_outputs: of the subject.
-        exact: the subject in float64, at the same numbers.
-        exact_grads: of the subject in float64.
+        grad_outputs: its upstream gradient, in the same.
+
+    Raises:
+        NoOracleError: if autograd cannot tell.
     """
     dtype = max((tensor.dtype for tensor in subject.tensors.values()), key=lambda dtype: torch.finfo(dtype).eps)
 
     def by_autograd() -> Tensors:
         return autograd(subject, grad_outputs)
 
-    try:
-        truth = autograd(exact, exact_grads)
-        own = _errors(by_autograd(), truth)
-        errors = _errors(subject.backward(copies(subject.tensors), grad_outputs), truth)
-        if any(error > 2 * own[name] for name, error in errors.items()):
-            # Autograd was seen once, and may have been lucky: what counts is what it may be off by.
-            for moved in rounded_otherwise(by_autograd, dtype, share=1 / 8):
-                own = {name: max(error, own[name]) for name, error in _errors(moved, truth).items()}
-    except (NoOracleError, RuntimeError) as error:
-        note = f"rounding in the subject's own dtype was not judged: {str(error).splitlines()[0]}"
-        return replace(report, notes=[*report.notes, note])
-    judged = [
-        _judge(verdict, str(dtype).removeprefix("torch."), errors[verdict.name], own[verdict.name])
-        if verdict.name in errors
-        else verdict
-        for verdict in report.tensors
-    ]
-    return replace(report, tensors=judged)
+    truth = autograd(at_dtype(subject, torch.float64), tuple(grad.double() for grad in grad_outputs))
+    own = _errors(by_autograd(), truth)
+    errors = _errors(subject.backward(copies(subject.tensors), grad_outputs), truth)
+    if any(error > 2 * own[name] for name, error in errors.items()):
+        # Autograd was seen once, and may have been lucky: what counts is what it may be off by.
+        for moved in rounded_otherwise(by_autograd, dtype, share=1 / 8):
+            own = {name: max(error, own[name]) for name, error in _errors(moved, truth).items()}
+    name_of_dtype = str(dtype).removeprefix("torch.")
+    return {name: Precision(name_of_dtype, error, own[name]) for name, error in errors.items()}
 
 
-def _judge(verdict: Verdict, dtype: str, error: float, own: float) -> Verdict:
-    precision, diagnosis = Precision(dtype, error, own), verdict.diagnosis
+def _judge(verdict: Verdict, precision: Precision | None) -> Verdict:
+    if precision is None:
+        return verdict
+    diagnosis = verdict.diagnosis
     if verdict.passed and not precision.passed:
         diagnosis = Diagnosis(
             "rounding",
-            f"right in float64; in {dtype} it is off by {error:.1e} of its norm, autograd by at most {own:.1e}: "
-            f"is something computed or summed in a smaller dtype than {dtype}?",
+            f"right in float64; in {precision.dtype} it is off by {precision.error:.1e} of its norm, autograd by at "
+            f"most {precision.autograd_error:.1e}: is something computed or summed in a smaller dtype?",
         )
     return replace(verdict, passed=verdict.passed and precision.passed, precision=precision, diagnosis=diagnosis)
 

@@ -52,8 +52,11 @@ class Precision:
 
     @property
     def passed(self) -> bool:
-        """Whether the hand-written gradient is at most twice as far from the truth as autograd's."""
-        return self.error <= 2 * self.autograd_error
+        """Whether the hand-written gradient is at most twice as far from the truth as autograd's.
+
+        In float64, where autograd's is the truth itself, it may differ by as much as in the check of the formulas.
+        """
+        return self.error <= max(2 * self.autograd_error, 1e-12)
 
 
 @dataclass(frozen=True)

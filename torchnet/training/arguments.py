@@ -10,6 +10,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from torchnet.training.data_module import ImageData
 from torchnet.training.errors import UsageError
+from torchnet.training.gradient_check import GradientCheck
 from torchnet.training.loss_line import LossLine
 from torchnet.training.module import Classifier
 from torchnet.training.runs import RUNS, find_checkpoint
@@ -69,6 +70,7 @@ class ArgumentsCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(LossLine, "loss_line")
+        parser.add_lightning_class_args(GradientCheck, "gradient_check")
         parser.link_arguments("seed_everything", "model.seed")
         parser.link_arguments("seed_everything", "data.seed")
         parser.link_arguments("model.dtype", "data.dtype")

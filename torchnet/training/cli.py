@@ -1,15 +1,15 @@
 """The command line: which configuration is read, and how whatever goes wrong is reported."""
 
 import argparse
-import logging
 import sys
-import warnings
 from pathlib import Path
 
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 
+from torchnet.checking import GradientError
 from torchnet.data import DataError, MnistUnavailableError
+from torchnet.training.console import silence_libraries
 from torchnet.training.errors import CheckpointError, NonFiniteError, StoppedError, UsageError
 from torchnet.training.runs import RUNS, find_checkpoint, run_of
 from torchnet.training.trainer_cli import TrainerCLI
@@ -20,6 +20,7 @@ _EXIT_CODES: dict[type[Exception], int] = {
     DataError: 65,
     CheckpointError: 66,
     NonFiniteError: 70,
+    GradientError: 70,
     OSError: 74,
 }
 _REPORTED: tuple[type[BaseException], ...] = (StoppedError, KeyboardInterrupt, *_EXIT_CODES)
@@ -33,7 +34,7 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
         configs: the folder of default.yaml, which is read if no configuration is named, and digits.yaml.
         arguments: those of the process if None.
     """
-    _silence_libraries()
+    silence_libraries()
     command, *options = _with_command(sys.argv[1:] if arguments is None else arguments)
     try:
         _run(command, options, configs)
@@ -105,10 +106,3 @@ def _report(error: BaseException) -> int:
         return 130
     print("error:", " ".join(str(error).split()), file=sys.stderr)
     return next(code for kind, code in _EXIT_CODES.items() if isinstance(error, kind))
-
-
-def _silence_libraries() -> None:
-    """Keep Lightning's advertisements and hints off the console; errors are exceptions and stay."""
-    for name in ("pytorch_lightning", "lightning_fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-        warnings.filterwarnings("ignore", module=name)

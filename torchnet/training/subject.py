@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torchnet.checking.catalog import randomize_biases
 from torchnet.data import scale_pixels
 from torchnet.training.arguments import ArgumentsCLI
+from torchnet.training.console import silence_libraries
 from torchnet.training.module import Classifier
 
 _SAMPLES = 64  # of a mini-batch: enough to tell, and a wide network is checked in seconds
@@ -29,6 +30,7 @@ def subjects_of_config(config: Path, seed: int) -> Iterator[tuple[nn.Module, Ten
     Raises:
         UsageError: if the configuration is not one that works; DataError: if its data are not there.
     """
+    silence_libraries()
     parts = _Parts(["fit", f"--config={config}", "--trainer.logger=false", "--trainer.enable_checkpointing=false"])
     model: Classifier = parts.model
     batch = next(iter(parts.datamodule.train_dataloader()))

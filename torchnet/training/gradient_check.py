@@ -1,0 +1,80 @@
+"""The check of the gradients that a run follows, while it follows them."""
+
+import copy
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor, nn
+
+from torchnet.checking import GradientError
+from torchnet.checking.forms import as_subject
+from torchnet.checking.precision import precision_of
+from torchnet.checking.subject import Subject, Tensors
+from torchnet.data import Batch, scale_pixels
+from torchnet.training.errors import UsageError
+
+
+class GradientCheck(Callback):
+    """Compare the gradients of a training step with autograd's in float64, before the weights follow them.
+
+    Args:
+        every_n_steps: check the first step and then every n-th; 0 checks none.
+
+    Raises:
+        ValueError: if every_n_steps is negative; GradientError, in training: if a gradient is wrong.
+    """
+
+    def __init__(self, every_n_steps: int = 0) -> None:
+        if every_n_steps < 0:
+            raise ValueError(f"every_n_steps: expected a whole number from 0 (never) up, got {every_n_steps}")
+        self.every_n_steps = every_n_steps
+        self._before: tuple[nn.Module, Batch] | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.every_n_steps > 0 and pl_module.device.type == "mps":
+            raise UsageError("gradient_check: this GPU has no float64: choose --trainer.accelerator cpu")
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Batch, batch_idx: int) -> None:
+        if self.every_n_steps > 0 and trainer.global_step % self.every_n_steps == 0:
+            # The network as it is now: a backward that changes weights before it is done with them is to be noticed.
+            self._before = (copy.deepcopy(pl_module.net), batch)
+
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: Any, optimizer: torch.optim.Optimizer) -> None:
+        if self._before is None:
+            return
+        (net, batch), self._before = self._before, None
+        written = {name: weight.grad for name, weight in pl_module.net.named_parameters()}
+        loss = partial(pl_module.loss, divisor=batch.divisor)
+        network = as_subject(net, (scale_pixels(batch.images, pl_module.weight_dtype), batch.targets), loss)
+        subject = _of_weights(network, written)
+        for name, gradient in written.items():
+            if gradient is None or gradient.shape != subject.tensors[name].shape:
+                raise GradientError(f"step {trainer.global_step + 1}: the gradient of {name} is missing")
+        upstream = (torch.ones((), dtype=pl_module.weight_dtype, device=pl_module.device),)
+        with torch.no_grad():
+            precisions = precision_of(subject, upstream)
+        name, worst = max(precisions.items(), key=lambda item: (not item[1].passed, item[1].error))
+        if not worst.passed:
+            raise GradientError(
+                f"step {trainer.global_step + 1}: the gradient of {name} is wrong: it is off by {worst.error:.1e} of "
+                f"its norm, autograd in {worst.dtype} by at most {worst.autograd_error:.1e}. The step is not taken. "
+                "Which kind of mistake it is: python -m torchnet check --config, with the configuration of this run"
+            )
+
+
+def _of_weights(network: Subject, written: dict[str, Tensor | None]) -> Subject:
+    """Return the network as a function of its weights alone, with gradients that are already written."""
+    images = {name: tensor for name, tensor in network.tensors.items() if name not in written}
+
+    def to(dtype: torch.dtype) -> Tensors:
+        return {name: tensor.to(dtype) for name, tensor in images.items()}
+
+    return replace(
+        network,
+        tensors={name: tensor for name, tensor in network.tensors.items() if name in written},
+        forward=lambda tensors: network.forward(tensors | to(next(iter(tensors.values())).dtype)),
+        backward=lambda *_: written,
+    )
