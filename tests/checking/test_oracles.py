@@ -15,7 +15,7 @@ from .planted import random
 
 
 def subject_of(function, x):
-    return Subject("f", {"x": x}, lambda tensors: (function(tensors["x"]),), lambda *_: {})
+    return Subject("f", {"x": x}, "x", lambda tensors: (function(tensors["x"]),), lambda *_: {})
 
 
 def upstream_of(function, x):

@@ -163,7 +163,7 @@ def _worst(reports: list[Report], oracles: list[str]) -> list[str]:
 
 def _everything() -> Iterator[tuple[str, list[tuple[Any, tuple[Any, ...]]]]]:
     """Yield each thing with the cases that it is checked in: a loss, and the arguments of check."""
-    double, loss = torch.float64, LOSSES["cross_entropy"]
+    double, loss = torch.float64, None
     for in_features, out_features in ((5, 3), (4, 4)):
         cases: list[tuple[Any, tuple[Any, ...]]] = []
         for generator in _generators():

@@ -63,10 +63,8 @@ class Scene:
     def sizes(self) -> dict[int, str]:
         """Numbers that a mean may divide by, with what they count."""
         sizes: dict[int, str] = {}
-        name, first = next(
-            ((n, t) for n, t in reversed(self.subject.tensors.items()) if t.dim() > 0), ("", torch.zeros(1))
-        )
-        named = [(first.shape[0], f"N, the first dimension of {name}")]
+        batch = self.subject.tensors[self.subject.first_input].shape[:1]
+        named = [(size, f"N, the first dimension of {self.subject.first_input}") for size in batch]
         shapes = {"output": self.outputs[0]} | self.subject.tensors
         for what, tensor in shapes.items():
             named += [(size, f"dimension {i} of {what}") for i, size in enumerate(tensor.shape)]
@@ -266,12 +264,12 @@ def _at_the_output(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Diagn
 
 def _missing_path(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Diagnosis | None:
     """Cut the graph of the forward pass in one place after the other, and see which cut gives this gradient."""
-    counter = _Cut(None)
+    counter = _Cut(None, {})
     with counter:
         if name not in _autograd_of(scene.subject, scene.grad_outputs):
             return None
     for place in range(min(counter.places, _MOST_STEPS)):
-        with _Cut(place) as cut:
+        with _Cut(place, scene.subject.tensors) as cut:
             gradient = _autograd_of(scene.subject, scene.grad_outputs).get(name)
         if gradient is not None and _same(hand, gradient):
             return Diagnosis(
@@ -284,22 +282,30 @@ def _missing_path(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Diagno
 class _Cut(TorchFunctionMode):
     """Detach the argument in one place of the forward pass; count the places on the way."""
 
-    def __init__(self, place: int | None) -> None:
+    def __init__(self, place: int | None, tensors: Tensors) -> None:
         super().__init__()
-        self.place, self.places, self.what = place, 0, ""
+        self.place, self.tensors = place, tensors
+        self.places, self.operations, self.what = 0, 0, ""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
         if not isinstance(result, Tensor) or not result.requires_grad or func is Tensor.requires_grad_:
             return result
+        self.operations += 1
         for i, x in enumerate(args):
             if isinstance(x, Tensor) and x.requires_grad:
                 self.places += 1
                 if self.places - 1 == self.place:
-                    self.what = f"argument {i} of {func.__name__.strip('_')}"
+                    name = next((f" ({name})" for name, tensor in self.tensors.items() if _is(x, tensor)), "")
+                    function = func.__name__.strip("_")
+                    self.what = f"argument {i}{name} of {function}, operation {self.operations} of the forward pass"
                     result = func(*args[:i], x.detach(), *args[i + 1 :], **kwargs)
         return result
+
+
+def _is(x: Tensor, tensor: Tensor) -> bool:
+    return x.is_leaf and x.shape == tensor.shape and torch.equal(x.detach(), tensor)
 
 
 def _rounding(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Diagnosis | None:

@@ -52,13 +52,13 @@ class Examination:
         self.full = self._full_gradients()
         self.directional = self._directional_oracles()
         verdicts = [self._verdict(name) for name in self.subject.tensors]
-        *_, (name, tensor) = self.subject.tensors.items()
+        shape = tuple(self.subject.tensors[self.subject.first_input].shape)
         return Report(
             self.subject.name,
             verdicts,
             self.hand.findings,
             self.notes,
-            place=f"at {name} of shape {tuple(tensor.shape)}",
+            place=f"at {self.subject.first_input} of shape {shape}",
             has_parts=self.subject.module is not None and any(True for _ in self.subject.module.children()),
         )
 

@@ -10,14 +10,16 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from torchnet.checking.subject import Gradients, Loss, Outputs, Subject, SubjectError, Tensors
+from torchnet.losses import cross_entropy
 
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 ACCEPTED = (
     "a module with a hand-written backward, a loss (logits, targets) -> (loss, grad_logits), "
     "a pair (forward, backward) of functions, or a class derived from torch.autograd.Function"
 )
 
 
-def as_subject(thing: Any, inputs: Sequence[Any], loss: Loss) -> Subject:
+def as_subject(thing: Any, inputs: Sequence[Any], loss: Loss | None = None) -> Subject:
     """Return the subject that a thing and its inputs make.
 
     Raises:
@@ -41,15 +43,16 @@ def as_subject(thing: Any, inputs: Sequence[Any], loss: Loss) -> Subject:
     raise SubjectError(f"expected {ACCEPTED}, got {thing!r}")
 
 
-def _module_subject(module: nn.Module, inputs: Sequence[Any], loss: Loss) -> Subject:
+def _module_subject(module: nn.Module, inputs: Sequence[Any], loss: Loss | None) -> Subject:
     if not callable(getattr(module, "backward", None)):
         raise SubjectError(
             f"{type(module).__name__} has no backward: write backward(grad_output), which writes .grad of the weights "
             "and returns the gradient of the input"
         )
-    # A network with targets is checked together with its loss; a module by itself, with a random upstream gradient.
-    is_network = len(inputs) == 2 and any(True for _ in module.children())
-    args, targets = (inputs[:1], inputs[1:]) if is_network else (inputs, [])
+    takes = _number_of_inputs(module.forward)
+    if loss is None and len(inputs) > takes:  # what forward does not take are targets
+        loss = cross_entropy
+    args, targets = (inputs[:takes], inputs[takes:]) if loss is not None else (inputs, [])
     names = ["input"] if len(args) == 1 else _parameter_names(module.forward, args)
     module = copy.deepcopy(module).train()
     weights = {name: weight.detach() for name, weight in module.named_parameters()}
@@ -67,7 +70,7 @@ def _module_subject(module: nn.Module, inputs: Sequence[Any], loss: Loss) -> Sub
     def forward(tensors: Tensors) -> Outputs:
         state = {name: tensors[name] for name in weights} | buffers(tensors)
         output = functional_call(module, state, tuple(_filled(names, args, tensors)))
-        return (_loss_and_grad(loss, output, targets)[0],) if is_network else _as_outputs(output)
+        return _as_outputs(output) if loss is None else (_loss_and_grad(loss, output, targets)[0],)
 
     def backward(tensors: Tensors, grad_outputs: Outputs, stale: Tensors | None = None) -> Gradients:
         subject = copy.deepcopy(module)
@@ -78,24 +81,25 @@ def _module_subject(module: nn.Module, inputs: Sequence[Any], loss: Loss) -> Sub
             weight.data, weight.grad = tensors[name], (stale or {}).get(name)
         output = subject(*_filled(names, args, tensors))
         grads: tuple[Tensor, ...] = grad_outputs
-        if is_network:
+        if loss is not None:
             grads = (_loss_and_grad(loss, output, targets)[1],)
         returned = _call_backward(subject, grads)
         tensors.update({name: subject.get_parameter(name).data for name in weights})  # should backward have set them
         gradients = {name: subject.get_parameter(name).grad for name in weights}
         return gradients | _by_name("backward", returned, names, args)
 
-    name = type(module).__name__ + (f" + {_name_of(loss)}" if is_network else "")
+    name = type(module).__name__ + ("" if loss is None else f" + {_name_of(loss)}")
     return Subject(
         name,
         tensors,
+        next(iter(_real_tensors(names, args))),
         forward,
         backward,
         module,
         tuple(args),
-        loss if is_network else None,
+        loss,
         tuple(targets),
-        is_loss=is_network,
+        is_loss=loss is not None,
     )
 
 
@@ -117,7 +121,7 @@ def _loss_subject(loss: Loss, inputs: Sequence[Any]) -> Subject:
     def backward(tensors: Tensors, grad_outputs: Outputs) -> Gradients:
         return {name: _loss_and_grad(loss, tensors[name], rest)[1]}
 
-    return Subject(_name_of(loss), {name: inputs[0].detach()}, forward, backward, is_loss=True)
+    return Subject(_name_of(loss), {name: inputs[0].detach()}, name, forward, backward, is_loss=True)
 
 
 def _loss_and_grad(loss: Loss, logits: Tensor, targets: Sequence[Any]) -> tuple[Tensor, Tensor]:
@@ -150,7 +154,8 @@ def _pair_subject(forward: Callable[..., Any], backward: Callable[..., Any], inp
             returned = backward(*grad_outputs, *args)
         return _by_name(_name_of(backward), returned, names, inputs)
 
-    return Subject(_name_of(forward), _real_tensors(names, inputs), outputs, gradients)
+    tensors = _real_tensors(names, inputs)
+    return Subject(_name_of(forward), tensors, next(iter(tensors)), outputs, gradients)
 
 
 def _function_subject(function: type[torch.autograd.Function], inputs: Sequence[Any]) -> Subject:
@@ -169,7 +174,8 @@ def _function_subject(function: type[torch.autograd.Function], inputs: Sequence[
             gradients = torch.autograd.grad(outputs, list(leaves.values()), grad_outputs, allow_unused=True)
         return dict(zip(leaves, gradients, strict=True))
 
-    return Subject(function.__name__, _real_tensors(names, inputs), forward, backward)
+    tensors = _real_tensors(names, inputs)
+    return Subject(function.__name__, tensors, next(iter(tensors)), forward, backward)
 
 
 class _Context:
@@ -235,14 +241,19 @@ def _common_dtype(tensors: Tensors) -> torch.dtype:
     return dtype
 
 
+def _number_of_inputs(forward: Callable[..., Any]) -> int:
+    """Return how many positional arguments it takes; 1, as of a network, if it takes any number."""
+    kinds = [parameter.kind for parameter in inspect.signature(forward).parameters.values()]
+    return 1 if inspect.Parameter.VAR_POSITIONAL in kinds else sum(kind in _POSITIONAL for kind in kinds)
+
+
 def _parameter_names(function: Callable[..., Any], inputs: Sequence[Any], skip: int = 0) -> list[str]:
     """Return the names that the function gives to its inputs, "input 0", "input 1", ... where it gives none."""
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # some functions of C have no signature
         parameters = {}.values()
-    names = [parameter.name for parameter in parameters if parameter.kind in kinds][skip:]
+    names = [parameter.name for parameter in parameters if parameter.kind in _POSITIONAL][skip:]
     return [names[i] if i < len(names) else f"input {i}" for i in range(len(inputs))]
 
 

@@ -22,7 +22,7 @@ def parts_of(subject: Subject) -> Iterator[tuple[str, nn.Module, tuple[Any, ...]
 def loss_of(subject: Subject) -> Subject:
     """Return the loss of a network as a subject, at the logits of the network."""
     assert subject.loss is not None
-    return as_subject(subject.loss, [_logits(subject, []), *subject.targets], subject.loss)
+    return as_subject(subject.loss, [_logits(subject, []), *subject.targets])
 
 
 def _logits(subject: Subject, calls: list[tuple[str, nn.Module, tuple[Any, ...]]]) -> Tensor:

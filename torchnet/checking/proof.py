@@ -14,7 +14,6 @@ from torchnet.checking.precision import with_precision
 from torchnet.checking.report import Report
 from torchnet.checking.subject import Loss, Outputs, Subject, at_dtype, copies
 from torchnet.checking.verdict import random_directions
-from torchnet.losses import cross_entropy
 
 _UPSTREAM = 0x5EED  # added to the seed: an input drawn from the same one must not come out equal to its gradient
 
@@ -22,7 +21,7 @@ _UPSTREAM = 0x5EED  # added to the seed: an input drawn from the same one must n
 def check(
     subject: Any,
     *inputs: Any,
-    loss: Loss = cross_entropy,
+    loss: Loss | None = None,
     oracles: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Report:
@@ -42,7 +41,7 @@ def check(
             torch.autograd.Function.
         inputs: what its forward is called with: `(x)` for a layer, `(images, targets)` for a network, `(logits,
             targets)` for a loss. Gradients are taken of all floating-point tensors among them but the targets.
-        loss: the loss behind a network.
+        loss: the loss behind a network; cross_entropy if None and there are more inputs than its forward takes.
         oracles: those to ask, of `ORACLES`; all but central differences if None, and these in place of a complex step
             that cannot be taken.
         seed: of the upstream gradient, of the random directions, and of random numbers that the forward pass draws.

@@ -118,11 +118,9 @@ class Report:
 
     def _mistakes(self) -> list[str]:
         lines = [f"{finding.kind}: {finding.text}" for finding in self.findings]
-        for verdict in self.tensors:
-            follows = self.parts and verdict.diagnosis is not None and verdict.diagnosis.kind == "unknown"
-            if not verdict.passed and not follows:
-                lines += _detail(verdict)
-        return lines
+        if self.parts:  # the network's gradients are wrong because of them, and say nothing more
+            return [*lines, "What else is WRONG may follow from that: check again when it is right."]
+        return lines + [line for verdict in self.tensors if not verdict.passed for line in _detail(verdict)]
 
 
 def _detail(verdict: Verdict) -> list[str]:

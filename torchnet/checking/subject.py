@@ -24,6 +24,7 @@ class Subject:
     Attributes:
         name: what the report calls it.
         tensors: the weights and inputs that gradients are taken of, as they were handed over.
+        first_input: the name of the first input among them, which tells the batch size.
         forward: tensors -> outputs; a pure function, in whatever dtype the tensors have.
         backward: (tensors, grad_outputs) -> gradients by name, None for one that was not written. The backward of a
             module takes a third argument: what `.grad` holds before, by name.
@@ -36,6 +37,7 @@ class Subject:
 
     name: str
     tensors: Tensors
+    first_input: str
     forward: Callable[[Tensors], Outputs]
     backward: Callable[..., Gradients]
     module: nn.Module | None = None
