@@ -145,6 +145,28 @@ def test_a_pair_of_functions_with_a_cache(check_gradients):
     check_gradients((forward, backward), random(7, 5), random(5, 3), True)
 
 
+def test_a_pair_of_functions_of_numpy_arrays():
+    def forward(x, weight):
+        hidden = np.tanh(x @ weight)
+        return hidden, (x, weight, hidden)
+
+    def backward(grad_output, cache):
+        x, weight, hidden = cache
+        grad = grad_output * (1 - hidden**2)
+        return grad @ weight.T, x.T @ grad
+
+    def forgetful(grad_output, cache):
+        x, weight, hidden = cache
+        return grad_output @ weight.T, x.T @ (grad_output * (1 - hidden**2))
+
+    x, weight = np.random.default_rng(0).normal(size=(7, 5)), np.random.default_rng(1).normal(size=(5, 3))
+    report = check((forward, backward), x, weight)
+    assert report.passed, report
+    assert list(report.tensors[0].comparisons) == ["complex step"]
+    wrong = check((forward, forgetful), x, weight)
+    assert [verdict.name for verdict in wrong.tensors if not verdict.passed] == ["x"]
+
+
 class Cube(torch.autograd.Function):
     @staticmethod
     def forward(x, power):

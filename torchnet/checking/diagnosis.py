@@ -5,19 +5,14 @@ forward pass was given and returned. The first that recognizes its kind is belie
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
-from torchnet.checking.oracles import NoOracleError, autograd
+from torchnet.checking.formulas import SAME, formula_of, meaning_of, same
+from torchnet.checking.paths import autograd_if_it_can, with_one_path_cut
 from torchnet.checking.subject import Outputs, Subject, Tensors
-
-_SAME = 1e-8  # how close two gradients are that come from the same formula, relative to the norm
-_MOST_STEPS = 64  # of a forward pass that is searched for a missing path
 
 
 @dataclass(frozen=True)
@@ -60,18 +55,13 @@ class Scene:
         return known
 
     @property
-    def sizes(self) -> dict[int, str]:
+    def sizes(self) -> list[tuple[int, str]]:
         """Numbers that a mean may divide by, with what they count."""
-        sizes: dict[int, str] = {}
-        batch = self.subject.tensors[self.subject.first_input].shape[:1]
-        named = [(size, f"N, the first dimension of {self.subject.first_input}") for size in batch]
-        shapes = {"output": self.outputs[0]} | self.subject.tensors
-        for what, tensor in shapes.items():
-            named += [(size, f"dimension {i} of {what}") for i, size in enumerate(tensor.shape)]
-            named.append((tensor.numel(), f"the number of elements of {what}"))
-        for size, what in named:
-            if size > 1:
-                sizes.setdefault(size, what)
+        first = self.subject.first_input
+        sizes = [(size, f"N, the first dimension of {first}") for size in self.subject.tensors[first].shape[:1]]
+        for what, tensor in ({"output": self.outputs[0]} | self.subject.tensors).items():
+            sizes += [(size, f"dimension {i} of {what}") for i, size in enumerate(tensor.shape)]
+            sizes.append((tensor.numel(), f"the number of elements of {what}"))
         return sizes
 
 
@@ -99,9 +89,9 @@ def diagnose(name: str, hand: Tensor | None, true: Tensor, scene: Scene) -> Diag
 
 def _wrong_shape(hand: Tensor, true: Tensor, scene: Scene) -> Diagnosis:
     text = f"it has shape {tuple(hand.shape)}, its tensor {tuple(true.shape)}"
-    if hand.dim() == 2 and hand.shape == true.T.shape and _same(hand.T, true):
+    if hand.dim() == 2 and hand.shape == true.T.shape and same(hand.T, true):
         return Diagnosis("transposed", f"{text}: it is the transpose of the true gradient")
-    found = _formula_of(hand, scene)
+    found = formula_of(hand, scene.tensors)
     if found is None:
         return Diagnosis("shape", text)
     return Diagnosis("wrong axis" if found.kind == "sum" else "shape", f"{text}: it equals {found}")
@@ -117,7 +107,7 @@ def _update_before_propagate(name: str, hand: Tensor, true: Tensor, scene: Scene
     if not scene.changed:
         return None
     moved = replace(scene.subject, tensors=scene.subject.tensors | scene.changed)
-    if not _same(hand, _autograd_of(moved, scene.grad_outputs).get(name)):
+    if not same(hand, autograd_if_it_can(moved, scene.grad_outputs).get(name)):
         return None
     return Diagnosis(
         "update before propagate",
@@ -130,41 +120,19 @@ def _constant_factor(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Dia
     h, t = _known(hand, true)
     factor = float((h * t).sum() / (t * t).sum())
     rest = float((h - factor * t).norm() / t.norm())
-    if not math.isfinite(factor) or rest > min(_SAME * abs(factor), 1e-3 * abs(factor - 1)):
+    if not math.isfinite(factor) or rest > min(SAME * abs(factor), 1e-3 * abs(factor - 1)):
         return None
-    if math.isclose(factor, -1, rel_tol=_SAME):
+    if math.isclose(factor, -1, rel_tol=SAME):
         return Diagnosis("sign", "it is the true gradient with the opposite sign")
-    meaning = _meaning(factor, scene.sizes)
+    meaning = meaning_of(factor, scene.sizes)
     if h.numel() == 1 and not meaning:
         return None  # a single number is always some multiple of another
-    return Diagnosis("constant factor", f"it is the true gradient times {_number(factor)}{meaning and ': ' + meaning}")
-
-
-def _number(factor: float) -> str:
-    return f"1 {'+' if factor > 1 else '-'} {abs(factor - 1):.3g}" if abs(factor - 1) < 1e-4 else f"{factor:.7g}"
-
-
-def _meaning(factor: float, sizes: dict[int, str]) -> str:
-    sign = " with the opposite sign" if factor < 0 else ""
-    for size, what in sizes.items():
-        for value, text in (
-            (size, f"{size} is {what}: a mean's 1/{size} is missing"),
-            (1 / size, f"1/{size}, and {size} is {what}: divided by it once too often"),
-            (size / (size - 1), f"{size}/{size - 1}, and {size} is {what}: divided by one less"),
-            ((size - 1) / size, f"{size - 1}/{size}, and {size} is {what}"),
-            (size / (size + 1), f"{size}/{size + 1}, and {size} is {what}: divided by one more"),
-        ):
-            if math.isclose(abs(factor), value, rel_tol=1e-6) and not math.isclose(abs(factor), 2) and factor != 0.5:
-                return text + sign
-    for value, text in ((2, "2, as of a square"), (0.5, "1/2, as of a square")):
-        if math.isclose(abs(factor), value, rel_tol=1e-6):
-            also = [f"{size} is {what}" for size, what in sizes.items() if size in (factor, 1 / factor)]
-            return "; ".join([text, *also]) + sign
-    return ""
+    number = f"1 {'+' if factor > 1 else '-'} {abs(factor - 1):.3g}" if abs(factor - 1) < 1e-4 else f"{factor:.7g}"
+    return Diagnosis("constant factor", f"it is the true gradient times {number}{meaning and f' ({meaning})'}")
 
 
 def _transposed(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Diagnosis | None:
-    if hand.dim() == 2 and hand.shape[0] == hand.shape[1] and _same(hand.T, true):
+    if hand.dim() == 2 and hand.shape[0] == hand.shape[1] and same(hand.T, true):
         return Diagnosis("transposed", "it is the transpose of the true gradient")
     return None
 
@@ -186,10 +154,10 @@ def _one_slice(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Diagnosis
 
 
 def _formula(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Diagnosis | None:
-    found = _formula_of(hand, scene)
+    found = formula_of(hand, scene.tensors)
     if found is None:
         return None
-    should = _formula_of(true, scene)
+    should = formula_of(true, scene.tensors)
     text = f"it equals {found}" + (f"; right would be {should}" if should else "")
     if found.kind == "product" and (should is None or should.kind == "product"):
         return Diagnosis("transposed", f"{text}: a transpose is missing or one too many")
@@ -201,61 +169,12 @@ def _formula(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Diagnosis |
     return Diagnosis("unknown", text)
 
 
-@dataclass(frozen=True)
-class _Formula:
-    kind: str  # "sum", "product" or "elementwise"
-    text: str
-    factor: float
-
-    def __str__(self) -> str:
-        return self.text if math.isclose(self.factor, 1, rel_tol=_SAME) else f"{self.text} times {self.factor:.7g}"
-
-
-def _formula_of(gradient: Tensor, scene: Scene) -> _Formula | None:
-    """Return the formula over the tensors of the scene that gives the gradient, up to a factor."""
-    if gradient.numel() < 2 or gradient.isnan().any() or len(scene.tensors) > 8:
-        return None
-    for kind, text, value in _formulas(scene.tensors):
-        if value.shape == gradient.shape:
-            factor = float((gradient * value).sum() / (value * value).sum())
-            if math.isfinite(factor) and factor != 0 and _same(gradient, factor * value):
-                return _Formula(kind, text, factor)
-    return None
-
-
-def _formulas(tensors: Tensors) -> Iterator[tuple[str, str, Tensor]]:
-    """Yield the formulas that backward passes are made of: kind, text and value."""
-    if "grad_output" not in tensors:
-        return
-    grad = tensors["grad_output"]
-    yield "elementwise", "grad_output", grad
-    for axis in range(grad.dim()):
-        yield "sum", f"grad_output.sum(dim={axis})", grad.sum(dim=axis)
-    for name, x in tensors.items():
-        if name != "grad_output" and x.shape == grad.shape:
-            yield "elementwise", f"grad_output * {name}", grad * x
-            yield "elementwise", f"grad_output * {name} * (1 - {name})", grad * x * (1 - x)
-            yield "elementwise", f"grad_output * (1 - {name})", grad * (1 - x)
-            yield "elementwise", f"grad_output * (1 - {name}**2)", grad * (1 - x * x)
-            yield "elementwise", f"grad_output * {name}**2", grad * x * x
-            yield "elementwise", f"grad_output * ({name} > 0)", grad * (x > 0)
-            yield "elementwise", f"grad_output * ({name} >= 0)", grad * (x >= 0)
-            yield "elementwise", f"grad_output * sigmoid'({name})", grad * x.sigmoid() * x.sigmoid().neg().add(1)
-            yield "elementwise", f"grad_output * tanh'({name})", grad * (1 - x.tanh() ** 2)
-    flat = {name: x for name, x in tensors.items() if x.dim() == 2}
-    sides = [(name + t, y) for name, x in flat.items() for t, y in (("", x), (".T", x.T))]
-    for left, a in sides:
-        for right, b in sides:
-            if a.shape[1] == b.shape[0]:
-                yield "product", f"{left} @ {right}", a @ b
-
-
 def _at_the_output(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Diagnosis | None:
     """Recognize the derivative of an elementwise function taken at its output."""
     if scene.subject.is_loss or scene.subject.tensors[name].shape != scene.outputs[0].shape:
         return None
     there = replace(scene.subject, tensors=scene.subject.tensors | {name: scene.outputs[0]})
-    if not _same(hand, _autograd_of(there, scene.grad_outputs).get(name)):
+    if not same(hand, autograd_if_it_can(there, scene.grad_outputs).get(name)):
         return None
     return Diagnosis(
         "activation derivative", f"it is the derivative taken at the output instead of at {name}: f'(f(x)), not f'(x)"
@@ -263,49 +182,12 @@ def _at_the_output(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Diagn
 
 
 def _missing_path(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Diagnosis | None:
-    """Cut the graph of the forward pass in one place after the other, and see which cut gives this gradient."""
-    counter = _Cut(None, {})
-    with counter:
-        if name not in _autograd_of(scene.subject, scene.grad_outputs):
-            return None
-    for place in range(min(counter.places, _MOST_STEPS)):
-        with _Cut(place, scene.subject.tensors) as cut:
-            gradient = _autograd_of(scene.subject, scene.grad_outputs).get(name)
-        if gradient is not None and _same(hand, gradient):
+    for what, gradients in with_one_path_cut(scene.subject, scene.grad_outputs):
+        if same(hand, gradients.get(name)):
             return Diagnosis(
-                "missing path",
-                f"it is what remains when nothing flows back through {cut.what}: add the part that does",
+                "missing path", f"it is what remains when nothing flows back through {what}: add the part that does"
             )
     return None
-
-
-class _Cut(TorchFunctionMode):
-    """Detach the argument in one place of the forward pass; count the places on the way."""
-
-    def __init__(self, place: int | None, tensors: Tensors) -> None:
-        super().__init__()
-        self.place, self.tensors = place, tensors
-        self.places, self.operations, self.what = 0, 0, ""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        result = func(*args, **kwargs)
-        if not isinstance(result, Tensor) or not result.requires_grad or func is Tensor.requires_grad_:
-            return result
-        self.operations += 1
-        for i, x in enumerate(args):
-            if isinstance(x, Tensor) and x.requires_grad:
-                self.places += 1
-                if self.places - 1 == self.place:
-                    name = next((f" ({name})" for name, tensor in self.tensors.items() if _is(x, tensor)), "")
-                    function = func.__name__.strip("_")
-                    self.what = f"argument {i}{name} of {function}, operation {self.operations} of the forward pass"
-                    result = func(*args[:i], x.detach(), *args[i + 1 :], **kwargs)
-        return result
-
-
-def _is(x: Tensor, tensor: Tensor) -> bool:
-    return x.is_leaf and x.shape == tensor.shape and torch.equal(x.detach(), tensor)
 
 
 def _rounding(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Diagnosis | None:
@@ -334,22 +216,6 @@ _DETECTIVES: tuple[_Detective, ...] = (
 )
 
 
-def _autograd_of(subject: Subject, grad_outputs: Outputs) -> Tensors:
-    try:
-        return autograd(subject, grad_outputs)
-    except (NoOracleError, RuntimeError):  # a cut graph may have nothing left to follow
-        return {}
-
-
 def _known(hand: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
     known = ~true.isnan()
     return hand[known], true[known]
-
-
-def _same(a: Tensor, b: Tensor | None) -> bool:
-    """Whether two gradients are the same up to rounding, where both are known."""
-    if b is None or a.shape != b.shape:
-        return False
-    known = ~(a.isnan() | b.isnan())
-    a, b = a[known], b[known]
-    return bool(known.any()) and float((a - b).norm()) <= _SAME * float(b.norm())

@@ -1,10 +1,12 @@
 """What can be checked, brought to one form: modules and networks, losses, pairs of functions, autograd Functions."""
 
 import copy
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -25,6 +27,9 @@ def as_subject(thing: Any, inputs: Sequence[Any], loss: Loss | None = None) -> S
     Raises:
         SubjectError: if the thing is none that can be checked, or the inputs do not fit it.
     """
+    if isinstance(thing, tuple) and any(isinstance(x, np.ndarray) for x in inputs):
+        thing = tuple(_on_arrays(function) if callable(function) else function for function in thing)
+    inputs = [torch.from_numpy(x) if isinstance(x, np.ndarray) else x for x in inputs]
     if not any(_is_real(x) for x in inputs):
         raise SubjectError(
             f"expected inputs to check at, at least one of them a floating-point tensor, got {_kinds(inputs)}: "
@@ -156,6 +161,23 @@ def _pair_subject(forward: Callable[..., Any], backward: Callable[..., Any], inp
 
     tensors = _real_tensors(names, inputs)
     return Subject(_name_of(forward), tensors, next(iter(tensors)), outputs, gradients)
+
+
+def _on_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of tensors that calls one of NumPy arrays."""
+
+    @functools.wraps(function)
+    def call(*args: Any) -> Any:
+        result = function(*[x.detach().numpy() if isinstance(x, Tensor) else x for x in args])
+        if isinstance(result, tuple):
+            return tuple(_tensor(x) for x in result)
+        return _tensor(result)
+
+    return call
+
+
+def _tensor(x: Any) -> Any:
+    return torch.as_tensor(x) if isinstance(x, (np.ndarray, np.number)) else x
 
 
 def _function_subject(function: type[torch.autograd.Function], inputs: Sequence[Any]) -> Subject:

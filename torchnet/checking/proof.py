@@ -40,7 +40,8 @@ def check(
             forward that returns `(output, cache)` and `backward(grad_output, cache)`; a class derived from
             torch.autograd.Function.
         inputs: what its forward is called with: `(x)` for a layer, `(images, targets)` for a network, `(logits,
-            targets)` for a loss. Gradients are taken of all floating-point tensors among them but the targets.
+            targets)` for a loss. A pair of functions may be one of NumPy arrays. Gradients are taken of all
+            floating-point inputs but the targets.
         loss: the loss behind a network; cross_entropy if None and there are more inputs than its forward takes.
         oracles: those to ask, of `ORACLES`; all but central differences if None, and these in place of a complex step
             that cannot be taken.

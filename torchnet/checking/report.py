@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -101,7 +102,7 @@ class Report:
             cells += [_error(verdict, oracle) for oracle in oracles]
             cells += [_slope(verdict.taylor_slope)] * has_slopes + [_precision(verdict)] * has_precision
             table.add_row(*cells, Text("right", "green") if verdict.passed else Text("WRONG", "bold red"))
-        return Group(table, *(Text(line) for line in self._explanation()))
+        return Group(table, *(_indented(line) for line in self._explanation()))
 
     def _title(self) -> Text:
         outcome = Text("all gradients right", "green") if self.passed else Text("WRONG", "bold red")
@@ -121,6 +122,12 @@ class Report:
         if self.parts:  # the network's gradients are wrong because of them, and say nothing more
             return [*lines, "What else is WRONG may follow from that: check again when it is right."]
         return lines + [line for verdict in self.tensors if not verdict.passed for line in _detail(verdict)]
+
+
+def _indented(line: str) -> Padding:
+    """Keep the indentation of a line where it has to be wrapped."""
+    text = line.lstrip()
+    return Padding(Text(text), (0, 0, 0, len(line) - len(text)))
 
 
 def _detail(verdict: Verdict) -> list[str]:
