@@ -55,14 +55,18 @@ class Scene:
         return known
 
     @property
-    def sizes(self) -> list[tuple[int, str]]:
+    def sizes(self) -> dict[int, str]:
         """Numbers that a mean may divide by, with what they count."""
         first = self.subject.first_input
-        sizes = [(size, f"N, the first dimension of {first}") for size in self.subject.tensors[first].shape[:1]]
+        counted: dict[int, list[str]] = {}
+        for n in self.subject.tensors[first].shape[:1]:
+            counted[n] = [f"N, the first dimension of {first}"]
         for what, tensor in ({"output": self.outputs[0]} | self.subject.tensors).items():
-            sizes += [(size, f"dimension {i} of {what}") for i, size in enumerate(tensor.shape)]
-            sizes.append((tensor.numel(), f"the number of elements of {what}"))
-        return sizes
+            for i, n in enumerate(tensor.shape):
+                if i > 0 or n not in counted:  # the first dimension is N's in many a tensor
+                    counted.setdefault(n, []).append(f"dimension {i} of {what}")
+            counted.setdefault(tensor.numel(), []).append(f"the number of elements of {what}")
+        return {n: " and ".join(names[:2]) for n, names in counted.items()}
 
 
 def diagnose(name: str, hand: Tensor | None, true: Tensor, scene: Scene) -> Diagnosis:

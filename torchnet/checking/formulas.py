@@ -1,7 +1,7 @@
 """Formulas that backward passes are made of, and factors that they are off by: to tell one from another."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -12,10 +12,10 @@ SAME = 1e-8  # how close two gradients are that come from the same formula, rela
 _MOST_TENSORS = 8  # of a layer; a network's formula is none of these
 
 
-def meaning_of(factor: float, sizes: Sequence[tuple[int, str]]) -> str:
+def meaning_of(factor: float, sizes: Mapping[int, str]) -> str:
     """Say what a factor may come from: a square, or a size that a mean divides by."""
     readings = {"2, as of a square": 2.0, "1/2, as of a square": 0.5}
-    for n, what in sizes:
+    for n, what in sizes.items():
         if n > 1:
             readings |= {
                 f"{n} is {what}: a mean's 1/{n} is missing": n,
