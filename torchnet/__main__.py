@@ -1,6 +1,7 @@
 """The proof from the command line: `python -m torchnet check`."""
 
 import argparse
+import contextlib
 import json
 import sys
 import traceback
@@ -36,14 +37,20 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else _WIDE)
     try:
         if options.all:
+            if options.subject or options.input or options.dtype or options.json:
+                raise SubjectError("--all takes no other option: it checks everything, in float64, and prints a table")
             table, passed = overview()
             console.print(table)
             return int(not passed)
-        with Console(stderr=True).status("checking", spinner="dots"):
+        # What a stranger's code prints is not part of the report.
+        with Console(stderr=True).status("checking", spinner="dots"), contextlib.redirect_stdout(sys.stderr):
             reports = list(_reports(options))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except SystemExit as error:
+        print(f"error: what is checked ended the program (sys.exit({error.code!r}))", file=sys.stderr)
+        return 2
     except Exception as error:  # of what is checked, too: whatever a stranger's forward or backward may raise
         print("error:", " ".join(str(error).split()) + _origin(error), file=sys.stderr)
         return 65 if isinstance(error, DataError) else 2
@@ -85,7 +92,7 @@ def _reports(options: argparse.Namespace) -> Iterator[Report]:
     from torchnet import check
 
     if options.subject is not None:
-        if options.config is not None or options.all:
+        if options.config is not None:
             raise SubjectError(f"expected one thing to check, got {options.subject} and another: check one at a time")
         subject = named_subject(options.subject, options.dtype)
         yield check(subject, *random_inputs(subject, options.input, options.targets, options.dtype, options.seed))

@@ -30,8 +30,12 @@ def named_subject(spec: str, dtype: str | None = None) -> Any:
         SubjectError: if there is no such thing.
     """
     module_name, colon, expression = spec.partition(":")
-    if not colon or not expression:
+    if not colon or not expression or not all(part.isidentifier() for part in module_name.split(".")):
         raise SubjectError(f"expected MODULE:NAME, as in mypackage.mymodule:MyLayer, got {spec!r}")
+    if module_name.endswith(".py"):
+        raise SubjectError(
+            f"expected a module's name, got that of a file: {module_name.removesuffix('.py')}:{expression}"
+        )
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     name, args, kwargs = _parsed(expression)
@@ -46,7 +50,8 @@ def named_subject(spec: str, dtype: str | None = None) -> Any:
         try:
             thing = thing(*(args or []), **kwargs)
         except TypeError as error:
-            raise SubjectError(f"{error}: name its arguments, '{module_name}:{name}(...)'") from error
+            hint = f": name its arguments, '{module_name}:{name}(...)'" if args is None else ""
+            raise SubjectError(f"{error}{hint}") from error
     if isinstance(thing, nn.Module) and dtype is not None:
         thing = thing.to(getattr(torch, dtype))
     return thing

@@ -71,6 +71,8 @@ class _DecideByRealPart(TorchDispatchMode):
         name = packet.__name__
         if name in _NOT_ANALYTIC:
             raise NotAnalyticError(f"{name} is not analytic")
+        if not func._schema.is_mutable:  # torch multiplies no complex matrix with a real one
+            args = [x.to(torch.complex128) if isinstance(x, Tensor) and x.is_floating_point() else x for x in args]
         result = func(*args, **kwargs)
         if any(isinstance(x, Tensor) and x.is_floating_point() for x in _flat([result])):
             raise NotAnalyticError(f"{name} gives a real number for a complex one")
@@ -98,12 +100,13 @@ def _real(x: Any) -> Any:
     return x.real if isinstance(x, Tensor) and x.is_complex() else x
 
 
+# Where branches tie, autograd's choice is taken: half of each, or the mean of all.
 def _maximum(a: Tensor, b: Any) -> Tensor:
-    return torch.where(a.real >= _real(b), a, b)
+    return torch.where(a.real == _real(b), (a + b) / 2, torch.where(a.real > _real(b), a, b))
 
 
 def _minimum(a: Tensor, b: Any) -> Tensor:
-    return torch.where(a.real <= _real(b), a, b)
+    return torch.where(a.real == _real(b), (a + b) / 2, torch.where(a.real < _real(b), a, b))
 
 
 def _clamp(z: Tensor, min: Any = None, max: Any = None) -> Tensor:
@@ -111,26 +114,35 @@ def _clamp(z: Tensor, min: Any = None, max: Any = None) -> Tensor:
     return z if max is None else torch.where(z.real <= _real(max), z, max)
 
 
-def _extreme(argument: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, Tensor]]:
+def _extreme(extreme: Callable[..., Any]) -> Callable[..., tuple[Tensor, Tensor]]:
     def values_and_indices(z: Tensor, dim: int, keepdim: bool = False) -> tuple[Tensor, Tensor]:
-        indices = argument(z.real, dim=dim, keepdim=True)
+        indices = extreme(z.real, dim=dim, keepdim=True).indices
         values = z.gather(dim, indices)
         return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
 
     return values_and_indices
 
 
-def _amax(argument: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    extreme = _extreme(argument)
-
-    def values(z: Tensor, dim: list[int] | None = None, keepdim: bool = False) -> Tensor:
-        if not dim:
-            return z.flatten()[argument(z.real)]
-        if len(dim) > 1:
-            raise NotAnalyticError("a maximum over several dimensions at once")
-        return extreme(z, dim[0], keepdim)[0]
+def _amax(extreme: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def values(z: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
+        dims = dim or list(range(z.dim()))
+        chosen = z.real == extreme(z.real, dim=dims, keepdim=True)
+        return (z * chosen).sum(dims, keepdim=keepdim) / chosen.sum(dims, keepdim=keepdim)
 
     return values
+
+
+def _pow(base: Tensor, exponent: Any) -> Tensor:
+    """Follow the real power: by way of the complex logarithm, that of a negative number would lose the step."""
+    a, b = _real(base), _real(exponent)
+    imaginary = _imaginary(base) * b * a ** (b - 1)
+    if isinstance(exponent, Tensor) and exponent.is_complex() and exponent.imag.count_nonzero():
+        imaginary = imaginary + exponent.imag * a**b * a.log()
+    return torch.complex(a**b, imaginary)
+
+
+def _imaginary(x: Any) -> Any:
+    return x.imag if isinstance(x, Tensor) and x.is_complex() else 0.0
 
 
 def _logsumexp(z: Tensor, dim: list[int], keepdim: bool = False) -> Tensor:
@@ -144,17 +156,18 @@ def _log_softmax(z: Tensor, dim: int, half_to_float: bool = False) -> Tensor:
 
 
 _BRANCHES: dict[Any, Callable[..., Any]] = {
-    _aten.abs: lambda z: torch.where(z.real < 0, -z, z),
-    _aten.amax: _amax(torch.argmax),
-    _aten.amin: _amax(torch.argmin),
+    _aten.abs: lambda z: z * z.real.sign(),
+    _aten.amax: _amax(torch.amax),
+    _aten.amin: _amax(torch.amin),
     _aten.clamp: _clamp,
     _aten.clamp_max: lambda z, max: _clamp(z, max=max),
     _aten.clamp_min: lambda z, min: _clamp(z, min=min),
     _aten.leaky_relu: lambda z, slope=0.01: torch.where(z.real > 0, z, slope * z),
-    _aten.max: lambda z, *dim: _extreme(torch.argmax)(z, *dim) if dim else _amax(torch.argmax)(z),
+    _aten.max: lambda z, *dim: _extreme(torch.max)(z, *dim) if dim else _amax(torch.amax)(z),
     _aten.maximum: _maximum,
-    _aten.min: lambda z, *dim: _extreme(torch.argmin)(z, *dim) if dim else _amax(torch.argmin)(z),
+    _aten.min: lambda z, *dim: _extreme(torch.min)(z, *dim) if dim else _amax(torch.amin)(z),
     _aten.minimum: _minimum,
+    _aten.pow: _pow,
     _aten.relu: lambda z: torch.where(z.real > 0, z, torch.zeros_like(z)),
     _aten.sign: lambda z: z.real.sign().to(z.dtype),
     # Analytic, but torch has no complex version, or one that overflows.
@@ -170,4 +183,14 @@ _BRANCHES: dict[Any, Callable[..., Any]] = {
     _aten.randn_like: lambda z, **options: torch.randn_like(z.real).to(z.dtype),
 }
 _ON_REAL_PART = {_aten.gt, _aten.ge, _aten.lt, _aten.le, _aten.eq, _aten.ne, _aten.argmax, _aten.argmin}
-_NOT_ANALYTIC = {"_conj", "_conj_physical", "conj_physical", "sgn", "vdot", "linalg_cholesky_ex", "linalg_eigh"}
+_NOT_ANALYTIC = {
+    "_conj",
+    "_conj_physical",
+    "conj_physical",
+    "sgn",
+    "vdot",
+    "linalg_cholesky_ex",
+    "linalg_eigh",
+    "linalg_qr",
+    "renorm",
+}

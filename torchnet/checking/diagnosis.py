@@ -8,11 +8,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import torch
 from torch import Tensor
 
 from torchnet.checking.formulas import SAME, formula_of, meaning_of, same
 from torchnet.checking.paths import autograd_if_it_can, with_one_path_cut
-from torchnet.checking.subject import Outputs, Subject, Tensors
+from torchnet.checking.rounding import smallest_dtype_of
+from torchnet.checking.subject import Outputs, Subject, Tensors, copies
 
 
 @dataclass(frozen=True)
@@ -20,9 +22,10 @@ class Diagnosis:
     """A kind of mistake, and what speaks for it.
 
     Attributes:
-        kind: "missing", "shape", "not finite", "constant factor", "sign", "transposed", "wrong axis", "missing path",
-            "activation derivative", "one slice", "one element", "update before propagate", "side effect",
-            "not repeatable", "accumulated", "rounding", "oracles disagree" or "unknown".
+        kind: of the gradient: "missing", "shape", "not finite", "constant factor", "sign", "transposed", "wrong axis",
+            "missing path", "activation derivative", "one slice", "one element", "small elements", "update before
+            propagate", "rounding", "oracles disagree" or "unknown"; of what backward does beside it: "side effect",
+            "not repeatable", "memory layout", "input_grad", "accumulated" or "stale state".
         text: a sentence.
     """
 
@@ -195,15 +198,20 @@ def _missing_path(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Diagno
 
 
 def _rounding(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Diagnosis | None:
+    """Recognize the error of a smaller dtype, by its size and by the dtype being there."""
     h, t = _known(hand, true)
     error = float((h - t).norm() / t.norm())
-    for dtype, largest in (("float64", 1e-11), ("float32", 1e-5), ("bfloat16 or float16", 2e-2)):
-        if error < largest:
-            return Diagnosis(
-                "rounding",
-                f"it is off by {error:.1e} of its norm, without a pattern: only rounding, of the size of {dtype}'s",
-            )
-    return None
+    if torch.equal(h.float().double(), h):
+        dtype: torch.dtype | None = torch.float32
+    else:
+        dtype = smallest_dtype_of(lambda: scene.subject.backward(copies(scene.subject.tensors), scene.grad_outputs))
+    if dtype is None or error > 100 * torch.finfo(dtype).eps:
+        return None
+    return Diagnosis(
+        "rounding",
+        f"it is off by {error:.1e} of its norm, without a pattern: only rounding, of the size of "
+        f"{str(dtype).removeprefix('torch.')}'s, in which a part of it is computed",
+    )
 
 
 _Detective = Callable[[str, Tensor, Tensor, Scene], Diagnosis | None]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from torchnet.checking.rounding import rounded_otherwise
-from torchnet.checking.subject import Outputs, Subject
+from torchnet.checking.subject import Outputs, Subject, copies
 
 _ROWS = 10
 _FIRST_STEP = 0.05  # of the size of the numbers that are moved
@@ -26,8 +26,8 @@ class Line:
         self.start = self.at(0.0)
 
     def at(self, t: float) -> Outputs:
-        tensors = dict(self._subject.tensors)
-        tensors[self._name] = tensors[self._name] + t * self._direction
+        tensors = copies(self._subject.tensors)
+        tensors[self._name] += t * self._direction
         return self._subject.forward(tensors)
 
     def change(self, a: Outputs, b: Outputs) -> float:
@@ -42,11 +42,11 @@ def change(a: Outputs, b: Outputs, grad_outputs: Outputs) -> float:
 
 def rounding_of(subject: Subject, grad_outputs: Outputs) -> float:
     """Return how far off rounding may put a change of the outputs."""
-    outputs = subject.forward(subject.tensors)
+    outputs = subject.forward(copies(subject.tensors))
     at_the_end = sum(float((x * g).abs().sum()) for x, g in zip(outputs, grad_outputs, strict=True))
     on_the_way = [
         abs(change(moved, outputs, grad_outputs))
-        for moved in rounded_otherwise(lambda: subject.forward(subject.tensors), torch.float64, share=1)
+        for moved in rounded_otherwise(lambda: subject.forward(copies(subject.tensors)), torch.float64, share=1)
     ]
     return max(4 * torch.finfo(torch.float64).eps * at_the_end, *on_the_way)
 

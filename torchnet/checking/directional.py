@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
-from torchnet.checking.verdict import Comparison, compare_directions, compare_elements, random_directions
+from torchnet.checking.verdict import Comparison, compare_directions, compare_elements, norm, random_directions
 
 Derivative = Callable[[Tensor], float]  # direction, in the shape of the tensor -> derivative, NaN if it has none
 
@@ -39,9 +39,7 @@ def compare_along(
         true = elements(hand, _at_random(hand.numel(), _FEW, seed), derivative)
         return _with_noise(lambda n: compare_elements(oracle, hand, true, tolerance, n), lambda: float(noise().max()))
     products = [float((hand * direction).sum()) for direction in directions]
-    return _with_noise(
-        lambda n: compare_directions(oracle, products, slopes, tolerance, n), lambda: float(noise().norm())
-    )
+    return _with_noise(lambda n: compare_directions(oracle, products, slopes, tolerance, n), lambda: norm(noise()))
 
 
 def _with_noise(compare: Callable[[float], Comparison], noise: Callable[[], float]) -> Comparison:

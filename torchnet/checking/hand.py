@@ -1,10 +1,13 @@
 """The hand-written backward at work: the gradients that it writes, and what else it does."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from torchnet.checking.diagnosis import Diagnosis
+from torchnet.checking.modules import copy_of, takes_input_grad
 from torchnet.checking.subject import Gradients, Outputs, Subject, Tensors, copies
 
 
@@ -24,35 +27,87 @@ class HandWritten:
 
 
 def run_backward(subject: Subject, grad_outputs: Outputs) -> HandWritten:
-    """Run the backward, and again, and find out whether it does anything but write the same gradients."""
+    """Run the backward, and find out whether it does anything but write gradients, and always the same."""
     tensors, grads = copies(subject.tensors), tuple(grad.clone() for grad in grad_outputs)
-    first = {name: None if g is None else g.clone() for name, g in subject.backward(tensors, grads).items()}
+    first = _kept(subject.backward(tensors, grads))
     changed = {name: tensor for name, tensor in tensors.items() if not equal(tensor, subject.tensors[name])}
-    findings: list[Diagnosis] = []
+    findings = list(_side_effects(subject, changed, grads, grad_outputs))
 
-    def find(kind: str, text: str) -> None:
-        findings.append(Diagnosis(kind, text))
+    def differs(*options: Any, upstream: Outputs = grad_outputs, rounding: float = 0.0, **more: Any) -> list[str]:
+        """Return the tensors that get another gradient from another run."""
+        again = subject.backward(copies(subject.tensors), upstream, *options, **more)
+        return [name for name in again if not _close(first[name], again[name], rounding)]
 
+    if differs():
+        findings.append(
+            Diagnosis("not repeatable", "it gives other gradients when it is called again with equal tensors")
+        )
+    elif differs(upstream=tuple(_laid_out_otherwise(grad) for grad in grad_outputs), rounding=1e-6):
+        findings.append(
+            Diagnosis(
+                "memory layout", "it gives other gradients when grad_output is transposed in memory: use its strides"
+            )
+        )
+    if subject.module is not None:
+        if takes_input_grad(subject.module) and (wrong := differs(None, input_grad=False)):
+            findings.append(
+                Diagnosis("input_grad", f"with input_grad=False it writes another gradient of {', '.join(wrong)}")
+            )
+        findings += _memories(subject, copy_of(subject.module), grad_outputs, first)
+    return HandWritten(first, changed, findings)
+
+
+def _side_effects(subject: Subject, changed: Tensors, grads: Outputs, grad_outputs: Outputs) -> Iterator[Diagnosis]:
     weights = {name for name, _ in subject.module.named_parameters()} if subject.module is not None else set()
     if changed.keys() & weights:
-        find("update before propagate", f"it changes {', '.join(changed)}: leave weights to the optimizer")
+        yield Diagnosis("update before propagate", f"it changes {', '.join(changed)}: leave weights to the optimizer")
     elif changed:
-        find("side effect", f"it, or the forward pass before it, changes {', '.join(changed)} in place: work on a copy")
+        yield Diagnosis(
+            "side effect", f"it, or the forward pass before it, changes {', '.join(changed)} in place: work on a copy"
+        )
     if not all(equal(a, b) for a, b in zip(grads, grad_outputs, strict=True)):
-        find("side effect", "it changes the grad_output that it is given in place: work on a copy")
-    again = subject.backward(copies(subject.tensors), grad_outputs)
-    if not all(equal(first[name], again[name]) for name in first):
-        find("not repeatable", "it gives other gradients when it is called again with equal tensors")
-    if weights:
-        stale = {name: gradient.clone() for name, gradient in first.items() if gradient is not None}
-        on_top = subject.backward(copies(subject.tensors), grad_outputs, stale)
-        if added := [name for name in first if name in weights and not equal(on_top[name], again[name])]:
-            find(
-                "accumulated",
-                f"it adds to what .grad of {', '.join(added)} held before: replace it, or the gradients of earlier "
-                "steps stay part of it",
-            )
-    return HandWritten(first, changed, findings)
+        yield Diagnosis("side effect", "it changes the grad_output that it is given in place: work on a copy")
+
+
+def _memories(subject: Subject, module: nn.Module, grad_outputs: Outputs, first: Gradients) -> Iterator[Diagnosis]:
+    """Make a pass at other numbers and then one at these, with one and the same module: only the last must count."""
+    before = _kept(subject.backward({name: 1.125 * t for name, t in subject.tensors.items()}, grad_outputs, module))
+    later = subject.backward(copies(subject.tensors), grad_outputs, module)
+    wrong = [name for name in first if not equal(first[name], later[name])]
+    added = [name for name in wrong if _is_sum(later[name], first[name], before[name])]
+    if added:
+        yield Diagnosis(
+            "accumulated",
+            f"it adds to what .grad of {', '.join(added)} held before: replace it, or the gradients of earlier steps "
+            "stay part of it",
+        )
+    elif wrong:
+        yield Diagnosis(
+            "stale state",
+            f"after a pass with other numbers it gives another gradient of {', '.join(wrong)}: it still remembers "
+            "something of that pass",
+        )
+
+
+def _kept(gradients: Gradients) -> Gradients:
+    return {name: None if gradient is None else gradient.clone() for name, gradient in gradients.items()}
+
+
+def _laid_out_otherwise(grad: Tensor) -> Tensor:
+    """Return equal numbers in another order in memory."""
+    return grad if grad.dim() < 2 else grad.transpose(0, 1).contiguous().transpose(0, 1)
+
+
+def _is_sum(total: Tensor | None, a: Tensor | None, b: Tensor | None) -> bool:
+    return total is not None and a is not None and b is not None and _close(total, a + b, 1e-6)
+
+
+def _close(a: Tensor | None, b: Tensor | None, rounding: float) -> bool:
+    if equal(a, b):
+        return True
+    if a is None or b is None or a.shape != b.shape:
+        return False
+    return float((a - b).norm()) <= rounding * float(a.norm())
 
 
 def equal(a: Tensor | None, b: Tensor | None) -> bool:

@@ -29,7 +29,7 @@ def autograd(subject: Subject, grad_outputs: Outputs) -> Tensors:
     """
     with torch.enable_grad():
         leaves = {name: tensor.clone().requires_grad_() for name, tensor in subject.tensors.items()}
-        outputs = subject.forward(leaves)
+        outputs = subject.forward({name: leaf.clone() for name, leaf in leaves.items()})  # it may work in place
         pairs = [(o, g) for o, g in zip(outputs, grad_outputs, strict=True) if o.requires_grad]
         if not pairs:
             raise NoOracleError("the forward pass is not made of operations that autograd can follow")

@@ -1,6 +1,5 @@
 """What a network is made of: its layers, each with the input that it gets, and its loss."""
 
-import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from torchnet.checking.forms import as_subject
+from torchnet.checking.modules import copy_of
 from torchnet.checking.subject import Subject
 
 
@@ -27,10 +27,10 @@ def loss_of(subject: Subject) -> Subject:
 
 def _logits(subject: Subject, calls: list[tuple[str, nn.Module, tuple[Any, ...]]]) -> Tensor:
     """Run the network, with a note of each call of a layer."""
-    module = copy.deepcopy(subject.module).to(torch.float64)  # type: ignore[union-attr]
+    module = copy_of(subject.module).to(torch.float64)  # type: ignore[arg-type]
 
     def note(path: str, layer: nn.Module, args: tuple[Any, ...]) -> None:
-        alone = copy.deepcopy(layer)
+        alone = copy_of(layer)
         for inner in alone.modules():
             inner._forward_pre_hooks.clear()
         calls.append((path, alone, args))

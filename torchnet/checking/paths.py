@@ -10,6 +10,7 @@ from torch.overrides import TorchFunctionMode
 from torchnet.checking.oracles import NoOracleError, autograd
 from torchnet.checking.subject import Outputs, Subject, Tensors
 
+_NO_STEP = (Tensor.requires_grad_, Tensor.clone)  # of the forward pass, but of what leads up to it
 _MOST_PLACES = 64  # of a forward pass in which it is cut
 
 
@@ -44,7 +45,7 @@ class _Cut(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        if not isinstance(result, Tensor) or not result.requires_grad or func is Tensor.requires_grad_:
+        if not isinstance(result, Tensor) or not result.requires_grad or func in _NO_STEP:
             return result
         self.operations += 1
         for i, x in enumerate(args):
@@ -59,4 +60,4 @@ class _Cut(TorchFunctionMode):
 
 
 def _is(x: Tensor, tensor: Tensor) -> bool:
-    return x.is_leaf and x.shape == tensor.shape and torch.equal(x.detach(), tensor)
+    return x.shape == tensor.shape and torch.equal(x.detach(), tensor)

@@ -16,23 +16,27 @@ from torchnet.checking.rounding import rounded_otherwise
 from torchnet.checking.subject import Gradients, Outputs, Subject, Tensors, at_dtype, copies
 from torchnet.checking.verdict import Precision, Verdict, relative
 
+_NO_MEASURE = 0.5  # of the norm: an autograd that is so far off measures nothing
+
 
 def with_precision(report: Report, subject: Subject, grad_outputs: Outputs) -> Report:
     """Return the report of the check in float64 with a judgment of each gradient in the subject's own dtype."""
+    written = subject.backward(copies(subject.tensors), grad_outputs)
     try:
-        precisions = precision_of(subject, grad_outputs)
+        precisions = precision_of(subject, grad_outputs, written)
     except (NoOracleError, RuntimeError) as error:
         note = f"rounding in the subject's own dtype was not judged: {str(error).splitlines()[0]}"
         return replace(report, notes=[*report.notes, note])
-    return replace(report, tensors=[_judge(verdict, precisions.get(verdict.name)) for verdict in report.tensors])
+    return replace(report, tensors=[_judge(verdict, precisions, written) for verdict in report.tensors])
 
 
-def precision_of(subject: Subject, grad_outputs: Outputs) -> dict[str, Precision]:
+def precision_of(subject: Subject, grad_outputs: Outputs, written: Gradients) -> dict[str, Precision]:
     """Return how precise each gradient is that has the shape of its tensor.
 
     Args:
         subject: in its own dtype.
         grad_outputs: its upstream gradient, in the same.
+        written: the hand-written gradients, in the same.
 
     Raises:
         NoOracleError: if autograd cannot tell.
@@ -43,8 +47,11 @@ def precision_of(subject: Subject, grad_outputs: Outputs) -> dict[str, Precision
         return autograd(subject, grad_outputs)
 
     truth = autograd(at_dtype(subject, torch.float64), tuple(grad.double() for grad in grad_outputs))
-    own = _errors(by_autograd(), truth)
-    errors = _errors(subject.backward(copies(subject.tensors), grad_outputs), truth)
+    own, errors = _errors(by_autograd(), truth), _errors(written, truth)
+    if any(error > _NO_MEASURE for error in own.values()):
+        raise NoOracleError(
+            f"in {dtype} autograd itself is far from the truth, or the forward draws other random numbers"
+        )
     if any(error > 2 * own[name] for name, error in errors.items()):
         # Autograd was seen once, and may have been lucky: what counts is what it may be off by.
         for moved in rounded_otherwise(by_autograd, dtype, share=1 / 8):
@@ -53,15 +60,21 @@ def precision_of(subject: Subject, grad_outputs: Outputs) -> dict[str, Precision
     return {name: Precision(name_of_dtype, error, own[name]) for name, error in errors.items()}
 
 
-def _judge(verdict: Verdict, precision: Precision | None) -> Verdict:
-    if precision is None:
-        return verdict
+def _judge(verdict: Verdict, precisions: dict[str, Precision], written: Gradients) -> Verdict:
+    precision = precisions.get(verdict.name)
+    if precision is None:  # missing, or of another shape
+        if not verdict.passed or not verdict.written:
+            return verdict
+        what = "missing" if written.get(verdict.name) is None else "of another shape than its tensor"
+        return replace(
+            verdict, passed=False, diagnosis=Diagnosis("missing", f"right in float64; in its own dtype it is {what}")
+        )
     diagnosis = verdict.diagnosis
     if verdict.passed and not precision.passed:
         diagnosis = Diagnosis(
             "rounding",
             f"right in float64; in {precision.dtype} it is off by {precision.error:.1e} of its norm, autograd by at "
-            f"most {precision.autograd_error:.1e}: is something computed or summed in a smaller dtype?",
+            f"most {precision.autograd_error:.1e}: is something computed, summed or kept with fewer digits than there?",
         )
     return replace(verdict, passed=verdict.passed and precision.passed, precision=precision, diagnosis=diagnosis)
 

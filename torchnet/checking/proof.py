@@ -77,9 +77,9 @@ def _repeatable(subject: Subject, seed: int) -> Subject:
     """Return the subject with every pass starting from the same state of torch's random number generators."""
 
     def seeded(function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any) -> Any:
+        def call(*args: Any, **options: Any) -> Any:
             torch.manual_seed(seed)
-            return function(*args)
+            return function(*args, **options)
 
         return call
 

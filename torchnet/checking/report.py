@@ -132,7 +132,7 @@ def _indented(line: str) -> Padding:
 
 def _detail(verdict: Verdict) -> list[str]:
     lines = [f"{verdict.name}: {verdict.diagnosis.text if verdict.diagnosis else 'wrong'}"]
-    if verdict.worst_index is not None:
+    if verdict.worst_index is not None and not verdict.right_in_float64:
         index = ", ".join(map(str, verdict.worst_index))
         lines += [
             f"    worst at [{index}]: {verdict.hand_value:.12g}, should be {verdict.true_value:.12g} "

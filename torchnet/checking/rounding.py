@@ -50,9 +50,33 @@ class _RoundAtRandom(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         returns_a_view = any(returned.alias_info is not None for returned in func._schema.returns)
-        is_exact = returns_a_view or func.overloadpacket.__name__ in _EXACT
-        if is_exact or not isinstance(result, Tensor) or not result.is_floating_point():
+        if returns_a_view or func.overloadpacket.__name__ in _EXACT:
+            return result
+        return tuple(map(self._moved, result)) if isinstance(result, tuple) else self._moved(result)
+
+    def _moved(self, result: Any) -> Any:
+        if not isinstance(result, Tensor) or not result.is_floating_point():
             return result
         die = torch.rand(result.shape, generator=self.generator).to(result.device)
         moves = (die < self.share / 2).to(result.dtype) - (die >= 1 - self.share / 2).to(result.dtype)
         return result * (1 + self.eps * moves)
+
+
+def smallest_dtype_of(compute: Callable[[], Any]) -> torch.dtype | None:
+    """Return the dtype with the fewest digits that a computation in torch passes through, None if there is none."""
+    with _SeeDtypes() as seen:
+        compute()
+    return max(seen.dtypes, key=lambda dtype: torch.finfo(dtype).eps, default=None)
+
+
+class _SeeDtypes(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.dtypes: set[torch.dtype] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for x in result if isinstance(result, (tuple, list)) else (result,):
+            if isinstance(x, Tensor) and x.is_floating_point():
+                self.dtypes.add(x.dtype)
+        return result

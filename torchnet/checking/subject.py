@@ -27,12 +27,13 @@ class Subject:
         first_input: the name of the first input among them, which tells the batch size.
         forward: tensors -> outputs; a pure function, in whatever dtype the tensors have.
         backward: (tensors, grad_outputs) -> gradients by name, None for one that was not written. The backward of a
-            module takes a third argument: what `.grad` holds before, by name.
+            module takes two more: the module that is to make the passes, a fresh one if None; and input_grad.
         module: the module, if it is one: its layers can be checked one by one.
         args: what the module is called with.
         loss: the loss behind the module, if there is one.
         targets: what the loss is called with after the logits.
         is_loss: whether the only output is a loss, whose upstream gradient is 1 by definition.
+        notes: what the reader of a report has to know.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Subject:
     loss: Loss | None = None
     targets: tuple[Any, ...] = field(default=())
     is_loss: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def at_dtype(subject: Subject, dtype: torch.dtype) -> Subject:

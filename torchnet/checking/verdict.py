@@ -70,6 +70,8 @@ class Verdict:
         comparisons: one for each oracle that could be asked.
         taylor_slope: how fast the remainder of the first-order Taylor expansion falls: 2, or 1 for a wrong gradient;
             infinite if there is none, None if it was not asked or a kink is in the way.
+        right_in_float64: whether the formula is right, whatever the precision in a smaller dtype.
+        written: whether backward wrote a gradient in float64; none is right where the true one is zero.
         precision: for a subject below float64.
         max_abs: the largest absolute difference from the true gradient.
         max_rel: the largest difference of an element relative to the true element.
@@ -88,6 +90,8 @@ class Verdict:
     passed: bool
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     taylor_slope: float | None = None
+    right_in_float64: bool = True
+    written: bool = True
     precision: Precision | None = None
     max_abs: float = math.nan
     max_rel: float = math.nan
@@ -136,7 +140,7 @@ def compare_directions(
     skipped = len(true) - len(pairs)
     if not pairs:
         return Comparison(oracle, 0.0, tolerance, 0, skipped, directions=True)
-    norm = math.sqrt(sum(t * t for _, t in pairs) / len(pairs))
+    norm = math.hypot(*(t for _, t in pairs)) / math.sqrt(len(pairs))  # hypot does not overflow
     difference = max(math.inf if math.isnan(h) else abs(h - t) for h, t in pairs)
     return Comparison(
         oracle,
@@ -185,6 +189,12 @@ def _ulp(value: float) -> float:
 def relative(difference: float, size: float) -> float:
     """Return difference / size, where 0 / 0 is 0."""
     return 0.0 if difference == 0 else difference / size if size > 0 else math.inf
+
+
+def norm(tensor: Tensor) -> float:
+    """Return the norm, of numbers that may be too large or too small to be squared."""
+    largest = float(tensor.abs().max())
+    return largest * float((tensor / largest).norm()) if largest > 0 else 0.0
 
 
 def random_directions(tensor: Tensor, count: int, seed: int) -> list[Tensor]:
