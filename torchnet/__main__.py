@@ -6,6 +6,7 @@ import json
 import sys
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -100,10 +101,13 @@ def _reports(options: argparse.Namespace) -> Iterator[Report]:
     if options.input or options.targets is not None:
         raise SubjectError("--input and --targets need a subject, MODULE:NAME, that is called with them")
     if options.config is not None:
+        if options.dtype is not None:
+            raise SubjectError("--dtype: a configuration has its own, model.dtype")
         from torchnet.training.subject import subjects_of_config  # imports Lightning
 
-        for net, images, targets, loss in subjects_of_config(options.config, options.seed):
-            yield check(net, images, targets, loss=loss, seed=options.seed)
+        for on, net, images, targets, loss in subjects_of_config(options.config, options.seed):
+            report = check(net, images, targets, loss=loss, seed=options.seed)
+            yield replace(report, place=f"{report.place}, {on}")
         return
     net, images, targets = default_network(options.dtype or "float32", options.seed)
     yield check(net, images, targets, seed=options.seed)

@@ -114,6 +114,27 @@ def test_json(mymodule, capsys):
     assert (report["passed"], report["tensors"][0]["diagnosis"]["kind"]) == (False, "constant factor")
 
 
+def test_what_a_layer_prints_is_no_part_of_the_report(mymodule, capsys):
+    name = mymodule("loud_layers")
+    with open(f"{name}.py", "a") as file:
+        file.write(
+            "class Loud(Square):\n    def forward(self, x):\n        print('loud')\n        return super().forward(x)\n"
+        )
+    assert main(["check", f"{name}:Loud", "--input", "4,7", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["passed"] is True
+
+
+def test_a_layer_that_raises_or_exits_is_one_line(mymodule, capsys):
+    name = mymodule("failing_layers")
+    with open(f"{name}.py", "a") as file:
+        file.write("class Raises(Square):\n    def forward(self, x):\n        raise KeyError('oh')\n")
+        file.write("class Exits(Square):\n    def forward(self, x):\n        raise SystemExit(0)\n")
+    assert main(["check", f"{name}:Raises", "--input", "4,7"]) == 2
+    assert capsys.readouterr().err == "error: 'oh' (KeyError in failing_layers.py, line 50)\n"
+    assert main(["check", f"{name}:Exits", "--input", "4,7"]) == 2
+    assert capsys.readouterr().err == "error: what is checked ended the program (sys.exit(0))\n"
+
+
 def test_a_smaller_dtype(mymodule, capsys):
     assert main(["check", "torchnet:MLP((5, 6, 4))", "--input", "7,5", "--targets", "4", "--dtype", "bfloat16"]) == 0
     assert "own dtype" in capsys.readouterr().out
@@ -135,7 +156,8 @@ def test_a_configuration_on_its_data_and_on_random_ones(capsys):
     assert main(["check", "--config", str(ROOT / "configs/digits.yaml")]) == 0
     out = capsys.readouterr().out
     assert out.count("all gradients right") == 2
-    assert out.count("at input of shape (50, 8, 8)") == 2
+    assert "at input of shape (50, 8, 8), a batch of its data: all gradients right" in out
+    assert "at input of shape (50, 8, 8), random numbers, with random biases: all gradients right" in out
 
 
 @pytest.mark.parametrize(
@@ -151,6 +173,9 @@ def test_a_configuration_on_its_data_and_on_random_ones(capsys):
         (["torchnet:Sigmoid", "--input", "0,7"], "--input: expected a shape such as 4,7, got '0,7'"),
         (["torchnet:Linear(5, 3)", "--input", "4,7"], "expected input of shape (N, 5), got (4, 7)"),
         (["torchnet:MLP((5, 3))", "--input", "4,5", "--targets", "9"], "expected classes within 0..2"),
+        (["mymodule.py:MyLayer"], "got that of a file: mymodule:MyLayer"),
+        (["./mymodule:MyLayer"], "expected MODULE:NAME"),
+        (["--all", "--json"], "--all takes no other option"),
         (["--input", "4,7"], "--input and --targets need a subject"),
         (["--config", "nowhere.yaml"], "nowhere.yaml"),
     ],

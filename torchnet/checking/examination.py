@@ -25,9 +25,7 @@ ORACLES = (AUTOGRAD, COMPLEX_STEP, DIFFERENCES, REFERENCE, TAYLOR)
 
 _TOLERANCES = {AUTOGRAD: 1e-12, COMPLEX_STEP: 1e-12, DIFFERENCES: 1e-7, REFERENCE: 1e-12}
 _STEEP = 1.5  # the slope of a Taylor remainder: nearer to 2, a right gradient's, than to 1, a wrong one's
-_HIDDEN = (
-    1e-6  # of an element: how far off it may be however small it is beside others, if rounding does not explain it
-)
+_HIDDEN = 1e-6  # of an element: its error, however small the element is beside others, if rounding does not explain it
 _NOISE = 10  # times what rounding is seen to do in a few runs is what it may do in another
 
 

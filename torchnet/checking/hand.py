@@ -33,23 +33,23 @@ def run_backward(subject: Subject, grad_outputs: Outputs) -> HandWritten:
     changed = {name: tensor for name, tensor in tensors.items() if not equal(tensor, subject.tensors[name])}
     findings = list(_side_effects(subject, changed, grads, grad_outputs))
 
-    def differs(*options: Any, upstream: Outputs = grad_outputs, rounding: float = 0.0, **more: Any) -> list[str]:
+    def differs(upstream: Outputs = grad_outputs, rounding: float = 0.0, **options: Any) -> list[str]:
         """Return the tensors that get another gradient from another run."""
-        again = subject.backward(copies(subject.tensors), upstream, *options, **more)
+        again = subject.backward(copies(subject.tensors), upstream, **options)
         return [name for name in again if not _close(first[name], again[name], rounding)]
 
     if differs():
         findings.append(
             Diagnosis("not repeatable", "it gives other gradients when it is called again with equal tensors")
         )
-    elif differs(upstream=tuple(_laid_out_otherwise(grad) for grad in grad_outputs), rounding=1e-6):
+    elif differs(tuple(_laid_out_otherwise(grad) for grad in grad_outputs), rounding=1e-6):
         findings.append(
             Diagnosis(
                 "memory layout", "it gives other gradients when grad_output is transposed in memory: use its strides"
             )
         )
     if subject.module is not None:
-        if takes_input_grad(subject.module) and (wrong := differs(None, input_grad=False)):
+        if takes_input_grad(subject.module) and (wrong := differs(input_grad=False)):
             findings.append(
                 Diagnosis("input_grad", f"with input_grad=False it writes another gradient of {', '.join(wrong)}")
             )

@@ -24,8 +24,8 @@ class _Parts(ArgumentsCLI):
         pass
 
 
-def subjects_of_config(config: Path, seed: int) -> Iterator[tuple[nn.Module, Tensor, Tensor, Callable[..., Any]]]:
-    """Yield a network, images, targets and the loss: with the first mini-batch of its data, then with a random one.
+def subjects_of_config(config: Path, seed: int) -> Iterator[tuple[str, nn.Module, Tensor, Tensor, Callable[..., Any]]]:
+    """Yield what is checked, a network, images, targets and the loss: on the first mini-batch, then on random numbers.
 
     Raises:
         UsageError: if the configuration is not one that works; DataError: if its data are not there.
@@ -37,7 +37,8 @@ def subjects_of_config(config: Path, seed: int) -> Iterator[tuple[nn.Module, Ten
     images = scale_pixels(batch.images[:_SAMPLES], model.weight_dtype)
     targets = batch.targets[:_SAMPLES]
     loss = partial(model.loss, divisor=batch.divisor)
-    yield model.net, images, targets, loss
+    yield "a batch of its data", model.net, images, targets, loss
     generator = torch.Generator().manual_seed(seed)
     randomize_biases(model.net, generator)
-    yield model.net, torch.randn(images.shape, generator=generator, dtype=images.dtype), targets, loss
+    random = torch.randn(images.shape, generator=generator, dtype=images.dtype)
+    yield "random numbers, with random biases", model.net, random, targets, loss
