@@ -16,6 +16,8 @@ from torchnet.data import MnistUnavailableError, load
 from torchnet.data.dataset import Dataset
 from torchnet.data.mnist import mnist_path
 
+pytest_plugins = ["torchnet.checking.pytest_plugin"]
+
 ROOT = Path(__file__).parent.parent
 _worst: dict[str, tuple[float, str]] = {}
 

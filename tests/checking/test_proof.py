@@ -16,7 +16,6 @@ from torchnet.losses import LOSSES
 from .planted import PLANTED, NoTransposeInWeight, SigmoidAtTheOutput, WrongCube, diagnoses, linear, network, random
 from .random_networks import check_random_network
 
-pytest_plugins = ["torchnet.checking.pytest_plugin"]
 TARGETS = torch.tensor([0, 3, 2, 1, 1, 0, 2])
 
 

@@ -87,7 +87,7 @@ class Report:
         oracles = list(dict.fromkeys(oracle for verdict in self.tensors for oracle in verdict.comparisons))
         has_slopes = any(verdict.taylor_slope is not None for verdict in self.tensors)
         has_precision = any(verdict.precision is not None for verdict in self.tensors)
-        table = Table(title=self._title(), title_justify="left", title_style="", pad_edge=False, box=None)
+        table = Table(pad_edge=False, box=None)
         for heading in ("gradient of", "shape"):
             table.add_column(heading)
         for heading in (
@@ -102,7 +102,7 @@ class Report:
             cells += [_error(verdict, oracle) for oracle in oracles]
             cells += [_slope(verdict.taylor_slope)] * has_slopes + [_precision(verdict)] * has_precision
             table.add_row(*cells, Text("right", "green") if verdict.passed else Text("WRONG", "bold red"))
-        return Group(table, *(_indented(line) for line in self._explanation()))
+        return Group(self._title(), table, *(_indented(line) for line in self._explanation()))
 
     def _title(self) -> Text:
         outcome = Text("all gradients right", "green") if self.passed else Text("WRONG", "bold red")
