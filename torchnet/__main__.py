@@ -8,7 +8,9 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import torch
 from rich.console import Console
 
 from torchnet.checking import Report, SubjectError, named_subject, overview, random_inputs
@@ -29,6 +31,7 @@ examples:
 
 exit code: 0 if every gradient is right, 1 if one is wrong, 2 for wrong usage, 65 for bad data.
 """
+_SMALL = 500_000  # weights
 _WIDE = 130  # columns, where no terminal sets the width
 
 
@@ -40,11 +43,17 @@ def main(arguments: list[str] | None = None) -> int:
         if options.all:
             if options.subject or options.input or options.dtype or options.json:
                 raise SubjectError("--all takes no other option: it checks everything, in float64, and prints a table")
-            table, passed = overview()
+            with Console(stderr=True).status("checking everything", spinner="dots"), _threads_kept():
+                torch.set_num_threads(1)
+                table, passed = overview()
             console.print(table)
             return int(not passed)
         # What a stranger's code prints is not part of the report.
-        with Console(stderr=True).status("checking", spinner="dots"), contextlib.redirect_stdout(sys.stderr):
+        with (
+            Console(stderr=True).status("checking", spinner="dots"),
+            contextlib.redirect_stdout(sys.stderr),
+            _threads_kept(),
+        ):
             reports = list(_reports(options))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -96,6 +105,7 @@ def _reports(options: argparse.Namespace) -> Iterator[Report]:
         if options.config is not None:
             raise SubjectError(f"expected one thing to check, got {options.subject} and another: check one at a time")
         subject = named_subject(options.subject, options.dtype)
+        _one_thread_if_small(subject)
         yield check(subject, *random_inputs(subject, options.input, options.targets, options.dtype, options.seed))
         return
     if options.input or options.targets is not None:
@@ -106,11 +116,29 @@ def _reports(options: argparse.Namespace) -> Iterator[Report]:
         from torchnet.training.subject import subjects_of_config  # imports Lightning
 
         for on, net, images, targets, loss in subjects_of_config(options.config, options.seed):
+            _one_thread_if_small(net)
             report = check(net, images, targets, loss=loss, seed=options.seed)
             yield replace(report, place=f"{report.place}, {on}")
         return
     net, images, targets = default_network(options.dtype or "float32", options.seed)
+    _one_thread_if_small(net)
     yield check(net, images, targets, seed=options.seed)
+
+
+def _one_thread_if_small(subject: Any) -> None:
+    """Do without threads that wait for each other longer than they work, as they do on a busy machine."""
+    weights = subject.parameters() if isinstance(subject, torch.nn.Module) else ()
+    if sum(weight.numel() for weight in weights) < _SMALL:
+        torch.set_num_threads(1)
+
+
+@contextlib.contextmanager
+def _threads_kept() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _origin(error: Exception) -> str:
