@@ -90,10 +90,16 @@ def _parser() -> argparse.ArgumentParser:
     what = check.add_mutually_exclusive_group()
     what.add_argument("--config", type=Path, help="check what this configuration would train, on a batch of its data")
     what.add_argument("--all", action="store_true", help="check all of torchnet with every oracle; print one table")
-    check.add_argument("--input", action="append", default=[], metavar="SHAPE", help="an input of random numbers: 4,7")
+    check.add_argument(
+        "--input", action="append", default=[], metavar="SHAPE", help="an input of random numbers: 4,7; once for each"
+    )
     check.add_argument("--targets", type=int, metavar="CLASSES", help="random classes as the last input")
-    check.add_argument("--dtype", choices=("float64", "float32", "bfloat16"), help="that of weights and inputs")
-    check.add_argument("--seed", type=int, default=0, help="of the random numbers")
+    check.add_argument(
+        "--dtype",
+        choices=("float64", "float32", "bfloat16"),
+        help="of weights and inputs; as they are made if left out",
+    )
+    check.add_argument("--seed", type=int, default=0, help="of the random numbers (0)")
     check.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -145,6 +151,8 @@ def _origin(error: Exception) -> str:
     """Say where an error was raised that is not about the usage of this command."""
     if isinstance(error, (SubjectError, UsageError, DataError)):
         return ""
+    if isinstance(error, SyntaxError):
+        return ""  # it says where itself
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f" ({type(error).__name__} in {Path(last.filename).name}, line {last.lineno})"
 

@@ -77,7 +77,7 @@ def test_the_default_network(capsys):
     assert main(["check"]) == 0
     out = capsys.readouterr().out
     assert "all gradients right" in out
-    assert [line.split()[0] for line in out.splitlines()[2:9]] == [
+    assert [line.split()[0] for line in out.splitlines()[3:10]] == [
         "0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias", "input",
     ]  # fmt: skip
 
@@ -173,7 +173,7 @@ def test_a_configuration_on_its_data_and_on_random_ones(capsys):
         (["torchnet:Sigmoid", "--input", "0,7"], "--input: expected a shape such as 4,7, got '0,7'"),
         (["torchnet:Linear(5, 3)", "--input", "4,7"], "expected input of shape (N, 5), got (4, 7)"),
         (["torchnet:MLP((5, 3))", "--input", "4,5", "--targets", "9"], "expected classes within 0..2"),
-        (["mymodule.py:MyLayer"], "got that of a file: mymodule:MyLayer"),
+        (["mymodule.py:MyLayer"], "not of a file: write mymodule:MyLayer"),
         (["./mymodule:MyLayer"], "expected MODULE:NAME"),
         (["--all", "--json"], "--all takes no other option"),
         (["--input", "4,7"], "--input and --targets need a subject"),

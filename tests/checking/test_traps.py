@@ -2,12 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
-from torchnet import check
+from torchnet import Linear, Sigmoid, check
 from torchnet.checking import SubjectError
 
 from .planted import diagnoses, random
@@ -288,3 +289,86 @@ def test_notes_say_what_was_not_checked():
         "checked in training mode",
         "matrix is a plain tensor and no parameter: should it have a gradient, it is not checked",
     ]
+
+
+def test_numpys_variance_of_complex_numbers_is_not_believed(check_gradients):
+    def forward(x, gamma):
+        scale = 1 / np.sqrt(x.var(axis=0) + 1e-5)
+        normal = (x - x.mean(axis=0)) * scale
+        return normal * gamma, (normal, scale, gamma)
+
+    def backward(grad_output, cache):
+        normal, scale, gamma = cache
+        grad = grad_output * gamma
+        grad_input = scale * (grad - grad.mean(axis=0) - normal * (grad * normal).mean(axis=0))
+        return grad_input, (grad_output * normal).sum(axis=0)
+
+    report = check_gradients((forward, backward), random(7, 5).numpy(), random(5, seed=1).numpy())
+    assert list(report.tensors[0].comparisons) == ["central differences"]
+
+    def constant_statistics(grad_output, cache):
+        normal, scale, gamma = cache
+        return grad_output * gamma * scale, (grad_output * normal).sum(axis=0)
+
+    wrong = check((forward, constant_statistics), random(7, 5).numpy(), random(5, seed=1).numpy())
+    assert [verdict.name for verdict in wrong.tensors if not verdict.passed] == ["x"]
+
+
+def test_a_loss_of_numpy_arrays(check_gradients):
+    def softmax_loss(scores, labels):
+        exponentials = np.exp(scores - scores.real.max(axis=1, keepdims=True))
+        probs, rows = exponentials / exponentials.sum(axis=1, keepdims=True), np.arange(len(scores))
+        grad = probs.copy()
+        grad[rows, labels] -= 1
+        return -np.log(probs[rows, labels]).mean(), grad / len(scores)
+
+    check_gradients(softmax_loss, random(7, 4).numpy(), np.array([0, 3, 2, 1, 1, 0, 2]))
+
+
+class TransposedGradient(Times):
+    def backward(self, grad_output, input_grad=True):
+        grad_input = super().backward(grad_output)
+        self.weight.grad = self.x.T @ grad_output
+        return grad_input
+
+
+class KeepsDimension(Times):
+    def backward(self, grad_output, input_grad=True):
+        grad_input = super().backward(grad_output)
+        self.weight.grad = self.weight.grad[None]
+        return grad_input
+
+
+@pytest.mark.parametrize(("module", "kind"), [(TransposedGradient, "transposed"), (KeepsDimension, "shape")])
+def test_a_gradient_of_another_shape_is_diagnosed(module, kind):
+    assert diagnoses(check(module(), random(7, 5))) == [("weight", kind)]
+
+
+def test_a_backward_that_leaves_out_grad_output():
+    class Forgets(nn.Module):
+        def forward(self, x):
+            self.y = x.sigmoid()
+            return self.y
+
+        def backward(self, grad_output):
+            return self.y * (1 - self.y)
+
+    assert diagnoses(check(Forgets(), random(7, 5))) == [("input", "grad_output")]
+
+
+def test_gradients_that_are_swapped():
+    def times_backward(grad_output, a, b):
+        return grad_output * a, grad_output * b
+
+    report = check((torch.mul, times_backward), random(7, 5), random(7, 5, seed=1))
+    assert {kind for _, kind in diagnoses(report)} == {"swapped"}
+
+
+def test_weights_and_inputs_of_different_dtypes_say_what_to_do():
+    with pytest.raises(SubjectError, match=r"float32 and float64, .* module.double\(\) or x.float\(\)"):
+        check(Linear(5, 3), random(7, 5))
+
+
+def test_an_input_too_many_is_refused():
+    with pytest.raises(SubjectError, match=r"Sigmoid.forward takes 1 input, got 2"):
+        check(Sigmoid(), random(7, 5), random(7, 5))

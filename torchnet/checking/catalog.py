@@ -34,7 +34,7 @@ def named_subject(spec: str, dtype: str | None = None) -> Any:
         raise SubjectError(f"expected MODULE:NAME, as in mypackage.mymodule:MyLayer, got {spec!r}")
     if module_name.endswith(".py"):
         raise SubjectError(
-            f"expected a module's name, got that of a file: {module_name.removesuffix('.py')}:{expression}"
+            f"expected the name of a module, not of a file: write {module_name.removesuffix('.py')}:{expression}"
         )
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
@@ -50,7 +50,11 @@ def named_subject(spec: str, dtype: str | None = None) -> Any:
         try:
             thing = thing(*(args or []), **kwargs)
         except TypeError as error:
-            hint = f": name its arguments, '{module_name}:{name}(...)'" if args is None else ""
+            hint = (
+                f": name its arguments, '{module_name}:{name}(...)'"
+                if args is None and "argument" in str(error)
+                else ""
+            )
             raise SubjectError(f"{error}{hint}") from error
     if isinstance(thing, nn.Module) and dtype is not None:
         thing = thing.to(getattr(torch, dtype))

@@ -22,10 +22,10 @@ class Diagnosis:
     """A kind of mistake, and what speaks for it.
 
     Attributes:
-        kind: of the gradient: "missing", "shape", "not finite", "constant factor", "sign", "transposed", "wrong axis",
-            "missing path", "activation derivative", "one slice", "one element", "small elements", "update before
-            propagate", "rounding", "oracles disagree" or "unknown"; of what backward does beside it: "side effect",
-            "not repeatable", "memory layout", "input_grad", "accumulated" or "stale state".
+        kind: of the gradient: "missing", "swapped", "grad_output", "shape", "not finite", "constant factor", "sign",
+            "transposed", "wrong axis", "missing path", "activation derivative", "one slice", "one element", "small
+            elements", "update before propagate", "rounding", "oracles disagree" or "unknown"; of what backward does
+            beside it: "side effect", "not repeatable", "memory layout", "input_grad", "accumulated" or "stale state".
         text: a sentence.
     """
 
@@ -42,12 +42,14 @@ class Scene:
         outputs: what its forward returned.
         grad_outputs: the gradient that its backward was given.
         changed: the tensors that its backward left changed, as it left them.
+        truths: the true gradients of all tensors, where they are known.
     """
 
     subject: Subject
     outputs: Outputs
     grad_outputs: Outputs
     changed: Tensors = field(default_factory=dict)
+    truths: Tensors = field(default_factory=dict)
 
     @property
     def tensors(self) -> Tensors:
@@ -82,7 +84,10 @@ def diagnose(name: str, hand: Tensor | None, true: Tensor, scene: Scene) -> Diag
         scene: where it happened.
     """
     if hand is None:
-        return Diagnosis("missing", "backward has written no gradient")
+        return Diagnosis("missing", "backward gives no gradient of it")
+    for other, gradient in scene.truths.items():
+        if other != name and same(hand, gradient) and not same(hand, true):
+            return Diagnosis("swapped", f"it is the true gradient of {other}")
     if hand.shape != true.shape:
         return _wrong_shape(hand, true, scene)
     if not hand.isfinite().all():
@@ -96,8 +101,10 @@ def diagnose(name: str, hand: Tensor | None, true: Tensor, scene: Scene) -> Diag
 
 def _wrong_shape(hand: Tensor, true: Tensor, scene: Scene) -> Diagnosis:
     text = f"it has shape {tuple(hand.shape)}, its tensor {tuple(true.shape)}"
-    if hand.dim() == 2 and hand.shape == true.T.shape and same(hand.T, true):
+    if hand.dim() == true.dim() == 2 and same(hand.T, true):
         return Diagnosis("transposed", f"{text}: it is the transpose of the true gradient")
+    if hand.numel() == true.numel() and same(hand.reshape(true.shape), true):
+        return Diagnosis("shape", f"{text}: the numbers are right")
     found = formula_of(hand, scene.tensors)
     if found is None:
         return Diagnosis("shape", text)
@@ -176,6 +183,16 @@ def _formula(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Diagnosis |
     return Diagnosis("unknown", text)
 
 
+def _without_upstream(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Diagnosis | None:
+    """Recognize a backward that does not multiply by the gradient it is given: right for a gradient of ones only."""
+    if scene.subject.is_loss:
+        return None
+    ones = tuple(torch.ones_like(grad) for grad in scene.grad_outputs)
+    if not same(hand, autograd_if_it_can(scene.subject, ones).get(name)):
+        return None
+    return Diagnosis("grad_output", "it is the gradient for a grad_output of ones: grad_output is left out")
+
+
 def _at_the_output(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Diagnosis | None:
     """Recognize the derivative of an elementwise function taken at its output."""
     if scene.subject.is_loss or scene.subject.tensors[name].shape != scene.outputs[0].shape:
@@ -192,7 +209,7 @@ def _missing_path(name: str, hand: Tensor, true: Tensor, scene: Scene) -> Diagno
     for what, gradients in with_one_path_cut(scene.subject, scene.grad_outputs):
         if same(hand, gradients.get(name)):
             return Diagnosis(
-                "missing path", f"it is what remains when nothing flows back through {what}: add the part that does"
+                "missing path", f"the part that flows back through {what} is missing; without it the rest is right"
             )
     return None
 
@@ -221,6 +238,7 @@ _DETECTIVES: tuple[_Detective, ...] = (
     _constant_factor,
     _transposed,
     _one_slice,
+    _without_upstream,
     _at_the_output,
     _missing_path,
     _formula,

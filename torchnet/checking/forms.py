@@ -36,8 +36,11 @@ def as_subject(thing: Any, inputs: Sequence[Any], loss: Loss | None = None) -> S
     Raises:
         SubjectError: if the thing is none that can be checked, or the inputs do not fit it.
     """
-    if isinstance(thing, tuple) and any(isinstance(x, np.ndarray) for x in inputs):
-        thing = tuple(_on_arrays(function) if callable(function) else function for function in thing)
+    if any(isinstance(x, np.ndarray) for x in inputs):
+        if isinstance(thing, tuple):
+            thing = tuple(_on_arrays(function) if callable(function) else function for function in thing)
+        elif callable(thing) and not isinstance(thing, (nn.Module, type)):
+            thing = _on_arrays(thing)
     inputs = [torch.from_numpy(x) if isinstance(x, np.ndarray) else x for x in inputs]
     # Copies: a forward pass that works in place must not reach the caller's numbers.
     inputs = [x.detach().clone() if isinstance(x, Tensor) else x for x in inputs]
@@ -131,7 +134,11 @@ def _on_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _tensor(x: Any) -> Any:
-    return torch.as_tensor(x) if isinstance(x, (np.ndarray, np.number)) else x
+    return torch.as_tensor(x, dtype=None if isinstance(x, np.ndarray) else torch.float64) if _is_numeric(x) else x
+
+
+def _is_numeric(x: Any) -> bool:
+    return isinstance(x, (np.ndarray, np.floating, float))
 
 
 def _function_subject(function: type[torch.autograd.Function], inputs: Sequence[Any]) -> Subject:

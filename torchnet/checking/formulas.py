@@ -83,6 +83,8 @@ def _formulas(tensors: Tensors) -> Iterator[tuple[str, str, Tensor]]:
             yield "elementwise", f"grad_output * {name}**2", grad * x * x
             yield "elementwise", f"grad_output * ({name} > 0)", grad * (x > 0)
             yield "elementwise", f"grad_output * ({name} >= 0)", grad * (x >= 0)
+            yield "elementwise", f"grad_output * ({name} < 0)", grad * (x < 0)
+            yield "elementwise", f"grad_output * ({name} <= 0)", grad * (x <= 0)
             yield "elementwise", f"grad_output * sigmoid'({name})", grad * x.sigmoid() * x.sigmoid().neg().add(1)
             yield "elementwise", f"grad_output * tanh'({name})", grad * (1 - x.tanh() ** 2)
     flat = {name: x for name, x in tensors.items() if x.dim() == 2}

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from torchnet.checking.diagnosis import Diagnosis
-from torchnet.checking.modules import copy_of, takes_input_grad
+from torchnet.checking.modules import copy_to_run, takes_input_grad
 from torchnet.checking.subject import Gradients, Outputs, Subject, Tensors, copies
 
 
@@ -53,7 +53,7 @@ def run_backward(subject: Subject, grad_outputs: Outputs) -> HandWritten:
             findings.append(
                 Diagnosis("input_grad", f"with input_grad=False it writes another gradient of {', '.join(wrong)}")
             )
-        findings += _memories(subject, copy_of(subject.module), grad_outputs, first)
+        findings += _memories(subject, copy_to_run(subject.module), grad_outputs, first)
     return HandWritten(first, changed, findings)
 
 

@@ -40,6 +40,11 @@ def module_subject(module: nn.Module, inputs: Sequence[Any], loss: Loss | None) 
         )
     takes = number_of_inputs(module.forward)
     if loss is None and len(inputs) > takes:
+        if is_real(inputs[-1]) and not any(True for _ in module.children()):
+            raise SubjectError(
+                f"{type(module).__name__}.forward takes {takes} input, got {len(inputs)}: to check it with a loss and "
+                "targets, name the loss"
+            )
         loss = cross_entropy
     args, targets = (inputs[:takes], inputs[takes:]) if loss is not None else (inputs, [])
     notes = list(_notes(module))
@@ -66,7 +71,7 @@ def module_subject(module: nn.Module, inputs: Sequence[Any], loss: Loss | None) 
     def backward(
         tensors: Tensors, grad_outputs: Outputs, instance: nn.Module | None = None, input_grad: bool = True
     ) -> Gradients:
-        subject: Any = copy_of(pristine) if instance is None else instance
+        subject: Any = copy_to_run(pristine) if instance is None else instance
         for name, buffer in buffers(tensors).items():
             subject.get_buffer(name).data = buffer
         for name in weights:
@@ -114,6 +119,22 @@ def copy_of(module: nn.Module, share: bool = False) -> nn.Module:
             if tensor.grad_fn is not None:  # what an earlier pass under autograd left behind cannot be copied as it is
                 memo[id(tensor)] = tensor.detach().clone()
     return copy.deepcopy(module, memo)
+
+
+class _Weight(nn.Parameter):
+    """A weight whose gradient may have any shape and dtype: a wrong one is to be diagnosed, torch would raise."""
+
+    grad: Any = None
+
+
+def copy_to_run(module: nn.Module) -> nn.Module:
+    """Return a copy of a module for a hand-written backward."""
+    copied, weights = copy_of(module), dict[int, _Weight]()
+    for part in copied.modules():
+        for name, weight in part._parameters.items():
+            if weight is not None:  # a weight that is tied in two places stays one
+                part._parameters[name] = weights.setdefault(id(weight), _Weight(weight.data, requires_grad=False))
+    return copied
 
 
 def _tensors_in(value: Any) -> Iterator[Tensor]:

@@ -54,7 +54,7 @@ class _Cut(TorchFunctionMode):
                 if self.places - 1 == self.place:
                     name = next((f" ({name})" for name, tensor in self.tensors.items() if _is(x, tensor)), "")
                     function = func.__name__.strip("_")
-                    self.what = f"argument {i}{name} of {function}, operation {self.operations} of the forward pass"
+                    self.what = f"argument {i}{name} of {function} (operation {self.operations} of the forward pass)"
                     result = func(*args[:i], x.detach(), *args[i + 1 :], **kwargs)
         return result
 

@@ -12,7 +12,7 @@ from torchnet.checking.forms import as_subject
 from torchnet.checking.parts import loss_of, parts_of
 from torchnet.checking.precision import with_precision
 from torchnet.checking.report import Report
-from torchnet.checking.subject import Loss, Outputs, Subject, at_dtype, copies
+from torchnet.checking.subject import Loss, Outputs, Subject, SubjectError, at_dtype, copies
 from torchnet.checking.verdict import random_directions
 
 _UPSTREAM = 0x5EED  # added to the seed: an input drawn from the same one must not come out equal to its gradient
@@ -40,7 +40,7 @@ def check(
             forward that returns `(output, cache)` and `backward(grad_output, cache)`; a class derived from
             torch.autograd.Function.
         inputs: what its forward is called with: `(x)` for a layer, `(images, targets)` for a network, `(logits,
-            targets)` for a loss. A pair of functions may be one of NumPy arrays. Gradients are taken of all
+            targets)` for a loss. Functions may be of NumPy arrays. Gradients are taken of all
             floating-point inputs but the targets.
         loss: the loss behind a network; cross_entropy if None and there are more inputs than its forward takes.
         oracles: those to ask, of `ORACLES`; all but central differences if None, and these in place of a complex step
@@ -51,9 +51,8 @@ def check(
         SubjectError: if the subject or its inputs are none that can be checked.
         ValueError: if there is no such oracle.
     """
-    unknown = set(oracles or ()) - set(ORACLES)
-    if unknown:
-        raise ValueError(f"oracles: expected some of {', '.join(ORACLES)}, got {', '.join(sorted(unknown))}")
+    if oracles is not None and (isinstance(oracles, str) or not set(oracles) <= set(ORACLES)):
+        raise ValueError(f"oracles: expected a list of some of {', '.join(ORACLES)}, got {oracles!r}")
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices):
         inputs = tuple(x.clone() if isinstance(x, Tensor) and x.is_inference() else x for x in inputs)
@@ -62,6 +61,19 @@ def check(
 
 def check_subject(subject: Subject, oracles: Sequence[str] | None, seed: int) -> Report:
     """Do what `check` does, for a subject that is already in one form."""
+    dtypes = {str(tensor.dtype).removeprefix("torch.") for tensor in subject.tensors.values()}
+    try:
+        return _examine(subject, oracles, seed)
+    except (RuntimeError, ValueError) as error:
+        if len(dtypes) == 1 or isinstance(error, SubjectError):
+            raise
+        raise SubjectError(
+            f"weights and inputs have different dtypes, {' and '.join(sorted(dtypes))}, and do not go together: bring "
+            f"one to the other's, with module.double() or x.float() ({error})"
+        ) from error
+
+
+def _examine(subject: Subject, oracles: Sequence[str] | None, seed: int) -> Report:
     subject = _repeatable(subject, seed)
     grad_outputs = _upstream(subject, seed)
     exact, exact_grads = at_dtype(subject, torch.float64), tuple(grad.double() for grad in grad_outputs)

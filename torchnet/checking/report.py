@@ -89,13 +89,11 @@ class Report:
         has_precision = any(verdict.precision is not None for verdict in self.tensors)
         table = Table(pad_edge=False, box=None)
         for heading in ("gradient of", "shape"):
-            table.add_column(heading)
-        for heading in (
-            *oracles,
-            *(["Taylor"] if has_slopes else []),
-            *(["own dtype / autograd"] if has_precision else []),
-        ):
-            table.add_column(heading, justify="right")
+            table.add_column(f"\n{heading}")
+        headings = [oracle.replace(" ", "\n") for oracle in oracles]
+        headings += ["Taylor\nslope"] * has_slopes + ["own dtype\n/ autograd"] * has_precision
+        for heading in headings:
+            table.add_column(heading, justify="right", no_wrap=True)
         table.add_column("")
         for verdict in self.tensors:
             cells = [verdict.name, " x ".join(map(str, verdict.shape)) or "one number"]
@@ -151,7 +149,7 @@ def _error(verdict: Verdict, oracle: str) -> str:
 
 
 def _slope(slope: float | None) -> str:
-    return "-" if slope is None else "exact" if slope > 10 else f"slope {slope:.2f}"
+    return "-" if slope is None else "exact" if slope > 10 else f"{slope:.2f}"
 
 
 def _precision(verdict: Verdict) -> str:

@@ -45,7 +45,7 @@ class Layer(nn.Module, ABC):
         if self._remembered is None:
             raise RuntimeError(
                 f"{type(self).__name__}.backward has nothing to work from: make a forward pass in training mode first "
-                "(net.train(), then net(x)), one for each backward"
+                "(net.train(), then net(x)), one for each backward, and let forward call remember"
             )
         tensor, self._remembered = self._remembered, None
         return tensor

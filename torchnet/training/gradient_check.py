@@ -32,6 +32,7 @@ class GradientCheck(Callback):
             raise ValueError(f"every_n_steps: expected a whole number from 0 (never) up, got {every_n_steps}")
         self.every_n_steps = every_n_steps
         self._before: tuple[nn.Module, Batch] | None = None
+        self._steps, self._worst = 0, 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.every_n_steps > 0 and pl_module.device.type == "mps":
@@ -57,12 +58,17 @@ class GradientCheck(Callback):
         with torch.no_grad():
             precisions = precision_of(subject, upstream, written)
         name, worst = max(precisions.items(), key=lambda item: (not item[1].passed, item[1].error))
+        self._steps, self._worst = self._steps + 1, max(self._worst, worst.error)
         if not worst.passed:
             raise GradientError(
                 f"step {trainer.global_step + 1}: the gradient of {name} is wrong: it is off by {worst.error:.1e} of "
                 f"its norm, autograd in {worst.dtype} by at most {worst.autograd_error:.1e}. The step is not taken. "
                 "Which kind of mistake it is: python -m torchnet check --config, with the configuration of this run"
             )
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._steps > 0:
+            print(f"gradients checked at {self._steps} steps: right; largest error {self._worst:.1e} of the norm")
 
 
 def _of_weights(network: Subject, written: dict[str, Tensor | None]) -> Subject:
