@@ -29,13 +29,15 @@ def test_a_right_run_passes_and_is_not_changed(dtype, activation, cli):
     assert all(torch.equal(got[name], expected[name]) for name in expected)
 
 
-def test_it_checks_the_first_step_and_every_nth_and_none_by_default(cli, monkeypatch):
+def test_it_checks_the_first_step_and_every_nth_and_none_by_default(cli, monkeypatch, capsys):
     calls = []
     judge = gradient_check.precision_of
     monkeypatch.setattr(gradient_check, "precision_of", lambda *args: calls.append(1) or judge(*args))
     assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
     assert calls == []
+    assert "gradients checked" not in capsys.readouterr().out
     assert cli(DIGITS, "--trainer.max_epochs", 1, "--gradient_check.every_n_steps", 10) == 0
+    assert "gradients checked at 3 steps: right; largest error " in capsys.readouterr().out
     assert len(calls) == 3  # of 29 steps the 1st, the 11th and the 21st
 
 
