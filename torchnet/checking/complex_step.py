@@ -34,7 +34,7 @@ def complex_step(subject: Subject, grad_outputs: Outputs, name: str, direction: 
     tensors = {key: tensor.to(torch.complex128) for key, tensor in subject.tensors.items()}
     tensors[name] = torch.complex(subject.tensors[name], _STEP * direction)
     try:
-        with warnings.catch_warnings(), _DecideByRealPart():  # type: ignore[no-untyped-call]
+        with warnings.catch_warnings(), _DecideByRealPart():  # type: ignore[no-untyped-call]  # torch does not annotate it
             warnings.simplefilter("error")  # torch only warns where it discards an imaginary part
             outputs = subject.forward(tensors)
     except NotAnalyticError:

@@ -13,9 +13,9 @@ from torchnet.checking.diagnosis import Diagnosis, Scene, diagnose
 from torchnet.checking.differences import Line, central_difference, rounding_of, taylor_slope
 from torchnet.checking.directional import Derivative, compare_along, locate
 from torchnet.checking.hand import run_backward
+from torchnet.checking.noise import Noise
 from torchnet.checking.oracles import NoOracleError, autograd, numpy_reference
 from torchnet.checking.report import Report
-from torchnet.checking.rounding import rounded_otherwise
 from torchnet.checking.subject import Outputs, Subject, Tensors, copies
 from torchnet.checking.verdict import Comparison, Verdict, compare_elements, measure, norm, random_directions
 
@@ -26,7 +26,6 @@ ORACLES = (AUTOGRAD, COMPLEX_STEP, DIFFERENCES, REFERENCE, TAYLOR)
 _TOLERANCES = {AUTOGRAD: 1e-12, COMPLEX_STEP: 1e-12, DIFFERENCES: 1e-7, REFERENCE: 1e-12}
 _STEEP = 1.5  # the slope of a Taylor remainder: nearer to 2, a right gradient's, than to 1, a wrong one's
 _HIDDEN = 1e-6  # of an element: its error, however small the element is beside others, if rounding does not explain it
-_NOISE = 10  # times what rounding is seen to do in a few runs is what it may do in another
 
 
 class Examination:
@@ -43,7 +42,7 @@ class Examination:
         self.subject, self.grad_outputs, self.seed = subject, grad_outputs, seed
         self.asked, self.by_default = (ORACLES, True) if oracles is None else (tuple(oracles), False)
         self.notes = list(subject.notes)
-        self.noise: Tensors | None = None
+        self.noise = Noise(subject, grad_outputs)
         self.hidden: dict[str, Diagnosis] = {}
 
     def report(self) -> Report:
@@ -157,7 +156,7 @@ class Examination:
         tolerance = _TOLERANCES[oracle]
         comparison = compare_elements(oracle, hand, true, tolerance)
         if not comparison.passed:
-            comparison = compare_elements(oracle, hand, true, tolerance, float(self._noise(name).max()))
+            comparison = compare_elements(oracle, hand, true, tolerance, float(self.noise.of(name).max()))
         return comparison if not comparison.passed else self._with_hidden_errors(comparison, name, hand, true)
 
     def _with_hidden_errors(self, comparison: Comparison, name: str, hand: Tensor, true: Tensor) -> Comparison:
@@ -165,7 +164,7 @@ class Examination:
         differences = (hand - true).abs()
         suspects = differences > _HIDDEN * true.abs()
         if suspects.any():
-            suspects &= differences > self._noise(name)
+            suspects &= differences > self.noise.of(name)
         if not suspects.any():
             return comparison
         index = tuple(int(i) for i in (differences * suspects == (differences * suspects).max()).nonzero()[0])
@@ -181,7 +180,7 @@ class Examination:
         autograds, complexs = comparisons.get(AUTOGRAD), comparisons.get(COMPLEX_STEP)
         if autograds is None or complexs is None or not autograds.passed or complexs.passed:
             return
-        noise = partial(self._noise, name)
+        noise = partial(self.noise.of, name)
         derivative = partial(self._central_difference, name)
         opinion = compare_along(DIFFERENCES, hand, derivative, _TOLERANCES[DIFFERENCES], noise, self.seed)
         if opinion.passed and opinion.compared:
@@ -190,7 +189,7 @@ class Examination:
             self.notes.append(f"{name}: the complex step was not believed: differences contradict it as autograd does")
 
     def _compare_along(self, oracle: str, name: str, gradient: Tensor) -> Comparison:
-        noise = partial(self._noise, name)
+        noise = partial(self.noise.of, name)
         return compare_along(oracle, gradient, self._derivative(oracle, name), _TOLERANCES[oracle], noise, self.seed)
 
     def _derivative(self, oracle: str, name: str) -> Derivative:
@@ -201,40 +200,8 @@ class Examination:
         line, along = self._line(name, direction), float((hand * direction).sum())
         slope = taylor_slope(line, along)
         if slope is not None and slope < _STEEP:
-            slope = taylor_slope(line, along, norm(self._noise(name)))
+            slope = taylor_slope(line, along, norm(self.noise.of(name)))
         return slope
-
-    def _noise(self, name: str) -> Tensor:
-        """Return how far rounding alone may move each element, in autograd's computation or the hand-written one."""
-        if self.noise is None:
-            by_hand = self._spread(self._by_hand)
-            try:
-                by_autograd = self._spread(partial(autograd, self.subject, self.grad_outputs))
-                # A backward that rounding disturbs far more than autograd is no excuse for itself.
-                self.noise = {
-                    key: torch.minimum(by_hand[key], 10 * noise.max()).maximum(noise)
-                    for key, noise in by_autograd.items()
-                }
-            except (NoOracleError, RuntimeError):
-                self.noise = by_hand
-        return self.noise[name]
-
-    def _spread(self, compute: Callable[[], Tensors]) -> Tensors:
-        plain = compute()
-        spread = {key: torch.zeros_like(tensor) for key, tensor in plain.items()}
-        for moved in rounded_otherwise(compute, torch.float64, share=1):
-            for key, widest in spread.items():
-                spread[key] = torch.maximum(widest, _NOISE * (moved[key] - plain[key]).abs().nan_to_num(0))
-        return spread
-
-    def _by_hand(self) -> Tensors:
-        written = self.subject.backward(copies(self.subject.tensors), self.grad_outputs)
-        gradients = {}
-        for name, tensor in self.subject.tensors.items():
-            gradient = written.get(name)
-            fits = gradient is not None and gradient.shape == tensor.shape
-            gradients[name] = gradient.clone() if gradient is not None and fits else torch.zeros_like(tensor)
-        return gradients
 
     def _truth(self, name: str, hand: Tensor, passed: bool) -> Tensor:
         """Return the true gradient as far as it is known, NaN where it is not.

@@ -27,7 +27,8 @@ def loss_of(subject: Subject) -> Subject:
 
 def _logits(subject: Subject, calls: list[tuple[str, nn.Module, tuple[Any, ...]]]) -> Tensor:
     """Run the network, with a note of each call of a layer."""
-    module = copy_of(subject.module).to(torch.float64)  # type: ignore[arg-type]
+    assert subject.module is not None
+    module = copy_of(subject.module).to(torch.float64)
 
     def note(path: str, layer: nn.Module, args: tuple[Any, ...]) -> None:
         alone = copy_of(layer)

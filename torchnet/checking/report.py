@@ -78,9 +78,9 @@ class Report:
         return json.dumps(_finite({"passed": self.passed, **values}), indent=2, ensure_ascii=False)
 
     def __str__(self) -> str:
-        console = Console(file=io.StringIO(), width=_WIDTH, no_color=True, force_terminal=False, legacy_windows=False)
-        console.print(self)
-        return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())  # type: ignore[attr-defined]
+        text = io.StringIO()
+        Console(file=text, width=_WIDTH, no_color=True, force_terminal=False, legacy_windows=False).print(self)
+        return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
     def __rich__(self) -> RenderableType:
         """Return the table, and below it what is wrong."""

@@ -44,7 +44,7 @@ def rounded_otherwise(
 
 class _RoundAtRandom(TorchDispatchMode):
     def __init__(self, seed: int, eps: float, share: float) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # torch does not annotate it
         self.generator, self.eps, self.share = torch.Generator().manual_seed(seed), eps, share
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -71,7 +71,7 @@ def smallest_dtype_of(compute: Callable[[], Any]) -> torch.dtype | None:
 
 class _SeeDtypes(TorchDispatchMode):
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # torch does not annotate it
         self.dtypes: set[torch.dtype] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
