@@ -42,6 +42,9 @@ def main(arguments: Sequence[str] | None = None, project: Project = TORCHNET) ->
     except (StaleListError, RedTestsError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     print(f"{time.monotonic() - start:.0f} seconds")
     return report(project, everything, verdicts, options.show)
 
