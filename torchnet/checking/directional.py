@@ -30,16 +30,17 @@ def compare_along(
         noise: gives how far rounding alone moves each element; asked only if the tolerance is exceeded.
         seed: of the directions.
     """
-    if hand.numel() <= _FEW:
-        true = elements(hand, range(hand.numel()), derivative)
-        return _with_noise(lambda n: compare_elements(oracle, hand, true, tolerance, n), lambda: float(noise().max()))
-    directions = random_directions(hand, _DIRECTIONS, seed)
-    slopes = [derivative(direction) for direction in directions]
-    if all(math.isnan(slope) for slope in slopes):  # a step along all elements at once meets a kink: one by one
-        true = elements(hand, _at_random(hand.numel(), _FEW, seed), derivative)
-        return _with_noise(lambda n: compare_elements(oracle, hand, true, tolerance, n), lambda: float(noise().max()))
-    products = [float((hand * direction).sum()) for direction in directions]
-    return _with_noise(lambda n: compare_directions(oracle, products, slopes, tolerance, n), lambda: norm(noise()))
+    if hand.numel() > _FEW:
+        directions = random_directions(hand, _DIRECTIONS, seed)
+        slopes = [derivative(direction) for direction in directions]
+        if not all(math.isnan(slope) for slope in slopes):
+            products = [float((hand * direction).sum()) for direction in directions]
+            return _with_noise(
+                lambda n: compare_directions(oracle, products, slopes, tolerance, n), lambda: norm(noise())
+            )
+        # A step along all elements at once meets a kink: some of them, one by one.
+    true = elements(hand, _at_random(hand.numel(), _FEW, seed), derivative)
+    return _with_noise(lambda n: compare_elements(oracle, hand, true, tolerance, n), lambda: float(noise().max()))
 
 
 def _with_noise(compare: Callable[[float], Comparison], noise: Callable[[], float]) -> Comparison:

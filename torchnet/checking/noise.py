@@ -60,5 +60,6 @@ def _spread(compute: Callable[[], Tensors]) -> Tensors:
     spread = {name: torch.zeros_like(tensor) for name, tensor in plain.items()}
     for moved in rounded_otherwise(compute, torch.float64, share=1):
         for name, widest in spread.items():
-            spread[name] = torch.maximum(widest, _MARGIN * (moved[name] - plain[name]).abs().nan_to_num(0))
+            distance = (moved[name] - plain[name]).abs().nan_to_num(0, posinf=0)  # what is not finite excuses nothing
+            spread[name] = torch.maximum(widest, _MARGIN * distance)
     return spread
