@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from torchnet.checking.complex_step import NotAnalyticError, complex_step
-from torchnet.checking.diagnosis import Diagnosis, Scene, diagnose
+from torchnet.checking.diagnosis import diagnose
 from torchnet.checking.differences import Line, central_difference, rounding_of, taylor_slope
 from torchnet.checking.directional import Derivative, compare_along, locate
 from torchnet.checking.hand import run_backward
 from torchnet.checking.noise import Noise
 from torchnet.checking.oracles import NoOracleError, autograd, numpy_reference
 from torchnet.checking.report import Report
+from torchnet.checking.scene import Diagnosis, Scene
 from torchnet.checking.subject import Outputs, Subject, Tensors, copies
 from torchnet.checking.verdict import Comparison, Verdict, compare_elements, measure, norm, random_directions
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from torchnet.checking.diagnosis import Diagnosis
 from torchnet.checking.modules import copy_to_run, takes_input_grad
+from torchnet.checking.scene import Diagnosis
 from torchnet.checking.subject import Gradients, Outputs, Subject, Tensors, copies
 
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from torchnet.checking.diagnosis import Diagnosis
 from torchnet.checking.oracles import NoOracleError, autograd
 from torchnet.checking.report import Report
 from torchnet.checking.rounding import rounded_otherwise
+from torchnet.checking.scene import Diagnosis
 from torchnet.checking.subject import Gradients, Outputs, Subject, Tensors, at_dtype, copies
 from torchnet.checking.verdict import Precision, Verdict, relative
 

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from torchnet.checking.diagnosis import Diagnosis
+from torchnet.checking.scene import Diagnosis
 from torchnet.checking.verdict import Verdict
 
 _WIDTH = 110  # columns of the text, where no terminal sets the width

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchnet.checking.diagnosis import Diagnosis
+from torchnet.checking.scene import Diagnosis
 
 
 @dataclass(frozen=True)
