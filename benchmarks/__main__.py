@@ -1,0 +1,77 @@
+"""Measure torchnet beside its peers on this machine.
+
+    python -m benchmarks                            # the race: every peer trains MNIST, an epoch at a time, in turns
+    python -m benchmarks scale                      # how the cost of a step grows with width, depth and batch
+    python -m benchmarks --peers torchnet,autograd  # some of the peers
+
+The table is printed, and written with the numbers and the plots to the folder --out.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.children import ChildError
+from benchmarks.commands import run_race, run_scale
+from benchmarks.peers import PEERS
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the arguments say; return the exit code."""
+    options = _parse(arguments)
+    try:
+        with tempfile.TemporaryDirectory(prefix="torchnet-benchmarks-") as folder:
+            _set_the_stage(folder)
+            options.out.mkdir(parents=True, exist_ok=True)
+            if options.what == "scale":
+                run_scale(options.out)
+            else:
+                run_race(options.peers, options.epochs, options.seed, Path(folder), options.out)
+    except ChildError as error:
+        print("error:", error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", nargs="?", choices=("peers", "scale"), default="peers")
+    parser.add_argument("--epochs", type=_from_one_up, default=40, metavar="N", help="of each peer (default: 40)")
+    parser.add_argument("--peers", type=_peers, default=list(PEERS), metavar="A,B", help=f"of {', '.join(PEERS)}")
+    parser.add_argument("--seed", type=int, default=10, help="of the weights and the order of the samples")
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks"), metavar="FOLDER", help="of the results")
+    return parser.parse_args(arguments)
+
+
+def _peers(text: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in PEERS:
+            raise argparse.ArgumentTypeError(f"expected names of {', '.join(PEERS)}, got {name!r}")
+    return list(dict.fromkeys(names))
+
+
+def _from_one_up(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 up, got {text!r}")
+    return int(text)
+
+
+def _set_the_stage(folder: str) -> None:
+    """Give all children, by the environment, the CPU alone and a place for what they write that is removed after."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    os.environ["TMPDIR"] = folder  # checkpoints and logs; and the cache of torch.compile, which starts empty so
+    os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"  # of the semaphore that a killed child leaves behind
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""The bare loop of autograd: the same network, data and steps as the loop of torchnet, as torch itself does them."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+Step = Callable[[Tensor], Tensor]  # the samples of a mini-batch, (B,) -> the loss, ()
+
+
+def build_network(sizes: Sequence[int]) -> nn.Sequential:
+    """Return linear layers with a sigmoid between them."""
+    layers: list[nn.Module] = []
+    for fan_in, fan_out in pairwise(sizes):
+        layers += [nn.Linear(fan_in, fan_out), nn.Sigmoid()]
+    return nn.Sequential(*layers[:-1])
+
+
+def autograd_loop(
+    net: nn.Sequential, images: Tensor, labels: Tensor, lr: float, compiled: bool = False
+) -> Callable[[Tensor], Tensor]:
+    """Return a function that takes one step for each row of an order and returns the losses.
+
+    Args:
+        net: the network.
+        images: (n, I) uint8.
+        labels: (n,) int64.
+        lr: the learning rate.
+        compiled: give torch.compile what it can fuse: from the gather to the loss with its gradients, and the update.
+    """
+    criterion = nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=lr)
+
+    def loss_of(chosen: Tensor) -> Tensor:
+        return criterion(net(images[chosen].to(torch.float32) / 255), labels[chosen])
+
+    def update() -> None:
+        optimizer.step()
+
+    if compiled:
+        loss_of, update = torch.compile(loss_of), torch.compile(update)
+
+    def run(order: Tensor) -> Tensor:
+        losses = torch.empty(len(order))
+        for step, chosen in enumerate(order):
+            optimizer.zero_grad(set_to_none=True)
+            loss = loss_of(chosen)
+            loss.backward()
+            update()
+            losses[step] = loss.detach()
+        return losses
+
+    return run

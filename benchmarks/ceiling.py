@@ -1,0 +1,42 @@
+"""The matrix products that the machine can do at most, as torch does them."""
+
+import statistics
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+from benchmarks.machine import Ceiling
+from benchmarks.task import BATCH, SIZES
+
+_SECONDS = 0.5  # of each product
+
+
+def measure_ceiling() -> tuple[int, Ceiling]:
+    """Return the number of threads, and the GFLOP/s of a large square product and of the three of layer 1."""
+    x, weight = torch.rand(BATCH, SIZES[0]), torch.rand(SIZES[1], SIZES[0])
+    grad = torch.rand(BATCH, SIZES[1])
+    square = torch.rand(2048, 2048)
+    factors = {
+        "2048³": (square, square),
+        "forward": (x, weight.T),
+        "weight gradient": (grad.T, x),
+        "input gradient": (grad, weight),
+    }
+    types = (torch.float32, torch.bfloat16)
+    ceiling = {
+        str(dtype).removeprefix("torch."): {name: _gflops(a.to(dtype), b.to(dtype)) for name, (a, b) in factors.items()}
+        for dtype in types
+    }
+    return torch.get_num_threads(), ceiling
+
+
+def _gflops(a: Tensor, b: Tensor) -> float:
+    out = torch.empty(len(a), b.shape[1], dtype=a.dtype)
+    torch.mm(a, b, out=out)
+    times, end = [], perf_counter() + _SECONDS
+    while perf_counter() < end or len(times) < 3:
+        start = perf_counter()
+        torch.mm(a, b, out=out)
+        times.append(perf_counter() - start)
+    return 2 * a.numel() * b.shape[1] / statistics.median(times) / 1e9

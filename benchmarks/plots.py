@@ -1,0 +1,102 @@
+"""The plots, made to be read in a README: labels stand at what they name."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
+
+from benchmarks.peers import BASELINE, OWN, PEERS
+from benchmarks.points import Measured
+from benchmarks.race import Result
+from benchmarks.summary import Summary
+from benchmarks.task import TARGET
+
+_COLORS = dict(zip(PEERS, plt.get_cmap("tab10").colors, strict=False))
+_OWN, _OTHERS = "C0", "0.75"
+_LOWEST = 0.90  # accuracy; below that every line is steep
+_EVERY = {"width": 1, "depth": 1, "batch": 2}  # of the values at the axis, as far as there is room
+_STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+
+
+def plot_peers(rows: Sequence[Summary], path: Path) -> None:
+    """Draw the milliseconds of an epoch of each peer, fastest first, with quartiles and ratio."""
+    rows = sorted((row for row in rows if not row.fault), key=lambda row: -row.ms)
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(8, 1 + 0.34 * len(rows)), layout="constrained")
+        for y, row in enumerate(rows):
+            low, high = row.quartiles
+            color = _OWN if row.peer in OWN else _OTHERS
+            axes.barh(y, row.ms, xerr=[[row.ms - low], [high - row.ms]], color=color, ecolor="0.2", capsize=3)
+            ratio = "" if row.ratio is None or row.peer == BASELINE else f"   {row.ratio:.2f} ×"
+            axes.annotate(f"{row.ms:,.0f} ms{ratio}", (high, y), (7, 0), textcoords="offset points", va="center")
+        axes.set_yticks(range(len(rows)), [row.label for row in rows])
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlim(0, 1.25 * max((row.quartiles[1] for row in rows), default=1))
+        axes.set_xlabel("ms an epoch of MNIST: median and quartiles; × = times torchnet's loop, > 1 is slower")
+        figure.savefig(path, dpi=150)
+        plt.close(figure)
+
+
+def plot_accuracy(results: Sequence[Result], path: Path) -> None:
+    """Draw the test accuracy over the seconds of training, one line a peer, named in the order in which they end."""
+    finished = [result for result in results if not result.fault]
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
+        for result in sorted(finished, key=lambda result: sum(lap.seconds for lap in result.laps)):
+            seconds = list(accumulate(lap.seconds for lap in result.laps))
+            accuracy = [lap.accuracy for lap in result.laps]
+            axes.plot(seconds, accuracy, color=_COLORS[result.peer], label=PEERS[result.peer], linewidth=1.4)
+        axes.axhline(TARGET, color="0.5", linewidth=0.8, linestyle="--")
+        place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+        axes.annotate(f"{TARGET:.2%}", (0, TARGET), (4, 3), color="0.4", **place)
+        axes.set(xscale="log", ylim=(_LOWEST, 0.98), xlabel="seconds of training", ylabel="test accuracy")
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        _plain_numbers(axes.xaxis)
+        axes.legend(frameon=False, labelcolor="linecolor", loc="center left", bbox_to_anchor=(1, 0.5))
+        figure.savefig(path, dpi=150)
+        plt.close(figure)
+
+
+def plot_scale(rows: Sequence[Measured], path: Path) -> None:
+    """Draw the milliseconds of a step over width, depth and batch."""
+    rows = [row for row in rows if not row.fault]
+    with plt.rc_context(_STYLE):
+        figure, panels = plt.subplots(1, 3, figsize=(11, 3.6), sharey=True, layout="constrained")
+        for axes, quantity in zip(panels, ("width", "depth", "batch"), strict=True):
+            drawn = [row for row in rows if row.point.series.startswith(quantity)]
+            for series in dict.fromkeys(row.point.series for row in drawn):
+                _plot_series(axes, [row for row in drawn if row.point.series == series], quantity)
+            axes.set(xscale="log", yscale="log", xlabel=quantity)
+            axes.set_xticks(sorted({getattr(row.point, quantity) for row in drawn})[:: _EVERY[quantity]])
+            axes.margins(x=0.1)
+            _plain_numbers(axes.xaxis)
+        _plain_numbers(panels[0].yaxis)
+        panels[0].set_ylabel("ms a step")
+        panels[0].legend(frameon=False, labelcolor="linecolor", loc="upper left")
+        figure.savefig(path, dpi=150)
+        plt.close(figure)
+
+
+def _plot_series(axes: Axes, rows: Sequence[Measured], quantity: str) -> None:
+    x = [getattr(row.point, quantity) for row in rows]
+    lines = {"autograd": ("C3", "s-"), "torchnet": (_OWN, "o-"), "products": ("0.5", "^--")}
+    for name, (color, form) in lines.items():
+        y = [getattr(row, f"{name}_ms") for row in rows]
+        label = "matrix products alone" if name == "products" else name
+        axes.plot(x, y, form, color=color, markersize=3.5, linewidth=1.3, label=label)
+    _, _, note = rows[0].point.series.partition(", ")  # "width 64", where a panel has more than one series
+    top = max(rows[-1].torchnet_ms, rows[-1].autograd_ms)
+    axes.annotate(note, (x[-1], top), (4, 7), textcoords="offset points", ha="right", color="0.4")
+
+
+def _plain_numbers(axis: Axis) -> None:
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.set_minor_formatter(NullFormatter())

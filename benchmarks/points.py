@@ -1,0 +1,72 @@
+"""The points at which the cost of a step is measured, and what is measured there."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from benchmarks.task import BATCH, SIZES
+
+WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
+DEPTHS = (2, 4, 8, 16, 32, 64)
+BATCHES = (32, 128, 500, 2000, 8000, 30_000, 60_000)
+
+_FLOAT = 4  # bytes
+
+
+@dataclass(frozen=True)
+class Point:
+    """A network and a batch.
+
+    Args:
+        series: the line of the plot that the point belongs to.
+        width: of the hidden layers.
+        depth: layers of weights.
+        batch: samples in a step.
+    """
+
+    series: str
+    width: int = SIZES[1]
+    depth: int = len(SIZES) - 1
+    batch: int = BATCH
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The widths from input to output."""
+        return (SIZES[0], *(self.width,) * (self.depth - 1), SIZES[-1])
+
+    @property
+    def bytes(self) -> int:
+        """An estimate of the memory: weights, gradients and updates, and some four values for each that flows."""
+        weights = sum(fan_in * fan_out for fan_in, fan_out in pairwise(self.sizes))
+        return 3 * _FLOAT * (3 * weights + 4 * self.batch * sum(self.sizes))  # 3 contenders
+
+    @property
+    def fits(self) -> bool:
+        """Whether that is at most half of the machine's memory."""
+        return self.bytes <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The milliseconds of a step at a point; no numbers but a fault where it could not be measured."""
+
+    point: Point
+    torchnet_ms: float = 0
+    autograd_ms: float = 0
+    products_ms: float = 0
+    flops: int = 0
+    fault: str = ""
+
+    @property
+    def gflops(self) -> float:
+        """The GFLOP/s that torchnet achieves, counting the matrix products alone."""
+        return self.flops / self.torchnet_ms / 1e6
+
+
+def points() -> Iterator[Point]:
+    """Yield all points, series by series, from small to large."""
+    yield from (Point("width", width=width) for width in WIDTHS)
+    for width in (64, 512):
+        yield from (Point(f"depth, width {width}", width=width, depth=depth) for depth in DEPTHS)
+    yield from (Point("batch", batch=batch) for batch in BATCHES)

@@ -1,0 +1,36 @@
+"""The matrix products of a step and nothing else: what no implementation on the same library can do without."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+
+def products_loop(sizes: Sequence[int], batch: int) -> Callable[[Tensor], None]:
+    """Return a function that does the products of one step for each row of an order, whose samples it ignores.
+
+    The operands are laid out as in a layer of torchnet, and every output has its memory already.
+    """
+    x = [torch.rand(batch, size) for size in sizes]  # the input of each layer, and the logits
+    grad = [torch.rand(batch, size) for size in sizes]  # the gradients of the same
+    # Over fan_in, so that what flows neither grows nor shrinks: overflow or denormal numbers could cost time.
+    weights = [torch.rand(fan_out, fan_in) / fan_in for fan_in, fan_out in pairwise(sizes)]
+    grad_weights = [torch.empty_like(weight) for weight in weights]
+
+    def run(order: Tensor) -> None:
+        for _ in order:
+            for i, weight in enumerate(weights):
+                torch.mm(x[i], weight.T, out=x[i + 1])
+            for i in reversed(range(len(weights))):
+                torch.mm(grad[i + 1].T, x[i], out=grad_weights[i])
+                if i > 0:  # nobody asks for the gradient of the images
+                    torch.mm(grad[i + 1], weights[i], out=grad[i])
+
+    return run
+
+
+def flops(sizes: Sequence[int], batch: int) -> int:
+    """Return the additions and multiplications of these products."""
+    layers = list(pairwise(sizes))
+    return sum((6 if i > 0 else 4) * batch * fan_in * fan_out for i, (fan_in, fan_out) in enumerate(layers))

@@ -1,0 +1,56 @@
+"""How the cost of a step grows with width, depth and batch: torchnet, autograd, and the matrix products alone."""
+
+import statistics
+from collections.abc import Callable
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+import torchnet
+from benchmarks.autograd_loop import autograd_loop, build_network
+from benchmarks.points import Measured, Point
+from benchmarks.products import flops, products_loop
+from benchmarks.task import SIZES
+from benchmarks.torchnet_loop import torchnet_loop
+
+_SAMPLES = 60_000
+_LR = 0.001  # small, as random labels can teach nothing but overflow
+_RUN = 0.05  # seconds of steps between two looks at the clock
+_BUDGET = 5.0  # seconds a point
+_LEAST_REPEATS = 3
+
+
+def measure(point: Point) -> Measured:
+    """Return the median times of a step, the three contenders in turns, on random images."""
+    images = torch.randint(256, (_SAMPLES, SIZES[0]), dtype=torch.uint8)
+    labels = torch.randint(SIZES[-1], (_SAMPLES,))
+    sizes = point.sizes
+    net, autograd_net = torchnet.MLP(sizes), build_network(sizes)
+    autograd_net.load_state_dict(net.state_dict())  # torch's own start is smaller: deep down, denormal gradients
+    runs: list[Callable[[Tensor], object]] = [
+        torchnet_loop(net, images, labels, _LR),
+        autograd_loop(autograd_net, images, labels, _LR),
+        products_loop(sizes, point.batch),
+    ]
+    end = perf_counter() + _BUDGET
+    step = torch.randint(_SAMPLES, (1, point.batch))
+    slowest = max(min(_seconds(run, step) for _ in range(2)) for run in runs)  # of two: the first one warms up
+    order = torch.randint(_SAMPLES, (max(1, round(_RUN / slowest)), point.batch))
+    times: list[list[float]] = []
+    while perf_counter() < end or len(times) < _LEAST_REPEATS:
+        first = len(times) % len(runs)  # nobody always follows the same one
+        row = {i: _seconds(runs[i], order) / len(order) for i in _rotated(len(runs), first)}
+        times.append([row[i] for i in range(len(runs))])
+    torchnet_ms, autograd_ms, products_ms = (1000 * statistics.median(column) for column in zip(*times, strict=True))
+    return Measured(point, torchnet_ms, autograd_ms, products_ms, flops(sizes, point.batch))
+
+
+def _rotated(n: int, first: int) -> list[int]:
+    return [(first + i) % n for i in range(n)]
+
+
+def _seconds(run: Callable[[Tensor], object], order: Tensor) -> float:
+    start = perf_counter()
+    run(order)
+    return perf_counter() - start

@@ -1,0 +1,94 @@
+"""The tables, as text."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks.points import Measured
+from benchmarks.summary import Summary
+from benchmarks.task import TARGET
+
+_WIDEST_FAULT = 60  # characters in a line
+
+
+def peers_table(rows: Sequence[Summary]) -> Table:
+    """Return the table of the peers."""
+    table = _table(
+        "peer",
+        "epoch\nms",
+        "quartiles\nms",
+        "ratio to\ntorchnet*",
+        "step\nms",
+        "test\naccuracy",
+        f"epochs to\n{TARGET:.2%}",
+        f"seconds to\n{TARGET:.2%}",
+        "made\nready, s",
+        "peak\nMiB",
+        "its own\nMiB",
+        "page faults\na step",
+    )
+    table.caption = "* > 1 = slower than torchnet's loop"
+    for row in rows:
+        if row.fault:
+            table.add_row(Text(f"{row.label}:\n{row.fault}"), *"-" * (len(table.columns) - 1))
+            continue
+        table.add_row(
+            row.label,
+            f"{row.ms:.1f}",
+            f"{row.quartiles[0]:.1f} - {row.quartiles[1]:.1f}",
+            "-" if row.ratio is None else f"{row.ratio:.2f}",
+            f"{row.step_ms:.3f}",
+            f"{row.accuracy:.2%}",
+            "-" if row.epochs_to_target is None else str(row.epochs_to_target),
+            "-" if row.seconds_to_target is None else f"{row.seconds_to_target:.1f}",
+            f"{row.ready_seconds:.1f}",
+            f"{row.peak_mib:.0f}",
+            f"{row.own_mib:.0f}",
+            f"{row.faults:.1f}",
+        )
+    return table
+
+
+def scale_table(rows: Sequence[Measured], ceiling_gflops: float) -> Table:
+    """Return the table of the cost of a step."""
+    table = _table(
+        "series",
+        "width",
+        "depth",
+        "batch",
+        "torchnet\nms/step",
+        "autograd\nms/step",
+        "products\nms/step",
+        "autograd /\ntorchnet*",
+        "torchnet /\nproducts",
+        "torchnet\nGFLOP/s",
+        "of the\nceiling",
+    )
+    table.caption = "* > 1 = slower than torchnet's loop"
+    for row in rows:
+        where = (str(row.point.width), str(row.point.depth), f"{row.point.batch:,}")
+        if row.fault:
+            table.add_row(Text(f"{row.point.series}:\n{row.fault}"), *where, *"-" * (len(table.columns) - 4))
+            continue
+        table.add_row(
+            row.point.series,
+            *where,
+            f"{row.torchnet_ms:.3f}",
+            f"{row.autograd_ms:.3f}",
+            f"{row.products_ms:.3f}",
+            f"{row.autograd_ms / row.torchnet_ms:.2f}",
+            f"{row.torchnet_ms / row.products_ms:.2f}",
+            f"{row.gflops:.0f}",
+            f"{row.gflops / ceiling_gflops:.0%}",
+        )
+    return table
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), caption_justify="left")
+    table.add_column(first, max_width=_WIDEST_FAULT)
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
