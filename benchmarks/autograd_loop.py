@@ -33,7 +33,8 @@ def autograd_loop(
     optimizer = torch.optim.SGD(net.parameters(), lr=lr)
 
     def loss_of(chosen: Tensor) -> Tensor:
-        return criterion(net(images[chosen].to(torch.float32) / 255), labels[chosen])
+        x = images.index_select(0, chosen).to(torch.float32).div_(255)  # twice as fast as images[chosen] / 255
+        return criterion(net(x), labels.index_select(0, chosen))
 
     def update() -> None:
         optimizer.step()

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from benchmarks.machine import Ceiling
 from benchmarks.task import BATCH, SIZES
+from torchnet.products import float32_products
 
 _SECONDS = 0.5  # of each product
 
@@ -23,12 +24,14 @@ def measure_ceiling() -> tuple[int, Ceiling]:
         "weight gradient": (grad.T, x),
         "input gradient": (grad, weight),
     }
-    types = (torch.float32, torch.bfloat16)
-    ceiling = {
-        str(dtype).removeprefix("torch."): {name: _gflops(a.to(dtype), b.to(dtype)) for name, (a, b) in factors.items()}
-        for dtype in types
-    }
+    ceiling = {"float32": _rates(factors, torch.float32), "bfloat16": _rates(factors, torch.bfloat16)}
+    with float32_products(torch.device("cpu")):
+        ceiling["float32 as torchnet"] = _rates(factors, torch.float32)
     return torch.get_num_threads(), ceiling
+
+
+def _rates(factors: dict[str, tuple[Tensor, Tensor]], dtype: torch.dtype) -> dict[str, float]:
+    return {name: _gflops(a.to(dtype), b.to(dtype)) for name, (a, b) in factors.items()}
 
 
 def _gflops(a: Tensor, b: Tensor) -> float:

@@ -47,7 +47,7 @@ def run_scale(out: Path) -> None:
             show(f"width {point.width}, depth {point.depth}, batch {point.batch:,}")
             rows.append(_measure(point, terminal))
     header = describe(threads, ceiling, load)
-    table = scale_table(rows, ceiling["float32"]["2048³"])
+    table = scale_table(rows, ceiling["float32 as torchnet"]["2048³"])
     publish(header, table, {"points": rows}, out / "scale.txt", out / "scale.json")
     plot("plot_scale", rows, out / "scale.png")
 

@@ -32,7 +32,7 @@ def describe(threads: int, ceiling: Ceiling, load: float) -> list[str]:
         f"GFLOP/s of torch's products: 2048³, and the three of layer 1 ({SIZES[0]} -> {SIZES[1]}, batch {BATCH})",
     ]
     for dtype, rates in ceiling.items():
-        lines.append(f"  {dtype:8}   " + "   ".join(f"{name} {rate:,.0f}" for name, rate in rates.items()))
+        lines.append(f"  {dtype:19}   " + "   ".join(f"{name} {rate:,.0f}" for name, rate in rates.items()))
     return lines
 
 

@@ -6,6 +6,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from torchnet.products import float32_products
+
 
 def products_loop(sizes: Sequence[int], batch: int) -> Callable[[Tensor], None]:
     """Return a function that does the products of one step for each row of an order, whose samples it ignores.
@@ -18,6 +20,7 @@ def products_loop(sizes: Sequence[int], batch: int) -> Callable[[Tensor], None]:
     weights = [torch.rand(fan_out, fan_in) / fan_in for fan_in, fan_out in pairwise(sizes)]
     grad_weights = [torch.empty_like(weight) for weight in weights]
 
+    @float32_products(torch.device("cpu"))  # the library that torchnet uses
     def run(order: Tensor) -> None:
         for _ in order:
             for i, weight in enumerate(weights):

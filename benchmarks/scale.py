@@ -12,7 +12,7 @@ from benchmarks.autograd_loop import autograd_loop, build_network
 from benchmarks.points import Measured, Point
 from benchmarks.products import flops, products_loop
 from benchmarks.task import SIZES
-from benchmarks.torchnet_loop import torchnet_loop
+from torchnet.engine import Engine
 
 _SAMPLES = 60_000
 _LR = 0.001  # small, as random labels can teach nothing but overflow
@@ -28,14 +28,15 @@ def measure(point: Point) -> Measured:
     sizes = point.sizes
     net, autograd_net = torchnet.MLP(sizes), build_network(sizes)
     autograd_net.load_state_dict(net.state_dict())  # torch's own start is smaller: deep down, denormal gradients
+    engine = Engine(net, torchnet.cross_entropy, torchnet.SGD(net.parameters(), lr=_LR), images, labels)
     runs: list[Callable[[Tensor], object]] = [
-        torchnet_loop(net, images, labels, _LR),
+        lambda order: engine.run(order.flatten(), point.batch),
         autograd_loop(autograd_net, images, labels, _LR),
         products_loop(sizes, point.batch),
     ]
     end = perf_counter() + _BUDGET
     step = torch.randint(_SAMPLES, (1, point.batch))
-    slowest = max(min(_seconds(run, step) for _ in range(2)) for run in runs)  # of two: the first one warms up
+    slowest = max(min(_seconds(run, step) for _ in range(4)) for run in runs)  # the first ones warm up, and capture
     order = torch.randint(_SAMPLES, (max(1, round(_RUN / slowest)), point.batch))
     times: list[list[float]] = []
     while perf_counter() < end or len(times) < _LEAST_REPEATS:

@@ -4,6 +4,9 @@ Softmax is part of the loss. Separately, the derivative of softmax is a full mat
 log(0); together, the matrix cancels and every value is finite as long as the differences of a row's logits are.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
@@ -19,7 +22,9 @@ def cross_entropy(logits: Tensor, targets: Tensor, divisor: int | None = None) -
 
     Since ∂log p_c/∂z_k = [c = k] - p_k, the sum over c collapses:
 
-        ∂L/∂z_k = (p_k Σ_c t_c - t_k) / n,     which for targets that sum to one is (p_k - t_k) / n
+        ∂L/∂z_k = (p_k Σ_c t_c - t_k) / n
+
+    For a class y, whose row is 1 there and 0 elsewhere, that is L = -1/n Σₙ log p_y and ∂L/∂z_k = (p_k - [k = y]) / n.
 
     The 1/n of the mean is applied here and nowhere else.
 
@@ -38,12 +43,18 @@ def cross_entropy(logits: Tensor, targets: Tensor, divisor: int | None = None) -
         ValueError: if logits and targets do not fit each other or a class is outside 0..C-1. (A class outside on a GPU
             is stopped by torch's own assertion there: a check would have to wait for the device.)
     """
-    rows = _target_rows(logits, targets)
+    targets = _checked(logits, targets)
     n = len(logits) if divisor is None else divisor
     log_probs, probs = _softmax(logits)
-    loss = -(rows * log_probs).sum() / n
-    with torch.no_grad():  # should the logits be part of an autograd graph, their gradient is none
-        grad_logits = (probs * rows.sum(dim=1, keepdim=True) - rows) / n
+    if targets.is_floating_point():
+        loss = -(targets * log_probs).sum() / n
+        with torch.no_grad():  # should the logits be part of an autograd graph, their gradient is none
+            grad_logits = (probs * targets.sum(dim=1, keepdim=True) - targets) / n
+    else:
+        with _classes_within(logits, targets):
+            loss = -log_probs.gather(1, targets).sum() / n
+        with torch.no_grad():
+            grad_logits = probs.scatter(1, targets, -1, reduce="add") / n
     return loss, grad_logits
 
 
@@ -79,9 +90,12 @@ def one_vs_rest_cross_entropy(logits: Tensor, targets: Tensor, divisor: int | No
     Raises:
         ValueError: as for `cross_entropy`, and if C < 2.
     """
-    rows = _target_rows(logits, targets)
+    rows = _checked(logits, targets)
     if logits.shape[1] < 2:
         raise ValueError(f"expected logits of at least two classes, got shape {tuple(logits.shape)}")
+    if not rows.is_floating_point():
+        with _classes_within(logits, targets):
+            rows = torch.zeros_like(logits).scatter_(1, rows, 1)
     n = len(logits) if divisor is None else divisor
     log_probs, probs = _softmax(logits)
     # m, the most probable class of each row, and log(1 - p_m) from the other classes
@@ -116,16 +130,22 @@ def _softmax(logits: Tensor) -> tuple[Tensor, Tensor]:
     return shifted - total.log(), exponentials / total
 
 
-def _target_rows(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the targets as rows of probabilities, (N, C)."""
+def _checked(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the targets, rows of probabilities (N, C) or a column of classes (N, 1), once they fit the logits."""
     if logits.dim() != 2 or len(logits) == 0:
         raise ValueError(f"expected logits of shape (N, C) with N >= 1, got {tuple(logits.shape)}")
     if targets.is_floating_point() or targets.dim() == 2:
         expect_shape("target rows", targets, logits.shape, "one row of probabilities a sample")
         return targets.to(logits.dtype)
     expect_shape("integer targets", targets, (len(logits),), "one class a sample")
+    return targets.long().unsqueeze(1)
+
+
+@contextmanager
+def _classes_within(logits: Tensor, targets: Tensor) -> Iterator[None]:
+    """Say which classes there are and which were asked for, should torch find one that is not there."""
     try:
-        return torch.zeros_like(logits).scatter_(1, targets.long().unsqueeze(1), 1)
+        yield
     except RuntimeError as error:
         classes = logits.shape[1]
         raise ValueError(

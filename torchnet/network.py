@@ -54,6 +54,7 @@ class MLP(nn.Sequential):
         initializer: a name in `torchnet.initializers.INITIALIZERS`; biases start at zero.
         generator: the source of the random numbers, torch's global one if None.
         dtype: the type of the weights, torch's default if None.
+        matmul_dtype: the type to which the operands of products are rounded; see `torchnet.layers.Linear`.
 
     Raises:
         ValueError: if a width or a name is not one that exists.
@@ -66,8 +67,10 @@ class MLP(nn.Sequential):
         initializer: str = "he_normal",
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
+        matmul_dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        self.matmul_dtype = matmul_dtype
         sizes = list(layer_sizes)
         if len(sizes) < 2 or any(not isinstance(size, int) or size < 1 for size in sizes):
             raise ValueError(f"layer_sizes: expected at least two whole numbers from 1 up, got {sizes}")
@@ -78,7 +81,8 @@ class MLP(nn.Sequential):
         for in_features, out_features in pairwise(sizes):
             if len(self) > 0:
                 self.append(ACTIVATIONS[activation]())
-            self.append(Linear(in_features, out_features, INITIALIZERS[initializer], generator, dtype))
+            rule = INITIALIZERS[initializer]
+            self.append(Linear(in_features, out_features, rule, generator, dtype, matmul_dtype))
 
     def __iter__(self) -> Iterator[Layer]:
         return cast(Iterator[Layer], super().__iter__())

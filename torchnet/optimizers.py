@@ -78,4 +78,7 @@ class SGD(torch.optim.Optimizer):
             else:
                 velocity.mul_(momentum).add_(grad, alpha=1 - group["dampening"])
             grad = grad + momentum * velocity if group["nesterov"] else velocity
-        weight.sub_(grad, alpha=group["lr"])
+        if isinstance(group["lr"], Tensor):  # on the weight's device: nothing has to wait for its number
+            weight.addcmul_(grad, group["lr"], value=-1)
+        else:
+            weight.sub_(grad, alpha=group["lr"])

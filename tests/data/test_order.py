@@ -1,20 +1,20 @@
 """The order of an epoch: a function of (seed, epoch), and the notebook's."""
 
-import itertools
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
 import torch
 
-from torchnet.data import BatchLoader, scale_pixels
-from torchnet.data.order import in_order, notebook, shuffled
+from torchnet.data import BatchLoader, Block, BlockLoader, scale_pixels
+from torchnet.data.order import notebook, shuffled
 
 LABELS = torch.arange(23) % 10
 IMAGES = torch.arange(23, dtype=torch.uint8).reshape(23, 1, 1)  # an image that names its sample
 
 
-def samples(loader: BatchLoader) -> list[list[int]]:
-    return [batch.images.flatten().tolist() for batch in loader]
+def samples(blocks: Iterable[Block]) -> list[int]:
+    return [sample for block in blocks for sample in block.indices.tolist()]
 
 
 def test_shuffled_is_a_function_of_seed_and_epoch():
@@ -37,8 +37,7 @@ def test_no_global_generator_is_touched():
     np.random.seed(0)
     torch.manual_seed(0)
     before = np.random.get_state()[1].copy(), torch.get_rng_state()
-    loader = BatchLoader(IMAGES, LABELS, 5, shuffled(23, seed=3))
-    list(loader)
+    list(BlockLoader(shuffled(23, seed=3), 5, lambda: 2))
     np.testing.assert_array_equal(np.random.get_state()[1], before[0])
     assert torch.equal(torch.get_rng_state(), before[1])
 
@@ -56,50 +55,58 @@ def test_notebook_order_is_that_of_its_own_lines():
     assert len(notebook(labels, batch_size=50, seed=10)(0)) == 99  # it divides evenly: only the last one is left out
 
 
-def test_loader_hands_out_every_sample_once():
-    loader = BatchLoader(IMAGES, LABELS, 5, shuffled(23, seed=3))
-    assert len(loader) == 5
+def test_evaluation_takes_every_sample_once_and_in_its_order():
+    loader = BatchLoader(IMAGES, LABELS, 5)
     batches = list(loader)
-    assert [len(batch.images) for batch in batches] == [5, 5, 5, 5, 3] == [batch.divisor for batch in batches]
-    assert sorted(itertools.chain(*samples(loader))) == list(range(23))
-    assert all(torch.equal(batch.targets, batch.images.flatten().long() % 10) for batch in batches)
-    assert all(batch.images.dtype == torch.uint8 for batch in batches)
+    assert len(loader) == 5
+    assert [len(batch.images) for batch in batches] == [5, 5, 5, 5, 3]
+    assert torch.equal(torch.cat([batch.images for batch in batches]), IMAGES)
+    assert torch.equal(torch.cat([batch.targets for batch in batches]), LABELS)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
+def test_blocks_hold_every_sample_once_in_the_order_of_the_epoch(size):
+    loader = BlockLoader(shuffled(23, seed=3), 5, lambda: size)
+    assert len(loader) == 5  # mini-batches, however they are put together
+    blocks = list(loader)
+    assert torch.cat([block.indices for block in blocks]).tolist() == shuffled(23, seed=3)(0).tolist()
+    assert sum(map(len, blocks)) == 5
+    assert [len(block) for block in blocks[:-1]] == [size] * (len(blocks) - 1)
+    assert {(block.batch_size, block.divisor) for block in blocks} == {(5, None)}
+
+
+def test_the_size_of_a_block_is_asked_for_before_each():
+    sizes = iter([2, 1, 7])
+    assert list(map(len, BlockLoader(shuffled(23, seed=3), 5, lambda: next(sizes)))) == [2, 1, 2]
 
 
 def test_epoch_chooses_the_order_even_after_the_iterator_was_made():
-    loader = BatchLoader(IMAGES, LABELS, 5, shuffled(23, seed=3))
+    loader = BlockLoader(shuffled(23, seed=3), 5, lambda: 2)
     iterator = iter(loader)
     loader.set_epoch(4)
-    got = [sample for batch in iterator for sample in batch.images.flatten().tolist()]
-    assert got == shuffled(23, seed=3)(4).tolist()
+    assert samples(iterator) == shuffled(23, seed=3)(4).tolist()
 
 
 def test_divisor_can_be_that_of_a_full_mini_batch():
-    loader = BatchLoader(IMAGES, LABELS, 5, in_order(23), divisor=5)
-    assert [batch.divisor for batch in loader] == [5, 5, 5, 5, 5]
+    assert {block.divisor for block in BlockLoader(shuffled(23, seed=3), 5, lambda: 2, divisor=5)} == {5}
 
 
-def test_one_hot_rows_where_asked_for():
-    loader = BatchLoader(IMAGES, LABELS, 23, in_order(23), num_classes=10, dtype=torch.float64)
-    (batch,) = loader
-    np.testing.assert_array_equal(batch.targets.numpy(), np.eye(10)[LABELS.numpy()])
-    assert batch.targets.dtype == torch.float64
-
-
-@pytest.mark.parametrize("halt", range(6))
-def test_state_goes_on_behind_what_was_handed_out(halt):
-    def loader() -> BatchLoader:
-        loader = BatchLoader(IMAGES, LABELS, 5, shuffled(23, seed=3))
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("halt", range(4))
+def test_state_goes_on_behind_what_was_handed_out_in_blocks_of_another_size(halt, size):
+    def loader(size: int) -> BlockLoader:
+        loader = BlockLoader(shuffled(23, seed=3), 5, lambda: size)
         loader.set_epoch(2)
         return loader
 
-    straight, halted, resumed = loader(), loader(), loader()
+    straight, halted, resumed = loader(1), loader(2), loader(size)
     iterator = iter(halted)
-    first = [next(iterator).images.flatten().tolist() for _ in range(halt)]
+    first = samples(next(iterator) for _ in range(halt))
     resumed.load_state_dict(halted.state_dict())
     rest = samples(resumed)
-    assert first + rest == samples(straight) if halt < 5 else rest == samples(straight)
-    assert samples(resumed) == samples(straight)  # the epoch after is whole again
+    whole = samples(straight)
+    assert first + rest == whole if halt < 3 else rest == whole
+    assert samples(resumed) == whole  # the epoch after is whole again
 
 
 def test_pixels_are_scaled_to_one():

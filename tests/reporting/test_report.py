@@ -12,7 +12,6 @@ from sklearn.metrics import classification_report as sklearn_report
 
 from torchnet import MLP
 from torchnet.data import BatchLoader, scale_pixels
-from torchnet.data.order import in_order
 from torchnet.reporting import classification_report, evaluate, print_report, run_report, write_report
 
 
@@ -48,12 +47,12 @@ def test_evaluate_returns_every_sample_in_order_and_keeps_the_mode():
     net = MLP((4, 10), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     images = torch.randint(256, (23, 2, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     labels = torch.arange(23) % 10
-    logits, got_labels = evaluate(net, BatchLoader(images, labels, 5, in_order(23)))
+    logits, got_labels = evaluate(net, BatchLoader(images, labels, 5))
     torch.testing.assert_close(logits, net(scale_pixels(images, torch.float64)), rtol=1e-14, atol=1e-14)
     assert torch.equal(got_labels, labels)
     assert net.training
     net.eval()
-    evaluate(net, BatchLoader(images, labels, 5, in_order(23)))
+    evaluate(net, BatchLoader(images, labels, 5))
     assert not net.training
 
 

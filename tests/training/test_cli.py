@@ -20,7 +20,7 @@ import scipy.io
 import torch
 import yaml
 
-from torchnet.data import Batch, load
+from torchnet.data import Block, load
 from torchnet.data.idx import FILES
 from torchnet.training.module import Classifier
 
@@ -344,7 +344,7 @@ def test_a_signal_ends_the_run_in_one_sentence(number, code, tmp_path):
 
 
 def test_ctrl_c_before_the_first_epoch_ends_says_that_nothing_is_saved(cli, capsys, monkeypatch):
-    def interrupted(self: Classifier, batch: Batch, batch_idx: int) -> None:
+    def interrupted(self: Classifier, block: Block, batch_idx: int) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Classifier, "training_step", interrupted)
@@ -357,7 +357,7 @@ def test_ctrl_c_in_a_resumed_run_points_at_what_it_was_resumed_from(cli, capsys,
     assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
     checkpoint = the_run() / "checkpoints" / "last.ckpt"
 
-    def interrupted(self: Classifier, batch: Batch, batch_idx: int) -> None:
+    def interrupted(self: Classifier, block: Block, batch_idx: int) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Classifier, "training_step", interrupted)

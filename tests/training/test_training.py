@@ -9,7 +9,7 @@ import torch
 from pytorch_lightning import Trainer
 
 from torchnet import reference
-from torchnet.data import Batch
+from torchnet.data import Block
 from torchnet.training.data_module import ImageData
 from torchnet.training.module import Classifier
 
@@ -107,8 +107,8 @@ def test_a_run_that_is_told_to_stop_within_an_epoch_goes_on_with_the_rest_of_it(
     straight = state(newest())
     step = Classifier.training_step
 
-    def stop_after_ten(self: Classifier, batch: Batch, batch_idx: int) -> None:
-        step(self, batch, batch_idx)
+    def stop_after_ten(self: Classifier, block: Block, batch_idx: int) -> None:
+        step(self, block, batch_idx)
         self.trainer.should_stop = self.trainer.should_stop or self.trainer.global_step == 10
 
     with monkeypatch.context() as patch:

@@ -1,13 +1,15 @@
 """The sources: files -> verified arrays -> mini-batches in a reproducible order."""
 
 from torchnet.data.dataset import DataError, Dataset, stratified_split
-from torchnet.data.loader import Batch, BatchLoader, scale_pixels
+from torchnet.data.loader import Batch, BatchLoader, Block, BlockLoader, scale_pixels
 from torchnet.data.mnist import MnistUnavailableError
 from torchnet.data.sources import load
 
 __all__ = [
     "Batch",
     "BatchLoader",
+    "Block",
+    "BlockLoader",
     "DataError",
     "Dataset",
     "MnistUnavailableError",

@@ -1,11 +1,10 @@
-"""Mini-batches in a reproducible order, gathered on the device."""
+"""Mini-batches: in order for an evaluation, in blocks of many and in the order of the run for training."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from torchnet.data.order import Order
 
@@ -16,43 +15,64 @@ class Batch(NamedTuple):
     Shape:
         images: (N, ...) uint8.
         targets: (N,) int64, or (N, C) rows.
-        divisor: what the sums over samples are divided by to make a mean.
     """
 
     images: Tensor
     targets: Tensor
-    divisor: int
 
 
 class BatchLoader:
-    """Yield the mini-batches of an epoch; its state is a position in it, so that a run can be resumed between any two.
-
-    The data stay on one device as they are, pixels as uint8; a mini-batch is gathered there.
+    """Yield all samples in their order, some at a time.
 
     Args:
         images: (n, ...) uint8.
-        labels: (n,) int64, on the same device.
-        batch_size: samples in a mini-batch; the last one of an epoch may be smaller.
+        targets: (n,) int64, or (n, C) rows, on the same device.
+        batch_size: samples in a mini-batch; the last one may be smaller.
+    """
+
+    def __init__(self, images: Tensor, targets: Tensor, batch_size: int) -> None:
+        self.images, self.targets, self.batch_size = images, targets, batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.images) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return map(Batch, self.images.split(self.batch_size), self.targets.split(self.batch_size))
+
+
+class Block(NamedTuple):
+    """Some mini-batches in a row.
+
+    Shape:
+        indices: (m,) int64, the samples in the order in which they are trained on.
+        batch_size: samples in a mini-batch; the last one may be smaller.
+        divisor: what a sum over the samples of a mini-batch is divided by to make a mean; None for their number.
+    """
+
+    indices: Tensor
+    batch_size: int
+    divisor: int | None
+
+    def __len__(self) -> int:
+        return -(-len(self.indices) // self.batch_size)
+
+
+class BlockLoader:
+    """Yield the mini-batches of an epoch in blocks; its length and its state count mini-batches.
+
+    Its state is a position in the epoch, so that a run can be resumed behind any block, in blocks of another size.
+
+    Args:
         order: the order of the samples in an epoch.
-        divisor: of every mini-batch, for the notebook, which divides a smaller one by the full size too; None for its
-            own size.
-        num_classes: if given, targets are one-hot rows of this width and the given dtype.
-        dtype: of the one-hot rows.
+        batch_size: samples in a mini-batch; the last one of an epoch may be smaller.
+        block_size: asked before each block, how many mini-batches it is to have at most.
+        divisor: of every mini-batch, for the notebook, which divides a smaller one by the full size too.
     """
 
     def __init__(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        batch_size: int,
-        order: Order,
-        divisor: int | None = None,
-        num_classes: int | None = None,
-        dtype: torch.dtype | None = None,
+        self, order: Order, batch_size: int, block_size: Callable[[], int], divisor: int | None = None
     ) -> None:
-        self.images, self.labels, self.order = images, labels, order
-        self.batch_size, self.divisor = batch_size, divisor
-        self.num_classes, self.dtype = num_classes, dtype
+        self.order, self.batch_size, self.block_size, self.divisor = order, batch_size, block_size, divisor
         self.epoch = 0
         self.sampler, self.batch_sampler = self, None  # Lightning announces an epoch by loader.sampler.set_epoch
         self._position = self._start = 0
@@ -65,17 +85,14 @@ class BatchLoader:
     def __len__(self) -> int:
         return self._length
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Block]:
         # Nothing here runs before the first `next`: Lightning makes the iterator before the epoch is set.
-        start, self._start = self._start, 0
-        indices = torch.from_numpy(self.order(self.epoch)).to(self.images.device)
-        for position in range(start, self._length):
-            chosen = indices[position * self.batch_size : (position + 1) * self.batch_size]
-            self._position = position + 1
-            targets = self.labels[chosen]
-            if self.num_classes is not None:
-                targets = one_hot(targets, self.num_classes).to(self.dtype)
-            yield Batch(self.images[chosen], targets, self.divisor or len(chosen))
+        position, self._start = self._start, 0
+        indices = torch.from_numpy(self.order(self.epoch))
+        while position < self._length:
+            end = self._position = min(position + self.block_size(), self._length)
+            yield Block(indices[position * self.batch_size : end * self.batch_size], self.batch_size, self.divisor)
+            position = end
 
     def state_dict(self) -> dict[str, int]:
         """Return how many mini-batches of the epoch have been handed out."""
@@ -88,4 +105,4 @@ class BatchLoader:
 
 def scale_pixels(images: Tensor, dtype: torch.dtype) -> Tensor:
     """Return pixels of 0..255 as numbers of 0..1."""
-    return images.to(dtype) / 255
+    return images.to(dtype, copy=True).div_(255)

@@ -12,11 +12,6 @@ from torchnet import reference
 Order = Callable[[int], np.ndarray]
 
 
-def in_order(num_samples: int) -> Order:
-    """Take the samples as they are, every epoch."""
-    return lambda epoch: np.arange(num_samples)
-
-
 def shuffled(num_samples: int, seed: int) -> Order:
     """Shuffle anew every epoch, from a generator that is seeded with (seed, epoch)."""
     return lambda epoch: np.random.default_rng((seed, epoch)).permutation(num_samples)

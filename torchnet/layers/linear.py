@@ -16,6 +16,8 @@ class Linear(Layer):
         initializer: draws the weight; the bias starts at zero.
         generator: the source of the random numbers, torch's global one if None.
         dtype: the type of the weights, torch's default if None.
+        matmul_dtype: the type, torch.bfloat16, to which the operands of the products are rounded if the weights are
+            float32; None leaves them as they are.
     """
 
     def __init__(
@@ -25,9 +27,11 @@ class Linear(Layer):
         initializer: Initializer = he_normal,
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
+        matmul_dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
+        self.matmul_dtype = matmul_dtype
         weight = initializer((out_features, in_features), generator, dtype)
         self.weight = nn.Parameter(weight, requires_grad=False)
         self.bias = nn.Parameter(zeros((out_features,), generator, dtype), requires_grad=False)
@@ -48,12 +52,13 @@ class Linear(Layer):
             )
         if len(x) == 0:
             raise ValueError(f"expected at least one sample, got an empty batch of shape {tuple(x.shape)}")
-        if x.dtype != self.weight.dtype:
+        if x.dtype not in (self.weight.dtype, self.matmul_dtype):
             raise ValueError(
                 f"expected input of dtype {self.weight.dtype}, got {x.dtype}: convert it with x.to({self.weight.dtype})"
             )
+        x = self._operand(x)
         self.remember(x)
-        return x @ self.weight.T + self.bias
+        return (x @ self._operand(self.weight).T).to(self.weight.dtype).add_(self.bias)
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
@@ -84,9 +89,14 @@ class Linear(Layer):
         expect_shape(
             "grad_output", grad_output, (len(x), self.out_features), "pass the gradient of this layer's output"
         )
-        self.weight.grad = grad_output.T @ x
+        grad, dtype = self._operand(grad_output), self.weight.dtype
+        self.weight.grad = (grad.T @ x).to(dtype)
         self.bias.grad = grad_output.sum(dim=0)
-        return grad_output @ self.weight if input_grad else None
+        return (grad @ self._operand(self.weight)).to(dtype) if input_grad else None
+
+    def _operand(self, tensor: Tensor) -> Tensor:
+        """Round what goes into a product. The processor sums it up in float32; the result is as short again."""
+        return tensor.to(self.matmul_dtype) if self.matmul_dtype and tensor.dtype == torch.float32 else tensor
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}"

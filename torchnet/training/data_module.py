@@ -1,14 +1,16 @@
 """The data of a run, as Lightning asks for them."""
 
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
+from torch.nn.functional import one_hot
 
-from torchnet.data import BatchLoader, Dataset, load, stratified_split
-from torchnet.data.order import ORDERS, in_order, notebook, shuffled
+from torchnet.data import BatchLoader, BlockLoader, Dataset, load, stratified_split
+from torchnet.data.order import ORDERS, notebook, shuffled
+from torchnet.training.blocks import steps_until_due
 from torchnet.training.errors import UsageError
 from torchnet.training.module import DTYPES
 
@@ -28,6 +30,8 @@ class ImageData(LightningDataModule):
         validation_fraction: the part of the training images that is set aside for validation, below 1: fixed and
             stratified. With 0 there is no validation.
         dtype: float32 or float64, of the one-hot rows.
+        block_size: mini-batches that are trained on in a row before Lightning looks up from it; nothing but the speed
+            depends on it.
         seed: of the order.
 
     Raises:
@@ -42,11 +46,13 @@ class ImageData(LightningDataModule):
         one_hot: bool = False,
         validation_fraction: float = 0.0,
         dtype: str = "float32",
+        block_size: int = 40,
         seed: int = 10,
     ) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise ValueError(f"batch_size: expected a whole number from 1 up, got {batch_size}")
+        for name, size in (("batch_size", batch_size), ("block_size", block_size)):
+            if size < 1:
+                raise ValueError(f"{name}: expected a whole number from 1 up, got {size}")
         if order not in ORDERS:
             raise ValueError(f"order: expected one of {', '.join(ORDERS)}, got {order!r}")
         if dtype not in DTYPES:
@@ -54,7 +60,7 @@ class ImageData(LightningDataModule):
         if not 0 <= validation_fraction < 1:
             raise ValueError(f"validation_fraction: expected a number from 0 to below 1, got {validation_fraction}")
         self.source, self.batch_size, self.order, self.seed = source, batch_size, order, seed
-        self.one_hot, self.dtype = one_hot, DTYPES[dtype]
+        self.one_hot, self.dtype, self.block_size = one_hot, DTYPES[dtype], block_size
         self.validation_fraction = validation_fraction
 
     @property
@@ -89,9 +95,15 @@ class ImageData(LightningDataModule):
         parts["test"] = (self.data.test_images, self.data.test_labels)
         return {split: self._on_device(*arrays) for split, arrays in parts.items()}
 
-    def train_dataloader(self) -> BatchLoader:
-        """Return the mini-batches to train on, in the order of the run."""
+    @property
+    def training_tensors(self) -> tuple[Tensor, Tensor]:
+        """The images and targets that training gathers its mini-batches from, on the device."""
         images, labels = self.splits["train"]
+        return images, one_hot(labels, self.num_classes).to(self.dtype) if self.one_hot else labels
+
+    def train_dataloader(self) -> BlockLoader:
+        """Return the mini-batches to train on, in the order of the run."""
+        _, labels = self.splits["train"]
         order, divisor = shuffled(len(labels), self.seed), None
         if self.order == "notebook":
             order, divisor = notebook(labels.cpu().numpy(), self.batch_size, self.seed), self.batch_size
@@ -100,9 +112,7 @@ class ImageData(LightningDataModule):
                 f"batch_size: expected at most {len(labels)}, the number of training images, got {self.batch_size}: "
                 "the notebook's order leaves out what does not fill a mini-batch"
             )
-        return BatchLoader(
-            images, labels, self.batch_size, order, divisor, self.num_classes if self.one_hot else None, self.dtype
-        )
+        return BlockLoader(order, self.batch_size, partial(steps_until_due, self.trainer, self.block_size), divisor)
 
     def val_dataloader(self) -> BatchLoader | list[BatchLoader]:
         """Return the validation set; an empty list, as Lightning wants it, if there is none."""
@@ -115,12 +125,12 @@ class ImageData(LightningDataModule):
         """Return the test images in the order of their file."""
         data = load(self.source)
         images, labels = self._on_device(data.test_images, data.test_labels)
-        return BatchLoader(images, labels, _EVALUATION_BATCH, in_order(len(labels)))
+        return BatchLoader(images, labels, _EVALUATION_BATCH)
 
     def evaluation_loader(self, split: str) -> BatchLoader:
         """Return the samples of "train", "val" or "test" once, in the order that all formats have in common."""
         images, labels = self.splits[split]
-        return BatchLoader(images, labels, _EVALUATION_BATCH, in_order(len(labels)))
+        return BatchLoader(images, labels, _EVALUATION_BATCH)
 
     def _on_device(self, images: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")

@@ -1,6 +1,7 @@
 """The check of the gradients that a run follows, while it follows them."""
 
 import copy
+import math
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,12 +14,12 @@ from torchnet.checking import GradientError
 from torchnet.checking.forms import as_subject
 from torchnet.checking.precision import precision_of
 from torchnet.checking.subject import Subject, Tensors
-from torchnet.data import Batch, scale_pixels
+from torchnet.data import Block, scale_pixels
 from torchnet.training.errors import UsageError
 
 
 class GradientCheck(Callback):
-    """Compare the gradients of a training step with autograd's in float64, before the weights follow them.
+    """Compare the gradients of a training step with autograd's in float64, and stop the run if they are wrong.
 
     Args:
         every_n_steps: check the first step and then every n-th; 0 checks none.
@@ -31,29 +32,37 @@ class GradientCheck(Callback):
         if every_n_steps < 0:
             raise ValueError(f"every_n_steps: expected a whole number from 0 (never) up, got {every_n_steps}")
         self.every_n_steps = every_n_steps
-        self._before: tuple[nn.Module, Batch] | None = None
+        self._before: nn.Module | None = None
         self._steps, self._worst = 0, 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.every_n_steps > 0 and pl_module.device.type == "mps":
             raise UsageError("gradient_check: this GPU has no float64: choose --trainer.accelerator cpu")
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Batch, batch_idx: int) -> None:
+    def steps_until_due(self, step: int) -> float:
+        """Return how many steps there are to the next that is checked; that one is a block of its own."""
+        if self.every_n_steps == 0:
+            return math.inf
+        return self.every_n_steps - step % self.every_n_steps if step % self.every_n_steps else 1
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Block, batch_idx: int) -> None:
         if self.every_n_steps > 0 and trainer.global_step % self.every_n_steps == 0:
             # The network as it is now: a backward that changes weights before it is done with them is to be noticed.
-            self._before = (copy.deepcopy(pl_module.net), batch)
+            self._before = copy.deepcopy(pl_module.net)
 
-    def on_before_optimizer_step(self, trainer: Trainer, pl_module: Any, optimizer: torch.optim.Optimizer) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Block, batch_idx: int) -> None:
         if self._before is None:
             return
-        (net, batch), self._before = self._before, None
+        net, self._before = self._before, None
         written = {name: weight.grad for name, weight in pl_module.net.named_parameters()}
-        loss = partial(pl_module.loss, divisor=batch.divisor)
-        network = as_subject(net, (scale_pixels(batch.images, pl_module.weight_dtype), batch.targets), loss)
+        engine = pl_module.engine
+        images = scale_pixels(engine.images[batch.indices], pl_module.weight_dtype)
+        loss = partial(pl_module.loss, divisor=batch.divisor or len(images))
+        network = as_subject(net, (images, engine.targets[batch.indices]), loss)
         subject = _of_weights(network, written)
         for name, gradient in written.items():
             if gradient is None or gradient.shape != subject.tensors[name].shape:
-                raise GradientError(f"step {trainer.global_step + 1}: the gradient of {name} is missing")
+                raise GradientError(f"step {trainer.global_step}: the gradient of {name} is missing")
         upstream = (torch.ones((), dtype=pl_module.weight_dtype, device=pl_module.device),)
         with torch.no_grad():
             precisions = precision_of(subject, upstream, written)
@@ -61,8 +70,8 @@ class GradientCheck(Callback):
         self._steps, self._worst = self._steps + 1, max(self._worst, worst.error)
         if not worst.passed:
             raise GradientError(
-                f"step {trainer.global_step + 1}: the gradient of {name} is wrong: it is off by {worst.error:.1e} of "
-                f"its norm, autograd in {worst.dtype} by at most {worst.autograd_error:.1e}. The step is not taken. "
+                f"step {trainer.global_step}: the gradient of {name} is wrong: it is off by {worst.error:.1e} of "
+                f"its norm, autograd in {worst.dtype} by at most {worst.autograd_error:.1e}. The run ends with it. "
                 "Which kind of mistake it is: python -m torchnet check --config, with the configuration of this run"
             )
 

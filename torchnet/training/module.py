@@ -1,19 +1,23 @@
 """The training step: hand-written gradients under Lightning's manual optimisation."""
 
-from typing import Any, cast
+import warnings
+from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.core.optimizer import LightningOptimizer
+from pytorch_lightning.cli import LRSchedulerCallable
 from torch import Tensor
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
 from torchnet import reference
-from torchnet.data import Batch, scale_pixels
+from torchnet.data import Batch, Block, scale_pixels
+from torchnet.engine import Engine
 from torchnet.losses import LOSSES
 from torchnet.network import MLP, layer_sizes
 from torchnet.optimizers import SGD
+from torchnet.products import MATMUL_DTYPES, unsupported
+from torchnet.training.blocks import count_steps
 from torchnet.training.errors import NonFiniteError, UsageError
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -37,15 +41,16 @@ class Classifier(LightningModule):
         dampening: the part of the gradient that is kept from the momentum.
         weight_decay: the strength of the pull of the weights towards zero.
         nesterov: Nesterov's momentum.
+        scheduler: changes the learning rate after every step; a class of torch.optim.lr_scheduler and its arguments.
         dtype: float32 or float64, of the weights and all arithmetic.
+        matmul_dtype: tf32 or bfloat16, to which the operands of the products of float32 matrices are rounded; faster,
+            where the processor has instructions for it.
+        captured: replay the training step in place of taking it as it is written: the same result, sooner.
         seed: of the weights.
 
     Raises:
         ValueError: if a value is not one that works; UsageError, when training starts: if the Trainer's are not.
     """
-
-    loss_sum: Tensor
-    samples: Tensor
 
     def __init__(
         self,
@@ -61,13 +66,22 @@ class Classifier(LightningModule):
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        scheduler: LRSchedulerCallable | None = None,
         dtype: str = "float32",
+        matmul_dtype: str | None = None,
+        captured: bool = True,
         seed: int = 10,
     ) -> None:
         super().__init__()
-        for name, value, choices in (("loss", loss, LOSSES), ("dtype", dtype, DTYPES)):
+        for name, value, choices in (
+            ("loss", loss, (*LOSSES,)),
+            ("dtype", dtype, (*DTYPES,)),
+            ("matmul_dtype", matmul_dtype, (*MATMUL_DTYPES, None)),
+        ):
             if value not in choices:
-                raise ValueError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
+                raise ValueError(f"{name}: expected one of {', '.join(map(str, choices))}, got {value!r}")
+        if matmul_dtype is not None and dtype != "float32":
+            raise ValueError(f"matmul_dtype: expected None with dtype {dtype}, got {matmul_dtype}: it is for float32")
         self.automatic_optimization = False
         self.weight_dtype = DTYPES[dtype]
         self.layer_sizes = layer_sizes(in_features, hidden_sizes, num_classes, depth)
@@ -78,6 +92,7 @@ class Classifier(LightningModule):
             "zeros" if from_notebook else initializer,
             torch.Generator().manual_seed(seed),
             self.weight_dtype,
+            torch.bfloat16 if matmul_dtype == "bfloat16" else None,
         )
         if from_notebook:
             _load_notebook_weights(self.net, self.layer_sizes, seed)
@@ -90,9 +105,9 @@ class Classifier(LightningModule):
             "nesterov": nesterov,
         }
         SGD(self.net.parameters(), **self.sgd_options)  # a wrong option is an error now, not when training starts
-        # What the epoch has added up to so far: buffers, as a run may be resumed in the middle of an epoch.
-        self.register_buffer("loss_sum", torch.zeros((), dtype=self.weight_dtype))
-        self.register_buffer("samples", torch.zeros((), dtype=torch.int64))
+        self.scheduler, self.matmul_dtype, self.captured = scheduler, matmul_dtype, captured
+        # What the epoch has added up to so far; in checkpoints, as a run may be resumed in the middle of an epoch.
+        self.loss_sum, self.samples = 0.0, 0
         self.mean_loss = MeanMetric(nan_strategy="disable").set_dtype(self.weight_dtype)
         self.accuracy = MulticlassAccuracy(num_classes, average="micro")
 
@@ -102,33 +117,77 @@ class Classifier(LightningModule):
     def refuse_unsupported(self, trainer: Trainer) -> None:
         """Raise a UsageError for settings of the Trainer that do not go with hand-written gradients or the dtype."""
         if trainer.precision != "32-true":
-            raise UsageError(f"trainer.precision: expected 32-true, got {trainer.precision}: choose with --model.dtype")
+            raise UsageError(
+                f"trainer.precision: expected 32-true, got {trainer.precision}: hand-written gradients are not "
+                "scaled or cast by Lightning; choose with --model.dtype and --model.matmul_dtype bfloat16"
+            )
         if trainer.world_size > 1:
             raise UsageError(f"trainer.devices: expected one device, got {trainer.world_size}: gradients stay on one")
         if trainer.strategy.root_device.type == "mps" and self.weight_dtype == torch.float64:
             raise UsageError("dtype: this GPU has no float64: choose --trainer.accelerator cpu, or float32")
+        if (reason := unsupported(self.matmul_dtype, trainer.strategy.root_device)) is not None:
+            raise UsageError(f"matmul_dtype: {reason}: leave it out")
 
-    def configure_optimizers(self) -> SGD:
-        return SGD(self.net.parameters(), **self.sgd_options)
+    def configure_optimizers(self) -> Any:
+        optimizer = SGD(self.net.parameters(), **self.sgd_options)
+        if self.scheduler is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self.scheduler(optimizer), "interval": "step"}}
 
     def on_train_start(self) -> None:
+        optimizer = self.trainer.optimizers[0]
         # A checkpoint brings the options of its own run along with the momentum: what was asked for now is what counts.
-        for group in self.trainer.optimizers[0].param_groups:
-            group.update(self.sgd_options)
+        for group in optimizer.param_groups:
+            group.update({key: value for key, value in self.sgd_options.items() if key != "lr" or not self.scheduler})
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit
+        images, targets = data.training_tensors
+        self.engine = Engine(
+            self.net,
+            self.loss,
+            optimizer,
+            images,
+            targets,
+            block_size=data.block_size,
+            captured=self.captured,
+            tf32=self.matmul_dtype == "tf32",
+        )
 
-    def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Take one step: forward, loss, backward, update; no autograd anywhere."""
-        loss, grad_logits = self.loss(self(batch.images), batch.targets, batch.divisor)
-        self.net.backward(grad_logits)
-        cast(LightningOptimizer, self.optimizers()).step()  # Lightning's wrapper counts the step
+    def training_step(self, block: Block, batch_idx: int) -> None:
+        """Take a step for each mini-batch of the block: forward, loss, backward, update; no autograd anywhere."""
+        losses = self.engine.run(block.indices, block.batch_size, block.divisor, self._lrs(len(block))).tolist()
+        count_steps(self.trainer, len(losses))
         if batch_idx == 0:
-            self.loss_sum.zero_()
-            self.samples.zero_()
-        self.loss_sum += loss * batch.divisor  # from the mean back to the sum
-        self.samples += len(batch.images)
+            self.loss_sum, self.samples = 0.0, 0
+        for loss, mini_batch in zip(losses, block.indices.split(block.batch_size), strict=True):
+            self.loss_sum += loss * (block.divisor or len(mini_batch))  # from the mean back to the sum
+            self.samples += len(mini_batch)
+        self.log("train/step_loss", losses[-1], on_step=True, on_epoch=False, batch_size=1)
+
+    def _lrs(self, steps: int) -> list[float] | None:
+        """Return the learning rates of the next steps, if they change from step to step."""
+        scheduler: Any = self.lr_schedulers()
+        if scheduler is None:
+            return None
+        (group,) = self.trainer.optimizers[0].param_groups
+        lrs = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the steps themselves come later
+            for _ in range(steps):
+                lrs.append(group["lr"])
+                try:
+                    scheduler.step()
+                except (TypeError, ValueError) as error:
+                    raise UsageError(f"scheduler: {error}") from error
+        return lrs
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["epoch_so_far"] = {"loss_sum": self.loss_sum, "samples": self.samples}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.loss_sum, self.samples = checkpoint["epoch_so_far"].values()
 
     def on_train_epoch_end(self) -> None:
-        mean = self.loss_sum / self.samples
+        mean = torch.tensor(self.loss_sum / self.samples, dtype=self.weight_dtype)
         numbers = {"the training loss": mean, **dict(self.net.named_parameters())}
         for name, tensor in numbers.items():
             if not tensor.isfinite().all():

@@ -33,10 +33,12 @@ def subjects_of_config(config: Path, seed: int) -> Iterator[tuple[str, nn.Module
     silence_libraries()
     parts = _Parts(["fit", f"--config={config}", "--trainer.logger=false", "--trainer.enable_checkpointing=false"])
     model: Classifier = parts.model
-    batch = next(iter(parts.datamodule.train_dataloader()))
-    images = scale_pixels(batch.images[:_SAMPLES], model.weight_dtype)
-    targets = batch.targets[:_SAMPLES]
-    loss = partial(model.loss, divisor=batch.divisor)
+    block = next(iter(parts.datamodule.train_dataloader()))
+    all_images, all_targets = parts.datamodule.training_tensors
+    chosen = block.indices[: block.batch_size]
+    images = scale_pixels(all_images[chosen[:_SAMPLES]], model.weight_dtype)
+    targets = all_targets[chosen[:_SAMPLES]]
+    loss = partial(model.loss, divisor=block.divisor or len(chosen))
     yield "a batch of its data", model.net, images, targets, loss
     generator = torch.Generator().manual_seed(seed)
     randomize_biases(model.net, generator)

@@ -1,0 +1,200 @@
+"""The training loop at full speed: blocks of steps on data that stay on the device.
+
+A step is the plain one: gather a mini-batch, forward, loss, backward, update. What is done for speed lies around it and
+changes no result:
+
+- The data stay on the device as they are, pixels as uint8; a mini-batch is gathered and scaled there.
+- What differs from step to step (which samples, which learning rate) is put on the device for a whole block of steps,
+  and nothing is read back before the block is done: no step waits for a number.
+- The step is captured and replayed (torchnet/capture.py): nothing is allocated any more, and Python is out of the way.
+- float32 products are computed by the faster of torch's libraries (torchnet/products.py).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from torchnet.capture import CaptureError, capture
+from torchnet.data import scale_pixels
+from torchnet.optimizers import SGD
+from torchnet.products import float32_products
+
+
+class Engine:
+    """Train a network for many steps at a time.
+
+    Args:
+        net: an MLP, or another module with a hand-written `backward(grad_logits)`.
+        loss: a function (logits, targets, divisor) -> (loss, grad_logits).
+        optimizer: over the weights of the network. The update of a torchnet.SGD is captured with the step; that of any
+            other optimizer is done after the captured part.
+        images: (n, ...) uint8, on the device of the weights.
+        targets: (n,) int64, or (n, C) rows, on the same device.
+        block_size: the steps that the device is given at once.
+        captured: replay the step; False takes each step as it is written, with the same result.
+        tf32: let a GPU round the operands of float32 products to TF32.
+    """
+
+    def __init__(
+        self,
+        net: Any,
+        loss: Callable[..., tuple[Tensor, Tensor]],
+        optimizer: torch.optim.Optimizer,
+        images: Tensor,
+        targets: Tensor,
+        block_size: int = 40,
+        captured: bool = True,
+        tf32: bool = False,
+    ) -> None:
+        self.net, self.loss, self.optimizer = net, loss, optimizer
+        self.images, self.targets = images, targets
+        self.block_size, self.captured, self.tf32 = block_size, captured, tf32
+        self._steps: dict[tuple[int, int], _Step] = {}
+
+    @torch.no_grad()
+    def run(
+        self, indices: Tensor, batch_size: int, divisor: int | None = None, lrs: Sequence[float] | None = None
+    ) -> Tensor:
+        """Take one step for each mini-batch; return their losses, which are still on the device.
+
+        Args:
+            indices: the samples in the order in which they are trained on.
+            batch_size: samples in a mini-batch; the last one may be smaller.
+            divisor: what a sum over samples is divided by to make a mean; the size of each mini-batch if None.
+            lrs: the learning rate of each step; that of the optimizer's groups if None.
+
+        Shape:
+            indices: (m,) int64.
+            returns: (steps,).
+
+        Raises:
+            CaptureError: if the network does something in its step that cannot be replayed.
+        """
+        full = len(indices) // batch_size * batch_size
+        losses: list[Tensor] = []
+        with float32_products(self.images.device, self.tf32):
+            for mini_batches in (indices[:full].view(-1, batch_size), indices[None, full:]):
+                for block in mini_batches.split(self.block_size) if mini_batches.numel() > 0 else ():
+                    step = self._step(block.shape[1], divisor or block.shape[1])
+                    start = sum(map(len, losses))
+                    losses.append(step.run(block, None if lrs is None else lrs[start : start + len(block)]))
+        return torch.cat(losses)
+
+    def _step(self, batch_size: int, divisor: int) -> "_Step":
+        key = (batch_size, divisor)
+        if key not in self._steps:
+            self._steps[key] = _Step(self, *key)
+        return self._steps[key]
+
+
+class _Step:
+    """The step on mini-batches of one size, with the tensors that say what it is to do and take up what came of it."""
+
+    def __init__(self, engine: Engine, batch_size: int, divisor: int) -> None:
+        self.engine, self.divisor = engine, divisor
+        weight = next(engine.net.parameters())
+        self.dtype, self.groups = weight.dtype, engine.optimizer.param_groups
+        # Pixels are rounded at once to what the first product takes: it would make the same of them.
+        rounded = getattr(engine.net, "matmul_dtype", None) if weight.dtype == torch.float32 else None
+        self.pixel_dtype = rounded or weight.dtype
+        size = engine.block_size
+        self.order = torch.zeros((size, batch_size), dtype=torch.int64, device=weight.device)
+        self.lrs = weight.new_zeros((size, len(self.groups)))
+        self.lr = weight.new_zeros(len(self.groups))
+        self.losses = weight.new_zeros(size)
+        self.k = torch.zeros(1, dtype=torch.int64, device=weight.device)  # which step of the block is next
+        # Of other optimizers it is not known what they compute in Python.
+        self.updates = isinstance(engine.optimizer, SGD)
+        self.turns = self._turns()
+        self.fingerprint: Any = None
+        self.grads: list[tuple[Tensor, Tensor]] = []
+
+    def run(self, order: Tensor, lrs: Sequence[float] | None) -> Tensor:
+        """Take the steps of one block; return their losses."""
+        if self.fingerprint is not None and self.fingerprint != self._fingerprint():
+            self.turns, self.grads = self._turns(), []  # what was captured is no longer what would be done
+        for weight, grad in self.grads:
+            weight.grad = grad
+        own = [group["lr"] for group in self.groups]
+        rates = [own] * len(order) if lrs is None else [[lr] * len(own) for lr in lrs]
+        self.order[: len(order)] = order
+        self.lrs[: len(order)] = torch.tensor(rates, dtype=self.dtype)
+        self.k.zero_()
+        try:
+            for rate in rates:
+                self._set_lr(self.lr if self.updates else rate)
+                next(self.turns)
+                if not self.updates:
+                    self.engine.optimizer.step()
+        finally:
+            self._set_lr(own)
+        self.fingerprint = self._fingerprint()
+        return self.losses[: len(order)].clone()
+
+    def _take(self) -> None:
+        """Take the next step of the block."""
+        engine = self.engine
+        chosen = self.order.index_select(0, self.k).view(-1)
+        images = scale_pixels(engine.images.index_select(0, chosen), self.pixel_dtype)
+        loss, grad_logits = engine.loss(engine.net(images), engine.targets.index_select(0, chosen), self.divisor)
+        engine.net.backward(grad_logits)
+        if self.updates:
+            self.lr.copy_(self.lrs.index_select(0, self.k).view(-1))
+            engine.optimizer.step()
+        self.losses.index_copy_(0, self.k, loss.view(1))
+        self.k.add_(1)
+
+    def _turns(self) -> Iterator[None]:
+        """Take one step each time: plainly, while capturing it, to compare the two, and from then on by replay."""
+        self._take()  # the first, in which optimizers make what they keep, is not like the others
+        yield
+        while not self.engine.captured:
+            self._take()
+            yield
+        replayed = capture(self._take, self.k.device)
+        self.grads = [(weight, weight.grad) for weight in self.engine.net.parameters() if weight.grad is not None]
+        yield
+        before = [tensor.clone() for tensor in self._state()]
+        replayed.replay()
+        after = [tensor.clone() for tensor in self._state()]
+        for tensor, value in zip(self._state(), before, strict=True):
+            tensor.copy_(value)
+        self._take()
+        if not all(map(_same_bits, self._state(), after)):
+            raise CaptureError(
+                "replayed, the step of this network does not do what it does when it is taken: it keeps something "
+                "outside of tensors, or in other tensors each time; train it with captured=False"
+            )
+        for weight, grad in self.grads:
+            weight.grad = grad.copy_(cast(Tensor, weight.grad))
+        while True:
+            yield
+            replayed.replay()
+
+    def _state(self) -> list[Tensor]:
+        """Return all that a step changes."""
+        net, optimizer = self.engine.net, self.engine.optimizer
+        grads = [weight.grad for weight in net.parameters() if weight.grad is not None]
+        return [self.losses, self.k, *grads, *_kept(net, optimizer)]
+
+    def _fingerprint(self) -> Any:
+        """Return what a captured step takes for granted: where its tensors lie, and numbers that are not in tensors."""
+        net, optimizer = self.engine.net, self.engine.optimizer
+        options = [value for group in self.groups for key, value in group.items() if key not in ("params", "lr")]
+        return [tensor.data_ptr() for tensor in _kept(net, optimizer)], options, net.training
+
+    def _set_lr(self, lrs: Sequence[float] | Tensor) -> None:
+        for group, lr in zip(self.groups, lrs, strict=True):
+            group["lr"] = lr
+
+
+def _kept(net: torch.nn.Module, optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """Return the tensors that outlive a step."""
+    of_optimizer = [value for state in optimizer.state.values() for value in state.values()]
+    return [*net.parameters(), *net.buffers(), *(value for value in of_optimizer if isinstance(value, Tensor))]
+
+
+def _same_bits(a: Tensor, b: Tensor) -> bool:
+    return torch.equal(a.reshape(-1).view(torch.uint8), b.reshape(-1).view(torch.uint8))
