@@ -70,8 +70,13 @@ class Engine:
             returns: (steps,).
 
         Raises:
+            ValueError: if there are no samples, or not as many learning rates as mini-batches.
             CaptureError: if the network does something in its step that cannot be replayed.
         """
+        if batch_size < 1 or len(indices) == 0:
+            raise ValueError(f"expected samples and a batch_size from 1 up, got {len(indices)} and {batch_size}")
+        if lrs is not None and len(lrs) != -(-len(indices) // batch_size):
+            raise ValueError(f"expected {-(-len(indices) // batch_size)} lrs, one a mini-batch, got {len(lrs)}")
         full = len(indices) // batch_size * batch_size
         losses: list[Tensor] = []
         with float32_products(self.images.device, self.tf32):
@@ -94,8 +99,7 @@ class _Step:
 
     def __init__(self, engine: Engine, batch_size: int, divisor: int) -> None:
         self.engine, self.divisor = engine, divisor
-        weight = next(engine.net.parameters())
-        self.dtype, self.groups = weight.dtype, engine.optimizer.param_groups
+        weight, self.groups = next(engine.net.parameters()), engine.optimizer.param_groups
         # Pixels are rounded at once to what the first product takes: it would make the same of them.
         rounded = getattr(engine.net, "matmul_dtype", None) if weight.dtype == torch.float32 else None
         self.pixel_dtype = rounded or weight.dtype
@@ -107,20 +111,23 @@ class _Step:
         self.k = torch.zeros(1, dtype=torch.int64, device=weight.device)  # which step of the block is next
         # Of other optimizers it is not known what they compute in Python.
         self.updates = isinstance(engine.optimizer, SGD)
+        self.varies = False  # whether the steps of a block have learning rates of their own
         self.turns = self._turns()
-        self.fingerprint: Any = None
         self.grads: list[tuple[Tensor, Tensor]] = []
+        self.fingerprint: Any = None
 
     def run(self, order: Tensor, lrs: Sequence[float] | None) -> Tensor:
         """Take the steps of one block; return their losses."""
-        if self.fingerprint is not None and self.fingerprint != self._fingerprint():
-            self.turns, self.grads = self._turns(), []  # what was captured is no longer what would be done
+        if self.fingerprint is not None and self.fingerprint != self._fingerprint(lrs is not None):
+            self._forget()  # what was captured is no longer what would be done
         for weight, grad in self.grads:
             weight.grad = grad
-        own = [group["lr"] for group in self.groups]
-        rates = [own] * len(order) if lrs is None else [[lr] * len(own) for lr in lrs]
-        self.order[: len(order)] = order
-        self.lrs[: len(order)] = torch.tensor(rates, dtype=self.dtype)
+        own, steps = [group["lr"] for group in self.groups], len(order)
+        rates = [own] * steps if lrs is None else [[lr] * len(own) for lr in lrs]
+        self.order[:steps] = order
+        self.lrs[:steps] = torch.tensor(rates, dtype=self.lrs.dtype)
+        self.lr.copy_(self.lrs[0])
+        self.varies = lrs is not None
         self.k.zero_()
         try:
             for rate in rates:
@@ -128,10 +135,16 @@ class _Step:
                 next(self.turns)
                 if not self.updates:
                     self.engine.optimizer.step()
+        except BaseException:
+            self._forget()
+            raise
         finally:
             self._set_lr(own)
-        self.fingerprint = self._fingerprint()
-        return self.losses[: len(order)].clone()
+        self.fingerprint = self._fingerprint(self.varies)
+        return self.losses[:steps].clone()
+
+    def _forget(self) -> None:
+        self.turns, self.grads, self.fingerprint = self._turns(), [], None
 
     def _take(self) -> None:
         """Take the next step of the block."""
@@ -140,8 +153,9 @@ class _Step:
         images = scale_pixels(engine.images.index_select(0, chosen), self.pixel_dtype)
         loss, grad_logits = engine.loss(engine.net(images), engine.targets.index_select(0, chosen), self.divisor)
         engine.net.backward(grad_logits)
-        if self.updates:
+        if self.varies:
             self.lr.copy_(self.lrs.index_select(0, self.k).view(-1))
+        if self.updates:
             engine.optimizer.step()
         self.losses.index_copy_(0, self.k, loss.view(1))
         self.k.add_(1)
@@ -179,11 +193,11 @@ class _Step:
         grads = [weight.grad for weight in net.parameters() if weight.grad is not None]
         return [self.losses, self.k, *grads, *_kept(net, optimizer)]
 
-    def _fingerprint(self) -> Any:
+    def _fingerprint(self, varies: bool) -> Any:
         """Return what a captured step takes for granted: where its tensors lie, and numbers that are not in tensors."""
         net, optimizer = self.engine.net, self.engine.optimizer
         options = [value for group in self.groups for key, value in group.items() if key not in ("params", "lr")]
-        return [tensor.data_ptr() for tensor in _kept(net, optimizer)], options, net.training
+        return [tensor.data_ptr() for tensor in _kept(net, optimizer)], options, net.training, varies
 
     def _set_lr(self, lrs: Sequence[float] | Tensor) -> None:
         for group, lr in zip(self.groups, lrs, strict=True):

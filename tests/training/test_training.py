@@ -114,7 +114,7 @@ def test_a_run_that_is_told_to_stop_within_an_epoch_goes_on_with_the_rest_of_it(
     with monkeypatch.context() as patch:
         patch.setattr(Classifier, "training_step", stop_after_ten)
         minimum = () if min_epochs is None else ("--trainer.min_epochs", min_epochs)
-        assert cli(DIGITS, *MOMENTUM, "--trainer.max_epochs", 3, *minimum) == 0
+        assert cli(DIGITS, *MOMENTUM, "--trainer.max_epochs", 3, "--data.block_size", 5, *minimum) == 0
     assert state(newest())["steps"] == (10 if min_epochs is None else 2 * 29)
     assert cli("--ckpt_path", "last") == 0
     expect_same_bits(state(newest()), straight)
