@@ -27,6 +27,7 @@ from torchnet.training.module import Classifier
 from .conftest import DIGITS, ROOT
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+SCHEDULERS = "torch.optim.lr_scheduler"
 
 
 def the_run(root: Path = Path("runs")) -> Path:
@@ -226,6 +227,19 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         (["--model.learning_rate", "1"], "unrecognized arguments: --model.learning_rate 1"),
         (["--name", "../elsewhere"], "name: expected up to 64 letters, digits, dots"),
         (["--trainer.precision", "16-mixed"], "trainer.precision: expected 32-true"),
+        (["--model.matmul_dtype", "tf32"], "matmul_dtype: tf32 needs an NVIDIA GPU from Ampere (2020) on"),
+        (["--model.matmul_dtype", "int8"], "matmul_dtype: expected one of tf32, bfloat16, None, got 'int8'"),
+        (["--model.matmul_dtype", "bfloat16", "--model.dtype", "float64"], "matmul_dtype: expected None with dtype"),
+        ([f"--model.scheduler={SCHEDULERS}.ReduceLROnPlateau"], "scheduler: ReduceLROnPlateau.step() missing"),
+        (
+            [
+                f"--model.scheduler={SCHEDULERS}.OneCycleLR",
+                "--model.scheduler.max_lr=1",
+                "--model.scheduler.total_steps=9",
+                "--model.momentum=0.9",
+            ],
+            "scheduler: expected one that changes the learning rate alone, but it changes the momentum, too",
+        ),
         (["--trainer.devices", "2"], "trainer.devices: expected one device, got 2"),
         (["--trainer.gradient_clip_val", "1"], "gradient clipping is not supported"),
         (["--trainer.max_epochs", "-3"], "max_epochs"),
@@ -241,6 +255,14 @@ def test_wrong_usage_is_one_sentence_and_exit_code_2(arguments, message, cli, ca
     assert message in err
     assert err.count("\n") == 1
     assert not list(Path().glob("runs/*/*")), "a run that never began leaves no folder"
+
+
+def test_bfloat16_is_refused_where_the_processor_has_no_instructions_for_it(cli, capsys, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    assert cli(DIGITS, "--model.matmul_dtype", "bfloat16") == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: matmul_dtype: bfloat16 needs a processor with AVX512-BF16 or an NVIDIA GPU")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("arguments", [["fti"], ["test"], ["predict", DIGITS], ["validate", DIGITS]], ids=str)

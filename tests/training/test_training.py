@@ -1,5 +1,6 @@
 """Training itself: without autograd, resumed to the bit, and the same whatever does not matter."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import pytest
 import torch
 from pytorch_lightning import Trainer
+from torch import nn
 
-from torchnet import reference
-from torchnet.data import Block
+from torchnet import MLP, reference
+from torchnet.data import Block, load
+from torchnet.data.order import shuffled
 from torchnet.training.data_module import ImageData
 from torchnet.training.module import Classifier
 
@@ -213,6 +216,44 @@ def test_notebook_run_follows_the_reference_step_for_step(expect_equal, tmp_path
         expected = expected if expected.shape[1] > 1 else expected[:, 0]
         expect_equal(f"after 5 epochs, {name}", weight, expected, "the NumPy reference, 5 epochs", tolerance=1e-10)
     assert trainer.global_step == 5 * 3  # of 479, 479 and 478 images: 1437 less the very last
+
+
+def test_a_scheduled_run_follows_autograd_and_torch_step_for_step(expect_equal, cli):
+    schedule = {"max_lr": 0.5, "total_steps": 200, "cycle_momentum": False}
+    options = [f"--model.scheduler.{key}={str(value).lower()}" for key, value in schedule.items()]
+    scheduler = "--model.scheduler=torch.optim.lr_scheduler.OneCycleLR"
+    others = ("--model.dtype", "float64", "--model.nesterov", "true", "--trainer.max_steps", 200)
+    assert cli(DIGITS, *MOMENTUM, *others, scheduler, *options) == 0
+    got = state(newest())["weights"]
+
+    data = load("digits").by_label()
+    images, labels = torch.tensor(data.train_images).flatten(1).double() / 255, torch.tensor(data.train_labels)
+    net = MLP((64, 64, 64, 10), generator=torch.Generator().manual_seed(10), dtype=torch.float64)
+    twin = nn.Sequential(
+        *[nn.Linear(64, 64), nn.Sigmoid(), nn.Linear(64, 64), nn.Sigmoid(), nn.Linear(64, 10)]
+    ).double()
+    twin.load_state_dict(net.state_dict())
+    optimizer = torch.optim.SGD(twin.parameters(), lr=0.3, momentum=0.9, nesterov=True)
+    one_cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, **schedule)
+    orders = (torch.from_numpy(shuffled(1437, seed=10)(epoch)) for epoch in itertools.count())
+    for chosen in itertools.islice((part for order in orders for part in order.split(50)), 200):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(twin(images[chosen]), labels[chosen]).backward()
+        optimizer.step()
+        one_cycle.step()
+    for name, weight in twin.named_parameters():
+        expect_equal(name, got[f"net.{name}"], weight, "autograd, torch.optim.SGD and OneCycleLR, 200 steps", 1e-10)
+
+
+@pytest.mark.skipif(not torch.cpu._is_avx512_bf16_supported(), reason="this processor has no bfloat16 instructions")
+def test_products_in_bfloat16_learn_as_well_and_keep_float32_weights(cli):
+    accuracy = {}
+    for options in ((), ("--model.matmul_dtype", "bfloat16", "--gradient_check.every_n_steps", 100)):
+        assert cli(DIGITS, *options) == 0
+        accuracy[options] = json.loads((newest().parent.parent / "report.json").read_text())["accuracy"]["test"]
+        assert {weight.dtype for weight in state(newest())["weights"].values()} == {torch.float32}
+    exact, rounded = accuracy.values()
+    assert rounded == pytest.approx(exact, abs=0.02)
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "one_vs_rest_cross_entropy"])

@@ -104,7 +104,9 @@ class Classifier(LightningModule):
             "weight_decay": weight_decay,
             "nesterov": nesterov,
         }
-        SGD(self.net.parameters(), **self.sgd_options)  # a wrong option is an error now, not when training starts
+        trial = SGD(self.net.parameters(), **self.sgd_options)  # a wrong option is an error now, not in training
+        if scheduler is not None:
+            _refuse_unless_lr_alone(scheduler(trial))
         self.scheduler, self.matmul_dtype, self.captured = scheduler, matmul_dtype, captured
         # What the epoch has added up to so far; in checkpoints, as a run may be resumed in the middle of an epoch.
         self.loss_sum, self.samples = 0.0, 0
@@ -154,7 +156,8 @@ class Classifier(LightningModule):
 
     def training_step(self, block: Block, batch_idx: int) -> None:
         """Take a step for each mini-batch of the block: forward, loss, backward, update; no autograd anywhere."""
-        losses = self.engine.run(block.indices, block.batch_size, block.divisor, self._lrs(len(block))).tolist()
+        lrs = self._lrs(len(block))
+        losses = self.engine.run(block.indices, block.batch_size, block.divisor, lrs).tolist()
         count_steps(self.trainer, len(losses))
         if batch_idx == 0:
             self.loss_sum, self.samples = 0.0, 0
@@ -162,23 +165,13 @@ class Classifier(LightningModule):
             self.loss_sum += loss * (block.divisor or len(mini_batch))  # from the mean back to the sum
             self.samples += len(mini_batch)
         self.log("train/step_loss", losses[-1], on_step=True, on_epoch=False, batch_size=1)
+        if lrs is not None:
+            self.log("train/lr", lrs[-1], on_step=True, on_epoch=False, batch_size=1)
 
     def _lrs(self, steps: int) -> list[float] | None:
         """Return the learning rates of the next steps, if they change from step to step."""
         scheduler: Any = self.lr_schedulers()
-        if scheduler is None:
-            return None
-        (group,) = self.trainer.optimizers[0].param_groups
-        lrs = []
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that the steps themselves come later
-            for _ in range(steps):
-                lrs.append(group["lr"])
-                try:
-                    scheduler.step()
-                except (TypeError, ValueError) as error:
-                    raise UsageError(f"scheduler: {error}") from error
-        return lrs
+        return None if scheduler is None else [_next_lr(scheduler) for _ in range(steps)]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["epoch_so_far"] = {"loss_sum": self.loss_sum, "samples": self.samples}
@@ -223,6 +216,30 @@ class Classifier(LightningModule):
         self.mean_loss.update(loss, weight=len(logits))
         self.accuracy.update(logits, batch.targets)
         self.log_dict({f"{split}/loss": self.mean_loss, f"{split}/accuracy": self.accuracy}, on_epoch=True)
+
+
+def _next_lr(scheduler: Any) -> float:
+    """Return the learning rate of the next step, and let the scheduler go on to that of the one after."""
+    lr: float = scheduler.optimizer.param_groups[0]["lr"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the step itself comes later
+        try:
+            scheduler.step()
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"scheduler: {error}") from error
+    return lr
+
+
+def _refuse_unless_lr_alone(scheduler: Any) -> None:
+    (group,) = scheduler.optimizer.param_groups
+    before = dict(group)
+    _next_lr(scheduler)
+    for key, value in before.items():
+        if key not in ("params", "lr") and group[key] != value:
+            raise ValueError(
+                f"scheduler: expected one that changes the learning rate alone, but it changes the {key}, too: "
+                "OneCycleLR and CyclicLR leave it alone with cycle_momentum: false"
+            )
 
 
 def _load_notebook_weights(net: MLP, sizes: tuple[int, ...], seed: int) -> None:
