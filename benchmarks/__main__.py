@@ -1,7 +1,9 @@
 """Measure torchnet beside its peers on this machine.
 
     python -m benchmarks                            # the race: every peer trains MNIST, an epoch at a time, in turns
+    python -m benchmarks recipes                    # the seconds to 97.46 %: configs/fast.yaml, the notebook's recipe
     python -m benchmarks scale                      # how the cost of a step grows with width, depth and batch
+    python -m benchmarks gpu                        # on an NVIDIA GPU: the step eager, compiled, and as a CUDA graph
     python -m benchmarks --peers torchnet,autograd  # some of the peers
 
 The table is printed, and written with the numbers and the plots to the folder --out.
@@ -15,8 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.children import ChildError
-from benchmarks.commands import run_race, run_scale
+from benchmarks.commands import run_gpu, run_race, run_recipes, run_scale
 from benchmarks.peers import PEERS
+
+_SEEDS = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,10 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     try:
         with tempfile.TemporaryDirectory(prefix="torchnet-benchmarks-") as folder:
-            _set_the_stage(folder)
+            _set_the_stage(folder, on_gpu=options.what == "gpu")
             options.out.mkdir(parents=True, exist_ok=True)
             if options.what == "scale":
                 run_scale(options.out)
+            elif options.what == "recipes":
+                run_recipes(_SEEDS, Path(folder), options.out)
+            elif options.what == "gpu":
+                run_gpu(options.epochs, options.seed, options.out)
             else:
                 run_race(options.peers, options.epochs, options.seed, Path(folder), options.out)
     except ChildError as error:
@@ -43,7 +51,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", choices=("peers", "scale"), default="peers")
+    parser.add_argument("what", nargs="?", choices=("peers", "recipes", "scale", "gpu"), default="peers")
     parser.add_argument("--epochs", type=_from_one_up, default=40, metavar="N", help="of each peer (default: 40)")
     parser.add_argument("--peers", type=_peers, default=list(PEERS), metavar="A,B", help=f"of {', '.join(PEERS)}")
     parser.add_argument("--seed", type=int, default=10, help="of the weights and the order of the samples")
@@ -65,9 +73,10 @@ def _from_one_up(text: str) -> int:
     return int(text)
 
 
-def _set_the_stage(folder: str) -> None:
-    """Give all children, by the environment, the CPU alone and a place for what they write that is removed after."""
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+def _set_the_stage(folder: str, on_gpu: bool) -> None:
+    """Give all children, by the environment, one device and a place for what they write that is removed after."""
+    if not on_gpu:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ["TMPDIR"] = folder  # checkpoints and logs; and the cache of torch.compile, which starts empty so
     os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"  # of the semaphore that a killed child leaves behind

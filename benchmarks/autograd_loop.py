@@ -43,7 +43,7 @@ def autograd_loop(
         loss_of, update = torch.compile(loss_of), torch.compile(update)
 
     def run(order: Tensor) -> Tensor:
-        losses = torch.empty(len(order))
+        losses = torch.empty(len(order), device=order.device)
         for step, chosen in enumerate(order):
             optimizer.zero_grad(set_to_none=True)
             loss = loss_of(chosen)

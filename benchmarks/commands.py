@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.children import ChildError, Terminal, call
-from benchmarks.machine import describe
+from benchmarks.machine import describe, versions
 from benchmarks.output import bar, plot, publish
+from benchmarks.peers import RECIPES
 from benchmarks.points import Measured, Point, points
 from benchmarks.race import race
 from benchmarks.summary import summarize
-from benchmarks.tables import peers_table, scale_table
+from benchmarks.tables import gpu_table, peers_table, recipes_table, scale_table
 
 
 def run_race(peers: Sequence[str], epochs: int, seed: int, folder: Path, out: Path) -> None:
@@ -29,11 +30,27 @@ def run_race(peers: Sequence[str], epochs: int, seed: int, folder: Path, out: Pa
         threads, ceiling = call(terminal, "benchmarks.ceiling:measure_ceiling")
         show("the task")
         call(terminal, "benchmarks.prepare:prepare", folder, epochs, seed)
-        results = race(peers, epochs, folder, terminal, show)
+        results = race(dict.fromkeys(peers, epochs), folder, terminal, show)
     header, rows = describe(threads, ceiling, load), summarize(results)
     publish(header, peers_table(rows), {"summary": rows, "results": results}, out / "table.txt", out / "results.json")
     plot("plot_peers", rows, out / "peers.png")
     plot("plot_accuracy", results, out / "accuracy.png")
+
+
+def run_recipes(seeds: int, folder: Path, out: Path) -> None:
+    """Let the recipes train to the target, once a seed."""
+    terminal, load = Terminal(), os.getloadavg()[0]
+    races = []
+    with bar(1 + seeds * (1 + len(RECIPES) + sum(RECIPES.values()))) as show:
+        show("matrix products")
+        threads, ceiling = call(terminal, "benchmarks.ceiling:measure_ceiling")
+        for seed in range(seeds):
+            show("the task")
+            call(terminal, "benchmarks.prepare:prepare", folder, max(RECIPES.values()), seed)
+            races.append(summarize(race(RECIPES, folder, terminal, show)))
+    header = describe(threads, ceiling, load)
+    rows = [row for race in races for row in race]
+    publish(header, recipes_table(races), {"summary": rows}, out / "recipes.txt", out / "recipes.json")
 
 
 def run_scale(out: Path) -> None:
@@ -50,6 +67,15 @@ def run_scale(out: Path) -> None:
     table = scale_table(rows, ceiling["float32 as torchnet"]["2048³"])
     publish(header, table, {"points": rows}, out / "scale.txt", out / "scale.json")
     plot("plot_scale", rows, out / "scale.png")
+
+
+def run_gpu(epochs: int, seed: int, out: Path) -> None:
+    """Take the step on a GPU in every way."""
+    with bar(1) as show:
+        show("on the GPU")
+        device, rows = call(Terminal(), "benchmarks.gpu:measure", epochs, seed)
+    header = [device, *versions()]
+    publish(header, gpu_table(rows), {"ways": rows}, out / "gpu.txt", out / "gpu.json")
 
 
 def _measure(point: Point, terminal: Terminal) -> Measured:

@@ -12,6 +12,17 @@ _PACKAGES = ("torch", "pytorch-lightning", "jax", "numpy", "scikit-learn")
 Ceiling = dict[str, dict[str, float]]  # the type: the product: GFLOP/s
 
 
+def versions() -> list[str]:
+    """Return one line that names Python and the libraries with their versions."""
+    found = [f"Python {platform.python_version()}"]
+    for package in _PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            found.append(f"no {package}")
+    return [", ".join(found)]
+
+
 def describe(threads: int, ceiling: Ceiling, load: float) -> list[str]:
     """Return lines that say what machine and which versions these are, and what `benchmarks.ceiling` has measured.
 
@@ -20,15 +31,9 @@ def describe(threads: int, ceiling: Ceiling, load: float) -> list[str]:
         ceiling: from the same place.
         load: the average number of running processes before anything was measured.
     """
-    versions = [f"Python {platform.python_version()}"]
-    for package in _PACKAGES:
-        try:
-            versions.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            versions.append(f"no {package}")
     lines = [
         f"{_cpu()}, {os.cpu_count()} cores, {threads} threads, {platform.system()}; load before the start: {load:.1f}",
-        ", ".join(versions),
+        *versions(),
         f"GFLOP/s of torch's products: 2048³, and the three of layer 1 ({SIZES[0]} -> {SIZES[1]}, batch {BATCH})",
     ]
     for dtype, rates in ceiling.items():

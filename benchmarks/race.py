@@ -1,7 +1,7 @@
 """The race: the peers take turns, an epoch each, so that whatever slows the machine down slows all of them."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,30 +21,28 @@ class Result:
     fault: str = ""
 
 
-def race(
-    peers: Sequence[str], epochs: int, folder: Path, terminal: Terminal, show: Callable[[str], None]
-) -> list[Result]:
+def race(epochs: Mapping[str, int], folder: Path, terminal: Terminal, show: Callable[[str], None]) -> list[Result]:
     """Train each peer in a process of its own and return the results, in the order of the peers.
 
     Args:
-        peers: names in `benchmarks.peers.PEERS`.
-        epochs: to train.
+        epochs: how many each peer, a module in `benchmarks.peers`, is to train.
         folder: of the task.
         terminal: what the peers write to.
         show: is told the peer before each of its laps; the lap that makes it ready is the first.
     """
-    results = [Result(peer) for peer in peers]
+    results = [Result(peer) for peer in epochs]
     children: dict[str, Child] = {}
     try:
         for result in results:
             show(result.peer)
             children[result.peer] = Child(terminal, "benchmarks.laps:run_peer", result.peer, folder)
             _turn(result, children[result.peer], None)
-        for epoch in range(epochs):
+        for epoch in range(max(epochs.values())):
             first = epoch % len(results)  # nobody always follows the same one
             for result in results[first:] + results[:first]:
-                show(result.peer)
-                _turn(result, children[result.peer], epoch)
+                if epoch < epochs[result.peer]:
+                    show(result.peer)
+                    _turn(result, children[result.peer], epoch)
     finally:
         for child in children.values():
             child.kill()

@@ -26,6 +26,7 @@ class Summary:
         accuracy: at the end.
         epochs_to_target: until the test accuracy is reached; None if it never is.
         seconds_to_target: of training, without the evaluations.
+        seconds: of training in all.
         ready_seconds: what it took to build and to compile.
         peak_mib: of the process.
         own_mib: how much of that is above the peak when libraries and data were loaded.
@@ -42,10 +43,30 @@ class Summary:
     accuracy: float = 0
     epochs_to_target: int | None = None
     seconds_to_target: float | None = None
+    seconds: float = 0
     ready_seconds: float = 0
     peak_mib: float = 0
     own_mib: float = 0
     faults: float = 0
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to take the step, and what was measured.
+
+    Args:
+        label: what it is.
+        ms: the median of an epoch; the first one warms up, compiles and captures, and is left out.
+        first_ms: of the first epoch.
+        seconds: of all epochs but what the first one took longer than the median.
+        accuracy: on the test images, at the end.
+    """
+
+    label: str
+    ms: float
+    first_ms: float
+    seconds: float
+    accuracy: float
 
 
 def summarize(results: Sequence[Result]) -> list[Summary]:
@@ -55,7 +76,7 @@ def summarize(results: Sequence[Result]) -> list[Summary]:
 
 
 def _summarize(result: Result, baseline: float | None) -> Summary:
-    label = PEERS[result.peer]
+    label = PEERS.get(result.peer, f"configs/{result.peer.replace('_', '.')}")
     if result.fault or result.ready is None:
         return Summary(result.peer, label, result.fault)
     ms = _median_ms(result)
@@ -73,6 +94,7 @@ def _summarize(result: Result, baseline: float | None) -> Summary:
         accuracy=result.laps[-1].accuracy,
         epochs_to_target=None if reached is None else reached + 1,
         seconds_to_target=None if reached is None else seconds[reached],
+        seconds=seconds[-1],
         ready_seconds=result.ready.seconds,
         peak_mib=result.laps[-1].peak_mib,
         own_mib=result.laps[-1].peak_mib - result.ready.loaded_mib,

@@ -1,5 +1,6 @@
 """The tables, as text."""
 
+import statistics
 from collections.abc import Sequence
 
 from rich import box
@@ -7,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.points import Measured
-from benchmarks.summary import Summary
-from benchmarks.task import TARGET
+from benchmarks.summary import Summary, Way
+from benchmarks.task import STEPS, TARGET
 
 _WIDEST_FAULT = 60  # characters in a line
 
@@ -47,6 +48,58 @@ def peers_table(rows: Sequence[Summary]) -> Table:
             f"{row.peak_mib:.0f}",
             f"{row.own_mib:.0f}",
             f"{row.faults:.1f}",
+        )
+    return table
+
+
+def recipes_table(races: Sequence[Sequence[Summary]]) -> Table:
+    """Return the table of the recipes: a row each, the seeds of the races side by side.
+
+    A recipe that never reaches the target counts with all of its seconds, which are less than it would need.
+    """
+    table = _table("recipe", *(f"seed {seed}\ns (epochs)" for seed in range(len(races))), "median\ns", "times as\nlong")
+    table.caption = f"seconds of training to {TARGET:.2%} of the test images; > = not reached"
+    medians = []
+    for rows in zip(*races, strict=True):
+        if faults := [row.fault for row in rows if row.fault]:
+            table.add_row(Text(f"{rows[0].label}:\n{faults[0]}"), *"-" * (len(table.columns) - 1))
+            continue
+        medians.append(statistics.median(row.seconds_to_target or row.seconds for row in rows))
+        table.add_row(
+            rows[0].label,
+            *(
+                f"{row.seconds_to_target:.2f} ({row.epochs_to_target})"
+                if row.seconds_to_target
+                else f"> {row.seconds:.2f}"
+                for row in rows
+            ),
+            f"{medians[-1]:.2f}",
+            f"{medians[0] / medians[-1]:.1f}" if len(medians) > 1 else "",
+        )
+    return table
+
+
+def _to_target(row: Summary) -> str:
+    if row.seconds_to_target is None:
+        return f"> {row.seconds:.2f}"
+    return f"{row.seconds_to_target:.2f} ({row.epochs_to_target})"
+
+
+def gpu_table(rows: Sequence[Way]) -> Table:
+    """Return the table of the ways to take a step on a GPU."""
+    table = _table(
+        "way", "epoch\nms", "step\nms", "ratio to\nthe first*", "first epoch\nms", "training\ns", "test\naccuracy"
+    )
+    table.caption = "* > 1 = slower"
+    for row in rows:
+        table.add_row(
+            row.label,
+            f"{row.ms:.1f}",
+            f"{row.ms / STEPS:.4f}",
+            f"{row.ms / rows[0].ms:.2f}",
+            f"{row.first_ms:.0f}",
+            f"{row.seconds:.2f}",
+            f"{row.accuracy:.2%}",
         )
     return table
 

@@ -11,12 +11,13 @@ from torchnet.training.cli import main
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
-def train(task: Task, laps: Laps) -> None:
+def train(task: Task, laps: Laps, *options: str) -> None:
     """Train one epoch a lap."""
     Turns.laps = staticmethod(laps)
     arguments = [
-        f"--seed_everything={task.seed}",  # with it the weights and the order are those of the task
         f"--trainer.max_epochs={len(task.orders)}",
+        *options,
+        f"--seed_everything={task.seed}",  # with it the weights and the order are those of the task
         f"--trainer.default_root_dir={tempfile.mkdtemp()}",  # within the folder that goes when the race is over
         "--trainer.callbacks+=benchmarks.turns.Turns",
     ]
