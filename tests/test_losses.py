@@ -48,6 +48,40 @@ def test_loss_and_gradient_match_torch(loss, n, classes, kind, expect_equal):
     expect_equal(f"{name} grad_logits", grad_logits, expected_grad, "autograd")
 
 
+@pytest.mark.parametrize("scale", [1, 1e4])
+@pytest.mark.parametrize("divisor", [None, 11])
+@pytest.mark.parametrize(("n", "classes"), [(1, 1), (1, 2), (7, 10), (10, 10), (500, 3)])
+def test_classes_and_their_one_hot_rows_have_equal_losses_and_gradients(n, classes, divisor, scale):
+    logits, targets = random_case(n, classes, scale)
+    value, grad_logits = cross_entropy(logits, targets, divisor)
+    rows = functional.one_hot(targets, classes).double()
+    expected, expected_grad = cross_entropy(logits, rows, divisor)
+    torch.testing.assert_close(value, expected, rtol=1e-15, atol=0)
+    assert torch.equal(grad_logits, expected_grad)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.float64, 1e-14)])
+@pytest.mark.parametrize("scale", [1, 1e4])
+def test_cross_entropy_of_classes_matches_torch_for_huge_logits(scale, dtype, tolerance):
+    logits, targets = random_case(50, 10, scale)
+    leaf = logits.to(dtype).requires_grad_()
+    expected = functional.cross_entropy(leaf.double(), targets)
+    (expected_grad,) = torch.autograd.grad(expected, leaf)
+    value, grad_logits = cross_entropy(leaf.detach(), targets)
+    assert value.dtype == grad_logits.dtype == dtype
+    torch.testing.assert_close(value.double(), expected.detach(), rtol=tolerance, atol=0)
+    torch.testing.assert_close(50 * grad_logits, 50 * expected_grad, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("loss", PEERS, ids=lambda loss: loss.__name__)
+@pytest.mark.parametrize("classes", [[0, 1, 4], [0, -1, 2], [7, -3, 2]])
+def test_classes_outside_are_named_with_those_there_are(loss, classes):
+    with pytest.raises(ValueError, match="expected classes") as error:
+        loss(torch.ones(3, 4), torch.tensor(classes))
+    expected = f"expected classes within 0..3, got {min(classes)}..{max(classes)}: the logits have 4 columns"
+    assert str(error.value) == expected
+
+
 def test_cross_entropy_gradient_is_softmax_minus_targets_over_n():
     logits, targets = random_case(7, 10)
     _, grad_logits = cross_entropy(logits, targets)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+import torchnet
 from torchnet import MLP, SGD, cross_entropy, reference
 from torchnet.layers import ACTIVATIONS, Layer, Linear
 from torchnet.losses import LOSSES
@@ -47,7 +48,7 @@ def twin_of(layer: Layer) -> nn.Module:
 def autograd_loss(name: str, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     if name == "cross_entropy":
         return functional.cross_entropy(logits, targets)
-    rows = functional.one_hot(targets, logits.shape[1]).double()
+    rows = functional.one_hot(targets, logits.shape[1]).to(logits.dtype)
     return functional.binary_cross_entropy(logits.softmax(dim=1), rows, reduction="sum") / len(logits)
 
 
@@ -161,6 +162,72 @@ def test_hundred_steps_match_the_reference(expect_equal):
         params = reference.update(params, grads, 0.3)
     for name, got, expected in zip(net.state_dict(), net.parameters(), sum(params, ()), strict=True):
         expect_equal(name, got, expected.squeeze(1) if "bias" in name else expected, "the NumPy reference, 100 steps")
+
+
+def rounded_net(sizes: tuple[int, ...], activation: str, dtype: torch.dtype = torch.float32) -> MLP:
+    net = MLP(sizes, activation, dtype=dtype, matmul_dtype=torch.bfloat16)
+    net.load_state_dict(random_net(sizes, activation).state_dict())
+    return net
+
+
+def autograd_with_bfloat16_products(net: MLP, loss: str, x: torch.Tensor, targets: torch.Tensor, products: torch.dtype):
+    """The same from autograd, the products and what it rounds for them in bfloat16 or, for the truth, in float64."""
+    dtype = torch.float32 if products == torch.bfloat16 else products
+    leaves = {name: weight.detach().to(dtype).requires_grad_() for name, weight in net.named_parameters()}
+    leaves["input"] = y = x.clone().to(dtype).requires_grad_()
+    for i, layer in enumerate(net):
+        if isinstance(layer, Linear):
+            a, b = (t if dtype == products else t.to(products) for t in (y, leaves[f"{i}.weight"]))
+            y = (a @ b.T).to(dtype) + leaves[f"{i}.bias"]
+        else:
+            y = TWINS[type(layer)]()(y)
+    autograd_loss(loss, y, targets).backward()
+    return {name: leaf.grad for name, leaf in leaves.items()}
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("sizes", [(5, 4), (5, 7, 4), (4, 4, 4), (784, 64, 64, 10)], ids=str)
+def test_bfloat16_products_are_as_close_to_the_truth_as_those_of_autograd(sizes, activation, loss):
+    net, (x, targets) = rounded_net(sizes, activation), random_batch(32, sizes[0], sizes[-1])
+    for weight in list(net.parameters())[::2]:  # weights and inputs that bfloat16 holds: all see the same numbers
+        weight.copy_(weight.bfloat16())
+    x = x.bfloat16().float()
+    _, grads = hand_written(net, loss, x, targets)
+    peer, truth = (autograd_with_bfloat16_products(net, loss, x, targets, d) for d in (torch.bfloat16, torch.float64))
+    assert grads.keys() == truth.keys()
+    for name, grad in grads.items():
+        assert grad.dtype == torch.float32
+        error, allowed = ((g.double() - truth[name]).norm().item() for g in (grad, peer[name]))
+        assert error <= 2 * allowed + 1e-6 * truth[name].norm().item(), name
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_float64_is_never_rounded_to_bfloat16(activation, loss):
+    sizes, (x, targets) = (5, 6, 6, 4), random_batch(7)
+    net, rounded = random_net(sizes, activation), rounded_net(sizes, activation, torch.float64)
+    value, grads = hand_written(net, loss, x, targets)
+    rounded_value, rounded_grads = hand_written(rounded, loss, x, targets)
+    assert torch.equal(value, rounded_value)
+    assert all(torch.equal(grads[name], rounded_grads[name]) for name in grads)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("sizes", "n"), [((784, 64, 64, 10), 8), ((5, 6, 4), 7), ((4, 4, 4), 4), ((3, 2), 1)], ids=str)
+def test_the_check_passes_for_bfloat16_products(sizes, n, activation, loss):
+    net, (x, targets) = rounded_net(sizes, activation), random_batch(n, sizes[0], sizes[-1])
+    report = torchnet.check(net, x.float(), targets, loss=LOSSES[loss])
+    assert report.passed, report
+    assert all(verdict.precision is not None for verdict in report.tensors)
+
+
+def test_a_network_keeps_its_matmul_dtype_and_hands_it_to_every_layer():
+    net = MLP((5, 6, 6, 4), matmul_dtype=torch.bfloat16)
+    assert net.matmul_dtype == torch.bfloat16
+    assert all(layer.matmul_dtype == torch.bfloat16 and layer.weight.dtype == torch.float32 for layer in net[::2])
+    assert MLP((5, 4)).matmul_dtype is None
 
 
 def test_weights_move_to_and_from_torch_nn():

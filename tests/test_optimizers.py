@@ -1,6 +1,7 @@
 """SGD against torch.optim.SGD, from equal weights with equal gradients."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -57,6 +58,36 @@ def test_state_dict_carries_on_where_it_was_saved(options, first, second, expect
     run(resumed, halted, range(6, 10))
     for got, expected in zip(halted, straight, strict=True):
         expect_equal(f"resumed SGD {options}", got, expected, "an unbroken run", tolerance=1e-15)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_a_learning_rate_in_a_tensor_matches_torch_over_two_hundred_steps(options, expect_equal):
+    ours, theirs = random_weights(), random_weights()
+    optimizer, peer = SGD(ours, **options), torch.optim.SGD(theirs, **options)
+    rate = optimizer.param_groups[0]["lr"] = torch.zeros((), dtype=torch.float64)
+    for step in range(200):
+        number = 0.1 * (1 + math.cos(math.pi * step / 200))  # another one in every step
+        rate.fill_(number)
+        peer.param_groups[0]["lr"] = number
+        run(optimizer, ours, range(step, step + 1))
+        run(peer, theirs, range(step, step + 1))
+        assert rate.item() == number
+    for i, (weight, expected) in enumerate(zip(ours, theirs, strict=True)):
+        expect_equal(f"SGD {options} weight {i}", weight, expected, "torch.optim.SGD, 200 steps")
+        if "momentum" in options:
+            velocity, buffer = (o.state[w]["momentum_buffer"] for o, w in ((optimizer, weight), (peer, expected)))
+            expect_equal(f"SGD {options} velocity {i}", velocity, buffer, "torch.optim.SGD, 200 steps")
+
+
+def test_groups_may_have_their_learning_rates_in_tensors():
+    a, b, c = (torch.zeros(1) for _ in range(3))
+    for weight in (a, b, c):
+        weight.grad = torch.full((1,), 2.0)
+    optimizer = SGD([{"params": [a], "lr": 0.5}, {"params": [b]}, {"params": [c]}], lr=2.0)
+    optimizer.param_groups[1]["lr"], optimizer.param_groups[2]["lr"] = torch.tensor(0.25), torch.tensor(4.0)
+    optimizer.step()
+    assert (a.item(), b.item(), c.item()) == (-1, -0.5, -8)
+    assert c.grad.item() == 2
 
 
 def test_calls_the_closure_once_and_returns_its_value():

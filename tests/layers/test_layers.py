@@ -57,12 +57,58 @@ def test_linear_matches_torch(in_features, out_features, batch, expect_equal):
     expect_equal(f"{name} bias.grad", layer.bias.grad, twin.bias.grad, "autograd")
 
 
+def whole_numbers(*shape: int, seed: int) -> torch.Tensor:
+    """Numbers of which bfloat16 rounds most, and whose products float32 adds up without rounding."""
+    return torch.randint(-1000, 1001, shape, generator=torch.Generator().manual_seed(seed)).float()
+
+
+def bfloat16(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.bfloat16().double()
+
+
+@pytest.mark.parametrize("input_dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("batch", "in_features", "out_features"), [(1, 1, 1), (7, 5, 3), (4, 4, 4), (8, 8, 8)])
+def test_bfloat16_rounds_the_operands_and_the_products_and_nothing_else(batch, in_features, out_features, input_dtype):
+    layer = Linear(in_features, out_features, matmul_dtype=torch.bfloat16)
+    weight, bias = whole_numbers(out_features, in_features, seed=0), whole_numbers(out_features, seed=1)
+    layer.load_state_dict({"weight": weight, "bias": bias})
+    x, grad_output = whole_numbers(batch, in_features, seed=2), whole_numbers(batch, out_features, seed=3)
+    output = layer(x.to(input_dtype))
+    grad_input = layer.backward(grad_output)
+    expected = {
+        "output": bfloat16(bfloat16(x) @ bfloat16(weight).T) + bias,
+        "weight.grad": bfloat16(bfloat16(grad_output).T @ bfloat16(x)),
+        "bias.grad": grad_output.double().sum(dim=0),
+        "grad_input": bfloat16(bfloat16(grad_output) @ bfloat16(weight)),
+    }
+    got = {"output": output, "weight.grad": layer.weight.grad, "bias.grad": layer.bias.grad, "grad_input": grad_input}
+    for name, tensor in got.items():
+        assert tensor.dtype == torch.float32, name
+        assert torch.equal(tensor.double(), expected[name]), name
+    assert torch.equal(layer.weight, weight)
+    assert torch.equal(grad_output, whole_numbers(batch, out_features, seed=3))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_weights_that_are_not_float32_are_not_rounded(dtype):
+    results = []
+    for matmul_dtype in (None, torch.bfloat16):
+        layer = Linear(5, 3, generator=torch.Generator().manual_seed(0), dtype=dtype, matmul_dtype=matmul_dtype)
+        output = layer(random(7, 5).to(dtype))
+        results.append([output, layer.backward(random(7, 3, seed=1).to(dtype)), *gradients(layer)])
+    assert all(a.dtype == dtype and torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
 def gradients(layer: Layer) -> list[torch.Tensor]:
     return [weight.grad for weight in layer.parameters()]
 
 
 def all_layers():
-    return [Linear(4, 4), *(activation() for activation in ACTIVATIONS.values())]
+    return [
+        Linear(4, 4),
+        Linear(4, 4, matmul_dtype=torch.bfloat16),
+        *(activation() for activation in ACTIVATIONS.values()),
+    ]
 
 
 @pytest.mark.parametrize("layer", all_layers(), ids=lambda layer: type(layer).__name__)

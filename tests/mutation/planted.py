@@ -20,15 +20,19 @@ def _in(path: str, *slips: tuple[str, str, str]) -> tuple[Planted, ...]:
     return tuple(Planted(name, f"torchnet/{path}", old, new) for name, old, new in slips)
 
 
-_W_GRAD = "self.weight.grad = grad_output.T @ x"
+_PRODUCT = "(x @ self._operand(self.weight).T).to(self.weight.dtype).add_(self.bias)"
+_W_GRAD = "self.weight.grad = (grad.T @ x).to(dtype)"
 _B_GRAD = "self.bias.grad = grad_output.sum(dim=0)"
-_G_W = "grad_output @ self.weight if"
+_G_W = "(grad @ self._operand(self.weight)).to(dtype) if"
+_OPERAND = "if self.matmul_dtype and tensor.dtype == torch.float32 else tensor"
 _SQUARE = "if len(self.weight) == len(self.weight.T) else"
 _D_SIGMOID = "grad_output * y * (1 - y)"
 _D_TANH = "grad_output * (1 - y * y)"
 _D_RELU = "grad_output * (y > 0)"
-_LOSS = "loss = -(rows * log_probs).sum() / n"
-_GRAD = "grad_logits = (probs * rows.sum(dim=1, keepdim=True) - rows) / n"
+_LOSS = "loss = -(targets * log_probs).sum() / n"
+_GRAD = "grad_logits = (probs * targets.sum(dim=1, keepdim=True) - targets) / n"
+_CLASS_LOSS = "loss = -log_probs.gather(1, targets).sum() / n"
+_CLASS_GRAD = 'grad_logits = probs.scatter(1, targets, -1, reduce="add") / n'
 _SHIFT = "shifted = logits - logits.amax(dim=1, keepdim=True).detach()"
 _LOG_SUM = "shifted - total.log(), exponentials / total"
 _CLASSES = "targets.long().unsqueeze(1)"
@@ -38,6 +42,7 @@ _DECAY = 'grad = grad + group["weight_decay"] * weight'
 _VELOCITY = 'velocity.mul_(momentum).add_(grad, alpha=1 - group["dampening"])'
 _NESTEROV = 'grad + momentum * velocity if group["nesterov"]'
 _STEP = 'weight.sub_(grad, alpha=group["lr"])'
+_TENSOR_STEP = 'weight.addcmul_(grad, group["lr"], value=-1)'
 
 PLANTED: tuple[Planted, ...] = (
     *_in(
@@ -49,15 +54,19 @@ PLANTED: tuple[Planted, ...] = (
     ),
     *_in(
         "layers/linear.py",
-        ("forward: no transpose if square", "x @ self.weight.T", f"x @ (self.weight {_SQUARE} self.weight.T)"),
+        (
+            "forward: no transpose if square",
+            "self._operand(self.weight).T",
+            f"self._operand(self.weight {_SQUARE} self.weight.T)",
+        ),
         (
             "weight.grad: transposed if square",
             _W_GRAD,
-            f"self.weight.grad = x.T @ grad_output {_SQUARE} grad_output.T @ x",
+            f"{_W_GRAD}; self.weight.grad = x.T @ grad {_SQUARE} grad.T @ x",
         ),
-        ("grad_input: transposed if square", _G_W, f"grad_output @ (self.weight.T {_SQUARE} self.weight) if"),
+        ("grad_input: transposed if square", _G_W, f"grad @ (self.weight.T {_SQUARE} self.weight) if"),
         ("weight.grad: a mean over the batch", _W_GRAD, f"{_W_GRAD} / len(x)"),
-        ("weight.grad: in float32", _W_GRAD, "self.weight.grad = (grad_output.float().T @ x.float()).to(x.dtype)"),
+        ("weight.grad: in float32", _W_GRAD, "self.weight.grad = (grad.float().T @ x.float()).to(dtype)"),
         ("weight.grad: added up", _W_GRAD, f"{_W_GRAD} + (0 if self.weight.grad is None else self.weight.grad)"),
         ("bias.grad: added up", _B_GRAD, f"{_B_GRAD} + (0 if self.bias.grad is None else self.bias.grad)"),
         ("bias.grad: wrong axis if square", "sum(dim=0)", "sum(dim=int(len(x) == self.out_features))"),
@@ -67,6 +76,53 @@ PLANTED: tuple[Planted, ...] = (
         ("grad_input: without the bias", _G_W, "(grad_output - self.bias) @ self.weight if"),
         ("grad_output scaled in place", "x = self.recall()", "x = self.recall(); grad_output.mul_(1.5)"),
         ("input centered in place", "self.remember(x)", "self.remember(x); x.sub_(x.mean(dim=0))"),
+        ("bfloat16: rounded although the weights are float64", _OPERAND, "if self.matmul_dtype else tensor"),
+        ("bfloat16: no operand rounded", _OPERAND, "if False else tensor"),
+        ("bfloat16: the input not rounded", "x = self._operand(x)", "x = x.clone()"),
+        ("bfloat16: the output left in it", _PRODUCT, _PRODUCT.replace(".to(self.weight.dtype)", "")),
+        (
+            "bfloat16: the bias added in it",
+            _PRODUCT,
+            "(x @ self._operand(self.weight).T).add_(self.bias).to(self.bias)",
+        ),
+        (
+            "bfloat16: the bias rounded",
+            _PRODUCT,
+            _PRODUCT.replace("(self.bias)", "(self._operand(self.bias).to(self.bias))"),
+        ),
+        (
+            "bfloat16: the weight itself rounded",
+            _PRODUCT,
+            _PRODUCT.replace("self._operand(self.weight)", "self.weight.copy_(self._operand(self.weight)).to(x.dtype)"),
+        ),
+        ("bfloat16: bias.grad of the rounded gradient", _B_GRAD, "self.bias.grad = grad.to(dtype).sum(dim=0)"),
+        ("bfloat16: bias.grad summed in it", _B_GRAD, "self.bias.grad = grad.sum(dim=0).to(dtype)"),
+        (
+            "bfloat16: weight.grad of the gradient before it was rounded",
+            "(grad.T @ x)",
+            "(grad_output.T @ x.to(dtype))",
+        ),
+        (
+            "bfloat16: grad_input of the gradient before it was rounded",
+            _G_W,
+            "(grad_output @ self._operand(self.weight).to(dtype)).to(dtype) if",
+        ),
+        (
+            "bfloat16: grad_input of the weight before it was rounded",
+            _G_W,
+            "(grad.to(dtype) @ self.weight).to(dtype) if",
+        ),
+        (
+            "bfloat16: the product summed in float32",
+            _PRODUCT,
+            "(x.float() @ self._operand(self.weight).float().T + self.bias).to(self.bias)",
+        ),
+        ("bfloat16: grad_input left in it", _G_W, _G_W.replace(".to(dtype)", "")),
+        (
+            "bfloat16: grad_output rounded in place",
+            "grad, dtype = self._operand(grad_output)",
+            "grad, dtype = self._operand(grad_output.copy_(self._operand(grad_output)))",
+        ),
     ),
     *_in(
         "layers/sigmoid.py",
@@ -105,17 +161,54 @@ PLANTED: tuple[Planted, ...] = (
         ("gradient: without 1/n", _GRAD, _GRAD.removesuffix(" / n")),
         ("gradient: 1/n twice", _GRAD, f"{_GRAD} / n"),
         ("gradient: last partial batch over its own n", _GRAD, _GRAD.replace("/ n", "/ len(logits)")),
-        ("gradient: a mean over all elements", _GRAD, _GRAD.replace("/ n", "/ rows.numel()")),
+        ("gradient: a mean over all elements", _GRAD, _GRAD.replace("/ n", "/ targets.numel()")),
         ("gradient: of the other sign", _GRAD, f"{_GRAD}; grad_logits = -grad_logits"),
-        ("gradient: softmax's Jacobian diagonal only", _GRAD, "grad_logits = -rows * (1 - probs) / n"),
-        ("gradient: as if targets summed to one", _GRAD, "grad_logits = (probs - rows) / n"),
+        ("gradient: softmax's Jacobian diagonal only", _GRAD, "grad_logits = -targets * (1 - probs) / n"),
+        ("gradient: as if targets summed to one", _GRAD, "grad_logits = (probs - targets) / n"),
         ("gradient: softmax twice", _GRAD, _GRAD.replace("probs", "probs.softmax(dim=1)")),
         ("gradient: in float32", _GRAD, f"{_GRAD}; grad_logits = grad_logits.float().to(logits.dtype)"),
-        ("loss: softmax twice", _LOSS, "loss = -(rows * _softmax(probs)[0]).sum() / n"),
+        ("loss: softmax twice", _LOSS, "loss = -(targets * _softmax(probs)[0]).sum() / n"),
         ("loss: 1/n twice", _LOSS, f"{_LOSS} / n"),
         ("loss: without 1/n", _LOSS, _LOSS.removesuffix(" / n")),
         ("loss: of the other sign", _LOSS, _LOSS.replace("-", "")),
         ("loss: last partial batch over its own n", _LOSS, _LOSS.replace("/ n", "/ len(logits)")),
+        ("classes, gradient: without 1/n", _CLASS_GRAD, _CLASS_GRAD.removesuffix(" / n")),
+        ("classes, gradient: 1/n twice", _CLASS_GRAD, f"{_CLASS_GRAD} / n"),
+        (
+            "classes, gradient: last partial batch over its own n",
+            _CLASS_GRAD,
+            _CLASS_GRAD.replace("/ n", "/ len(probs)"),
+        ),
+        ("classes, gradient: p + 1 at the class", _CLASS_GRAD, _CLASS_GRAD.replace("-1", "1")),
+        ("classes, gradient: -1 in place of p - 1", _CLASS_GRAD, _CLASS_GRAD.replace(', reduce="add"', "")),
+        ("classes, gradient: -p at the class", _CLASS_GRAD, _CLASS_GRAD.replace('"add"', '"multiply"')),
+        (
+            "classes, gradient: -1 at the most probable class",
+            _CLASS_GRAD,
+            _CLASS_GRAD.replace("targets", "probs.argmax(dim=1, keepdim=True)"),
+        ),
+        ("classes, gradient: -1 at the next class", _CLASS_GRAD, _CLASS_GRAD.replace("targets", "targets - 1")),
+        (
+            "classes, gradient: -1 at the wrong class of the last sample",
+            _CLASS_GRAD,
+            _CLASS_GRAD.replace("targets", "torch.cat([targets[:-1], targets[:1]])"),
+        ),
+        (
+            "classes, gradient: -1 at the class of the first sample",
+            _CLASS_GRAD,
+            "targets = targets[:1].expand_as(targets); " + _CLASS_GRAD,
+        ),
+        (
+            "classes, gradient: in float32",
+            _CLASS_GRAD,
+            f"{_CLASS_GRAD}; grad_logits = grad_logits.float().to(logits.dtype)",
+        ),
+        ("classes, loss: of the other sign", _CLASS_LOSS, _CLASS_LOSS.replace("-", "")),
+        ("classes, loss: without 1/n", _CLASS_LOSS, _CLASS_LOSS.removesuffix(" / n")),
+        ("classes, loss: 1/n twice", _CLASS_LOSS, f"{_CLASS_LOSS} / n"),
+        ("classes, loss: last partial batch over its own n", _CLASS_LOSS, _CLASS_LOSS.replace("/ n", "/ len(probs)")),
+        ("classes, loss: of all classes", _CLASS_LOSS, "loss = -log_probs.sum() / n"),
+        ("classes, loss: of p, and log(0)", _CLASS_LOSS, "loss = -probs.gather(1, targets).log().sum() / n"),
         ("log of softmax, and log(0)", _LOG_SUM, "(exponentials / total).log(), exponentials / total"),
         ("no shift", _SHIFT, "shifted = logits"),
         ("shift by the maximum of the batch", _SHIFT, "shifted = logits - logits.amax()"),
@@ -146,6 +239,13 @@ PLANTED: tuple[Planted, ...] = (
             "ACTIVATIONS[activation]()",
             "self[1] if len(self) > 1 else ACTIVATIONS[activation]()",
         ),
+        ("matmul_dtype handed to no layer", "dtype, matmul_dtype))", "dtype))"),
+        (
+            "matmul_dtype for the first layer only",
+            "dtype, matmul_dtype))",
+            "dtype, None if len(self) else matmul_dtype))",
+        ),
+        ("matmul_dtype for dtype", "dtype, matmul_dtype))", "matmul_dtype, matmul_dtype))"),
     ),
     *_in(
         "optimizers.py",
@@ -164,6 +264,19 @@ PLANTED: tuple[Planted, ...] = (
         ("step uphill", _STEP, 'weight.add_(grad, alpha=group["lr"])'),
         ("learning rate squared", _STEP, 'weight.sub_(grad, alpha=group["lr"] ** 2)'),
         ("learning rate of the first group for all", _STEP, 'weight.sub_(grad, alpha=self.param_groups[0]["lr"])'),
+        ("lr tensor: step uphill", _TENSOR_STEP, _TENSOR_STEP.replace("-1", "1")),
+        ("lr tensor: without the gradient", _TENSOR_STEP, 'weight.sub_(group["lr"])'),
+        ("lr tensor: without itself", _TENSOR_STEP, "weight.sub_(grad)"),
+        ("lr tensor: squared", _TENSOR_STEP, 'weight.addcmul_(grad, group["lr"] ** 2, value=-1)'),
+        ("lr tensor: in float32", _TENSOR_STEP, 'weight.sub_(grad * group["lr"].float())'),
+        ("lr tensor: of the first group for all", _TENSOR_STEP, _TENSOR_STEP.replace("group", "self.param_groups[0]")),
+        (
+            "lr tensor: its first number for ever",
+            _TENSOR_STEP,
+            'weight.sub_(grad, alpha=self.__dict__.setdefault("first", group["lr"].item()))',
+        ),
+        ("lr tensor: used up", _TENSOR_STEP, f'{_TENSOR_STEP}; group["lr"].mul_(0.5)'),
+        ("lr tensor: the gradient scaled in place", _TENSOR_STEP, 'weight.sub_(grad.mul_(group["lr"]))'),
         ("nesterov: no look ahead", _NESTEROV, 'grad + velocity if group["nesterov"]'),
         ("nesterov: momentum on both", _NESTEROV, 'momentum * (grad + velocity) if group["nesterov"]'),
         ("nesterov: velocity changed", _NESTEROV, 'velocity.mul_(momentum).add_(grad) if group["nesterov"]'),
