@@ -129,7 +129,9 @@ class TestIdentities:
 
     def test_no_graph_hangs_on_the_gradient(self, loss):
         logits, targets = random_case(7, 10)
-        assert not loss(logits.requires_grad_(), targets)[1].requires_grad
+        logits.requires_grad_()
+        for given in (targets, functional.one_hot(targets, 10).double()):
+            assert not loss(logits, given)[1].requires_grad
 
     def test_each_row_is_stable_on_its_own(self, loss):
         # Shifting by the maximum of the batch, and not of the row, would lose the second row.

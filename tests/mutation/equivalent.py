@@ -7,6 +7,10 @@ EQUIVALENT = {
     "def backward(self, grad_output: Tensor, input_grad: bool = False) -> Tensor | None:": (
         "The default of an abstract method: each layer has its own, and nothing ever calls this one."
     ),
+    "torchnet/layers/linear.py Linear._operand: "
+    "self.matmul_dtype and tensor.dtype == torch.float32 -> (tensor.dtype == torch.float32)": (
+        "tensor.to(None) is the tensor itself: the condition says to the reader what torch does anyway."
+    ),
     "torchnet/network.py MLP.backward: list(self) -> self": (
         "reversed() walks anything with a length and items, as nn.Sequential has; list() says the same to the reader."
     ),
