@@ -82,7 +82,7 @@ def test_mutants_have_names_of_their_own_and_their_file_is_another():
     assert len({mutant.key for mutant in mutants}) == len(mutants)
     assert all(mutant.source != (ROOT / mutant.path).read_text() for mutant in mutants)
     names = [mutant.name.split(":", 1)[1].split(" ", 1)[1] for mutant in mutants]
-    assert "Linear.backward: grad_output.T @ x -> x @ grad_output.T" in names
+    assert "Linear.backward: grad.T @ x -> (x @ grad.T)" in names
 
 
 @pytest.mark.parametrize(("old", "times"), [("n * 2", 0), ("n", 6)])
