@@ -194,3 +194,26 @@ def test_a_shape_may_be_any_sequence():
     expect_shape("x", torch.ones(2, 3), [2, 3], "")
     with pytest.raises(ValueError, match=r"expected x of shape \(2, 4\), got \(2, 3\): widen it"):
         expect_shape("x", torch.ones(2, 3), [2, 4], "widen it")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "matmul_dtype", "x_dtype"),
+    [
+        (torch.float64, torch.bfloat16, torch.bfloat16),
+        (torch.float64, torch.bfloat16, torch.float32),
+        (torch.float32, torch.bfloat16, torch.float64),
+        (torch.float32, None, torch.bfloat16),
+    ],
+)
+def test_input_of_another_dtype_is_refused_with_and_without_rounding(dtype, matmul_dtype, x_dtype):
+    layer = Linear(3, 2, dtype=dtype, matmul_dtype=matmul_dtype)
+    with pytest.raises(ValueError, match=f"expected input of dtype {dtype}, got {x_dtype}: convert it with x.to"):
+        layer(torch.ones(4, 3, dtype=x_dtype))
+
+
+def test_products_are_rounded_to_bfloat16_or_not_at_all():
+    with pytest.raises(ValueError, match=r"matmul_dtype: expected torch.bfloat16 or None, got torch.float16"):
+        Linear(3, 2, matmul_dtype=torch.float16)
+    assert repr(Linear(3, 2)) == "Linear(in_features=3, out_features=2)"
+    rounded = "Linear(in_features=3, out_features=2, matmul_dtype=torch.bfloat16)"
+    assert repr(Linear(3, 2, matmul_dtype=torch.bfloat16)) == rounded

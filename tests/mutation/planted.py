@@ -20,7 +20,7 @@ def _in(path: str, *slips: tuple[str, str, str]) -> tuple[Planted, ...]:
     return tuple(Planted(name, f"torchnet/{path}", old, new) for name, old, new in slips)
 
 
-_PRODUCT = "(x @ self._operand(self.weight).T).to(self.weight.dtype).add_(self.bias)"
+_PRODUCT = "(operand @ weight.T).to(self.weight.dtype).add_(self.bias)"
 _W_GRAD = "self.weight.grad = (grad.T @ x).to(dtype)"
 _B_GRAD = "self.bias.grad = grad_output.sum(dim=0)"
 _G_W = "(grad @ self._operand(self.weight)).to(dtype) if"
@@ -56,8 +56,8 @@ PLANTED: tuple[Planted, ...] = (
         "layers/linear.py",
         (
             "forward: no transpose if square",
-            "self._operand(self.weight).T",
-            f"self._operand(self.weight {_SQUARE} self.weight.T)",
+            "operand @ weight.T",
+            f"operand @ (weight {_SQUARE} weight.T)",
         ),
         (
             "weight.grad: transposed if square",
@@ -75,15 +75,19 @@ PLANTED: tuple[Planted, ...] = (
         ("grad_input: through the new weights", f"return {_G_W}", f"self.weight.sub_(self.weight.grad); return {_G_W}"),
         ("grad_input: without the bias", _G_W, "(grad_output - self.bias) @ self.weight if"),
         ("grad_output scaled in place", "x = self.recall()", "x = self.recall(); grad_output.mul_(1.5)"),
-        ("input centered in place", "self.remember(x)", "self.remember(x); x.sub_(x.mean(dim=0))"),
+        ("input centered in place", "self.remember(operand)", "self.remember(operand); x.sub_(x.mean(dim=0))"),
         ("bfloat16: rounded although the weights are float64", _OPERAND, "if self.matmul_dtype else tensor"),
         ("bfloat16: no operand rounded", _OPERAND, "if False else tensor"),
-        ("bfloat16: the input not rounded", "x = self._operand(x)", "x = x.clone()"),
+        (
+            "bfloat16: the input not rounded",
+            "operand, weight = self._operand(x), self._operand(",
+            "operand, weight = x, (",
+        ),
         ("bfloat16: the output left in it", _PRODUCT, _PRODUCT.replace(".to(self.weight.dtype)", "")),
         (
             "bfloat16: the bias added in it",
             _PRODUCT,
-            "(x @ self._operand(self.weight).T).add_(self.bias).to(self.bias)",
+            "(operand @ weight.T).add_(self.bias).to(self.bias)",
         ),
         (
             "bfloat16: the bias rounded",
@@ -93,7 +97,7 @@ PLANTED: tuple[Planted, ...] = (
         (
             "bfloat16: the weight itself rounded",
             _PRODUCT,
-            _PRODUCT.replace("self._operand(self.weight)", "self.weight.copy_(self._operand(self.weight)).to(x.dtype)"),
+            _PRODUCT.replace("weight.T", "self.weight.copy_(weight).to(weight.dtype).T"),
         ),
         ("bfloat16: bias.grad of the rounded gradient", _B_GRAD, "self.bias.grad = grad.to(dtype).sum(dim=0)"),
         ("bfloat16: bias.grad summed in it", _B_GRAD, "self.bias.grad = grad.sum(dim=0).to(dtype)"),
@@ -115,7 +119,7 @@ PLANTED: tuple[Planted, ...] = (
         (
             "bfloat16: the product summed in float32",
             _PRODUCT,
-            "(x.float() @ self._operand(self.weight).float().T + self.bias).to(self.bias)",
+            "(operand.float() @ weight.float().T + self.bias).to(self.bias)",
         ),
         ("bfloat16: grad_input left in it", _G_W, _G_W.replace(".to(dtype)", "")),
         (

@@ -18,6 +18,9 @@ class Linear(Layer):
         dtype: the type of the weights, torch's default if None.
         matmul_dtype: the type, torch.bfloat16, to which the operands of the products are rounded if the weights are
             float32; None leaves them as they are.
+
+    Raises:
+        ValueError: if matmul_dtype is another one.
     """
 
     def __init__(
@@ -30,6 +33,8 @@ class Linear(Layer):
         matmul_dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        if matmul_dtype not in (None, torch.bfloat16):
+            raise ValueError(f"matmul_dtype: expected torch.bfloat16 or None, got {matmul_dtype}")
         self.in_features, self.out_features = in_features, out_features
         self.matmul_dtype = matmul_dtype
         weight = initializer((out_features, in_features), generator, dtype)
@@ -52,13 +57,13 @@ class Linear(Layer):
             )
         if len(x) == 0:
             raise ValueError(f"expected at least one sample, got an empty batch of shape {tuple(x.shape)}")
-        if x.dtype not in (self.weight.dtype, self.matmul_dtype):
+        operand, weight = self._operand(x), self._operand(self.weight)
+        if operand.dtype != weight.dtype:
             raise ValueError(
                 f"expected input of dtype {self.weight.dtype}, got {x.dtype}: convert it with x.to({self.weight.dtype})"
             )
-        x = self._operand(x)
-        self.remember(x)
-        return (x @ self._operand(self.weight).T).to(self.weight.dtype).add_(self.bias)
+        self.remember(operand)
+        return (operand @ weight.T).to(self.weight.dtype).add_(self.bias)
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
@@ -99,4 +104,5 @@ class Linear(Layer):
         return tensor.to(self.matmul_dtype) if self.matmul_dtype and tensor.dtype == torch.float32 else tensor
 
     def extra_repr(self) -> str:
-        return f"in_features={self.in_features}, out_features={self.out_features}"
+        rounded = f", matmul_dtype={self.matmul_dtype}" if self.matmul_dtype else ""
+        return f"in_features={self.in_features}, out_features={self.out_features}{rounded}"
