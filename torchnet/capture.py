@@ -27,7 +27,9 @@ _COPIES = (_aten._to_copy.default, _aten.clone.default)
 # Operations that write into given memory only by another name.
 _BY_ANOTHER_NAME: dict[OpOverload, Callable[..., Any]] = {
     _aten.rsub.Scalar: lambda x, other, alpha=1, *, out: torch.sub(other, x, alpha=alpha, out=out),
-    _aten.sum.default: lambda x, *, out: torch.sum(x, dim=tuple(range(x.dim())), out=out),
+    _aten.sum.default: lambda x, dtype=None, *, out: torch.sum(x, dim=tuple(range(x.dim())), dtype=dtype, out=out),
+    _aten.relu.default: lambda x, *, out: torch.clamp_min(x, 0, out=out),
+    _aten.masked_fill.Scalar: lambda x, mask, value, *, out: out.copy_(x).masked_fill_(mask, value),
 }
 # What comes out depends on the shapes and dtypes of what goes in, not on the numbers.
 _CONSTANTS = ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")
@@ -44,14 +46,17 @@ class Tape:
         step: takes the step.
 
     Raises:
-        CaptureError: if the step reads a number off a tensor or draws random numbers.
+        CaptureError: if the step reads a number off a tensor, draws random numbers, or makes a tensor whose shape
+            depends on the numbers in others.
     """
 
     def __init__(self, step: Callable[[], Any]) -> None:
         self.calls: list[Callable[[], Any]] = []
         self.allocating: set[str] = set()  # operations that cannot write into memory which is already there
-        with torch.no_grad(), _Recorder(self):
+        recorder = _Recorder(self)
+        with torch.no_grad(), recorder:
             step()
+        recorder.stop_watching()
 
     @torch.no_grad()
     def replay(self) -> None:
@@ -73,16 +78,20 @@ class _Recorder(TorchDispatchMode):
         self.buffers: dict[int, Tensor] = {}  # by address; the tape refers to them, the step to aliases of them
         self.aliases: dict[int, int] = defaultdict(int)  # how many of these the step holds
         self.free: dict[tuple[torch.dtype, int], list[Tensor]] = defaultdict(list)
+        self.watches: list[weakref.finalize[Any, Any]] = []
+
+    def stop_watching(self) -> None:
+        """Let go of this recorder what the step has left behind, such as `.grad`: it may outlive the tape."""
+        for watch in self.watches:
+            watch.detach()
 
     def __torch_dispatch__(self, func: OpOverload, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func is _aten._local_scalar_dense.default:
-            raise CaptureError("a captured step cannot read a number off a tensor (.item(), float, if): keep it there")
-        if torch.Tag.nondeterministic_seeded in func.tags:
-            raise CaptureError(f"a captured step cannot draw random numbers, as {func} does")
+        _refuse(func, args)
         result = func(*args, **kwargs)
-        given = {_address(tensor) for tensor in _tensors((args, kwargs))}
-        made = [tensor for tensor in _tensors(result) if _address(tensor) not in given]
+        # What torch.tensor makes comes by as an argument, but is as new as a result.
+        given = set() if func is _aten.lift_fresh.default else set(map(_address, _tensors((args, kwargs))))
+        made = _made(result, given)
         if not made:  # an update in place, or a view, which stays one
             if func._schema.is_mutable:
                 self._note(func._op, *args, **kwargs)
@@ -96,7 +105,7 @@ class _Recorder(TorchDispatchMode):
                 self._note(buffer.copy_, buffer.clone())
         elif func in _COPIES:
             self._note(buffers[0].copy_, args[0])
-        elif (variant := _out_variant(func)) is not None:
+        elif (variant := _out_variant(func)) is not None and _comes_to(buffers, variant, args, kwargs):
             write, names = variant
             self._note(write, *args, **kwargs, **dict(zip(names, buffers, strict=True)))
         else:
@@ -130,7 +139,7 @@ class _Recorder(TorchDispatchMode):
             leaf = buffer.detach()
         if address in self.buffers:
             self.aliases[address] += 1
-            weakref.finalize(leaf, self._let_go, address).atexit = False
+            self.watches.append(weakref.finalize(leaf, self._let_go, address))
         return leaf
 
     def _let_go(self, address: int) -> None:
@@ -144,6 +153,23 @@ def _tensors(tree: Any) -> Iterator[Tensor]:
     return (leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor))
 
 
+def _made(result: Any, given: set[int]) -> list[Tensor]:
+    """Return the tensors that are neither views of those that were given nor empty."""
+    return [tensor for tensor in _tensors(result) if tensor.numel() > 0 and _address(tensor) not in given]
+
+
+def _refuse(func: OpOverload, args: Any) -> None:
+    """Raise a CaptureError if an operation cannot be replayed."""
+    if torch.Tag.data_dependent_output in func.tags:
+        raise CaptureError("a captured step cannot read a number off a tensor (.item(), float, if): keep it there")
+    if torch.Tag.nondeterministic_seeded in func.tags:
+        raise CaptureError(f"a captured step cannot draw random numbers, as {func} does")
+    # An index may be a mask, which makes as many elements as it has ones.
+    by_numbers = func is _aten.index.Tensor and all(index.dtype == torch.int64 for index in _tensors(args[1]))
+    if torch.Tag.dynamic_output_shape in func.tags and not by_numbers:
+        raise CaptureError(f"a captured step cannot make tensors of a shape that depends on numbers, as {func} does")
+
+
 def _address(tensor: Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
 
@@ -153,6 +179,8 @@ def _out_variant(func: OpOverload) -> tuple[Callable[..., Any], list[str]] | Non
     """Return what does the same operation and writes its results into given tensors, and what it calls these."""
     if func in _BY_ANOTHER_NAME:
         return _BY_ANOTHER_NAME[func], ["out"]
+    if func._schema.is_mutable:  # what it does besides would be done once more in `_comes_to`
+        return None
     inputs = [(argument.name, str(argument.type)) for argument in func._schema.arguments]
     for name in func.overloadpacket.overloads():
         other = getattr(func.overloadpacket, name)
@@ -164,9 +192,23 @@ def _out_variant(func: OpOverload) -> tuple[Callable[..., Any], list[str]] | Non
     return None
 
 
+def _comes_to(results: list[Tensor], variant: tuple[Callable[..., Any], list[str]], args: Any, kwargs: Any) -> bool:
+    """Return whether the variant, too, makes these very results: torch's own do not all (binary_cross_entropy)."""
+    write, names = variant
+    outputs = [torch.empty_like(result) for result in results]
+    if len(names) != len(outputs):
+        return False
+    write(*args, **kwargs, **dict(zip(names, outputs, strict=True)))
+    return all(map(same_bits, outputs, results))
+
+
+def same_bits(a: Tensor, b: Tensor) -> bool:
+    """Return whether two tensors are equal to the last bit; a NaN equals itself, 0 is not -0."""
+    return torch.equal(a.reshape(-1).view(torch.uint8), b.reshape(-1).view(torch.uint8))
+
+
 def _copy_results(func: OpOverload, given: set[int], buffers: list[Tensor], *args: Any, **kwargs: Any) -> None:
-    made = [tensor for tensor in _tensors(func(*args, **kwargs)) if _address(tensor) not in given]
-    for buffer, tensor in zip(buffers, made, strict=True):
+    for buffer, tensor in zip(buffers, _made(func(*args, **kwargs), given), strict=True):
         buffer.copy_(tensor)
 
 

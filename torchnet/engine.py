@@ -11,12 +11,12 @@ changes no result:
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from torchnet.capture import CaptureError, capture
+from torchnet.capture import CaptureError, capture, same_bits
 from torchnet.data import scale_pixels
 from torchnet.optimizers import SGD
 from torchnet.products import float32_products
@@ -70,11 +70,14 @@ class Engine:
             returns: (steps,).
 
         Raises:
-            ValueError: if there are no samples, or not as many learning rates as mini-batches.
+            ValueError: if the indices are none or no whole numbers, or there are not as many learning rates as
+                mini-batches.
             CaptureError: if the network does something in its step that cannot be replayed.
         """
         if batch_size < 1 or len(indices) == 0:
             raise ValueError(f"expected samples and a batch_size from 1 up, got {len(indices)} and {batch_size}")
+        if indices.dtype != torch.int64:  # a mask would pass for samples 0 and 1
+            raise ValueError(f"expected indices of dtype torch.int64, got {indices.dtype}")
         if lrs is not None and len(lrs) != -(-len(indices) // batch_size):
             raise ValueError(f"expected {-(-len(indices) // batch_size)} lrs, one a mini-batch, got {len(lrs)}")
         full = len(indices) // batch_size * batch_size
@@ -82,22 +85,23 @@ class Engine:
         with float32_products(self.images.device, self.tf32):
             for mini_batches in (indices[:full].view(-1, batch_size), indices[None, full:]):
                 for block in mini_batches.split(self.block_size) if mini_batches.numel() > 0 else ():
-                    step = self._step(block.shape[1], divisor or block.shape[1])
+                    step = self._step(block.shape[1], divisor or block.shape[1], lrs is not None)
                     start = sum(map(len, losses))
                     losses.append(step.run(block, None if lrs is None else lrs[start : start + len(block)]))
         return torch.cat(losses)
 
-    def _step(self, batch_size: int, divisor: int) -> "_Step":
+    def _step(self, batch_size: int, divisor: int, varies: bool) -> "_Step":
         key = (batch_size, divisor)
-        if key not in self._steps:
-            self._steps[key] = _Step(self, *key)
-        return self._steps[key]
+        step = self._steps.get(key)
+        if step is None or step.fingerprint != step.current_fingerprint(varies):
+            step = self._steps[key] = _Step(self, *key, varies)  # what was captured is no longer what would be done
+        return step
 
 
 class _Step:
     """The step on mini-batches of one size, with the tensors that say what it is to do and take up what came of it."""
 
-    def __init__(self, engine: Engine, batch_size: int, divisor: int) -> None:
+    def __init__(self, engine: Engine, batch_size: int, divisor: int, varies: bool) -> None:
         self.engine, self.divisor = engine, divisor
         weight, self.groups = next(engine.net.parameters()), engine.optimizer.param_groups
         # Pixels are rounded at once to what the first product takes: it would make the same of them.
@@ -111,15 +115,13 @@ class _Step:
         self.k = torch.zeros(1, dtype=torch.int64, device=weight.device)  # which step of the block is next
         # Of other optimizers it is not known what they compute in Python.
         self.updates = isinstance(engine.optimizer, SGD)
-        self.varies = False  # whether the steps of a block have learning rates of their own
+        self.varies = varies  # whether the steps of a block have learning rates of their own
         self.turns = self._turns()
         self.grads: list[tuple[Tensor, Tensor]] = []
-        self.fingerprint: Any = None
+        self.fingerprint: Any = None  # of what was captured, once a block is done
 
     def run(self, order: Tensor, lrs: Sequence[float] | None) -> Tensor:
         """Take the steps of one block; return their losses."""
-        if self.fingerprint is not None and self.fingerprint != self._fingerprint(lrs is not None):
-            self._forget()  # what was captured is no longer what would be done
         for weight, grad in self.grads:
             weight.grad = grad
         own, steps = [group["lr"] for group in self.groups], len(order)
@@ -127,24 +129,18 @@ class _Step:
         self.order[:steps] = order
         self.lrs[:steps] = torch.tensor(rates, dtype=self.lrs.dtype)
         self.lr.copy_(self.lrs[0])
-        self.varies = lrs is not None
         self.k.zero_()
+        self.fingerprint = None  # should this block be interrupted, it was the last one of this step
         try:
             for rate in rates:
                 self._set_lr(self.lr if self.updates else rate)
                 next(self.turns)
                 if not self.updates:
                     self.engine.optimizer.step()
-        except BaseException:
-            self._forget()
-            raise
         finally:
             self._set_lr(own)
-        self.fingerprint = self._fingerprint(self.varies)
+        self.fingerprint = self.current_fingerprint(self.varies)
         return self.losses[:steps].clone()
-
-    def _forget(self) -> None:
-        self.turns, self.grads, self.fingerprint = self._turns(), [], None
 
     def _take(self) -> None:
         """Take the next step of the block."""
@@ -170,19 +166,21 @@ class _Step:
         replayed = capture(self._take, self.k.device)
         self.grads = [(weight, weight.grad) for weight in self.engine.net.parameters() if weight.grad is not None]
         yield
+        attributes = _attributes(self.engine.net)
         before = [tensor.clone() for tensor in self._state()]
         replayed.replay()
         after = [tensor.clone() for tensor in self._state()]
         for tensor, value in zip(self._state(), before, strict=True):
             tensor.copy_(value)
         self._take()
-        if not all(map(_same_bits, self._state(), after)):
+        if not all(map(same_bits, self._state(), after)):
             raise CaptureError(
                 "replayed, the step of this network does not do what it does when it is taken: it keeps something "
                 "outside of tensors, or in other tensors each time; train it with captured=False"
             )
-        for weight, grad in self.grads:
-            weight.grad = grad.copy_(cast(Tensor, weight.grad))
+        # The replay goes on writing where it did, and not into what this plain step has put in its place.
+        for owner, name, tensor in [*attributes, *((weight, "grad", grad) for weight, grad in self.grads)]:
+            setattr(owner, name, tensor.copy_(getattr(owner, name)))
         while True:
             yield
             replayed.replay()
@@ -193,11 +191,18 @@ class _Step:
         grads = [weight.grad for weight in net.parameters() if weight.grad is not None]
         return [self.losses, self.k, *grads, *_kept(net, optimizer)]
 
-    def _fingerprint(self, varies: bool) -> Any:
-        """Return what a captured step takes for granted: where its tensors lie, and numbers that are not in tensors."""
-        net, optimizer = self.engine.net, self.engine.optimizer
-        options = [value for group in self.groups for key, value in group.items() if key not in ("params", "lr")]
-        return [tensor.data_ptr() for tensor in _kept(net, optimizer)], options, net.training, varies
+    def current_fingerprint(self, varies: bool) -> Any:
+        """Return what a captured step takes for granted: where its tensors lie, and what is not in tensors."""
+        engine = self.engine
+        tensors = (engine.images, engine.targets, *_kept(engine.net, engine.optimizer))
+        options = [
+            value
+            for group in engine.optimizer.param_groups
+            for key, value in group.items()
+            if key not in ("params", "lr")
+        ]
+        parts = (engine.net, engine.loss, engine.optimizer, engine.block_size, engine.net.training)
+        return [tensor.data_ptr() for tensor in tensors], options, parts, varies
 
     def _set_lr(self, lrs: Sequence[float] | Tensor) -> None:
         for group, lr in zip(self.groups, lrs, strict=True):
@@ -205,10 +210,12 @@ class _Step:
 
 
 def _kept(net: torch.nn.Module, optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    """Return the tensors that outlive a step."""
+    """Return the tensors that outlive a step: weights, those in attributes, and those of the optimizer."""
     of_optimizer = [value for state in optimizer.state.values() for value in state.values()]
-    return [*net.parameters(), *net.buffers(), *(value for value in of_optimizer if isinstance(value, Tensor))]
+    attributes = [tensor for _, _, tensor in _attributes(net)]
+    return [*net.parameters(), *net.buffers(), *attributes, *(v for v in of_optimizer if isinstance(v, Tensor))]
 
 
-def _same_bits(a: Tensor, b: Tensor) -> bool:
-    return torch.equal(a.reshape(-1).view(torch.uint8), b.reshape(-1).view(torch.uint8))
+def _attributes(net: torch.nn.Module) -> list[tuple[torch.nn.Module, str, Tensor]]:
+    """Return the tensors that modules keep without having registered them."""
+    return [(m, key, value) for m in net.modules() for key, value in vars(m).items() if isinstance(value, Tensor)]
