@@ -1,0 +1,438 @@
+"""The engine against the plain step (bit for bit), and against autograd with torch's own optimizers."""
+
+import copy
+import gc
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+
+import torchnet.engine
+from torchnet import MLP, SGD
+from torchnet.capture import CaptureError, Graph, Tape, same_bits
+from torchnet.engine import Engine
+from torchnet.layers import ACTIVATIONS
+from torchnet.losses import LOSSES
+
+from .fakes import pretend_cuda_graphs
+from .test_network import autograd_loss, autograd_twin
+
+SAMPLES, CLASSES = 40, 4
+IMAGES = torch.randint(0, 256, (SAMPLES, 5), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+LABELS = torch.randint(0, CLASSES, (SAMPLES,), generator=torch.Generator().manual_seed(1))
+ROWS = torch.rand((SAMPLES, CLASSES), generator=torch.Generator().manual_seed(2))
+OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
+    "SGD": lambda weights: SGD(weights, lr=0.5),
+    "Nesterov": lambda weights: SGD(weights, lr=0.5, momentum=0.9, nesterov=True, weight_decay=0.01),
+    "damped": lambda weights: SGD(weights, lr=0.5, momentum=0.9, dampening=0.4),
+    "torch SGD": lambda weights: torch.optim.SGD(weights, lr=0.5, momentum=0.9, foreach=False),
+    "torch SGD foreach": lambda weights: torch.optim.SGD(weights, lr=0.5, momentum=0.9, foreach=True),
+    "Adam": lambda weights: torch.optim.Adam(weights, lr=0.01),
+    "AdamW": lambda weights: torch.optim.AdamW(weights, lr=0.01, amsgrad=True),
+}
+
+
+def order(seed: int, n: int = SAMPLES) -> Tensor:
+    return torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+
+
+def engine(
+    net: Any = None, optimizer: str = "Nesterov", loss: str = "cross_entropy", targets: Tensor = LABELS, **options: Any
+) -> Engine:
+    net = mlp() if net is None else net
+    return Engine(net, LOSSES[loss], OPTIMIZERS[optimizer](net.parameters()), IMAGES, targets, **options)
+
+
+def mlp(sizes: tuple[int, ...] = (5, 6, CLASSES), kind: type[MLP] = MLP, **options: Any) -> MLP:
+    return kind(sizes, generator=torch.Generator().manual_seed(3), **options)
+
+
+def train(trained: Engine, epochs: int = 4, batch_size: int = 7, **options: Any) -> Tensor:
+    return torch.cat([trained.run(order(epoch), batch_size, **options) for epoch in range(epochs)])
+
+
+def expect_same(first: Engine, second: Engine) -> None:
+    """Assert that two engines hold the same bits, in the weights and in all that their optimizers keep."""
+    assert all(map(same_bits, first.net.parameters(), second.net.parameters()))
+    tensors = [
+        [value for state in e.optimizer.state.values() for value in state.values() if isinstance(value, Tensor)]
+        for e in (first, second)
+    ]
+    assert len(tensors[0]) == len(tensors[1])
+    assert all(map(same_bits, *tensors))
+
+
+def both_ways(act: Callable[[Engine], Tensor], make: Callable[..., Engine] = engine, **options: Any) -> None:
+    """Assert that the same happens to a captured and to a plain engine, bit for bit."""
+    captured, plain = (make(captured=captured, **options) for captured in (True, False))
+    assert same_bits(act(captured), act(plain))
+    expect_same(captured, plain)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("lrs", [None, [0.3 / (k + 1) for k in range(6)]], ids=["own lr", "lrs"])
+def test_captured_is_plain_with_every_optimizer(optimizer, lrs):
+    both_ways(lambda e: train(e, lrs=lrs), optimizer=optimizer)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("targets", [LABELS, LABELS.byte(), ROWS, ROWS.double()], ids=lambda t: f"{t.dtype}")
+@pytest.mark.parametrize(
+    "types", [{}, {"dtype": torch.float64}, {"dtype": torch.bfloat16}, {"matmul_dtype": torch.bfloat16}], ids=str
+)
+def test_captured_is_plain_in_every_type(loss, activation, targets, types):
+    def make(captured: bool) -> Engine:
+        return engine(mlp(activation=activation, **types), loss=loss, targets=targets, captured=captured)
+
+    both_ways(train, make)
+
+
+@settings(max_examples=40)
+@given(
+    hidden=st.lists(st.integers(1, 9), max_size=3),
+    activation=st.sampled_from(list(ACTIVATIONS)),
+    loss=st.sampled_from(list(LOSSES)),
+    optimizer=st.sampled_from(list(OPTIMIZERS)),
+    blocks=st.lists(st.integers(1, 12), min_size=2, max_size=2),
+    batch_size=st.integers(1, SAMPLES + 5),
+    divisor=st.sampled_from([None, 7]),
+)
+def test_any_network_in_blocks_of_any_size_is_the_plain_one(
+    hidden, activation, loss, optimizer, blocks, batch_size, divisor
+):
+    engines = [
+        engine(mlp((5, *hidden, CLASSES), activation=activation), optimizer, loss, block_size=size, captured=captured)
+        for size, captured in ((blocks[0], True), (blocks[1], True), (40, False))
+    ]
+    losses = [train(e, batch_size=batch_size, divisor=divisor) for e in engines]
+    for other, of_other in zip(engines[1:], losses[1:], strict=True):
+        assert same_bits(losses[0], of_other)
+        expect_same(engines[0], other)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    ("optimizer", "peer"),
+    [
+        ("SGD", lambda weights: torch.optim.SGD(weights, lr=0.5)),
+        ("Nesterov", lambda weights: torch.optim.SGD(weights, 0.5, 0.9, nesterov=True, weight_decay=0.01)),
+        ("Adam", lambda weights: torch.optim.Adam(weights, lr=0.01)),
+    ],
+)
+def test_matches_autograd_and_torch_optim_over_300_steps(loss, optimizer, peer, expect_equal):
+    net = mlp(dtype=torch.float64, activation="tanh")
+    twin = autograd_twin(net)
+    theirs = peer(twin.parameters())
+    lrs = [0.05 / (1 + k) for k in range(6)]
+    train(engine(net, optimizer, loss), 50, lrs=lrs)
+    for epoch in range(50):
+        for lr, chosen in zip(lrs, order(epoch).split(7), strict=True):
+            theirs.param_groups[0]["lr"] = lr
+            theirs.zero_grad()
+            autograd_loss(loss, twin(IMAGES[chosen].double() / 255), LABELS[chosen]).backward()
+            theirs.step()
+    for (name, weight), expected in zip(net.named_parameters(), twin.parameters(), strict=True):
+        expect_equal(f"{name} after 300 steps of {optimizer}", weight, expected.detach(), "autograd and torch.optim")
+
+
+def test_losses_are_those_of_each_mini_batch_before_its_step():
+    e, net = engine(optimizer="SGD"), mlp()
+    got = e.run(order(0), 7, divisor=9, lrs=[0.0] * 6)
+    expected = [LOSSES["cross_entropy"](net(IMAGES[i] / 255), LABELS[i], 9)[0] for i in order(0).split(7)]
+    torch.testing.assert_close(got, torch.stack(expected))
+
+
+# What may happen between two runs of an engine.
+
+
+def zero_grad(e: Engine) -> None:
+    e.optimizer.zero_grad()
+
+
+def load_states(e: Engine) -> None:
+    e.optimizer.load_state_dict(copy.deepcopy(e.optimizer.state_dict()))
+    e.net.load_state_dict({name: weight / 2 for name, weight in e.net.state_dict().items()})
+
+
+def forget_momentum(e: Engine) -> None:
+    e.optimizer.state.clear()
+
+
+def replace_weights(e: Engine) -> None:
+    for weight in e.net.parameters():
+        weight.data = weight.data * 0.9
+
+
+def options(**changed: float) -> Callable[[Engine], None]:
+    return lambda e: e.optimizer.param_groups[0].update(changed)
+
+
+def double(e: Engine) -> None:
+    e.net.to(torch.float64)
+
+
+def add_group(e: Engine) -> None:
+    e.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(2))], "lr": 0.1})
+
+
+def other_data(e: Engine) -> None:
+    e.images, e.targets = e.images.flip(0), e.targets.flip(0).clone()
+
+
+def other_loss(e: Engine) -> None:
+    e.loss = LOSSES["one_vs_rest_cross_entropy"]
+
+
+def longer_blocks(e: Engine) -> None:
+    e.block_size = 100
+
+
+def break_a_weight(e: Engine) -> None:
+    e.net[0].weight[0, 0] = torch.nan
+
+
+BETWEEN = [zero_grad, load_states, forget_momentum, replace_weights, double, add_group, other_data, other_loss]
+BETWEEN += [longer_blocks, break_a_weight, options(lr=0.1), options(momentum=0.5), options(weight_decay=0.3)]
+
+
+@pytest.mark.parametrize("between", BETWEEN, ids=lambda f: f.__name__)
+def test_what_happens_between_runs_is_heeded(between):
+    def act(e: Engine) -> Tensor:
+        before = train(e)
+        between(e)
+        return torch.cat([before, train(e)])
+
+    both_ways(act, block_size=3)
+
+
+def test_sizes_and_divisors_in_turns():
+    def act(e: Engine) -> Tensor:
+        return torch.cat([e.run(order(i), (3, 7, 50)[i % 3], (None, 8)[i % 2]) for i in range(24)])
+
+    both_ways(act)
+
+
+def test_groups_with_learning_rates_of_their_own():
+    def make(captured: bool) -> Engine:
+        e = engine(captured=captured)
+        groups = [{"params": [*e.net[0].parameters()], "lr": 0.5}, {"params": [*e.net[2].parameters()], "lr": 0.01}]
+        e.optimizer = SGD(groups, momentum=0.9)
+        return e
+
+    both_ways(lambda e: torch.cat([train(e), train(e, lrs=[0.1] * 6), train(e)]), make)
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
+@pytest.mark.parametrize("captured", [True, False])
+def test_learning_rates_of_the_groups_are_as_before(optimizer, captured):
+    e = engine(optimizer=optimizer, captured=captured)
+    own = e.optimizer.param_groups[0]["lr"]
+    train(e, lrs=[0.3] * 6)
+    assert e.optimizer.param_groups[0]["lr"] is own
+    with pytest.raises(IndexError):
+        e.run(torch.tensor([SAMPLES]), 1, lrs=[0.3])
+    assert e.optimizer.param_groups[0]["lr"] is own
+
+
+@pytest.mark.parametrize("bad", range(0, SAMPLES, 3))
+def test_training_goes_on_after_an_error_in_the_middle_of_a_block(bad):
+    def act(e: Engine) -> Tensor:
+        wrong = order(0).index_fill(0, torch.tensor([bad]), SAMPLES)
+        with pytest.raises(IndexError):
+            e.run(wrong, 7)
+        first = train(e)
+        with pytest.raises(IndexError):
+            e.run(wrong, 7)
+        return torch.cat([first, train(e)])
+
+    both_ways(act)
+
+
+# Networks that keep something from step to step.
+
+
+class Counter(MLP):
+    """Every other step differs."""
+
+    steps = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.steps += 1
+        return super().forward(x) * (1 + self.steps % 2)
+
+
+class Rebound(MLP):
+    """Reads in each step what the last one has left in another tensor."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = super().forward(x) + getattr(self, "last", 0)
+        self.last = logits.mean(0)
+        return logits
+
+
+class ReadsNumpy(MLP):
+    """Computes with a number that torch does not know of."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * (1 + x.numpy().item(0))
+
+
+class Random(MLP):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) + torch.rand(CLASSES)
+
+
+class Item(MLP):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * x[0, 0].item()
+
+
+class Statistics(MLP):
+    """Counts in a tensor that is no buffer, and keeps the last mean."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.total = torch.zeros(CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = super().forward(x)
+        self.total.add_(logits.mean(0))
+        self.last = logits.mean(0)
+        return logits
+
+
+@pytest.mark.parametrize("kind", [Counter, Rebound, ReadsNumpy, Random, Item])
+def test_a_network_that_cannot_be_replayed_is_refused(kind):
+    with pytest.raises(CaptureError):
+        train(engine(mlp(kind=kind)))
+    train(engine(mlp(kind=kind), captured=False))
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 5])
+def test_tensors_in_attributes_follow_the_replay(epochs):
+    captured, plain = (engine(mlp(kind=Statistics), captured=captured) for captured in (True, False))
+    for e in (captured, plain):
+        train(e, epochs)
+        e.net.total = e.net.total * 2
+        train(e, epochs)
+    expect_same(captured, plain)
+    assert same_bits(captured.net.total, plain.net.total)
+    assert same_bits(captured.net.last, plain.net.last)
+
+
+def test_grads_are_those_of_the_last_step():
+    captured, plain = (engine(captured=captured) for captured in (True, False))
+    for e in (captured, plain):
+        train(e)
+    for weight, expected in zip(captured.net.parameters(), plain.net.parameters(), strict=True):
+        assert same_bits(weight.grad, expected.grad)
+
+
+# Memory.
+
+
+@pytest.fixture
+def tapes(monkeypatch: pytest.MonkeyPatch) -> list[Tape]:
+    """The tapes that are recorded."""
+    found: list[Tape] = []
+
+    def capture(step: Callable[[], Any], device: torch.device) -> Tape:
+        found.append(Tape(step))
+        return found[-1]
+
+    monkeypatch.setattr(torchnet.engine, "capture", capture)
+    return found
+
+
+def allocated(replay: Callable[[], None]) -> list[int]:
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        replay()
+    events = profiled.profiler.kineto_results.events()
+    return [event.nbytes() for event in events if event.name() == "[memory]" and event.nbytes() > 0]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("targets", [LABELS, ROWS], ids=["classes", "rows"])
+@pytest.mark.parametrize(
+    "types", [{}, {"dtype": torch.float64}, {"dtype": torch.bfloat16}, {"matmul_dtype": torch.bfloat16}], ids=str
+)
+def test_every_operation_of_a_step_writes_into_memory_that_is_there(activation, loss, targets, types, tapes):
+    train(engine(mlp(activation=activation, **types), loss=loss, targets=targets))
+    assert len(tapes) == 2  # of two sizes
+    assert not any(tape.allocating for tape in tapes)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+@pytest.mark.parametrize("targets", [LABELS, ROWS], ids=["classes", "rows"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_replay_allocates_nothing_but_the_numbers_of_python(activation, targets, dtype, tapes):
+    e = engine(mlp(activation=activation, dtype=dtype), targets=targets)
+    train(e)
+    assert max(allocated(tapes[0].replay)) <= 8  # a number that stands in the code is a tensor of one for a moment
+
+
+def test_an_engine_that_is_dropped_gives_its_memory_back_while_its_network_lives_on():
+    net = mlp()
+    e = engine(net)
+    train(e)
+    step = weakref.ref(next(iter(e._steps.values())))
+    images = weakref.ref(e)
+    del e
+    gc.collect()
+    assert step() is None
+    assert images() is None
+
+
+def test_steps_are_captured_anew_only_if_something_changed(tapes):
+    e = engine()
+    train(e, 6)
+    assert len(tapes) == 2
+    options(lr=0.1)(e)
+    zero_grad(e)
+    train(e, 6)
+    assert len(tapes) == 2
+    options(weight_decay=0.5)(e)
+    train(e, 6)
+    assert len(tapes) == 4
+
+
+# The logic around CUDA graphs, on the processor.
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Nesterov", "Adam"])
+@pytest.mark.parametrize("between", BETWEEN, ids=lambda f: f.__name__)
+def test_cuda_graphs_are_the_plain_step(optimizer, between, monkeypatch):
+    pretend_cuda_graphs(monkeypatch)
+    monkeypatch.setattr(torchnet.engine, "capture", lambda step, device: Graph(step))
+    if optimizer == "Adam" and between in (double, forget_momentum):
+        pytest.skip("Adam keeps float32 moments of weights that became float64")
+
+    def act(e: Engine) -> Tensor:
+        before = train(e)
+        between(e)
+        return torch.cat([before, train(e, lrs=[0.1] * 6)])
+
+    both_ways(act, optimizer=optimizer)
+
+
+@pytest.mark.parametrize(
+    ("indices", "batch_size", "lrs", "message"),
+    [
+        (order(0)[:0], 7, None, "expected samples"),
+        (order(0), 0, None, "batch_size from 1"),
+        (order(0), 7, [0.1] * 5, "expected 6 lrs"),
+        (order(0) > 3, 7, None, r"torch.int64, got torch.bool"),
+        (order(0).float(), 7, None, r"torch.int64, got torch.float32"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(indices, batch_size, lrs, message):
+    with pytest.raises(ValueError, match=message):
+        engine().run(indices, batch_size, lrs=lrs)
