@@ -68,6 +68,7 @@ STEPS: dict[str, Callable[[Tensor], Tensor]] = {
     "several results": lambda x: x.max(1)[0] + x.max(1)[1] + x.topk(2)[0].sum() + torch.var_mean(x, 0)[1],
     "a list of results": lambda x: torch.unbind_copy(x)[0] + torch._foreach_add([x, x], 1)[1][0],
     "an empty result beside another": lambda x: torch.linalg.slogdet(x @ x.T + torch.eye(4))[1] + x[:, :0].sum(),
+    "two empty results": lambda x: x.topk(0)[0].softmax(1).sum() + x,
     "not contiguous": lambda x: (x.T * 2).clone() + x.expand(2, 4, 4).sum(0).T,
     "numbers of Python": lambda x: 0.1 - x + (3 - (x > 0).int()) + torch.rsub(x, 2, alpha=3) * 1e-9,
     "types": lambda x: x.double() * 0.1 + (x > 0) * 2 + x.bfloat16() + x.sum(dtype=torch.float64),
@@ -133,12 +134,12 @@ def test_memory_that_is_let_go_is_used_again():
         found = []
         for i in range(10):
             y = x * i
-            found.append(y.data_ptr())
+            found += [y.data_ptr(), (y + 1).data_ptr()]
         return found
 
     found: list[int] = []
     Tape(lambda: found.extend(addresses(X)))
-    assert len(set(found)) == 2  # the last result is let go once the next one is there
+    assert len(set(found)) == 3  # two results, and y while the next one is made
 
 
 def test_the_tape_gives_its_memory_back_while_what_the_step_left_behind_lives_on():

@@ -6,7 +6,7 @@ changes no result:
 - The data stay on the device as they are, pixels as uint8; a mini-batch is gathered and scaled there.
 - What differs from step to step (which samples, which learning rate) is put on the device for a whole block of steps,
   and nothing is read back before the block is done: no step waits for a number.
-- The step is captured and replayed (torchnet/capture.py): nothing is allocated any more, and Python is out of the way.
+- The step is captured and replayed (torchnet/capture.py): no result is allocated any more, and Python is out of the way.
 - float32 products are computed by the faster of torch's libraries (torchnet/products.py).
 """
 
@@ -217,5 +217,6 @@ def _kept(net: torch.nn.Module, optimizer: torch.optim.Optimizer) -> list[Tensor
 
 
 def _attributes(net: torch.nn.Module) -> list[tuple[torch.nn.Module, str, Tensor]]:
-    """Return the tensors that modules keep without having registered them."""
-    return [(m, key, value) for m in net.modules() for key, value in vars(m).items() if isinstance(value, Tensor)]
+    """Return the tensors that modules keep without having registered them; not expanded ones, which stay as they are."""
+    attributes = [(m, key, value) for m in net.modules() for key, value in vars(m).items()]
+    return [it for it in attributes if isinstance(it[2], Tensor) and 0 not in it[2].stride()]
