@@ -139,7 +139,7 @@ def test_memory_that_is_let_go_is_used_again():
 
     found: list[int] = []
     Tape(lambda: found.extend(addresses(X)))
-    assert len(set(found)) == 3  # two results, and y while the next one is made
+    assert len(set(found)) == 2  # one for each of the two that are there at a time
 
 
 def test_the_tape_gives_its_memory_back_while_what_the_step_left_behind_lives_on():

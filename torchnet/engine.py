@@ -217,6 +217,6 @@ def _kept(net: torch.nn.Module, optimizer: torch.optim.Optimizer) -> list[Tensor
 
 
 def _attributes(net: torch.nn.Module) -> list[tuple[torch.nn.Module, str, Tensor]]:
-    """Return the tensors that modules keep without having registered them; not expanded ones, which stay as they are."""
+    """Return the tensors that modules keep unregistered, but for expanded ones, which cannot be written into."""
     attributes = [(m, key, value) for m in net.modules() for key, value in vars(m).items()]
     return [it for it in attributes if isinstance(it[2], Tensor) and 0 not in it[2].stride()]
