@@ -226,7 +226,7 @@ def test_groups_with_learning_rates_of_their_own():
         e.optimizer = SGD(groups, momentum=0.9)
         return e
 
-    both_ways(lambda e: torch.cat([train(e), train(e, lrs=[0.1] * 6), train(e)]), make)
+    both_ways(lambda e: torch.cat([train(e), train(e, lrs=[0.5 / (k + 1) for k in range(6)]), train(e)]), make)
 
 
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
