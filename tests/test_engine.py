@@ -229,6 +229,16 @@ def test_groups_with_learning_rates_of_their_own():
     both_ways(lambda e: torch.cat([train(e), train(e, lrs=[0.5 / (k + 1) for k in range(6)]), train(e)]), make)
 
 
+@pytest.mark.parametrize("captured", [True, False])
+def test_learning_rates_may_begin_to_vary_and_cease_to(captured):
+    in_turns, always = engine(captured=captured), engine(captured=captured)
+    varied = [0.5 / (k + 1) for k in range(6)]
+    for own, lrs in ((None, [0.5] * 6), (varied, varied), (None, [0.5] * 6)):
+        train(in_turns, lrs=own)
+        train(always, lrs=lrs)
+    expect_same(in_turns, always)
+
+
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
 @pytest.mark.parametrize("captured", [True, False])
 def test_learning_rates_of_the_groups_are_as_before(optimizer, captured):
