@@ -58,7 +58,7 @@ class Tape:
             step()
         recorder.stop_watching()
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def replay(self) -> None:
         """Take the step again, on the numbers that its tensors hold by now."""
         for call in self.calls:
@@ -105,7 +105,7 @@ class _Recorder(TorchDispatchMode):
                 self._note(buffer.copy_, buffer.clone())
         elif func in _COPIES:
             self._note(buffers[0].copy_, args[0])
-        elif (variant := _out_variant(func)) is not None and _comes_to(buffers, variant, args, kwargs):
+        elif variant := next((v for v in _out_variants(func) if _comes_to(buffers, *v, args, kwargs)), None):
             write, names = variant
             self._note(write, *args, **kwargs, **dict(zip(names, buffers, strict=True)))
         else:
@@ -175,12 +175,12 @@ def _address(tensor: Tensor) -> int:
 
 
 @cache
-def _out_variant(func: OpOverload) -> tuple[Callable[..., Any], list[str]] | None:
-    """Return what does the same operation and writes its results into given tensors, and what it calls these."""
+def _out_variants(func: OpOverload) -> list[tuple[Callable[..., Any], list[str]]]:
+    """Return what may do the same operation into given tensors, the quickest first, and what it calls these."""
     if func in _BY_ANOTHER_NAME:
-        return _BY_ANOTHER_NAME[func], ["out"]
+        return [(_BY_ANOTHER_NAME[func], ["out"])]
     if func._schema.is_mutable:  # what it does besides would be done once more in `_comes_to`
-        return None
+        return []
     inputs = [(argument.name, str(argument.type)) for argument in func._schema.arguments]
     for name in func.overloadpacket.overloads():
         other = getattr(func.overloadpacket, name)
@@ -188,17 +188,20 @@ def _out_variant(func: OpOverload) -> tuple[Callable[..., Any], list[str]] | Non
         outputs = [argument.name for argument in arguments if argument.is_out]
         same = [(argument.name, str(argument.type)) for argument in arguments if not argument.is_out] == inputs
         if outputs and same and torch.Tag.generated not in other.tags:  # a generated one allocates and copies
-            return other._op, outputs
-    return None
+            by_name = getattr(torch, func.overloadpacket.__name__, None)  # parses its arguments in half the time
+            return [(by_name, outputs), (other._op, outputs)] if callable(by_name) else [(other._op, outputs)]
+    return []
 
 
-def _comes_to(results: list[Tensor], variant: tuple[Callable[..., Any], list[str]], args: Any, kwargs: Any) -> bool:
-    """Return whether the variant, too, makes these very results: torch's own do not all (binary_cross_entropy)."""
-    write, names = variant
+def _comes_to(results: list[Tensor], write: Callable[..., Any], names: list[str], args: Any, kwargs: Any) -> bool:
+    """Return whether a variant, too, makes these very results: torch's own do not all (binary_cross_entropy)."""
     outputs = [torch.empty_like(result) for result in results]
     if len(names) != len(outputs):
         return False
-    write(*args, **kwargs, **dict(zip(names, outputs, strict=True)))
+    try:
+        write(*args, **kwargs, **dict(zip(names, outputs, strict=True)))
+    except TypeError:  # the same name with other arguments
+        return False
     return all(map(same_bits, outputs, results))
 
 

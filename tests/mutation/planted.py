@@ -28,7 +28,7 @@ _OPERAND = "if self.matmul_dtype and tensor.dtype == torch.float32 else tensor"
 _SQUARE = "if len(self.weight) == len(self.weight.T) else"
 _D_SIGMOID = "grad_output * y * (1 - y)"
 _D_TANH = "grad_output * (1 - y * y)"
-_D_RELU = "grad_output * (y > 0)"
+_D_RELU = "torch.where(y > 0, grad_output, 0)"
 _LOSS = "loss = -(targets * log_probs).sum() / n"
 _GRAD = "grad_logits = (probs * targets.sum(dim=1, keepdim=True) - targets) / n"
 _CLASS_LOSS = "loss = -log_probs.gather(1, targets).sum() / n"
@@ -151,9 +151,9 @@ PLANTED: tuple[Planted, ...] = (
     ),
     *_in(
         "layers/relu.py",
-        ("mask >= where y is 0", _D_RELU, "grad_output * (y >= 0)"),
+        ("mask >= where y is 0", _D_RELU, "torch.where(y >= 0, grad_output, 0)"),
         ("half a gradient at the kink", _D_RELU, "grad_output * (y.sign() + 1) / 2"),
-        ("mask of the gradient", _D_RELU, "grad_output * (grad_output > 0)"),
+        ("mask of the gradient", _D_RELU, "torch.where(grad_output > 0, grad_output, 0)"),
         ("y for its mask", _D_RELU, "grad_output * y"),
         ("leaks", "torch.relu(x)", "torch.nn.functional.leaky_relu(x, 1e-3)"),
         ("overwrites its input", "torch.relu(x)", "torch.relu_(x.detach())"),

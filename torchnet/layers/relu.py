@@ -37,4 +37,4 @@ class ReLU(Layer):
         """
         y = self.recall()
         expect_shape("grad_output", grad_output, y.shape, "pass the gradient of this layer's output")
-        return grad_output * (y > 0) if input_grad else None
+        return torch.where(y > 0, grad_output, 0) if input_grad else None

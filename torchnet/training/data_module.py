@@ -134,4 +134,6 @@ class ImageData(LightningDataModule):
 
     def _on_device(self, images: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-        return torch.tensor(images, device=device), torch.tensor(labels, device=device)
+        # On the CPU they stay where they are, unless they are read-only, as what a file is mapped to: torch would warn.
+        images, labels = (np.require(array, requirements="W") for array in (images, labels))
+        return torch.as_tensor(images, device=device), torch.as_tensor(labels, device=device)
