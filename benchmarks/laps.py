@@ -37,14 +37,14 @@ class Lap:
     Args:
         seconds: of training.
         faults: page faults without a disk, while training.
-        accuracy: on the test images, when the clock had stopped.
         peak_mib: the peak of the memory so far.
+        weights: as they are then.
     """
 
     seconds: float
     faults: int
-    accuracy: float
     peak_mib: float
+    weights: Weights
 
 
 def run_peer(connection: Connection, peer: str, folder: Path) -> None:
@@ -64,7 +64,7 @@ def _laps(connection: Connection, task: Task) -> Laps:
             faults, start = _faults(), perf_counter()
             yield epoch
             seconds, faults = perf_counter() - start, _faults() - faults
-            connection.send(Lap(seconds, faults, task.accuracy(weights()), _peak_mib()))
+            connection.send(Lap(seconds, faults, _peak_mib(), weights()))
 
     return laps
 

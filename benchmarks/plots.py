@@ -52,8 +52,7 @@ def plot_accuracy(results: Sequence[Result], path: Path) -> None:
         figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
         for result in sorted(finished, key=lambda result: sum(lap.seconds for lap in result.laps)):
             seconds = list(accumulate(lap.seconds for lap in result.laps))
-            accuracy = [lap.accuracy for lap in result.laps]
-            axes.plot(seconds, accuracy, color=_COLORS[result.peer], label=PEERS[result.peer], linewidth=1.4)
+            axes.plot(seconds, result.accuracies, color=_COLORS[result.peer], label=PEERS[result.peer], linewidth=1.4)
         axes.axhline(TARGET, color="0.5", linewidth=0.8, linestyle="--")
         place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
         axes.annotate(f"{TARGET:.2%}", (0, TARGET), (4, 3), color="0.4", **place)

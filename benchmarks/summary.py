@@ -81,7 +81,7 @@ def _summarize(result: Result, baseline: float | None) -> Summary:
         return Summary(result.peer, label, result.fault)
     ms = _median_ms(result)
     low, high = np.percentile(_epochs_ms(result), [25, 75])
-    reached = next((epoch for epoch, lap in enumerate(result.laps) if lap.accuracy >= TARGET), None)
+    reached = next((epoch for epoch, accuracy in enumerate(result.accuracies) if accuracy >= TARGET), None)
     seconds = list(accumulate(lap.seconds for lap in result.laps))
     later = result.laps[len(result.laps) // 2 :]
     return Summary(
@@ -91,7 +91,7 @@ def _summarize(result: Result, baseline: float | None) -> Summary:
         quartiles=(float(low), float(high)),
         ratio=None if baseline is None else ms / baseline,
         step_ms=ms / result.ready.steps,
-        accuracy=result.laps[-1].accuracy,
+        accuracy=result.accuracies[-1],
         epochs_to_target=None if reached is None else reached + 1,
         seconds_to_target=None if reached is None else seconds[reached],
         seconds=seconds[-1],

@@ -44,7 +44,7 @@ class Engine:
         optimizer: torch.optim.Optimizer,
         images: Tensor,
         targets: Tensor,
-        block_size: int = 40,
+        block_size: int = 100,
         captured: bool = True,
         tf32: bool = False,
     ) -> None:

@@ -46,7 +46,7 @@ class ImageData(LightningDataModule):
         one_hot: bool = False,
         validation_fraction: float = 0.0,
         dtype: str = "float32",
-        block_size: int = 40,
+        block_size: int = 100,
         seed: int = 10,
     ) -> None:
         super().__init__()
