@@ -46,7 +46,7 @@ def cross_entropy(logits: Tensor, targets: Tensor, divisor: int | None = None) -
     targets = _checked(logits, targets)
     n = len(logits) if divisor is None else divisor
     log_probs, probs = _softmax(logits)
-    if targets.is_floating_point():
+    if targets.dtype == logits.dtype:  # rows, not classes
         loss = -(targets * log_probs).sum() / n
         with torch.no_grad():  # should the logits be part of an autograd graph, their gradient is none
             grad_logits = (probs * targets.sum(dim=1, keepdim=True) - targets) / n
@@ -93,7 +93,7 @@ def one_vs_rest_cross_entropy(logits: Tensor, targets: Tensor, divisor: int | No
     rows = _checked(logits, targets)
     if logits.shape[1] < 2:
         raise ValueError(f"expected logits of at least two classes, got shape {tuple(logits.shape)}")
-    if not rows.is_floating_point():
+    if rows.dtype != logits.dtype:  # classes
         with _classes_within(logits, targets):
             rows = torch.zeros_like(logits).scatter_(1, rows, 1)
     n = len(logits) if divisor is None else divisor

@@ -20,7 +20,8 @@ def _in(path: str, *slips: tuple[str, str, str]) -> tuple[Planted, ...]:
     return tuple(Planted(name, f"torchnet/{path}", old, new) for name, old, new in slips)
 
 
-_PRODUCT = "(operand @ weight.T).to(self.weight.dtype).add_(self.bias)"
+_PRODUCT = "product = operand @ weight.T"
+_SUM = "(product.to(self.weight.dtype) if product.dtype == self.matmul_dtype else product) + self.bias"
 _W_GRAD = "self.weight.grad = (grad.T @ x).to(dtype)"
 _B_GRAD = "self.bias.grad = grad_output.sum(dim=0)"
 _G_W = "(grad @ self._operand(self.weight)).to(dtype) if"
@@ -83,16 +84,16 @@ PLANTED: tuple[Planted, ...] = (
             "operand, weight = self._operand(x), self._operand(",
             "operand, weight = x, (",
         ),
-        ("bfloat16: the output left in it", _PRODUCT, _PRODUCT.replace(".to(self.weight.dtype)", "")),
+        ("bfloat16: the output left in it", _SUM, "product.add_(self.bias)"),
         (
             "bfloat16: the bias added in it",
-            _PRODUCT,
-            "(operand @ weight.T).add_(self.bias).to(self.bias)",
+            _SUM,
+            "product.add_(self.bias).to(self.bias)",
         ),
         (
             "bfloat16: the bias rounded",
-            _PRODUCT,
-            _PRODUCT.replace("(self.bias)", "(self._operand(self.bias).to(self.bias))"),
+            _SUM,
+            _SUM.replace("self.bias", "self._operand(self.bias)"),
         ),
         (
             "bfloat16: the weight itself rounded",
@@ -119,7 +120,7 @@ PLANTED: tuple[Planted, ...] = (
         (
             "bfloat16: the product summed in float32",
             _PRODUCT,
-            "(operand.float() @ weight.float().T + self.bias).to(self.bias)",
+            "product = (operand.float() @ weight.float().T).to(self.weight)",
         ),
         ("bfloat16: grad_input left in it", _G_W, _G_W.replace(".to(dtype)", "")),
         (

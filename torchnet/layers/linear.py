@@ -63,7 +63,8 @@ class Linear(Layer):
                 f"expected input of dtype {self.weight.dtype}, got {x.dtype}: convert it with x.to({self.weight.dtype})"
             )
         self.remember(operand)
-        return (operand @ weight.T).to(self.weight.dtype).add_(self.bias)
+        product = operand @ weight.T
+        return (product.to(self.weight.dtype) if product.dtype == self.matmul_dtype else product) + self.bias
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:

@@ -112,7 +112,8 @@ class ImageData(LightningDataModule):
                 f"batch_size: expected at most {len(labels)}, the number of training images, got {self.batch_size}: "
                 "the notebook's order leaves out what does not fill a mini-batch"
             )
-        return BlockLoader(order, self.batch_size, partial(steps_until_due, self.trainer, self.block_size), divisor)
+        size = partial(steps_until_due, self.trainer, self.block_size) if self.trainer else lambda: self.block_size
+        return BlockLoader(order, self.batch_size, size, divisor)
 
     def val_dataloader(self) -> BatchLoader | list[BatchLoader]:
         """Return the validation set; an empty list, as Lightning wants it, if there is none."""
