@@ -109,7 +109,7 @@ def _run(terminal: str, connection: Connection, target: str, arguments: tuple[ob
         resolve_name(target)(connection, *arguments)
     except ModuleNotFoundError as error:
         connection.send(ChildError(f"no {error.name} here: pip install -e '.[bench]'"))
-    except NotImplementedError as error:
-        connection.send(ChildError(str(error)))
+    except ChildError as error:
+        connection.send(error)
     except Exception as error:  # whatever a library may raise is a line in the table
         connection.send(ChildError(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 import torchnet
 from benchmarks.autograd_loop import autograd_loop, build_network
+from benchmarks.children import ChildError
 from benchmarks.summary import Way
 from benchmarks.task import BATCH, LR, SIZES
 from torchnet.data import load, scale_pixels
@@ -21,7 +22,7 @@ Run = Callable[[Tensor], object]  # the samples of an epoch, (n,) -> its losses
 def measure(epochs: int, seed: int, device: str = "cuda") -> tuple[str, list[Way]]:
     """Return the name of the device, and all ways, torchnet's CUDA graph first."""
     if device == "cuda" and not torch.cuda.is_available():
-        raise NotImplementedError("there is no NVIDIA GPU here, or this build of torch does not know it")
+        raise ChildError("there is no NVIDIA GPU here, or this build of torch does not know it")
     data = load("mnist").by_label()
     images = torch.tensor(data.train_images, device=device).flatten(1)
     labels = torch.tensor(data.train_labels, device=device)

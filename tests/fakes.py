@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from torchnet.capture import Tape, _Recorder, _tensors
+from torchnet.capture.tape import Tape, _Recorder, _tensors
 
 
 class _Graph(Tape):
@@ -16,7 +16,7 @@ class _Graph(Tape):
         self.calls, self.allocating = [], set()
 
 
-class _graph(_Recorder):  # noqa: N801
+class _graph(_Recorder):  # noqa: N801 - it stands in for torch.cuda.graph, a class with that name
     """Note operations down as `torch.cuda.graph` does: none of them is done, and no result has numbers in it."""
 
     def __init__(self, graph: _Graph) -> None:

@@ -54,10 +54,10 @@ def in_place_on_view(x: Tensor) -> Tensor:
 
 
 def new_tensor_changed_in_place(x: Tensor) -> Tensor:
-    return torch.tensor(1.0).add_(x.sum()) + torch.arange(4.0).mul_(x[0]) + torch.zeros_like(x).scatter_(1, I, x)
+    return torch.tensor(1.0).add_(x.sum()) + torch.arange(4.0).mul_(x[0]) + torch.zeros_like(x).scatter_(1, COLUMNS, x)
 
 
-I = torch.tensor([[1], [0], [2], [3]])  # noqa: E741
+COLUMNS = torch.tensor([[1], [0], [2], [3]])
 STEPS: dict[str, Callable[[Tensor], Tensor]] = {
     "results kept in a list": in_list,
     "results kept in a cycle": in_cycle,

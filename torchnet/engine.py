@@ -6,7 +6,7 @@ changes no result:
 - The data stay on the device as they are, pixels as uint8; a mini-batch is gathered and scaled there.
 - What differs from step to step (which samples, which learning rate) is put on the device for a whole block of steps,
   and nothing is read back before the block is done: no step waits for a number.
-- The step is captured and replayed (torchnet/capture.py): its results have their memory, and Python is out of the way.
+- The step is captured and replayed (torchnet/capture/): its results have their memory, and Python is out of the way.
 - float32 products are computed by the faster of torch's libraries (torchnet/products.py).
 """
 

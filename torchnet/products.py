@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,18 +23,13 @@ def float32_products(device: torch.device, tf32: bool = False) -> Iterator[None]
         device: where the matrices are.
         tf32: let a GPU round the operands to TF32 (10 bits of mantissa), if it can.
     """
-    if device.type == "cuda":
-        library: Any = torch.backends.cuda.matmul
-        precision = "tf32" if tf32 else "ieee"
-    else:
-        # "bf16" allows oneDNN to round the operands, if that is faster. Where it would not, this just chooses oneDNN.
-        library, precision = _onednn(), "bf16" if _prefers_onednn() else "ieee"
-    before = library.fp32_precision
-    library.fp32_precision = precision
-    try:
+    cuda = torch.backends.cuda.matmul
+    with (
+        _precision_of(cuda, "tf32" if tf32 else "ieee")
+        if device.type == "cuda"
+        else _onednn_may_round(_prefers_onednn())
+    ):
         yield
-    finally:
-        library.fp32_precision = before
 
 
 def unsupported(matmul_dtype: str | None, device: torch.device) -> str | None:
@@ -62,14 +57,21 @@ def _prefers_onednn() -> bool:
 def _onednn_keeps_float32() -> bool:
     """Return whether oneDNN, free to round the operands of a float32 product to bfloat16, leaves them as they are."""
     numbers = 1 + torch.arange(64 * 64).view(64, 64) / 2**20  # bfloat16 would round all of these to 1
-    library = _onednn()
-    before = library.fp32_precision
-    library.fp32_precision = "bf16"
-    try:
+    with _onednn_may_round(True):
         return torch.equal(numbers @ torch.eye(64), numbers)
+
+
+def _onednn_may_round(may: bool) -> AbstractContextManager[None]:
+    """Allow oneDNN to round operands, if that is faster. Where it would not, this just chooses it in place of MKL."""
+    library = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # torch does not declare it
+    return _precision_of(library, "bf16" if may else "ieee")
+
+
+@contextmanager
+def _precision_of(library: Any, precision: str) -> Iterator[None]:
+    before = library.fp32_precision
+    library.fp32_precision = precision
+    try:
+        yield
     finally:
         library.fp32_precision = before
-
-
-def _onednn() -> Any:
-    return torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # torch does not declare it

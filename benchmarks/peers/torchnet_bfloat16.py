@@ -2,6 +2,7 @@
 
 import torch
 
+from benchmarks.children import ChildError
 from benchmarks.peers import Laps, torchnet
 from benchmarks.task import Task
 from torchnet.products import unsupported
@@ -10,5 +11,5 @@ from torchnet.products import unsupported
 def train(task: Task, laps: Laps) -> None:
     """Train one epoch a lap."""
     if (reason := unsupported("bfloat16", torch.device("cpu"))) is not None:
-        raise NotImplementedError(reason)
+        raise ChildError(reason)
     torchnet.train(task, laps, torch.bfloat16)

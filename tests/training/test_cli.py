@@ -230,7 +230,10 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         (["--model.matmul_dtype", "tf32"], "matmul_dtype: tf32 needs an NVIDIA GPU from Ampere (2020) on"),
         (["--model.matmul_dtype", "int8"], "matmul_dtype: expected one of tf32, bfloat16, None, got 'int8'"),
         (["--model.matmul_dtype", "bfloat16", "--model.dtype", "float64"], "matmul_dtype: expected None with dtype"),
-        ([f"--model.scheduler={SCHEDULERS}.ReduceLROnPlateau"], "scheduler: ReduceLROnPlateau.step() missing"),
+        (
+            [f"--model.scheduler={SCHEDULERS}.ReduceLROnPlateau"],
+            "scheduler: expected one that needs nothing but the step, got one where ReduceLROnPlateau.step() missing",
+        ),
         (
             [
                 f"--model.scheduler={SCHEDULERS}.OneCycleLR",
@@ -263,6 +266,19 @@ def test_bfloat16_is_refused_where_the_processor_has_no_instructions_for_it(cli,
     err = capsys.readouterr().err
     assert err.startswith("error: matmul_dtype: bfloat16 needs a processor with AVX512-BF16 or an NVIDIA GPU")
     assert err.count("\n") == 1
+
+
+def test_a_schedule_that_runs_out_says_what_to_do(cli, capsys):
+    schedule = (
+        "--model.scheduler.max_lr=1",
+        "--model.scheduler.total_steps=40",
+        "--model.scheduler.cycle_momentum=false",
+    )
+    assert cli(DIGITS, f"--model.scheduler={SCHEDULERS}.OneCycleLR", *schedule) == 2
+    err = capsys.readouterr().err
+    assert "The specified number of total steps is 40. Give it as many steps as the run has" in err
+    assert err.count("\n") == 1
+    assert (the_run() / "checkpoints" / "last.ckpt").is_file()  # of the epoch that was whole
 
 
 @pytest.mark.parametrize("arguments", [["fti"], ["test"], ["predict", DIGITS], ["validate", DIGITS]], ids=str)

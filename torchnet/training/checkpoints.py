@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from torchnet.training.errors import CheckpointError
 
-_RESUMABLE = ("state_dict", "optimizer_states", "loops", "epoch", "global_step")
+_RESUMABLE = ("state_dict", "optimizer_states", "loops", "epoch", "epoch_so_far", "global_step")
 
 
 class LastCheckpoint(ModelCheckpoint):

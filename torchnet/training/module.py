@@ -1,11 +1,11 @@
 """The training step: hand-written gradients under Lightning's manual optimisation."""
 
-import warnings
 from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.cli import LRSchedulerCallable
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
@@ -19,6 +19,7 @@ from torchnet.optimizers import SGD
 from torchnet.products import MATMUL_DTYPES, unsupported
 from torchnet.training.blocks import count_steps
 from torchnet.training.errors import NonFiniteError, UsageError
+from torchnet.training.schedule import next_lrs, refuse_unless_lr_alone
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 NOTEBOOK_INITIALIZER = "notebook"
@@ -106,7 +107,7 @@ class Classifier(LightningModule):
         }
         trial = SGD(self.net.parameters(), **self.sgd_options)  # a wrong option is an error now, not in training
         if scheduler is not None:
-            _refuse_unless_lr_alone(scheduler(trial))
+            refuse_unless_lr_alone(scheduler(trial))
         self.scheduler, self.matmul_dtype, self.captured = scheduler, matmul_dtype, captured
         # What the epoch has added up to so far; in checkpoints, as a run may be resumed in the middle of an epoch.
         self.loss_sum, self.samples = 0.0, 0
@@ -156,7 +157,8 @@ class Classifier(LightningModule):
 
     def training_step(self, block: Block, batch_idx: int) -> None:
         """Take a step for each mini-batch of the block: forward, loss, backward, update; no autograd anywhere."""
-        lrs = self._lrs(len(block))
+        scheduler: Any = self.lr_schedulers()
+        lrs = None if scheduler is None else next_lrs(scheduler, len(block))
         losses = self.engine.run(block.indices, block.batch_size, block.divisor, lrs).tolist()
         count_steps(self.trainer, len(losses))
         if batch_idx == 0:
@@ -168,16 +170,13 @@ class Classifier(LightningModule):
         if lrs is not None:
             self.log("train/lr", lrs[-1], on_step=True, on_epoch=False, batch_size=1)
 
-    def _lrs(self, steps: int) -> list[float] | None:
-        """Return the learning rates of the next steps, if they change from step to step."""
-        scheduler: Any = self.lr_schedulers()
-        return None if scheduler is None else [_next_lr(scheduler) for _ in range(steps)]
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["epoch_so_far"] = {"loss_sum": self.loss_sum, "samples": self.samples}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.loss_sum, self.samples = checkpoint["epoch_so_far"].values()
+        if self.trainer.state.fn == TrainerFn.FITTING:  # for an evaluation the weights are enough
+            so_far = checkpoint["epoch_so_far"]
+            self.loss_sum, self.samples = float(so_far["loss_sum"]), int(so_far["samples"])
 
     def on_train_epoch_end(self) -> None:
         mean = torch.tensor(self.loss_sum / self.samples, dtype=self.weight_dtype)
@@ -216,30 +215,6 @@ class Classifier(LightningModule):
         self.mean_loss.update(loss, weight=len(logits))
         self.accuracy.update(logits, batch.targets)
         self.log_dict({f"{split}/loss": self.mean_loss, f"{split}/accuracy": self.accuracy}, on_epoch=True)
-
-
-def _next_lr(scheduler: Any) -> float:
-    """Return the learning rate of the next step, and let the scheduler go on to that of the one after."""
-    lr: float = scheduler.optimizer.param_groups[0]["lr"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the step itself comes later
-        try:
-            scheduler.step()
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"scheduler: {error}") from error
-    return lr
-
-
-def _refuse_unless_lr_alone(scheduler: Any) -> None:
-    (group,) = scheduler.optimizer.param_groups
-    before = dict(group)
-    _next_lr(scheduler)
-    for key, value in before.items():
-        if key not in ("params", "lr") and group[key] != value:
-            raise ValueError(
-                f"scheduler: expected one that changes the learning rate alone, but it changes the {key}, too: "
-                "OneCycleLR and CyclicLR leave it alone with cycle_momentum: false"
-            )
 
 
 def _load_notebook_weights(net: MLP, sizes: tuple[int, ...], seed: int) -> None:

@@ -13,7 +13,7 @@ Python, such as a number that it computes or a branch that it takes, is done onc
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,15 +22,10 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from torchnet.capture.variants import comes_to, out_variants
+
 _aten = torch.ops.aten
 _COPIES = (_aten._to_copy.default, _aten.clone.default)
-# Operations that write into given memory only by another name.
-_BY_ANOTHER_NAME: dict[OpOverload, Callable[..., Any]] = {
-    _aten.rsub.Scalar: lambda x, other, alpha=1, *, out: torch.sub(other, x, alpha=alpha, out=out),
-    _aten.sum.default: lambda x, dtype=None, *, out: torch.sum(x, dim=tuple(range(x.dim())), dtype=dtype, out=out),
-    _aten.relu.default: lambda x, *, out: torch.clamp_min(x, 0, out=out),
-    _aten.masked_fill.Scalar: lambda x, mask, value, *, out: out.copy_(x).masked_fill_(mask, value),
-}
 # What comes out depends on the shapes and dtypes of what goes in, not on the numbers.
 _CONSTANTS = ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")
 
@@ -73,7 +68,7 @@ class _Recorder(TorchDispatchMode):
     """
 
     def __init__(self, tape: Tape) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # torch does not annotate it
         self.tape = tape
         self.buffers: dict[int, Tensor] = {}  # by address; the tape refers to them, the step to aliases of them
         self.aliases: dict[int, int] = defaultdict(int)  # how many of these the step holds
@@ -105,7 +100,7 @@ class _Recorder(TorchDispatchMode):
                 self._note(buffer.copy_, buffer.clone())
         elif func in _COPIES:
             self._note(buffers[0].copy_, args[0])
-        elif variant := next((v for v in _out_variants(func) if _comes_to(buffers, *v, args, kwargs)), None):
+        elif variant := next((v for v in out_variants(func) if comes_to(buffers, *v, args, kwargs)), None):
             write, names = variant
             self._note(write, *args, **kwargs, **dict(zip(names, buffers, strict=True)))
         else:
@@ -174,67 +169,6 @@ def _address(tensor: Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
 
 
-@cache
-def _out_variants(func: OpOverload) -> list[tuple[Callable[..., Any], list[str]]]:
-    """Return what may do the same operation into given tensors, the quickest first, and what it calls these."""
-    if func in _BY_ANOTHER_NAME:
-        return [(_BY_ANOTHER_NAME[func], ["out"])]
-    if func._schema.is_mutable:  # what it does besides would be done once more in `_comes_to`
-        return []
-    inputs = [(argument.name, str(argument.type)) for argument in func._schema.arguments]
-    for name in func.overloadpacket.overloads():
-        other = getattr(func.overloadpacket, name)
-        arguments = other._schema.arguments
-        outputs = [argument.name for argument in arguments if argument.is_out]
-        same = [(argument.name, str(argument.type)) for argument in arguments if not argument.is_out] == inputs
-        if outputs and same and torch.Tag.generated not in other.tags:  # a generated one allocates and copies
-            by_name = getattr(torch, func.overloadpacket.__name__, None)  # parses its arguments in half the time
-            return [(by_name, outputs), (other._op, outputs)] if callable(by_name) else [(other._op, outputs)]
-    return []
-
-
-def _comes_to(results: list[Tensor], write: Callable[..., Any], names: list[str], args: Any, kwargs: Any) -> bool:
-    """Return whether a variant, too, makes these very results: torch's own do not all (binary_cross_entropy)."""
-    outputs = [torch.empty_like(result) for result in results]
-    if len(names) != len(outputs):
-        return False
-    try:
-        write(*args, **kwargs, **dict(zip(names, outputs, strict=True)))
-    except TypeError:  # the same name with other arguments
-        return False
-    return all(map(same_bits, outputs, results))
-
-
-def same_bits(a: Tensor, b: Tensor) -> bool:
-    """Return whether two tensors are equal to the last bit; a NaN equals itself, 0 is not -0."""
-    return torch.equal(a.reshape(-1).view(torch.uint8), b.reshape(-1).view(torch.uint8))
-
-
 def _copy_results(func: OpOverload, given: set[int], buffers: list[Tensor], *args: Any, **kwargs: Any) -> None:
     for buffer, tensor in zip(buffers, _made(func(*args, **kwargs), given), strict=True):
         buffer.copy_(tensor)
-
-
-class Graph:
-    """The operations of a step as a CUDA graph: the GPU goes through them without being told each one.
-
-    Args:
-        step: takes the step, of which everything is on the GPU. It must have been taken before, so that the libraries
-            that it uses are set up.
-    """
-
-    @torch.no_grad()
-    def __init__(self, step: Callable[[], Any]) -> None:
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
-            step()  # noted down, not done
-        self.graph.replay()
-
-    def replay(self) -> None:
-        """Take the step again, on the numbers that its tensors hold by now."""
-        self.graph.replay()
-
-
-def capture(step: Callable[[], Any], device: torch.device) -> Tape | Graph:
-    """Take a step, on this device, and return what takes it again."""
-    return Graph(step) if device.type == "cuda" else Tape(step)
