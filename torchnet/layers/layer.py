@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -12,8 +13,8 @@ class Layer(nn.Module, ABC):
     An nn.Module is used as a container only. Weights are raw leaf tensors, registered with requires_grad=False: `.to`,
     `state_dict` and optimizers see them, autograd never does.
 
-    A subclass writes `forward`, which remembers the one tensor that its backward needs, and directly below it
-    `backward`, which recalls that tensor, writes `.grad` of the layer's own weights and returns the gradient of the
+    A subclass writes `forward`, which remembers the tensors that its backward needs, and directly below it `backward`,
+    which recalls them, writes `.grad` of the layer's own weights and returns the gradient of the
     layer's input.
 
     Shape letters, here and everywhere: N batch, I in_features, O out_features, C classes.
@@ -21,7 +22,7 @@ class Layer(nn.Module, ABC):
 
     def __init__(self) -> None:
         super().__init__()
-        self._remembered: Tensor | None = None
+        self._remembered: tuple[Tensor, ...] | None = None
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
@@ -31,13 +32,13 @@ class Layer(nn.Module, ABC):
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
         """Write `.grad` of the layer's weights; return the gradient of its input, None if input_grad is False."""
 
-    def remember(self, tensor: Tensor) -> None:
-        """Keep a tensor for backward; in evaluation mode, keep nothing."""
+    def remember(self, *tensors: Tensor) -> None:
+        """Keep tensors for backward; in evaluation mode, keep nothing."""
         if self.training:
-            self._remembered = tensor.detach()
+            self._remembered = tuple(tensor.detach() for tensor in tensors)
 
-    def recall(self) -> Tensor:
-        """Hand out the tensor that the last forward pass remembered, once.
+    def recall(self) -> Any:
+        """Hand out what the last forward pass remembered, once: the tensor, or the tuple of them if it was several.
 
         Raises:
             RuntimeError: if no forward pass was made in training mode since the last backward.
@@ -47,8 +48,8 @@ class Layer(nn.Module, ABC):
                 f"{type(self).__name__}.backward has nothing to work from: make a forward pass in training mode first "
                 "(net.train(), then net(x)), one for each backward, and let forward call remember"
             )
-        tensor, self._remembered = self._remembered, None
-        return tensor
+        tensors, self._remembered = self._remembered, None
+        return tensors if len(tensors) > 1 else tensors[0]
 
 
 def expect_shape(name: str, tensor: Tensor, shape: Sequence[int], hint: str) -> None:
