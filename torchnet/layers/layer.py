@@ -49,7 +49,7 @@ class Layer(nn.Module, ABC):
                 "(net.train(), then net(x)), one for each backward, and let forward call remember"
             )
         tensors, self._remembered = self._remembered, None
-        return tensors if len(tensors) > 1 else tensors[0]
+        return tensors if len(tensors) > 1 else next(iter(tensors))
 
 
 def expect_shape(name: str, tensor: Tensor, shape: Sequence[int], hint: str) -> None:
