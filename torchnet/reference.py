@@ -10,6 +10,7 @@ It imports nothing of torchnet and runs alone, on a folder with MNIST's four IDX
 """
 
 import gzip
+import math
 import sys
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -33,11 +34,37 @@ def softmax(z: Array) -> Array:
     return e / e.sum(axis=0, keepdims=True)
 
 
+def normal_cdf(z: Array) -> Array:
+    """Return the share of a standard normal below z; NumPy has no error function, Python has one."""
+    return np.vectorize(math.erfc, otypes=[float])(-z / np.sqrt(2)) / 2
+
+
+def gelu_sigmoid(z: Array) -> Array:
+    """Return what GELU's approximation has in the place of the normal: ½ (1 + tanh u), which is σ(2u)."""
+    return sigmoid(2 * np.sqrt(2 / np.pi) * (z + 0.044715 * z**3))
+
+
 # name: the activation h = f(z), and its derivative as a function of z
 ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
     "sigmoid": (sigmoid, lambda z: sigmoid(z) * sigmoid(-z)),
     "tanh": (np.tanh, lambda z: 1 / np.cosh(z) ** 2),
     "relu": (lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(z.dtype)),
+    "leaky_relu": (lambda z: np.where(z > 0, z, 0.01 * z), lambda z: np.where(z > 0, 1, 0.01)),
+    "elu": (lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))), lambda z: np.exp(np.minimum(z, 0))),
+    "gelu": (
+        lambda z: z * normal_cdf(z),
+        lambda z: normal_cdf(z) + z * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi),
+    ),
+    "gelu_tanh": (
+        lambda z: z * gelu_sigmoid(z),
+        lambda z: gelu_sigmoid(z) * (1 + 2 * np.sqrt(2 / np.pi) * (z + 3 * 0.044715 * z**3) * gelu_sigmoid(-z)),
+    ),
+    "silu": (lambda z: z * sigmoid(z), lambda z: sigmoid(z) * (1 + z * sigmoid(-z))),
+    "softplus": (
+        lambda z: np.where(z > 20, z, np.log1p(np.exp(np.minimum(z, 20)))),
+        lambda z: np.where(z > 20, 1, sigmoid(z)),
+    ),
+    "identity": (lambda z: z, np.ones_like),
 }
 
 

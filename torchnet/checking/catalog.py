@@ -173,16 +173,16 @@ def _worst(reports: list[Report], oracles: list[str]) -> list[str]:
 def _everything() -> Iterator[tuple[str, list[tuple[Any, tuple[Any, ...]]]]]:
     """Yield each thing with the cases that it is checked in: a loss, and the arguments of check."""
     double, loss = torch.float64, None
-    for in_features, out_features in ((5, 3), (4, 4)):
+    for in_features, out_features, bias in ((5, 3, True), (4, 4, True), (5, 3, False)):
         cases: list[tuple[Any, tuple[Any, ...]]] = []
         for generator in _generators():
-            layer = Linear(in_features, out_features, generator=generator, dtype=double)
+            layer = Linear(in_features, out_features, generator=generator, dtype=double, bias=bias)
             randomize_biases(layer, generator)
             cases.append((loss, (layer, torch.randn(7, in_features, generator=generator, dtype=double))))
-        yield f"Linear({in_features}, {out_features})", cases
+        yield f"Linear({in_features}, {out_features}{'' if bias else ', bias=False'})", cases
     for activation in ACTIVATIONS.values():
         inputs = [torch.randn(7, 5, generator=generator, dtype=double) for generator in _generators()]
-        yield activation.__name__, [(loss, (activation(), x)) for x in inputs]
+        yield str(activation()).removesuffix("()"), [(loss, (activation(), x)) for x in inputs]
     for name, function in LOSSES.items():
         cases = []
         for generator in _generators():

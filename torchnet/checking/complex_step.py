@@ -96,6 +96,30 @@ def _tanh(z: Tensor) -> Tensor:
     return torch.where(z.real > 0, magnitude, -magnitude)
 
 
+def _log1p(z: Tensor) -> Tensor:
+    # torch's own gives NaN for numbers near the smallest; the square of the imaginary part is nothing beside the real.
+    return torch.complex(torch.log1p(z.real), torch.atan2(z.imag, 1 + z.real))
+
+
+def _erfc(z: Tensor) -> Tensor:
+    # Its series along the imaginary axis, of which the step is too small to leave more than the first term.
+    return torch.complex(torch.erfc(z.real), -2 / math.sqrt(math.pi) * torch.exp(-z.real.square()) * z.imag)
+
+
+def _elu(z: Tensor, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Tensor:
+    return torch.where(z.real > 0, scale * z, scale * alpha * torch.expm1(input_scale * z))
+
+
+def _gelu(z: Tensor, *, approximate: str = "none") -> Tensor:
+    if approximate == "none":
+        return z * _erfc(-math.sqrt(0.5) * z) / 2
+    return z * _sigmoid(math.sqrt(8 / math.pi) * (z + 0.044715 * z * z * z))
+
+
+def _softplus(z: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
+    return torch.where(beta * z.real > threshold, z, _log1p((beta * z).exp()) / beta)
+
+
 def _real(x: Any) -> Any:
     return x.real if isinstance(x, Tensor) and x.is_complex() else x
 
@@ -162,6 +186,7 @@ _BRANCHES: dict[Any, Callable[..., Any]] = {
     _aten.clamp: _clamp,
     _aten.clamp_max: lambda z, max: _clamp(z, max=max),
     _aten.clamp_min: lambda z, min: _clamp(z, min=min),
+    _aten.elu: _elu,
     _aten.leaky_relu: lambda z, slope=0.01: torch.where(z.real > 0, z, slope * z),
     _aten.max: lambda z, *dim: _extreme(torch.max)(z, *dim) if dim else _amax(torch.amax)(z),
     _aten.maximum: _maximum,
@@ -170,14 +195,18 @@ _BRANCHES: dict[Any, Callable[..., Any]] = {
     _aten.pow: _pow,
     _aten.relu: lambda z: torch.where(z.real > 0, z, torch.zeros_like(z)),
     _aten.sign: lambda z: z.real.sign().to(z.dtype),
+    _aten.softplus: _softplus,
     # Analytic, but torch has no complex version, or one that overflows.
     _aten._log_softmax: _log_softmax,
     _aten._softmax: lambda z, dim, half_to_float=False: _log_softmax(z, dim).exp(),
+    _aten.erf: lambda z: torch.complex(torch.erf(z.real), -_erfc(z).imag),
+    _aten.erfc: _erfc,
+    _aten.gelu: _gelu,
+    _aten.log1p: _log1p,
     _aten.logsumexp: _logsumexp,
     _aten.sigmoid: _sigmoid,
+    _aten.silu: lambda z: z * _sigmoid(z),
     _aten.tanh: _tanh,
-    # torch's own gives NaN for numbers near the smallest; the square of the imaginary part is nothing beside the real.
-    _aten.log1p: lambda z: torch.complex(torch.log1p(z.real), torch.atan2(z.imag, 1 + z.real)),
     # A random number is drawn as it is for the real tensor.
     _aten.rand_like: lambda z, **options: torch.rand_like(z.real).to(z.dtype),
     _aten.randn_like: lambda z, **options: torch.randn_like(z.real).to(z.dtype),

@@ -83,7 +83,10 @@ def _activation_of(subject: Subject) -> str | None:
     is_linear = [isinstance(layer, Linear) for layer in layers]
     if not layers or not is_linear[0] or not is_linear[-1] or any(a == b for a, b in pairwise(is_linear)):
         return None
-    names = {name for layer in layers[1::2] for name, kind in ACTIVATIONS.items() if type(layer) is kind}
+    if any(linear.bias is None for linear in layers[::2]):
+        return None
     if len(layers) == 1:
         return "sigmoid"  # there is none, and it does not matter which
-    return names.pop() if len(names) == 1 and len({type(layer) for layer in layers[1::2]}) == 1 else None
+    kinds = {(type(layer), str(layer)) for layer in layers[1::2]}  # the text has the arguments
+    plain = {name: make() for name, make in ACTIVATIONS.items()}
+    return next((name for name, layer in plain.items() if kinds == {(type(layer), str(layer))}), None)

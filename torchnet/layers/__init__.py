@@ -1,11 +1,45 @@
 """The mathematics: each file shows a layer's forward pass, and below it the derivation and the backward pass."""
 
+from collections.abc import Callable
+from functools import partial
+
+from torchnet.layers.elu import ELU
+from torchnet.layers.gelu import GELU
+from torchnet.layers.identity import Identity
 from torchnet.layers.layer import Layer
+from torchnet.layers.leaky_relu import LeakyReLU
 from torchnet.layers.linear import Linear
 from torchnet.layers.relu import ReLU
 from torchnet.layers.sigmoid import Sigmoid
+from torchnet.layers.silu import SiLU
+from torchnet.layers.softplus import Softplus
 from torchnet.layers.tanh import Tanh
 
-ACTIVATIONS: dict[str, type[Layer]] = {"sigmoid": Sigmoid, "tanh": Tanh, "relu": ReLU}
+# What to call for a new layer, by the name that configurations use.
+ACTIVATIONS: dict[str, Callable[[], Layer]] = {
+    "sigmoid": Sigmoid,
+    "tanh": Tanh,
+    "relu": ReLU,
+    "leaky_relu": LeakyReLU,
+    "elu": ELU,
+    "gelu": GELU,
+    "gelu_tanh": partial(GELU, approximate="tanh"),
+    "silu": SiLU,
+    "softplus": Softplus,
+    "identity": Identity,
+}
 
-__all__ = ["ACTIVATIONS", "Layer", "Linear", "ReLU", "Sigmoid", "Tanh"]
+__all__ = [
+    "ACTIVATIONS",
+    "ELU",
+    "GELU",
+    "Identity",
+    "Layer",
+    "LeakyReLU",
+    "Linear",
+    "ReLU",
+    "SiLU",
+    "Sigmoid",
+    "Softplus",
+    "Tanh",
+]

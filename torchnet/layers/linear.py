@@ -18,6 +18,7 @@ class Linear(Layer):
         dtype: the type of the weights, torch's default if None.
         matmul_dtype: the type, torch.bfloat16, to which the operands of the products are rounded if the weights are
             float32; None leaves them as they are.
+        bias: add one; without, `self.bias` is None and the `state_dict` has none.
 
     Raises:
         ValueError: if matmul_dtype is another one.
@@ -31,6 +32,7 @@ class Linear(Layer):
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
         matmul_dtype: torch.dtype | None = None,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         if matmul_dtype not in (None, torch.bfloat16):
@@ -39,7 +41,7 @@ class Linear(Layer):
         self.matmul_dtype = matmul_dtype
         weight = initializer((out_features, in_features), generator, dtype)
         self.weight = nn.Parameter(weight, requires_grad=False)
-        self.bias = nn.Parameter(zeros((out_features,), generator, dtype), requires_grad=False)
+        self.bias = nn.Parameter(zeros((out_features,), generator, dtype), requires_grad=False) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Return y = x Wᵀ + b.
@@ -64,7 +66,8 @@ class Linear(Layer):
             )
         self.remember(operand)
         product = operand @ weight.T
-        return (product.to(self.weight.dtype) if product.dtype == self.matmul_dtype else product) + self.bias
+        y = product.to(self.weight.dtype) if product.dtype == self.matmul_dtype else product
+        return y if self.bias is None else y + self.bias
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
@@ -97,7 +100,8 @@ class Linear(Layer):
         )
         grad, dtype = self._operand(grad_output), self.weight.dtype
         self.weight.grad = (grad.T @ x).to(dtype)
-        self.bias.grad = grad_output.sum(dim=0)
+        if self.bias is not None:
+            self.bias.grad = grad_output.sum(dim=0)
         return (grad @ self._operand(self.weight)).to(dtype) if input_grad else None
 
     def _operand(self, tensor: Tensor) -> Tensor:
@@ -106,4 +110,5 @@ class Linear(Layer):
 
     def extra_repr(self) -> str:
         rounded = f", matmul_dtype={self.matmul_dtype}" if self.matmul_dtype else ""
-        return f"in_features={self.in_features}, out_features={self.out_features}{rounded}"
+        unbiased = ", bias=False" if self.bias is None else ""
+        return f"in_features={self.in_features}, out_features={self.out_features}{rounded}{unbiased}"

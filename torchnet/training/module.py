@@ -33,7 +33,8 @@ class Classifier(LightningModule):
         num_classes: classes to tell apart; from the data.
         hidden_sizes: the width of each hidden layer, or one width for all of them.
         depth: the number of layers of weights; needed with one width for all, else it follows.
-        activation: sigmoid, tanh or relu.
+        activation: sigmoid, tanh, relu, leaky_relu, elu, gelu, gelu_tanh (its usual approximation), silu, softplus, or
+            identity: none.
         initializer: he_normal, xavier_normal, xavier_uniform, lecun_normal, zeros; or notebook: he_normal with the very
             numbers that the notebook drew.
         loss: cross_entropy, or one_vs_rest_cross_entropy, the loss that the notebook prints.

@@ -1,0 +1,80 @@
+"""The Gaussian error linear activation: y = x Φ(x)."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from torchnet.layers.layer import Layer, expect_shape
+
+_DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)  # φ(0)
+_SLOPE_AT_0 = 2 * math.sqrt(2 / math.pi)  # v'(0) of the approximation
+_CUBIC = 0.044715  # which the paper found by trial
+
+
+class GELU(Layer):
+    """Multiply each element by the share of a standard normal that lies below it, as torch.nn.GELU does.
+
+    Args:
+        approximate: "none" for the normal distribution Φ itself; "tanh" for a sigmoid in its place that is off by
+            less than 0.0003.
+
+    Raises:
+        ValueError: if approximate is another one.
+
+    Source: Hendrycks & Gimpel 2016, "Gaussian error linear units (GELUs)", section 2.
+    """
+
+    def __init__(self, approximate: str = "none") -> None:
+        super().__init__()
+        if approximate not in ("none", "tanh"):
+            raise ValueError(f"approximate: expected none or tanh, got {approximate!r}")
+        self.approximate = approximate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return y = x Φ(x), elementwise.
+
+        Φ(x) = ½ erfc(-x / √2), in which nothing cancels, unlike in ½ (1 + erf(x / √2)) far below zero. So it is with the
+        approximation, σ(v) with v = 2√(2/π) (x + 0.044715 x³), which the paper writes as ½ (1 + tanh(v / 2)).
+
+        Shape:
+            x: any; returns: the same.
+        """
+        if self.approximate == "none":
+            cdf = 0.5 * torch.erfc(-math.sqrt(0.5) * x)
+        else:
+            cdf = torch.sigmoid(_SLOPE_AT_0 * (x + _CUBIC * x * x * x))
+        self.remember(x, cdf)
+        return x * cdf
+
+    @torch.no_grad()
+    def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
+        """Return the gradient of the input.
+
+        By the product rule, with the density φ = Φ':
+
+            ∂L/∂x = G ⊙ (Φ(x) + x φ(x)),    G = ∂L/∂y
+
+            exactly:            φ(x) = exp(-x²/2) / √(2π)
+            approximately:      φ(x) = σ(v) (1 - σ(v)) v',    v' = 2√(2/π) (1 + 3 · 0.044715 x²)
+
+        Shape:
+            grad_output: that of the output; returns: the same, or None if input_grad is False.
+
+        Raises:
+            RuntimeError: if no forward pass was made in training mode since the last backward.
+            ValueError: if grad_output has another shape than the output had.
+        """
+        x, cdf = self.recall()
+        expect_shape("grad_output", grad_output, x.shape, "pass the gradient of this layer's output")
+        if not input_grad:
+            return None
+        if self.approximate == "none":
+            x_density = _DENSITY_AT_0 * x * torch.exp(-0.5 * x * x)
+        else:
+            bell = x * cdf * (1 - cdf)  # is 0 far from zero, and goes first below: x² alone may overflow there
+            x_density = _SLOPE_AT_0 * (bell + 3 * _CUBIC * bell * x * x)
+        return grad_output * (cdf + x_density)
+
+    def extra_repr(self) -> str:
+        return f"approximate={self.approximate!r}"

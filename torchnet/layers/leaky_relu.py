@@ -1,0 +1,52 @@
+"""The leaky rectified linear activation: y = x where x > 0, y = s x elsewhere."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from torchnet.layers.layer import Layer, expect_shape
+
+
+class LeakyReLU(Layer):
+    """Pass what is positive and shrink the rest, as torch.nn.LeakyReLU does: no unit is ever without a gradient.
+
+    Args:
+        negative_slope: s, by which what is not positive is multiplied.
+
+    Source: Maas et al. 2013, "Rectifier nonlinearities improve neural network acoustic models".
+    """
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        super().__init__()
+        self.negative_slope = negative_slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return y = x where x > 0 and y = s x elsewhere, elementwise.
+
+        Shape:
+            x: any; returns: the same.
+        """
+        self.remember(x)  # not y, whose sign is that of x only if s is not negative
+        return functional.leaky_relu(x, self.negative_slope)
+
+    @torch.no_grad()
+    def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
+        """Return the gradient of the input.
+
+        dy/dx is 1 where x > 0 and s where x < 0. At the kink x = 0 it is s, as in PyTorch:
+
+            ∂L/∂x = G ⊙ ([x > 0] + s [x ≤ 0]),    G = ∂L/∂y
+
+        Shape:
+            grad_output: that of the output; returns: the same, or None if input_grad is False.
+
+        Raises:
+            RuntimeError: if no forward pass was made in training mode since the last backward.
+            ValueError: if grad_output has another shape than the output had.
+        """
+        x = self.recall()
+        expect_shape("grad_output", grad_output, x.shape, "pass the gradient of this layer's output")
+        return torch.where(x > 0, grad_output, self.negative_slope * grad_output) if input_grad else None
+
+    def extra_repr(self) -> str:
+        return f"negative_slope={self.negative_slope}"
