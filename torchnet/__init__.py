@@ -1,7 +1,19 @@
 """torchnet: deep networks with hand-written gradients, on PyTorch, each proven right."""
 
 from torchnet.checking import check
-from torchnet.layers import Layer, Linear, ReLU, Sigmoid, Tanh
+from torchnet.layers import (
+    BatchNorm1d,
+    Dropout,
+    Layer,
+    LayerNorm,
+    Linear,
+    ReLU,
+    Residual,
+    RMSNorm,
+    Sigmoid,
+    Tanh,
+    set_step,
+)
 from torchnet.losses import cross_entropy, one_vs_rest_cross_entropy
 from torchnet.network import MLP, layer_sizes
 from torchnet.optimizers import SGD
@@ -9,13 +21,19 @@ from torchnet.optimizers import SGD
 __all__ = [
     "MLP",
     "SGD",
+    "BatchNorm1d",
+    "Dropout",
     "Layer",
+    "LayerNorm",
     "Linear",
+    "RMSNorm",
     "ReLU",
+    "Residual",
     "Sigmoid",
     "Tanh",
     "check",
     "cross_entropy",
     "layer_sizes",
     "one_vs_rest_cross_entropy",
+    "set_step",
 ]
