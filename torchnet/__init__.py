@@ -1,7 +1,25 @@
 """torchnet: deep networks with hand-written gradients, on PyTorch, each proven right."""
 
 from torchnet.checking import check
-from torchnet.layers import ELU, GELU, Identity, Layer, LeakyReLU, Linear, ReLU, Sigmoid, SiLU, Softplus, Tanh
+from torchnet.layers import (
+    ELU,
+    GELU,
+    BatchNorm1d,
+    Dropout,
+    Identity,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    ReLU,
+    Residual,
+    RMSNorm,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Tanh,
+    set_step,
+)
 from torchnet.losses import cross_entropy, one_vs_rest_cross_entropy
 from torchnet.network import MLP, layer_sizes
 from torchnet.optimizers import SGD
@@ -11,11 +29,16 @@ __all__ = [
     "GELU",
     "MLP",
     "SGD",
+    "BatchNorm1d",
+    "Dropout",
     "Identity",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "RMSNorm",
     "ReLU",
+    "Residual",
     "SiLU",
     "Sigmoid",
     "Softplus",
@@ -24,4 +47,5 @@ __all__ = [
     "cross_entropy",
     "layer_sizes",
     "one_vs_rest_cross_entropy",
+    "set_step",
 ]

@@ -5,12 +5,12 @@ function has nothing to lose. A run that is resumed draws the same numbers again
 and in a step that is replayed in place of being taken (torchnet/capture/), since the step is a tensor, too.
 """
 
+import hashlib
 import math
+import struct
 
 import torch
 from torch import Tensor
-
-_MASK = 2**32 - 1
 
 
 def uniform(shape: tuple[int, ...], seed: int, stream: int, step: Tensor) -> Tensor:
@@ -18,14 +18,12 @@ def uniform(shape: tuple[int, ...], seed: int, stream: int, step: Tensor) -> Ten
 
     Args:
         shape: of the result.
-        seed: of the run.
-        stream: who draws: two of them never see the same numbers.
-        step: (), int64, on the device where the numbers are wanted; those of another step are others.
+        seed: of the run; any whole number.
+        stream: who draws: each has numbers of its own.
+        step: (), int64, on the device where the numbers are wanted; each of 2³² steps in turn has others.
     """
-    places = _mix(torch.arange(math.prod(shape), device=step.device).view(shape))
-    key = _mix(_mix(_mix(torch.tensor(seed & _MASK)).add(stream) & _MASK).to(step.device) ^ (step & _MASK))
-    # 23 bits: every one of these numbers, and its distance from 0 and from 1, is exact in float32.
-    return ((_mix(places ^ key) >> 9).to(torch.float32) + 0.5) * 2.0**-23
+    # 23 bits k, from -2²² up: k 2⁻²³ + 1/2 + 2⁻²⁴ and its distances from 0 and from 1 are exact in float32.
+    return (_bits(shape, seed, stream, step) >> 9).to(torch.float32) * 2.0**-23 + (0.5 + 2.0**-24)
 
 
 def normal(shape: tuple[int, ...], seed: int, stream: int, step: Tensor) -> Tensor:
@@ -33,9 +31,9 @@ def normal(shape: tuple[int, ...], seed: int, stream: int, step: Tensor) -> Tens
 
     Args:
         shape: of the result.
-        seed: of the run.
-        stream: who draws.
-        step: (), int64, on the device where the numbers are wanted.
+        seed: of the run; any whole number.
+        stream: who draws: each has numbers of its own.
+        step: (), int64, on the device where the numbers are wanted; each of 2³² steps in turn has others.
 
     Source: Box & Muller 1958, "A note on the generation of random normal deviates".
     """
@@ -43,11 +41,31 @@ def normal(shape: tuple[int, ...], seed: int, stream: int, step: Tensor) -> Tens
     return (-2 * radius.log()).sqrt() * (2 * math.pi * angle).cos()
 
 
+def _bits(shape: tuple[int, ...], seed: int, stream: int, step: Tensor) -> Tensor:
+    """Return random bits, 32 in each int32.
+
+    Seed, stream and step make two keys. One is mixed into the number of each row, the other into that of each column;
+    where they meet, an element costs one more mixing: bits = mix(mix(row ⊕ key) ⊕ mix(column ⊕ other key)).
+    """
+    *leading, columns = shape or (1,)
+    words = struct.unpack("<ii", hashlib.blake2b(f"{seed} {stream}".encode(), digest_size=8).digest())
+    row_key, column_key = (_mix(step.to(torch.int32) ^ word) for word in words)
+    of_rows = _mix(_count(math.prod(leading), step.device) ^ row_key)
+    of_columns = _mix(_count(columns, step.device) ^ column_key)
+    return _mix(of_rows[:, None] ^ of_columns).view(shape)
+
+
+def _count(n: int, device: torch.device) -> Tensor:
+    return torch.arange(n, dtype=torch.int32, device=device)
+
+
 def _mix(x: Tensor) -> Tensor:
-    """Return a permutation of the whole numbers below 2³² in which each bit depends on all bits of the number.
+    """Return a permutation of all int32 in which each bit depends on all bits of the number.
+
+    Products wrap around, as they do on every device; the masks clear the copies of the sign that a shift brings in.
 
     Source: C. Wellons, "Hash Function Prospector" (the improved 32-bit function of two rounds by TheIronBorn).
     """
-    x = (x ^ (x >> 16)) * 0x21F0AAAD & _MASK
-    x = (x ^ (x >> 15)) * 0x735A2D97 & _MASK
-    return x ^ (x >> 15)
+    x = (x ^ (x >> 16 & 0xFFFF)) * 0x21F0AAAD
+    x = (x ^ (x >> 15 & 0x1FFFF)) * 0x735A2D97
+    return x ^ (x >> 15 & 0x1FFFF)

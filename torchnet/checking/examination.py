@@ -50,7 +50,7 @@ class Examination:
         """Ask all oracles about all tensors."""
         outputs = self.subject.forward(copies(self.subject.tensors))
         self.rounding = rounding_of(self.subject, self.grad_outputs)
-        self.hand = run_backward(self.subject, self.grad_outputs)
+        self.hand = run_backward(self.subject, self.grad_outputs, self.noise)
         self.scene = Scene(self.subject, outputs, self.grad_outputs, self.hand.changed)
         self.full = self._full_gradients()
         self.scene = replace(self.scene, truths=self.full.get(AUTOGRAD, {}))

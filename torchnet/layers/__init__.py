@@ -3,13 +3,18 @@
 from collections.abc import Callable
 from functools import partial
 
+from torchnet.layers.batch_norm import BatchNorm1d
+from torchnet.layers.dropout import Dropout, set_step
 from torchnet.layers.elu import ELU
 from torchnet.layers.gelu import GELU
 from torchnet.layers.identity import Identity
 from torchnet.layers.layer import Layer
+from torchnet.layers.layer_norm import LayerNorm
 from torchnet.layers.leaky_relu import LeakyReLU
 from torchnet.layers.linear import Linear
 from torchnet.layers.relu import ReLU
+from torchnet.layers.residual import Residual
+from torchnet.layers.rms_norm import RMSNorm
 from torchnet.layers.sigmoid import Sigmoid
 from torchnet.layers.silu import SiLU
 from torchnet.layers.softplus import Softplus
@@ -29,17 +34,30 @@ ACTIVATIONS: dict[str, Callable[[], Layer]] = {
     "identity": Identity,
 }
 
+NORMALIZATIONS: dict[str, Callable[..., Layer]] = {
+    "batch_norm": BatchNorm1d,
+    "layer_norm": LayerNorm,
+    "rms_norm": RMSNorm,
+}
+
 __all__ = [
     "ACTIVATIONS",
     "ELU",
     "GELU",
+    "NORMALIZATIONS",
+    "BatchNorm1d",
+    "Dropout",
     "Identity",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "RMSNorm",
     "ReLU",
+    "Residual",
     "SiLU",
     "Sigmoid",
     "Softplus",
     "Tanh",
+    "set_step",
 ]

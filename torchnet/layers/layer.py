@@ -56,3 +56,13 @@ def expect_shape(name: str, tensor: Tensor, shape: Sequence[int], hint: str) -> 
     """Raise a ValueError unless the tensor has this shape: broadcasting would turn a slip into a wrong answer."""
     if tensor.shape != tuple(shape):
         raise ValueError(f"expected {name} of shape {tuple(shape)}, got {tuple(tensor.shape)}: {hint}")
+
+
+def expect_rows(x: Tensor, weight: Tensor) -> None:
+    """Raise a ValueError unless x has one row a sample, of as many features as the weight has and in its dtype."""
+    if x.dim() != 2 or x.shape[1] != len(weight):
+        raise ValueError(
+            f"expected input of shape (N, {len(weight)}), got {tuple(x.shape)}: flatten each sample to one row"
+        )
+    if x.dtype != weight.dtype:
+        raise ValueError(f"expected input of dtype {weight.dtype}, got {x.dtype}: convert it with x.to({weight.dtype})")

@@ -1,0 +1,112 @@
+"""Batch normalization: each feature centered and scaled by the statistics of the mini-batch."""
+
+import torch
+from torch import Tensor, nn
+
+from torchnet.layers.layer import Layer, expect_rows, expect_shape
+
+
+class BatchNorm1d(Layer):
+    """Normalize each feature over the batch, as torch.nn.BatchNorm1d does and with its names.
+
+    Training normalizes with the mean and the variance of the mini-batch, and moves the running ones towards them, the
+    variance with N - 1 in place of N as torch keeps it. Evaluation normalizes with the running ones.
+
+    Args:
+        num_features: I, the width of the input.
+        eps: ε, which keeps the variance of a constant feature from being divided by.
+        momentum: how far each batch moves the running statistics; with None they are the mean over all batches.
+        dtype: the type of weight, bias and running statistics, torch's default if None.
+
+    Source: Ioffe & Szegedy 2015, "Batch normalization", algorithm 1; the backward pass here in its compact form.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, dtype: torch.dtype | None = None
+    ) -> None:
+        super().__init__()
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.weight = nn.Parameter(torch.ones(num_features, dtype=dtype), requires_grad=False)
+        self.bias = nn.Parameter(torch.zeros(num_features, dtype=dtype), requires_grad=False)
+        self.register_buffer("running_mean", torch.zeros(num_features, dtype=dtype))
+        self.register_buffer("running_var", torch.ones(num_features, dtype=dtype))
+        self.register_buffer("num_batches_tracked", torch.tensor(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return y = γ x̂ + β with x̂ = (x - μ) / √(σ² + ε), γ the weight and β the bias.
+
+        In training mode μ = 1/N Σₙ xₙ and σ² = 1/N Σₙ (xₙ - μ)²; in evaluation mode they are the running ones.
+
+        Shape:
+            x: (N, I), in training mode N >= 2; returns: the same.
+
+        Raises:
+            ValueError: if x has another shape or another dtype than the weights, or is a single sample in training.
+        """
+        expect_rows(x, self.weight)
+        if not self.training:
+            centered, var = x - self.running_mean, self.running_var
+        elif len(x) < 2:
+            raise ValueError(
+                f"expected at least two samples in training mode, got {len(x)}: a single one has no variance; drop a "
+                "last mini-batch of one sample, or call eval() first"
+            )
+        else:
+            mean = x.mean(dim=0)
+            centered = x - mean
+            var = (centered * centered).mean(dim=0)
+            self._track(mean, var, len(x))
+        rstd = (var + self.eps).rsqrt()
+        normalized = centered * rstd
+        self.remember(normalized, rstd)
+        return torch.addcmul(self.bias, normalized, self.weight)
+
+    @torch.no_grad()
+    def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
+        """Write the gradients of weight and bias; return the gradient of the input.
+
+        Every feature is on its own. For one of them, with r = 1/√(σ² + ε), y_n = γ x̂_n + β and x̂_n = (x_n - μ) r, an
+        input x_m reaches all x̂_n of its feature: directly, through μ and through r. Since Σₙ (x_n - μ) = 0,
+
+            ∂μ/∂x_m = 1/N        ∂σ²/∂x_m = 2 (x_m - μ) / N        ∂r/∂x_m = -r³/2 ∂σ²/∂x_m = -r² x̂_m / N
+
+            ∂x̂_n/∂x_m = r ([n = m] - 1/N) + (x_n - μ) ∂r/∂x_m = r ([n = m] - 1/N - x̂_n x̂_m / N)
+
+        and the sum over n of G_n γ ∂x̂_n/∂x_m, with G = ∂L/∂y, is made of the gradients of bias and weight:
+
+            ∂L/∂β = Σₙ Gₙ                                        (N, I) -> (I,)
+            ∂L/∂γ = Σₙ Gₙ ⊙ x̂ₙ                                   (N, I) -> (I,)
+            ∂L/∂x = γ r ⊙ (G - (∂L/∂β + x̂ ⊙ ∂L/∂γ) / N)          (N, I)
+
+        Shape:
+            grad_output: (N, I).
+            returns: (N, I), or None if input_grad is False.
+
+        Raises:
+            RuntimeError: if no forward pass was made in training mode since the last backward.
+            ValueError: if grad_output has another shape than the output had.
+        """
+        normalized, rstd = self.recall()
+        expect_shape("grad_output", grad_output, normalized.shape, "pass the gradient of this layer's output")
+        self.bias.grad = grad_output.sum(dim=0)
+        self.weight.grad = (grad_output * normalized).sum(dim=0)
+        if not input_grad:
+            return None
+        n = len(normalized)
+        through_statistics = torch.addcmul(self.bias.grad / n, normalized, self.weight.grad / n)
+        return (grad_output - through_statistics) * (self.weight * rstd)
+
+    @torch.no_grad()
+    def _track(self, mean: Tensor, var: Tensor, n: int) -> None:
+        """Move the running statistics towards those of a batch: in place, and the count is a tensor, for replays."""
+        self.num_batches_tracked.add_(1)
+        rate = self.num_batches_tracked.to(mean.dtype).reciprocal() if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean, rate)
+        self.running_var.lerp_(var * (n / (n - 1)), rate)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
