@@ -31,15 +31,13 @@ class WeightAverage(nn.Module):
     Source: Polyak & Juditsky 1992, "Acceleration of stochastic approximation by averaging", for the plain mean.
     """
 
-    updates: Tensor
-
     def __init__(self, net: nn.Module, decay: float) -> None:
         super().__init__()
         if not 0 <= decay < 1:
             raise ValueError(f"decay: expected a number from 0 up and below 1, got {decay}")
         self.decay = decay
         self.net = copy.deepcopy(net)
-        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+        self.updates = nn.Buffer(torch.zeros((), dtype=torch.int64))
 
     @torch.no_grad()
     def update(self, net: nn.Module) -> None:
@@ -58,7 +56,7 @@ class WeightAverage(nn.Module):
         part = torch.full_like(self.updates, 1 - self.decay, dtype=torch.float64).masked_fill_(self.updates == 0, 1)
         for name, average in averages.items():
             if average.is_floating_point():
-                average.lerp_(current[name], part.to(average.dtype))
+                average.lerp_(current[name], part)
             else:
                 average.copy_(current[name])
         self.updates.add_(1)

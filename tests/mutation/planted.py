@@ -50,7 +50,7 @@ _SCALE = "scale = (max_norm / (norm + 1e-6)).clamp(max=1)"
 _NORM = "norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(grad) for grad in grads]))"
 _CLAMP = "grad.clamp_(-max_value, max_value)"
 _PART = "part = torch.full_like(self.updates, 1 - self.decay, dtype=torch.float64).masked_fill_(self.updates == 0, 1)"
-_LERP = "average.lerp_(current[name], part.to(average.dtype))"
+_LERP = "average.lerp_(current[name], part)"
 _REVERSED = "reversed(list(self))"
 _PROPAGATE = "            grad = layer.backward("
 _DECAY = 'grad = grad + group["weight_decay"] * weight'
@@ -237,7 +237,8 @@ PLANTED: tuple[Planted, ...] = (
             "targets = label_smoothing * targets + (1 - label_smoothing) / classes",
         ),
         ("smoothing: in place", _SMOOTHED, "targets.mul_(1 - label_smoothing).add_(label_smoothing / classes)"),
-        ("weights: before smoothing", f"        if weight is not None:\n            {_WEIGHTED}\n", ""),
+        ("weights: ignored", f"        if weight is not None:\n            {_WEIGHTED}\n", ""),
+        ("weights: not of the even part", _SMOOTHED, f"{_SMOOTHED} / (1 if weight is None else weight)"),
         ("weights: a weighted mean of rows", _WEIGHTED, f"{_WEIGHTED}; n = targets.sum() if divisor is None else n"),
         ("weights: normalized", _WEIGHTED, f"{_WEIGHTED} / weight.mean()"),
         ("weights: of the sample", _WEIGHTED, "targets = targets * weight.to(logits.dtype).roll(1)"),
@@ -327,7 +328,11 @@ PLANTED: tuple[Planted, ...] = (
         ("loss: over the samples alone", _MSE_LOSS, _MSE_LOSS.replace("numbers", "n")),
         ("loss: a norm", _MSE_LOSS, "loss = differences.square().sum().sqrt() / numbers"),
         ("loss: last partial batch over its own n", _MSE_LOSS, "loss = differences.square().mean()"),
-        ("overwrites the logits", "differences = logits - as_rows", "differences = logits.detach().sub_(as_rows"),
+        (
+            "overwrites the logits",
+            "differences = logits - as_rows(logits, targets)",
+            "differences = logits.detach().sub_(as_rows(logits, targets))",
+        ),
     ),
     *_in(
         "clipping.py",
@@ -364,16 +369,16 @@ PLANTED: tuple[Planted, ...] = (
         ("starts at the copy", _PART, _PART.replace(".masked_fill_(self.updates == 0, 1)", "")),
         ("copies for ever", "        self.updates.add_(1)\n", ""),
         ("a mean of all updates", _PART, "part = 1 / (self.updates + 1).double()"),
-        ("decays without adding", _LERP, "average.mul_(1 - part.to(average.dtype))"),
-        ("the part in float32", _LERP, _LERP.replace("part.to(", "part.float().to(")),
+        ("decays without adding", _LERP, "average.mul_(1 - part)"),
+        ("the part in float32", _LERP, _LERP.replace("part)", "part.float())")),
         ("buffers left out", "net.named_parameters(), net.named_buffers()", "net.named_parameters()"),
         ("weights left out", "net.named_parameters(), net.named_buffers()", "net.named_buffers()"),
-        ("the network changed for the average", _LERP, "current[name].lerp_(average, 1 - part.to(average.dtype))"),
+        ("the network changed for the average", _LERP, "current[name].lerp_(average, 1 - part)"),
         ("the network itself for a copy", "copy.deepcopy(net)", "net"),
         (
             "a new tensor for the average",
             _LERP,
-            "setattr(self.net, name, average.lerp(current[name], part.to(average.dtype)))",
+            "setattr(self.net, name, average.lerp(current[name], part))",
         ),
     ),
     *_in(
