@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from torchnet import cross_entropy, one_vs_rest_cross_entropy
+from torchnet import cross_entropy, mean_squared_error, one_vs_rest_cross_entropy
+from torchnet.capture import Tape, same_bits
 from torchnet.losses import LOSSES
 
 
@@ -25,7 +26,11 @@ def torch_one_vs_rest(logits, rows):
     return functional.binary_cross_entropy(logits.softmax(dim=1), rows, reduction="sum") / len(logits)
 
 
-PEERS = {cross_entropy: torch_cross_entropy, one_vs_rest_cross_entropy: torch_one_vs_rest}
+PEERS = {
+    cross_entropy: torch_cross_entropy,
+    one_vs_rest_cross_entropy: torch_one_vs_rest,
+    mean_squared_error: functional.mse_loss,
+}
 
 
 @pytest.mark.parametrize("loss", PEERS, ids=lambda loss: loss.__name__)
@@ -89,8 +94,8 @@ def test_cross_entropy_gradient_is_softmax_minus_targets_over_n():
     torch.testing.assert_close(grad_logits, expected, rtol=0, atol=1e-16)
 
 
-@pytest.mark.parametrize("loss", PEERS, ids=lambda loss: loss.__name__)
-class TestIdentities:
+@pytest.mark.parametrize("loss", [cross_entropy, one_vs_rest_cross_entropy], ids=lambda loss: loss.__name__)
+class TestIdentitiesOfSoftmax:
     def test_rows_of_the_gradient_sum_to_zero(self, loss):
         logits, targets = random_case(7, 10)
         assert loss(logits, targets)[1].sum(dim=1).abs().max() < 1e-16
@@ -101,6 +106,18 @@ class TestIdentities:
         for got, expected in zip(loss(shifted, targets), loss(logits, targets), strict=True):
             torch.testing.assert_close(got, expected, rtol=1e-13, atol=1e-16)
 
+    def test_each_row_is_stable_on_its_own(self, loss):
+        # Shifting by the maximum of the batch, and not of the row, would lose the second row.
+        logits = torch.tensor([[1e4, 0.0, -1e4], [-1e4 + 1, -1e4, -1e4 + 2]])
+        value, grad_logits = loss(logits, torch.tensor([0, 2]))
+        alone, alone_grad = loss(logits[1:], torch.tensor([2]), 2)
+        assert value.item() == pytest.approx(alone.item(), rel=1e-6)
+        assert alone > 0
+        assert torch.equal(grad_logits[1:], alone_grad)
+
+
+@pytest.mark.parametrize("loss", PEERS, ids=lambda loss: loss.__name__)
+class TestIdentities:
     def test_parts_with_the_divisor_of_the_whole_add_up_to_the_whole(self, loss):
         logits, targets = random_case(7, 10)
         whole, whole_grad = loss(logits, targets)
@@ -132,15 +149,6 @@ class TestIdentities:
         logits.requires_grad_()
         for given in (targets, functional.one_hot(targets, 10).double()):
             assert not loss(logits, given)[1].requires_grad
-
-    def test_each_row_is_stable_on_its_own(self, loss):
-        # Shifting by the maximum of the batch, and not of the row, would lose the second row.
-        logits = torch.tensor([[1e4, 0.0, -1e4], [-1e4 + 1, -1e4, -1e4 + 2]])
-        value, grad_logits = loss(logits, torch.tensor([0, 2]))
-        alone, alone_grad = loss(logits[1:], torch.tensor([2]), 2)
-        assert value.item() == pytest.approx(alone.item(), rel=1e-6)
-        assert alone > 0
-        assert torch.equal(grad_logits[1:], alone_grad)
 
 
 def test_cross_entropy_is_exact_for_logits_of_ten_thousand_in_float32():
@@ -207,3 +215,173 @@ def test_what_does_not_fit_is_refused(loss, logits, targets, message):
 def test_one_vs_rest_needs_a_rest():
     with pytest.raises(ValueError, match="at least two classes"):
         one_vs_rest_cross_entropy(torch.ones(3, 1), torch.zeros(3, dtype=torch.int64))
+
+
+SMOOTHINGS = (0.0, 0.1, 0.75, 1.0)
+KINDS = ("integers", "one-hot", "probabilities", "rows of any sum")
+
+
+def random_weight(classes: int) -> torch.Tensor:
+    return 3 * torch.rand(classes, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
+
+
+def random_targets(kind: str, n: int, classes: int) -> torch.Tensor:
+    _, targets = random_case(n, classes)
+    rows = torch.rand(n, classes, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    return {
+        "integers": targets,
+        "one-hot": functional.one_hot(targets, classes).double(),
+        "probabilities": rows.softmax(dim=1),
+        "rows of any sum": rows,
+    }[kind]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("label_smoothing", SMOOTHINGS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("n", "classes"), [(1, 1), (2, 3), (7, 10), (10, 10), (500, 3)])
+class TestSmoothingAndWeights:
+    """Of all four kinds of targets; without smoothing and without weights is among the cases."""
+
+    def test_loss_and_gradient_match_torch(self, n, classes, kind, label_smoothing, weighted, expect_equal):
+        (logits, _), targets = random_case(n, classes), random_targets(kind, n, classes)
+        options = {"label_smoothing": label_smoothing, "weight": random_weight(classes) if weighted else None}
+        value, grad_logits = cross_entropy(logits, targets, **options)
+        leaf = logits.clone().requires_grad_()
+        expected = functional.cross_entropy(leaf, targets, **options)
+        (expected_grad,) = torch.autograd.grad(expected, leaf)
+        name = f"cross_entropy of {kind} ({n}, {classes}), smoothing {label_smoothing}, weighted {weighted}"
+        expect_equal(name, value, expected.detach(), "torch.nn.functional")
+        # At one class alone there is nothing but rounding: zero, and what is left of p - 1.
+        torch.testing.assert_close(n * grad_logits, n * expected_grad, rtol=1e-13, atol=1e-15)
+
+    def test_a_divisor_takes_the_place_of_the_mean(self, n, classes, kind, label_smoothing, weighted, expect_equal):
+        (logits, _), targets = random_case(n, classes), random_targets(kind, n, classes)
+        options = {"label_smoothing": label_smoothing, "weight": random_weight(classes) if weighted else None}
+        value, grad_logits = cross_entropy(logits, targets, 11, **options)
+        leaf = logits.clone().requires_grad_()
+        expected = functional.cross_entropy(leaf, targets, reduction="sum", **options) / 11
+        (expected_grad,) = torch.autograd.grad(expected, leaf)
+        expect_equal("cross_entropy with a divisor", value, expected.detach(), "torch.nn.functional")
+        torch.testing.assert_close(grad_logits, expected_grad, rtol=1e-13, atol=1e-15)
+
+    def test_nothing_that_it_is_given_changes_and_no_graph_hangs_on_the_gradient(
+        self, n, classes, kind, label_smoothing, weighted
+    ):
+        (logits, _), targets = random_case(n, classes), random_targets(kind, n, classes)
+        weight = random_weight(classes) if weighted else None
+        given = [tensor for tensor in (logits, targets, weight) if tensor is not None]
+        copies = [tensor.clone() for tensor in given]
+        logits.requires_grad_()
+        value, grad_logits = cross_entropy(logits, targets, None, label_smoothing, weight)
+        assert value.requires_grad
+        assert not grad_logits.requires_grad
+        assert all(torch.equal(tensor.detach(), before) for tensor, before in zip(given, copies, strict=True))
+
+    def test_it_is_captured_and_replayed_on_other_numbers(self, n, classes, kind, label_smoothing, weighted):
+        (logits, _), targets = random_case(n, classes), random_targets(kind, n, classes)
+        options = {"label_smoothing": label_smoothing, "weight": random_weight(classes) if weighted else None}
+        results: list[torch.Tensor] = [torch.zeros((), dtype=torch.float64), torch.zeros_like(logits)]
+
+        def step() -> None:
+            for result, new in zip(results, cross_entropy(logits, targets, **options), strict=True):
+                result.copy_(new)
+
+        tape = Tape(step)
+        assert not tape.allocating
+        logits.copy_(logits.flip(0) / 2)
+        targets.copy_(targets.flip(0))
+        if weighted:
+            options["weight"].mul_(torch.linspace(1, 2, classes))
+        tape.replay()
+        assert all(map(same_bits, results, cross_entropy(logits, targets, **options)))
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    def test_all_is_in_the_dtype_of_the_logits(self, n, classes, kind, label_smoothing, weighted, dtype):
+        (logits, _), targets = random_case(n, classes), random_targets(kind, n, classes)
+        options = {"label_smoothing": label_smoothing, "weight": random_weight(classes) if weighted else None}
+        value, grad_logits = cross_entropy(logits.to(dtype), targets, **options)
+        assert value.dtype == grad_logits.dtype == dtype
+        expected, expected_grad = cross_entropy(logits, targets, **options)
+        eps = torch.finfo(dtype).eps
+        torch.testing.assert_close(value.double(), expected, rtol=20 * eps, atol=20 * eps)
+        torch.testing.assert_close(n * grad_logits.double(), n * expected_grad, rtol=0, atol=40 * eps)
+
+
+@pytest.mark.parametrize("label_smoothing", SMOOTHINGS)
+def test_smoothed_and_weighted_classes_are_their_rows_smoothed_and_weighted(label_smoothing):
+    (logits, targets), weight = random_case(7, 10), random_weight(10)
+    n = weight[targets].sum().item()
+    rows = torch.full((7, 10), label_smoothing / 10, dtype=torch.float64)
+    rows[torch.arange(7), targets] += 1 - label_smoothing
+    results = cross_entropy(logits, targets, None, label_smoothing, weight)
+    for got, expected in zip(results, cross_entropy(logits, weight * rows, n), strict=True):
+        torch.testing.assert_close(got, expected, rtol=1e-13, atol=1e-16)
+
+
+def test_the_same_weight_for_all_classes_is_none():
+    logits, targets = random_case(7, 10)
+    for label_smoothing in SMOOTHINGS:
+        results = (cross_entropy(logits, targets, None, label_smoothing, w) for w in (torch.full((10,), 0.3), None))
+        for got, expected in zip(*results, strict=True):
+            torch.testing.assert_close(got, expected, rtol=1e-13, atol=1e-16)
+
+
+def test_smoothed_and_weighted_logits_of_ten_thousand_are_finite_in_float32():
+    logits = torch.tensor([[1e4, -1e4, 0], [-1e4, 1e4, 0]])
+    value, grad_logits = cross_entropy(logits, torch.tensor([0, 0]), None, 0.3, torch.tensor([1.0, 2, 3]))
+    # Each class counts w_c · 0.3 / 3 and the target 0.7 more, over weights of 1 + 1.
+    first, second = 0.2 * 2e4 + 0.3 * 1e4, (0.7 + 0.1) * 2e4 + 0.3 * 1e4
+    assert value.item() == pytest.approx((first + second) / 2, rel=1e-6)
+    expected = torch.tensor([[1.3 - 0.8, -0.2, -0.3], [-0.8, 1.3 - 0.2, -0.3]]) / 2
+    torch.testing.assert_close(grad_logits, expected, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"label_smoothing": -0.1}, "label_smoothing: expected a number from 0 to 1, got -0.1"),
+        ({"label_smoothing": 1.5}, "label_smoothing: expected a number from 0 to 1, got 1.5"),
+        ({"label_smoothing": math.nan}, "label_smoothing: expected a number from 0 to 1, got nan"),
+        ({"weight": torch.ones(3)}, r"expected weight of shape \(4,\), got \(3,\): one number a class"),
+        ({"weight": torch.ones(1)}, r"expected weight of shape \(4,\), got \(1,\): one number a class"),
+        ({"weight": torch.ones(3, 4)}, r"expected weight of shape \(4,\), got \(3, 4\): one number a class"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options, message):
+    for targets in (torch.tensor([0, 1, 3]), torch.ones(3, 4)):
+        with pytest.raises(ValueError, match=message):
+            cross_entropy(torch.ones(3, 4), targets, **options)
+
+
+def test_a_class_outside_is_refused_whatever_the_options():
+    for classes in ([0, 1, 4], [0, -1, 2]):
+        with pytest.raises(ValueError, match=r"expected classes within 0\.\.3"):
+            cross_entropy(torch.ones(3, 4), torch.tensor(classes), None, 0.1, torch.ones(4))
+
+
+def test_the_mean_squared_error_is_over_all_numbers_and_a_divisor_over_samples():
+    logits, rows = torch.tensor([[1.0, 2.0, 4.0], [0.0, -1.0, 0.5]]), torch.tensor([[0.0, 2, 1], [1, 1, 0.5]])
+    value, grad_logits = mean_squared_error(logits, rows)
+    assert value.item() == pytest.approx((1 + 9 + 1 + 4) / 6, rel=1e-7)
+    torch.testing.assert_close(grad_logits, torch.tensor([[1.0, 0, 3], [-1, -2, 0]]) / 3)
+    value, grad_logits = mean_squared_error(logits, rows, 5)
+    assert value.item() == pytest.approx(15 / (5 * 3), rel=1e-7)
+    torch.testing.assert_close(grad_logits, torch.tensor([[2.0, 0, 6], [-2, -4, 0]]) / 15)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_loss_is_captured_and_replayed_on_other_numbers(loss, kind):
+    (logits, _), targets = random_case(7, 10), random_targets(kind, 7, 10)
+    results: list[torch.Tensor] = [torch.zeros((), dtype=torch.float64), torch.zeros_like(logits)]
+
+    def step() -> None:
+        for result, new in zip(results, loss(logits, targets), strict=True):
+            result.copy_(new)
+
+    tape = Tape(step)
+    logits.copy_(logits.flip(0) / 2)
+    targets.copy_(targets.flip(0))
+    tape.replay()
+    assert all(map(same_bits, results, loss(logits, targets)))

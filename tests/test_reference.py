@@ -34,10 +34,11 @@ def test_losses_match_the_formulas():
     # as the notebook writes it
     expected = -(1.0 / 7) * (np.sum(np.log(p) * Y) + np.sum(np.log(1 - p) * (1 - Y)))
     assert reference.one_vs_rest_cross_entropy(Y, z) == pytest.approx(expected, rel=1e-13)
+    assert reference.mean_squared_error(Y, z) == pytest.approx(np.sum((z - Y) ** 2) / 70, rel=1e-14)
 
 
 @pytest.mark.parametrize("activation", reference.ACTIVATIONS)
-@pytest.mark.parametrize("loss", ["cross_entropy", "one_vs_rest_cross_entropy"])
+@pytest.mark.parametrize("loss", reference.LOSS_GRADIENTS)
 def test_gradients_match_central_differences(activation, loss):
     sizes, n, h = (3, 4, 4, 5), 6, 1e-6
     random = np.random.default_rng(2)

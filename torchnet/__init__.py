@@ -1,6 +1,8 @@
 """torchnet: deep networks with hand-written gradients, on PyTorch, each proven right."""
 
+from torchnet.averaging import WeightAverage
 from torchnet.checking import check
+from torchnet.clipping import clip_by_norm, clip_by_value
 from torchnet.layers import (
     ELU,
     GELU,
@@ -20,7 +22,7 @@ from torchnet.layers import (
     Tanh,
     set_step,
 )
-from torchnet.losses import cross_entropy, one_vs_rest_cross_entropy
+from torchnet.losses import cross_entropy, mean_squared_error, one_vs_rest_cross_entropy
 from torchnet.network import MLP, layer_sizes
 from torchnet.optimizers import SGD
 
@@ -43,9 +45,13 @@ __all__ = [
     "Sigmoid",
     "Softplus",
     "Tanh",
+    "WeightAverage",
     "check",
+    "clip_by_norm",
+    "clip_by_value",
     "cross_entropy",
     "layer_sizes",
+    "mean_squared_error",
     "one_vs_rest_cross_entropy",
     "set_step",
 ]

@@ -2,7 +2,7 @@
 
 It keeps the notebook's steps, names of functions and orientation: a sample is a column, X is (I, N) and weights are
 (O, I). It is corrected where the notebook leans on a global variable or on Python 2, its softmax cannot overflow, and
-it knows the other activations and the other loss of the package, so that they have a second opinion too.
+it knows the other activations and losses of the package, so that they have a second opinion too.
 
 It imports nothing of torchnet and runs alone, on a folder with MNIST's four IDX files, plain or gzipped:
 
@@ -105,10 +105,10 @@ def backward(
         Y: one-hot columns, (C, N).
         batch_size: what the sums over samples are divided by.
         activation: as in forward.
-        loss: "cross_entropy", whose gradient at the last z is softmax - Y, or "one_vs_rest_cross_entropy".
+        loss: a name in LOSS_GRADIENTS, such as "cross_entropy", whose gradient at the last z is softmax - Y.
     """
     _, derivative = ACTIVATIONS[activation]
-    dz = (h[-1] - Y) if loss == "cross_entropy" else _one_vs_rest_gradient(h[-1], Y)
+    dz = LOSS_GRADIENTS[loss](z[-1], h[-1], Y)
     grads: Params = []
     for i in reversed(range(len(params))):
         weight, _ = params[i]
@@ -117,6 +117,23 @@ def backward(
         if i > 0:
             dz = dh * derivative(z[i - 1])
     return grads, dh / batch_size
+
+
+def _one_vs_rest_gradient(p: Array, Y: Array) -> Array:
+    """Chain the loss through the softmax: with g = ∂L/∂p, ∂L/∂z_k = p_k (g_k - Σ_c g_c p_c).
+
+    The plain chain rule, for p that does not round to 0 or 1; the package's own formula goes another way.
+    """
+    g = -(Y / p) + (1 - Y) / (1 - p)
+    return p * (g - (g * p).sum(axis=0, keepdims=True))
+
+
+# name: the gradient of the loss of each column at the last z, as a function of z, softmax(z) and Y
+LOSS_GRADIENTS: dict[str, Callable[[Array, Array, Array], Array]] = {
+    "cross_entropy": lambda z, p, Y: p - Y,
+    "one_vs_rest_cross_entropy": lambda z, p, Y: _one_vs_rest_gradient(p, Y),
+    "mean_squared_error": lambda z, p, Y: 2 / len(z) * (z - Y),
+}
 
 
 def update(params: Params, grads: Params, lr: float) -> Params:
@@ -144,6 +161,11 @@ def one_vs_rest_cross_entropy(Y: Array, z: Array) -> float:
         log_rest[c] = others.max(axis=0) + np.log(np.exp(others - others.max(axis=0)).sum(axis=0))
         log_rest[c] -= z.max(axis=0) + log_total
     return float(-(Y * log_p + (1 - Y) * log_rest).sum() / Y.shape[1])
+
+
+def mean_squared_error(Y: Array, z: Array) -> float:
+    """Return the mean of all (z - y)², from the last z."""
+    return float(((z - Y) ** 2).mean())
 
 
 def train(
@@ -197,15 +219,6 @@ def notebook_order(labels: Array) -> Array:
     It stacks digit after digit as a Python 2.7 dict happens to yield the keys "train0".."train9" of the .mat file.
     """
     return np.concatenate([np.flatnonzero(labels == digit) for digit in (4, 5, 6, 7, 0, 1, 2, 3, 8, 9)])
-
-
-def _one_vs_rest_gradient(p: Array, Y: Array) -> Array:
-    """Chain the loss through the softmax: with g = ∂L/∂p, ∂L/∂z_k = p_k (g_k - Σ_c g_c p_c).
-
-    The plain chain rule, for p that does not round to 0 or 1; the package's own formula goes another way.
-    """
-    g = -(Y / p) + (1 - Y) / (1 - p)
-    return p * (g - (g * p).sum(axis=0, keepdims=True))
 
 
 def _read_idx(folder: Path, name: str, header: int) -> Array:

@@ -14,7 +14,8 @@ EQUIVALENT = {
     "torchnet/network.py MLP.backward: list(self) -> self": (
         "reversed() walks anything with a length and items, as nn.Sequential has; list() says the same to the reader."
     ),
-    "torchnet/losses.py _softmax: logits.amax(dim=1, keepdim=True).detach() -> logits.amax(dim=1, keepdim=True)": (
+    "torchnet/losses/softmax.py softmax: "
+    "logits.amax(dim=1, keepdim=True).detach() -> logits.amax(dim=1, keepdim=True)": (
         "Softmax does not see the shift, so its derivative by the maximum is zero: only autograd's rounding differs."
     ),
 }

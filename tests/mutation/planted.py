@@ -32,11 +32,25 @@ _D_TANH = "grad_output * (1 - y * y)"
 _D_RELU = "torch.where(y > 0, grad_output, 0)"
 _LOSS = "loss = -(targets * log_probs).sum() / n"
 _GRAD = "grad_logits = (probs * targets.sum(dim=1, keepdim=True) - targets) / n"
-_CLASS_LOSS = "loss = -log_probs.gather(1, targets).sum() / n"
+_CLASS_LOSS = "loss = -log_probs_there.sum() / n"
 _CLASS_GRAD = 'grad_logits = probs.scatter(1, targets, -1, reduce="add") / n'
 _SHIFT = "shifted = logits - logits.amax(dim=1, keepdim=True).detach()"
 _LOG_SUM = "shifted - total.log(), exponentials / total"
 _CLASSES = "targets.long().unsqueeze(1)"
+_SMOOTHED = "targets = (1 - label_smoothing) * targets + label_smoothing / classes"
+_WEIGHTED = "targets = targets * weight.to(logits.dtype)"
+_THERE = "weights_there = weights.take(targets)"
+_MEAN = "n = weights_there.sum()"
+_PARTS = "there, everywhere = (1 - label_smoothing) * weights_there / n, label_smoothing / classes * weights / n"
+_PARTS_LOSS = "loss = -(there * log_probs_there).sum() - (everywhere * log_probs).sum()"
+_PARTS_GRAD = "torch.addcmul(-everywhere, probs, there + everywhere.sum()).scatter_add_(1, targets, -there)"
+_MSE_GRAD = "grad_logits = differences * (2 / numbers)"
+_MSE_LOSS = "loss = differences.square().sum() / numbers"
+_SCALE = "scale = (max_norm / (norm + 1e-6)).clamp(max=1)"
+_NORM = "norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(grad) for grad in grads]))"
+_CLAMP = "grad.clamp_(-max_value, max_value)"
+_PART = "part = torch.full_like(self.updates, 1 - self.decay, dtype=torch.float64).masked_fill_(self.updates == 0, 1)"
+_LERP = "average.lerp_(current[name], part)"
 _REVERSED = "reversed(list(self))"
 _PROPAGATE = "            grad = layer.backward("
 _DECAY = 'grad = grad + group["weight_decay"] * weight'
@@ -162,7 +176,7 @@ PLANTED: tuple[Planted, ...] = (
         ("overwrites grad_output", _D_RELU, "grad_output.mul_(y > 0)"),
     ),
     *_in(
-        "losses.py",
+        "losses/cross_entropy.py",
         ("gradient: without 1/n", _GRAD, _GRAD.removesuffix(" / n")),
         ("gradient: 1/n twice", _GRAD, f"{_GRAD} / n"),
         ("gradient: last partial batch over its own n", _GRAD, _GRAD.replace("/ n", "/ len(logits)")),
@@ -172,7 +186,7 @@ PLANTED: tuple[Planted, ...] = (
         ("gradient: as if targets summed to one", _GRAD, "grad_logits = (probs - targets) / n"),
         ("gradient: softmax twice", _GRAD, _GRAD.replace("probs", "probs.softmax(dim=1)")),
         ("gradient: in float32", _GRAD, f"{_GRAD}; grad_logits = grad_logits.float().to(logits.dtype)"),
-        ("loss: softmax twice", _LOSS, "loss = -(targets * _softmax(probs)[0]).sum() / n"),
+        ("loss: softmax twice", _LOSS, "loss = -(targets * softmax(probs)[0]).sum() / n"),
         ("loss: 1/n twice", _LOSS, f"{_LOSS} / n"),
         ("loss: without 1/n", _LOSS, _LOSS.removesuffix(" / n")),
         ("loss: of the other sign", _LOSS, _LOSS.replace("-", "")),
@@ -214,12 +228,85 @@ PLANTED: tuple[Planted, ...] = (
         ("classes, loss: last partial batch over its own n", _CLASS_LOSS, _CLASS_LOSS.replace("/ n", "/ len(probs)")),
         ("classes, loss: of all classes", _CLASS_LOSS, "loss = -log_probs.sum() / n"),
         ("classes, loss: of p, and log(0)", _CLASS_LOSS, "loss = -probs.gather(1, targets).log().sum() / n"),
+        ("smoothing: not scaled down", _SMOOTHED, "targets = targets + label_smoothing / classes"),
+        ("smoothing: over the other classes", _SMOOTHED, _SMOOTHED.replace("/ classes", "/ max(1, classes - 1)")),
+        ("smoothing: not spread", _SMOOTHED, _SMOOTHED.replace(" / classes", "")),
+        (
+            "smoothing: of the other part",
+            _SMOOTHED,
+            "targets = label_smoothing * targets + (1 - label_smoothing) / classes",
+        ),
+        ("smoothing: in place", _SMOOTHED, "targets.mul_(1 - label_smoothing).add_(label_smoothing / classes)"),
+        ("weights: ignored", f"        if weight is not None:\n            {_WEIGHTED}\n", ""),
+        ("weights: not of the even part", _SMOOTHED, f"{_SMOOTHED} / (1 if weight is None else weight)"),
+        ("weights: a weighted mean of rows", _WEIGHTED, f"{_WEIGHTED}; n = targets.sum() if divisor is None else n"),
+        ("weights: normalized", _WEIGHTED, f"{_WEIGHTED} / weight.mean()"),
+        ("weights: of the sample", _WEIGHTED, "targets = targets * weight.to(logits.dtype).roll(1)"),
+        ("weights: in place", _WEIGHTED, "targets = targets.mul_(weight)"),
+        (
+            "classes, weights: of the most probable class",
+            _THERE,
+            "weights_there = weights.take(probs.argmax(dim=1, keepdim=True))",
+        ),
+        (
+            "classes, weights: of the first sample",
+            _THERE,
+            "weights_there = weights.take(targets[:1].expand_as(targets))",
+        ),
+        ("classes, mean: over all weights", _MEAN, "n = weights.sum()"),
+        ("classes, mean: over the samples", _MEAN, "n = samples"),
+        ("classes, mean: in spite of a divisor", " and divisor is None", ""),
+        ("classes, smoothing: over the other classes", _PARTS, _PARTS.replace("/ classes", "/ max(1, classes - 1)")),
+        (
+            "classes, smoothing: unweighted",
+            _PARTS,
+            _PARTS.replace("classes * weights", "classes * torch.ones_like(weights)"),
+        ),
+        (
+            "classes, smoothing: as the class is weighted",
+            _PARTS,
+            _PARTS.replace("classes * weights", "classes * weights_there"),
+        ),
+        ("classes, smoothing: 1/n twice", _PARTS, f"{_PARTS} / n"),
+        (
+            "classes, smoothing: not at the class",
+            _PARTS_LOSS,
+            f"there = there - everywhere.take(targets); {_PARTS_LOSS}",
+        ),
+        (
+            "classes, gradient: as if rows summed to one",
+            _PARTS_GRAD,
+            _PARTS_GRAD.replace("there + everywhere.sum()", "1 / n * torch.ones_like(there)"),
+        ),
+        (
+            "classes, gradient: without the even part",
+            _PARTS_GRAD,
+            _PARTS_GRAD.replace("there + everywhere.sum()", "there"),
+        ),
+        ("classes, gradient: p for p - 1", _PARTS_GRAD, _PARTS_GRAD.replace(".scatter_add_(1, targets, -there)", "")),
+        ("classes, gradient: replaced at the class", _PARTS_GRAD, _PARTS_GRAD.replace("scatter_add_", "scatter_")),
+        (
+            "classes, gradient: overwrites p",
+            _PARTS_GRAD,
+            "probs.mul_(there + everywhere.sum()).sub_(everywhere).scatter_add_(1, targets, there)",
+        ),
+    ),
+    *_in(
+        "losses/softmax.py",
         ("log of softmax, and log(0)", _LOG_SUM, "(exponentials / total).log(), exponentials / total"),
         ("no shift", _SHIFT, "shifted = logits"),
         ("shift by the maximum of the batch", _SHIFT, "shifted = logits - logits.amax()"),
         ("shift in place", _SHIFT, "shifted = logits.sub_(logits.amax(dim=1, keepdim=True))"),
+    ),
+    *_in(
+        "losses/targets.py",
         ("labels one too high", _CLASSES, f"({_CLASSES} + 1) % logits.shape[1]"),
         ("labels in reverse order", _CLASSES, f"{_CLASSES}.flip(0)"),
+        ("one-hot rows by column", "zeros_like(logits).scatter_(1,", "zeros_like(logits).scatter_(0,"),
+        ("one-hot rows as the logits", "torch.zeros_like(logits)", "logits.clone()"),
+    ),
+    *_in(
+        "losses/one_vs_rest.py",
         (
             "one-vs-rest: p_m's 1 - p rounded to 0",
             "log_rest_of_top, torch.log1p(-probs)",
@@ -227,6 +314,72 @@ PLANTED: tuple[Planted, ...] = (
         ),
         ("one-vs-rest: the target's term only", " + (1 - rows) * log_rest)", ")"),
         ("one-vs-rest: the term of v forgotten", "            + v\n", ""),
+    ),
+    *_in(
+        "losses/squared_error.py",
+        ("gradient: without the 2", _MSE_GRAD, _MSE_GRAD.replace("2 /", "1 /")),
+        ("gradient: over the samples alone", _MSE_GRAD, "grad_logits = differences * (2 / n)"),
+        ("gradient: last partial batch over its own n", _MSE_GRAD, "grad_logits = differences * (2 / logits.numel())"),
+        ("gradient: of the other sign", _MSE_GRAD, _MSE_GRAD.replace("(2", "(-2")),
+        ("gradient: that of the absolute error", _MSE_GRAD, "grad_logits = differences.sign() / numbers"),
+        ("gradient: through a softmax", _MSE_GRAD, f"differences = logits.softmax(dim=1) - targets; {_MSE_GRAD}"),
+        ("gradient: in float32", _MSE_GRAD, "grad_logits = (differences.float() * (2 / numbers)).to(logits.dtype)"),
+        ("loss: half of it", _MSE_LOSS, f"{_MSE_LOSS} / 2"),
+        ("loss: over the samples alone", _MSE_LOSS, _MSE_LOSS.replace("numbers", "n")),
+        ("loss: a norm", _MSE_LOSS, "loss = differences.square().sum().sqrt() / numbers"),
+        ("loss: last partial batch over its own n", _MSE_LOSS, "loss = differences.square().mean()"),
+        (
+            "overwrites the logits",
+            "differences = logits - as_rows(logits, targets)",
+            "differences = logits.detach().sub_(as_rows(logits, targets))",
+        ),
+    ),
+    *_in(
+        "clipping.py",
+        (
+            "norm: each weight by itself",
+            "grad.mul_(scale)",
+            "grad.mul_(max_norm / (torch.linalg.vector_norm(grad) + 1e-6))",
+        ),
+        ("norm: lifted up to max_norm", _SCALE, _SCALE.replace(".clamp(max=1)", "")),
+        (
+            "norm: the sum of norms",
+            _NORM,
+            "norm = torch.stack([torch.linalg.vector_norm(grad) for grad in grads]).sum()",
+        ),
+        ("norm: the largest of all", _NORM, "norm = torch.stack([grad.abs().max() for grad in grads]).max()"),
+        ("norm: squared", _SCALE, _SCALE.replace("norm +", "norm**2 +")),
+        ("norm: root of the mean", _NORM, f"{_NORM} / len(grads)"),
+        ("norm: no 1e-6", _SCALE, _SCALE.replace("(norm + 1e-6)", "norm")),
+        ("norm: that after clipping", "    return norm\n", "    return norm * scale\n"),
+        (
+            "norm: scaled but for the first",
+            "for grad in grads:\n        grad.mul_",
+            "for grad in grads[1:]:\n        grad.mul_",
+        ),
+        ("norm: new tensors", "grad.mul_(scale)", "grad = grad * scale"),
+        ("value: from above only", _CLAMP, "grad.clamp_(max=max_value)"),
+        ("value: from below only", _CLAMP, "grad.clamp_(min=-max_value)"),
+        ("value: to positive ones", _CLAMP, "grad.clamp_(0, max_value)"),
+        ("value: new tensors", _CLAMP, "grad.clamp(-max_value, max_value)"),
+    ),
+    *_in(
+        "averaging.py",
+        ("the parts the other way round", _PART, _PART.replace("1 - self.decay", "self.decay")),
+        ("starts at the copy", _PART, _PART.replace(".masked_fill_(self.updates == 0, 1)", "")),
+        ("copies for ever", "        self.updates.add_(1)\n", ""),
+        ("a mean of all updates", _PART, "part = 1 / (self.updates + 1).double()"),
+        ("decays without adding", _LERP, "average.mul_(1 - part)"),
+        ("the part in float32", _LERP, _LERP.replace("part)", "part.float())")),
+        ("buffers left out", "net.named_parameters(), net.named_buffers()", "net.named_parameters()"),
+        ("weights left out", "net.named_parameters(), net.named_buffers()", "net.named_buffers()"),
+        ("the network changed for the average", _LERP, "current[name].lerp_(average, 1 - part)"),
+        ("the network itself for a copy", "copy.deepcopy(net)", "net"),
+        (
+            "a new tensor for the average",
+            _LERP,
+            "setattr(self.net, name, average.lerp(current[name], part))",
+        ),
     ),
     *_in(
         "network.py",

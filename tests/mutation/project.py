@@ -87,7 +87,9 @@ TORCHNET = Project(
     root=ROOT,
     files=(
         *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "torchnet/layers").glob("*.py")),
-        "torchnet/losses.py",
+        *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "torchnet/losses").glob("*.py")),
+        "torchnet/averaging.py",
+        "torchnet/clipping.py",
         "torchnet/network.py",
         "torchnet/optimizers.py",
     ),
@@ -95,6 +97,8 @@ TORCHNET = Project(
     tests=(
         "tests/layers",
         "tests/test_optimizers.py",
+        "tests/test_averaging.py",
+        "tests/test_clipping.py",
         "tests/test_losses.py",
         "tests/test_network.py",
         "tests/test_properties.py",

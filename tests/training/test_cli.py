@@ -203,7 +203,10 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         (["--model.nesterov", "true", "--model.momentum", "0"], "nesterov: expected momentum > 0 and dampening 0"),
         (["--model.activation", "sigmod"], "activation: expected one of sigmoid, tanh, relu, got 'sigmod'"),
         (["--model.initializer", "he"], "initializer: expected one of he_normal"),
-        (["--model.loss", "mse"], "loss: expected one of cross_entropy, one_vs_rest_cross_entropy, got 'mse'"),
+        (
+            ["--model.loss", "mse"],
+            "loss: expected one of cross_entropy, one_vs_rest_cross_entropy, mean_squared_error, got 'mse'",
+        ),
         (["--model.dtype", "float16"], "dtype: expected one of float32, float64, got 'float16'"),
         (["--model.hidden_sizes", "64"], "depth: expected a whole number from 1 up, got None"),
         (["--model.hidden_sizes", "[64, 0]"], "layer_sizes: expected at least two whole numbers from 1 up"),

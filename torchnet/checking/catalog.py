@@ -5,6 +5,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from torchnet.checking.proof import check
 from torchnet.checking.report import Report
 from torchnet.checking.subject import SubjectError
 from torchnet.layers import ACTIVATIONS, Linear
-from torchnet.losses import LOSSES
+from torchnet.losses import LOSSES, cross_entropy
 from torchnet.network import MLP
 
 _SEEDS = range(3)
@@ -183,7 +184,13 @@ def _everything() -> Iterator[tuple[str, list[tuple[Any, tuple[Any, ...]]]]]:
     for activation in ACTIVATIONS.values():
         inputs = [torch.randn(7, 5, generator=generator, dtype=double) for generator in _generators()]
         yield str(activation()).removesuffix("()"), [(loss, (activation(), x)) for x in inputs]
-    for name, function in LOSSES.items():
+    weight = torch.tensor([0.5, 2, 1, 3], dtype=double)
+    variants = {
+        "cross_entropy, smoothed": partial(cross_entropy, label_smoothing=0.1),
+        "cross_entropy, weighted": partial(cross_entropy, weight=weight),
+        "cross_entropy, both": partial(cross_entropy, label_smoothing=0.1, weight=weight),
+    }
+    for name, function in (LOSSES | variants).items():
         cases = []
         for generator in _generators():
             logits = torch.randn(7, 4, generator=generator, dtype=double)

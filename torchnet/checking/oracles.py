@@ -50,10 +50,13 @@ def numpy_reference(subject: Subject, grad_outputs: Outputs) -> Tensors:
         NoOracleError: if the subject is another.
     """
     activation = _activation_of(subject)
-    called = getattr(subject.loss, "func", subject.loss)  # below functools.partial, which sets the divisor
+    called = getattr(subject.loss, "func", subject.loss)  # below functools.partial, which may set the divisor
+    options = getattr(subject.loss, "keywords", {})
     loss = next((name for name, function in LOSSES.items() if function is called), None)
-    if activation is None or loss is None:
-        raise NoOracleError("the NumPy reference knows networks of linear layers with one activation, and their losses")
+    if activation is None or loss is None or options.keys() - {"divisor"}:
+        raise NoOracleError(
+            "the NumPy reference knows networks of linear layers with one activation, and the plain losses"
+        )
     *weights, images = (tensor.cpu().numpy() for tensor in subject.tensors.values())
     params = [(weight, bias[:, None]) for weight, bias in zip(weights[::2], weights[1::2], strict=True)]
     X = images.reshape(len(images), -1).T
@@ -61,9 +64,9 @@ def numpy_reference(subject: Subject, grad_outputs: Outputs) -> Tensors:
     Y = targets.double().numpy().T if targets.dim() == 2 else np.eye(len(params[-1][1]))[targets.numpy()].T
     if loss == "cross_entropy" and not np.allclose(Y.sum(axis=0), 1, rtol=1e-15):
         raise NoOracleError("the NumPy reference expects targets that sum to one")
-    divisor = getattr(subject.loss, "keywords", {}).get("divisor") or X.shape[1]
+    divisor = options.get("divisor") or X.shape[1]
     z, h = reference.forward(params, X, activation)
-    if loss != "cross_entropy" and h[-1].max() > _CLOSE_TO_ONE:
+    if loss == "one_vs_rest_cross_entropy" and h[-1].max() > _CLOSE_TO_ONE:
         raise NoOracleError("the NumPy reference loses digits of this loss where a probability is close to one")
     with np.errstate(over="ignore"):  # where cosh overflows, 1 / cosh² is 0, as it should be
         gradients, images_gradient = reference.backward(params, z, h, Y, divisor, activation, loss)

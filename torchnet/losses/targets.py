@@ -1,0 +1,50 @@
+"""What a loss is told to aim at: the class of each sample, or a row of numbers for each."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from torchnet.layers.layer import expect_shape
+
+
+def checked(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the targets, rows (N, C) in the dtype of the logits or a column of classes (N, 1), once they fit.
+
+    Raises:
+        ValueError: if logits and targets do not fit each other.
+    """
+    if logits.dim() != 2 or len(logits) == 0:
+        raise ValueError(f"expected logits of shape (N, C) with N >= 1, got {tuple(logits.shape)}")
+    if targets.is_floating_point() or targets.dim() == 2:
+        expect_shape("target rows", targets, logits.shape, "one row, with a number for each class, a sample")
+        return targets.to(logits.dtype)
+    expect_shape("integer targets", targets, (len(logits),), "one class a sample")
+    return targets.long().unsqueeze(1)
+
+
+def as_rows(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the targets as rows: that of a class is 1 there and 0 elsewhere.
+
+    Raises:
+        ValueError: if logits and targets do not fit each other or a class is outside 0..C-1.
+    """
+    rows = checked(logits, targets)
+    if rows.dtype != logits.dtype:  # classes
+        with classes_within(logits, targets):
+            rows = torch.zeros_like(logits).scatter_(1, rows, 1)
+    return rows
+
+
+@contextmanager
+def classes_within(logits: Tensor, targets: Tensor) -> Iterator[None]:
+    """Say which classes there are and which were asked for, should torch find one that is not there."""
+    try:
+        yield
+    except RuntimeError as error:
+        classes = logits.shape[1]
+        raise ValueError(
+            f"expected classes within 0..{classes - 1}, got {targets.min().item()}..{targets.max().item()}: "
+            f"the logits have {classes} columns"
+        ) from error
