@@ -1,5 +1,6 @@
 """The sources: files -> verified arrays -> mini-batches in a reproducible order."""
 
+from torchnet.data.augmentation import Deformation
 from torchnet.data.dataset import DataError, Dataset, stratified_split
 from torchnet.data.loader import Batch, BatchLoader, Block, BlockLoader, scale_pixels
 from torchnet.data.mnist import MnistUnavailableError
@@ -12,6 +13,7 @@ __all__ = [
     "BlockLoader",
     "DataError",
     "Dataset",
+    "Deformation",
     "MnistUnavailableError",
     "load",
     "scale_pixels",
