@@ -1,6 +1,7 @@
 """The network: layers in order. Its forward pass is a loop over them, its backward pass the same loop reversed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, cast
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from torchnet.initializers import INITIALIZERS
-from torchnet.layers import ACTIVATIONS, Layer, Linear
+from torchnet.layers import ACTIVATIONS, NORMALIZATIONS, BatchNorm1d, Dropout, Layer, Linear, Residual
 
 
 def layer_sizes(
@@ -42,47 +43,84 @@ def layer_sizes(
 
 
 class MLP(nn.Sequential):
-    """A multilayer perceptron: linear layers with an activation between them, and logits at the end.
+    """A multilayer perceptron: layers of weights with an activation between them, and logits at the end.
 
-    With (784, 64, 64, 10) there are d = 3 layers of weights. The keys and layouts of the `state_dict` ("0.weight",
-    "0.bias", "2.weight", ...) are those of the same network built as nn.Sequential(nn.Linear, nn.Sigmoid, ...), so that
-    weights move both ways with `load_state_dict`.
+    With (784, 64, 64, 10) there are d = 3 layers of weights. After each of them but the last come, as far as they are
+    asked for, normalization, activation and dropout:
+
+        Linear  norm act drop  Linear  norm act drop  Linear
+
+    With `residual`, a part between two hidden layers of one width becomes a block that adds its input to its output:
+
+        Linear  Residual(norm act drop Linear)  norm act drop  Linear
+
+    so that the sums run through the network without an activation on their way.
+
+    The keys and layouts of the `state_dict` ("0.weight", "0.bias", "2.weight", ...) are those of the same network built
+    as nn.Sequential(nn.Linear, nn.Sigmoid, ...), so that weights move both ways with `load_state_dict`.
 
     Args:
         layer_sizes: the widths from input to output, at least two.
-        activation: a name in `torchnet.layers.ACTIVATIONS`.
+        activation: a name in `torchnet.layers.ACTIVATIONS`, or one for each hidden layer.
         initializer: a name in `torchnet.initializers.INITIALIZERS`; biases start at zero.
-        generator: the source of the random numbers, torch's global one if None.
+        generator: the source of the random numbers that the weights start from, torch's global one if None.
         dtype: the type of the weights, torch's default if None.
         matmul_dtype: the type to which the operands of products are rounded; see `torchnet.layers.Linear`.
+        normalization: a name in `torchnet.layers.NORMALIZATIONS`. A Linear before a BatchNorm1d has no bias: the mean
+            that is subtracted would take it away again.
+        dropout: the probability with which an output of a hidden layer is dropped in training, or one for each.
+        residual: add to each hidden layer the one before it, where both have the same width.
+        seed: of the dropout.
 
     Raises:
-        ValueError: if a width or a name is not one that exists.
+        ValueError: if a width, a name or a number is not one that works.
     """
 
     def __init__(
         self,
         layer_sizes: Sequence[int],
-        activation: str = "sigmoid",
+        activation: str | Sequence[str] = "sigmoid",
         initializer: str = "he_normal",
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
         matmul_dtype: torch.dtype | None = None,
+        normalization: str | None = None,
+        dropout: float | Sequence[float] = 0.0,
+        residual: bool = False,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.matmul_dtype = matmul_dtype
         sizes = list(layer_sizes)
         if len(sizes) < 2 or any(not isinstance(size, int) or size < 1 for size in sizes):
             raise ValueError(f"layer_sizes: expected at least two whole numbers from 1 up, got {sizes}")
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}, got {activation!r}")
-        if initializer not in INITIALIZERS:
-            raise ValueError(f"initializer: expected one of {', '.join(INITIALIZERS)}, got {initializer!r}")
-        for in_features, out_features in pairwise(sizes):
-            if len(self) > 0:
-                self.append(ACTIVATIONS[activation]())
-            rule = INITIALIZERS[initializer]
-            self.append(Linear(in_features, out_features, rule, generator, dtype, matmul_dtype))
+        hidden = len(sizes) - 2
+        activations = _one_each("activation", [activation] if isinstance(activation, str) else activation, hidden)
+        dropouts = _one_each("dropout", [dropout] if isinstance(dropout, (int, float)) else dropout, hidden)
+        for name in activations:
+            _expect_known("activation", name, ACTIVATIONS)
+        _expect_known("initializer", initializer, INITIALIZERS)
+        if normalization is not None:
+            _expect_known("normalization", normalization, NORMALIZATIONS)
+        linear = partial(
+            Linear,
+            initializer=INITIALIZERS[initializer],
+            generator=generator,
+            dtype=dtype,
+            matmul_dtype=matmul_dtype,
+        )
+        normalize = None if normalization is None else NORMALIZATIONS[normalization]
+        part: list[Layer] = []
+        for i, (in_features, out_features) in enumerate(pairwise(sizes)):
+            part.append(linear(in_features, out_features, bias=i == hidden or normalize is not BatchNorm1d))
+            is_block = residual and 0 < i < hidden and in_features == out_features
+            self.extend([Residual(*part)] if is_block else part)
+            if i == hidden:
+                break
+            part = [] if normalize is None else [normalize(out_features, dtype=dtype)]
+            part.append(ACTIVATIONS[activations[i]]())
+            if dropouts[i] != 0:
+                part.append(Dropout(dropouts[i], seed, stream=i))
 
     def __iter__(self) -> Iterator[Layer]:
         return cast(Iterator[Layer], super().__iter__())
@@ -128,3 +166,15 @@ class MLP(nn.Sequential):
         for layer in reversed(list(self)):
             grad = layer.backward(cast(Tensor, grad), input_grad=input_grad or layer is not self[0])
         return None if grad is None else grad.reshape(self._input_shape)
+
+
+def _one_each(name: str, values: Sequence[Any], hidden: int) -> list[Any]:
+    """Return one value for each hidden layer, of which one for all or as many may be given."""
+    if len(values) not in (1, hidden):
+        raise ValueError(f"{name}: expected one, or one for each of {hidden} hidden layers, got {list(values)}")
+    return list(values) * hidden if len(values) == 1 else list(values)
+
+
+def _expect_known(argument: str, name: str, known: Mapping[str, Any]) -> None:
+    if name not in known:
+        raise ValueError(f"{argument}: expected one of {', '.join(known)}, got {name!r}")
