@@ -4,6 +4,7 @@ import copy
 import gc
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from torch.profiler import ProfilerActivity, profile
 
 import torchnet.engine
 from torchnet import MLP, SGD
+from torchnet.averaging import WeightAverage
 from torchnet.capture import CaptureError, Graph, Tape, same_bits
+from torchnet.clipping import clip_by_norm, clip_by_value
 from torchnet.engine import Engine
 from torchnet.layers import ACTIVATIONS
 from torchnet.losses import LOSSES
@@ -57,6 +60,10 @@ def train(trained: Engine, epochs: int = 4, batch_size: int = 7, **options: Any)
     return torch.cat([trained.run(order(epoch), batch_size, **options) for epoch in range(epochs)])
 
 
+def rates(lrs: list[float] | None) -> list[dict[str, float]] | None:
+    return None if lrs is None else [{"lr": lr} for lr in lrs]
+
+
 def expect_same(first: Engine, second: Engine) -> None:
     """Assert that two engines hold the same bits, in the weights and in all that their optimizers keep."""
     assert all(map(same_bits, first.net.parameters(), second.net.parameters()))
@@ -78,7 +85,74 @@ def both_ways(act: Callable[[Engine], Tensor], make: Callable[..., Engine] = eng
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("lrs", [None, [0.3 / (k + 1) for k in range(6)]], ids=["own lr", "lrs"])
 def test_captured_is_plain_with_every_optimizer(optimizer, lrs):
-    both_ways(lambda e: train(e, lrs=lrs), optimizer=optimizer)
+    both_ways(lambda e: train(e, schedule=rates(lrs)), optimizer=optimizer)
+
+
+@pytest.mark.parametrize("optimizer", ["Nesterov", "damped", "AdamW"])
+def test_captured_is_plain_with_a_momentum_that_varies(optimizer):
+    name, values = ("betas", [(0.9 - k / 20, 0.99) for k in range(6)])
+    if optimizer != "AdamW":
+        name, values = "momentum", [0.9 - k / 10 for k in range(6)]
+    schedule = [{"lr": 0.1 / (k + 1), name: value} for k, value in enumerate(values)]
+    both_ways(lambda e: torch.cat([train(e), train(e, schedule=schedule), train(e)]), optimizer=optimizer)
+
+
+PARTS: dict[str, Callable[[MLP], dict[str, Any]]] = {
+    "deformation": lambda net: {"augment": lambda images, step: images * (1 + step / 7)},
+    "clip by norm": lambda net: {"clip": partial(clip_by_norm, max_norm=0.1)},
+    "clip by value": lambda net: {"clip": partial(clip_by_value, max_value=0.01)},
+    "average": lambda net: {"average": WeightAverage(net, 0.9)},
+}
+
+
+@pytest.mark.parametrize("optimizer", ["Nesterov", "AdamW"])
+@pytest.mark.parametrize("part", PARTS)
+def test_parts_of_a_step_do_not_depend_on_how_it_is_taken(part, optimizer):
+    engines = []
+    for captured, block_size in ((True, 100), (True, 4), (False, 7)):
+        net = mlp(normalization="batch_norm", dropout=0.3, activation="gelu")
+        engines.append(engine(net, optimizer, captured=captured, block_size=block_size, **PARTS[part](net)))
+    losses = [train(e, step=None) for e in engines]
+    plain = engine(mlp(normalization="batch_norm", dropout=0.3, activation="gelu"), optimizer)
+    changed = not torch.equal(losses[0], train(plain))
+    assert changed == (part != "average")
+    for e, of_this in zip(engines[1:], losses[1:], strict=True):
+        assert same_bits(losses[0], of_this)
+        expect_same(engines[0], e)
+        if e.average is not None:
+            assert all(map(same_bits, engines[0].average.state_dict().values(), e.average.state_dict().values()))
+
+
+@pytest.mark.parametrize("captured", [True, False])
+def test_what_is_random_is_a_function_of_the_number_of_the_step(captured):
+    def make() -> Engine:
+        return engine(mlp(dropout=0.5), captured=captured, augment=lambda images, step: images * (1 + step / 7))
+
+    through, resumed = make(), make()
+    train(through, 2)
+    state = copy.deepcopy((through.net.state_dict(), through.optimizer.state_dict()))
+    expected = train(through, 2)
+    resumed.net.load_state_dict(state[0])
+    resumed.optimizer.load_state_dict(state[1])
+    again = torch.cat([resumed.run(order(epoch), 7, step=12 + 6 * epoch) for epoch in range(2)])
+    assert same_bits(again, expected)
+    expect_same(resumed, through)
+
+
+@pytest.mark.parametrize("captured", [True, False])
+def test_unclipped_gradients_are_kept_if_they_are_wanted(captured):
+    free, clipped = (engine(optimizer="SGD", captured=captured, clip=clip) for clip in (None, tiny))
+    clipped.keep_unclipped()
+    for e in (free, clipped):
+        e.optimizer.param_groups[0]["lr"] = 0.0
+        train(e)
+    for name, weight in free.net.named_parameters():
+        assert same_bits(clipped.unclipped[name], weight.grad)
+        assert not torch.equal(clipped.net.get_parameter(name).grad, weight.grad)
+
+
+def tiny(weights: Any) -> None:
+    clip_by_norm(weights, 1e-3)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -131,7 +205,7 @@ def test_matches_autograd_and_torch_optim_over_300_steps(loss, optimizer, peer, 
     twin = autograd_twin(net)
     theirs = peer(twin.parameters())
     lrs = [0.05 / (1 + k) for k in range(6)]
-    train(engine(net, optimizer, loss), 50, lrs=lrs)
+    train(engine(net, optimizer, loss), 50, schedule=rates(lrs))
     for epoch in range(50):
         for lr, chosen in zip(lrs, order(epoch).split(7), strict=True):
             theirs.param_groups[0]["lr"] = lr
@@ -144,7 +218,7 @@ def test_matches_autograd_and_torch_optim_over_300_steps(loss, optimizer, peer, 
 
 def test_losses_are_those_of_each_mini_batch_before_its_step():
     e, net = engine(optimizer="SGD"), mlp()
-    got = e.run(order(0), 7, divisor=9, lrs=[0.0] * 6)
+    got = e.run(order(0), 7, divisor=9, schedule=rates([0.0] * 6))
     expected = [LOSSES["cross_entropy"](net(IMAGES[i] / 255), LABELS[i], 9)[0] for i in order(0).split(7)]
     torch.testing.assert_close(got, torch.stack(expected))
 
@@ -226,7 +300,9 @@ def test_groups_with_learning_rates_of_their_own():
         e.optimizer = SGD(groups, momentum=0.9)
         return e
 
-    both_ways(lambda e: torch.cat([train(e), train(e, lrs=[0.5 / (k + 1) for k in range(6)]), train(e)]), make)
+    both_ways(
+        lambda e: torch.cat([train(e), train(e, schedule=rates([0.5 / (k + 1) for k in range(6)])), train(e)]), make
+    )
 
 
 @pytest.mark.parametrize("captured", [True, False])
@@ -234,8 +310,8 @@ def test_learning_rates_may_begin_to_vary_and_cease_to(captured):
     in_turns, always = engine(captured=captured), engine(captured=captured)
     varied = [0.5 / (k + 1) for k in range(6)]
     for own, lrs in ((None, [0.5] * 6), (varied, varied), (None, [0.5] * 6)):
-        train(in_turns, lrs=own)
-        train(always, lrs=lrs)
+        train(in_turns, schedule=rates(own))
+        train(always, schedule=rates(lrs))
     expect_same(in_turns, always)
 
 
@@ -244,10 +320,10 @@ def test_learning_rates_may_begin_to_vary_and_cease_to(captured):
 def test_learning_rates_of_the_groups_are_as_before(optimizer, captured):
     e = engine(optimizer=optimizer, captured=captured)
     own = e.optimizer.param_groups[0]["lr"]
-    train(e, lrs=[0.3] * 6)
+    train(e, schedule=rates([0.3] * 6))
     assert e.optimizer.param_groups[0]["lr"] is own
     with pytest.raises(IndexError):
-        e.run(torch.tensor([SAMPLES]), 1, lrs=[0.3])
+        e.run(torch.tensor([SAMPLES]), 1, schedule=rates([0.3]))
     assert e.optimizer.param_groups[0]["lr"] is own
 
 
@@ -430,7 +506,7 @@ def test_cuda_graphs_are_the_plain_step(optimizer, between, monkeypatch):
     def act(e: Engine) -> Tensor:
         before = train(e)
         between(e)
-        return torch.cat([before, train(e, lrs=[0.1] * 6)])
+        return torch.cat([before, train(e, schedule=rates([0.1] * 6))])
 
     both_ways(act, optimizer=optimizer)
 
@@ -440,11 +516,11 @@ def test_cuda_graphs_are_the_plain_step(optimizer, between, monkeypatch):
     [
         (order(0)[:0], 7, None, "expected samples"),
         (order(0), 0, None, "batch_size from 1"),
-        (order(0), 7, [0.1] * 5, "expected 6 lrs"),
+        (order(0), 7, [0.1] * 5, "expected a schedule of 6 steps"),
         (order(0) > 3, 7, None, r"torch.int64, got torch.bool"),
         (order(0).float(), 7, None, r"torch.int64, got torch.float32"),
     ],
 )
 def test_what_makes_no_sense_is_refused(indices, batch_size, lrs, message):
     with pytest.raises(ValueError, match=message):
-        engine().run(indices, batch_size, lrs=lrs)
+        engine().run(indices, batch_size, schedule=rates(lrs))

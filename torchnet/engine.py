@@ -1,23 +1,26 @@
 """The training loop at full speed: blocks of steps on data that stay on the device.
 
-A step is the plain one: gather a mini-batch, forward, loss, backward, update. What is done for speed lies around it and
-changes no result:
+A step is the plain one: gather a mini-batch, deform its images, forward, loss, backward, clip, update, average. What is
+done for speed lies around it and changes no result:
 
 - The data stay on the device as they are, pixels as uint8; a mini-batch is gathered and scaled there.
 - What differs from step to step (which samples, which learning rate) is put on the device for a whole block of steps,
   and nothing is read back before the block is done: no step waits for a number.
+- What is random in a step is a function of its number (torchnet/randomness.py), which lies on the device, too.
 - The step is captured and replayed (torchnet/capture/): its results have their memory, and Python is out of the way.
 - float32 products are computed by the faster of torch's libraries (torchnet/products.py).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from torchnet.averaging import WeightAverage
 from torchnet.capture import CaptureError, capture, same_bits
 from torchnet.data import scale_pixels
+from torchnet.layers import set_step
 from torchnet.optimizers import SGD
 from torchnet.products import float32_products
 
@@ -29,12 +32,15 @@ class Engine:
         net: an MLP, or another module with a hand-written `backward(grad_logits)`.
         loss: a function (logits, targets, divisor) -> (loss, grad_logits).
         optimizer: over the weights of the network. The update of a torchnet.SGD is captured with the step; that of any
-            other optimizer is done after the captured part.
+            other optimizer, and the average then, is done after the captured part.
         images: (n, ...) uint8, on the device of the weights.
         targets: (n,) int64, or (n, C) rows, on the same device.
         block_size: the steps that the device is given at once.
         captured: replay the step; False takes each step as it is written, with the same result.
         tf32: let a GPU round the operands of float32 products to TF32.
+        augment: a function (images, step) -> images, of the same shape, which deforms a mini-batch in training.
+        clip: a function of the weights, which shortens their gradients before the update.
+        average: takes up the weights after every update.
     """
 
     def __init__(
@@ -47,15 +53,26 @@ class Engine:
         block_size: int = 100,
         captured: bool = True,
         tf32: bool = False,
+        augment: Callable[[Tensor, Tensor], Tensor] | None = None,
+        clip: Callable[[Iterable[Tensor]], Any] | None = None,
+        average: WeightAverage | None = None,
     ) -> None:
         self.net, self.loss, self.optimizer = net, loss, optimizer
         self.images, self.targets = images, targets
         self.block_size, self.captured, self.tf32 = block_size, captured, tf32
-        self._steps: dict[tuple[int, int], _Step] = {}
+        self.augment, self.clip, self.average = augment, clip, average
+        self.step = torch.zeros((), dtype=torch.int64, device=images.device)  # the number of the next step
+        self.unclipped: dict[str, Tensor] = {}  # if it is wanted, see keep_unclipped
+        self._steps: dict[tuple[int, int | None], _Step] = {}
 
     @torch.no_grad()
     def run(
-        self, indices: Tensor, batch_size: int, divisor: int | None = None, lrs: Sequence[float] | None = None
+        self,
+        indices: Tensor,
+        batch_size: int,
+        divisor: int | None = None,
+        schedule: Sequence[Mapping[str, Any]] | None = None,
+        step: int | None = None,
     ) -> Tensor:
         """Take one step for each mini-batch; return their losses, which are still on the device.
 
@@ -63,14 +80,15 @@ class Engine:
             indices: the samples in the order in which they are trained on.
             batch_size: samples in a mini-batch; the last one may be smaller.
             divisor: what a sum over samples is divided by to make a mean; the size of each mini-batch if None.
-            lrs: the learning rate of each step; that of the optimizer's groups if None.
+            schedule: the options of the optimizer that each step has of its own, by name; those of its groups if None.
+            step: the number of the first step, on which everything random depends; the one after the last if None.
 
         Shape:
             indices: (m,) int64.
             returns: (steps,).
 
         Raises:
-            ValueError: if the indices are none or no whole numbers, or there are not as many learning rates as
+            ValueError: if the indices are none or no whole numbers, or the schedule has not as many steps as there are
                 mini-batches.
             CaptureError: if the network does something in its step that cannot be replayed.
         """
@@ -78,83 +96,116 @@ class Engine:
             raise ValueError(f"expected samples and a batch_size from 1 up, got {len(indices)} and {batch_size}")
         if indices.dtype != torch.int64:  # a mask would pass for samples 0 and 1
             raise ValueError(f"expected indices of dtype torch.int64, got {indices.dtype}")
-        if lrs is not None and len(lrs) != -(-len(indices) // batch_size):
-            raise ValueError(f"expected {-(-len(indices) // batch_size)} lrs, one a mini-batch, got {len(lrs)}")
+        if schedule is not None and len(schedule) != -(-len(indices) // batch_size):
+            raise ValueError(f"expected a schedule of {-(-len(indices) // batch_size)} steps, got {len(schedule)}")
         full = len(indices) // batch_size * batch_size
+        if step is not None:
+            self.step.fill_(step)
+            set_step(self.net, step)
+        names = None if schedule is None else tuple(schedule[0])
         losses: list[Tensor] = []
         with float32_products(self.images.device, self.tf32):
             for mini_batches in (indices[:full].view(-1, batch_size), indices[None, full:]):
                 for block in mini_batches.split(self.block_size) if mini_batches.numel() > 0 else ():
-                    step = self._step(block.shape[1], divisor or block.shape[1], lrs is not None)
-                    start = sum(map(len, losses))
-                    losses.append(step.run(block, None if lrs is None else lrs[start : start + len(block)]))
+                    taken = sum(map(len, losses))
+                    options = None if schedule is None else schedule[taken : taken + len(block)]
+                    losses.append(self._step(block.shape[1], divisor, names).run(block, options))
         return torch.cat(losses)
 
-    def _step(self, batch_size: int, divisor: int, varies: bool) -> "_Step":
+    def inputs(self, indices: Tensor, dtype: torch.dtype, step: Tensor) -> Tensor:
+        """Return what the network is trained on in a step: the images of these samples, scaled and deformed."""
+        images = scale_pixels(self.images.index_select(0, indices), dtype)
+        return images if self.augment is None else self.augment(images, step)
+
+    def keep_unclipped(self) -> None:
+        """From now on keep, in `unclipped`, the gradients as backward wrote them, for who wants to see them."""
+        if self.clip is not None and not self.unclipped:
+            self.unclipped = {name: torch.zeros_like(weight) for name, weight in self.net.named_parameters()}
+            self._steps.clear()
+
+    def _step(self, batch_size: int, divisor: int | None, names: tuple[str, ...] | None) -> "_Step":
         key = (batch_size, divisor)
         step = self._steps.get(key)
-        if step is None or step.fingerprint != step.current_fingerprint(varies):
-            step = self._steps[key] = _Step(self, *key, varies)  # what was captured is no longer what would be done
+        if step is None or step.fingerprint != step.current_fingerprint(names):
+            step = self._steps[key] = _Step(self, *key, names)  # what was captured is no longer what would be done
         return step
 
 
 class _Step:
     """The step on mini-batches of one size, with the tensors that say what it is to do and take up what came of it."""
 
-    def __init__(self, engine: Engine, batch_size: int, divisor: int, varies: bool) -> None:
+    def __init__(self, engine: Engine, batch_size: int, divisor: int | None, names: tuple[str, ...] | None) -> None:
         self.engine, self.divisor = engine, divisor
         weight, self.groups = next(engine.net.parameters()), engine.optimizer.param_groups
         # Pixels are rounded at once to what the first product takes: it would make the same of them.
         rounded = getattr(engine.net, "matmul_dtype", None) if weight.dtype == torch.float32 else None
-        self.pixel_dtype = rounded or weight.dtype
+        self.pixel_dtype = rounded if rounded and engine.augment is None else weight.dtype
         size = engine.block_size
         self.order = torch.zeros((size, batch_size), dtype=torch.int64, device=weight.device)
-        self.lrs = weight.new_zeros((size, len(self.groups)))
-        self.lr = weight.new_zeros(len(self.groups))
         self.losses = weight.new_zeros(size)
         self.k = torch.zeros(1, dtype=torch.int64, device=weight.device)  # which step of the block is next
         # Of other optimizers it is not known what they compute in Python.
         self.updates = isinstance(engine.optimizer, SGD)
-        self.varies = varies  # whether the steps of a block have learning rates of their own
+        self.names = names  # of the options that the steps of a block have of their own
+        # What a captured update reads from tensors. Further options are Python's, and part of what is captured.
+        self.read = tuple({"lr": None, **dict.fromkeys(names or ())}) if self.updates else ()
+        self.schedule = weight.new_zeros((size, len(self.read), len(self.groups)))
+        self.options = weight.new_zeros((len(self.read), len(self.groups)))
         self.turns = self._turns()
         self.grads: list[tuple[Tensor, Tensor]] = []
         self.fingerprint: Any = None  # of what was captured, once a block is done
 
-    def run(self, order: Tensor, lrs: Sequence[float] | None) -> Tensor:
+    def run(self, order: Tensor, schedule: Sequence[Mapping[str, Any]] | None) -> Tensor:
         """Take the steps of one block; return their losses."""
         for weight, grad in self.grads:
             weight.grad = grad
-        own, steps = [group["lr"] for group in self.groups], len(order)
-        rates = [own] * steps if lrs is None else [[lr] * len(own) for lr in lrs]
+        names, steps = self.names or (), len(order)
+        own = [{name: group[name] for name in (*self.read, *names)} for group in self.groups]
         self.order[:steps] = order
-        self.lrs[:steps] = torch.tensor(rates, dtype=self.lrs.dtype)
-        self.lr.copy_(self.lrs[0])
+        if self.updates:
+            of_steps = [[options | dict(of_step) for options in own] for of_step in schedule or [{}] * steps]
+            numbers = [[[options[name] for options in of_step] for name in self.read] for of_step in of_steps]
+            self.schedule[:steps] = torch.tensor(numbers, dtype=self.schedule.dtype)
+            self.options.copy_(self.schedule[0])
         self.k.zero_()
         self.fingerprint = None  # should this block be interrupted, it was the last one of this step
         try:
-            for rate in rates:
-                self._set_lr(self.lr if self.updates else rate)
+            for group, options in zip(self.groups, self.options.unbind(1), strict=True):
+                group.update(zip(self.read, options, strict=True))
+            for of_step in schedule or [{}] * steps:
                 next(self.turns)
                 if not self.updates:
+                    for group in self.groups:
+                        group.update(of_step)
                     self.engine.optimizer.step()
+                    if self.engine.average is not None:
+                        self.engine.average.update(self.engine.net)
         finally:
-            self._set_lr(own)
-        self.fingerprint = self.current_fingerprint(self.varies)
+            for group, options in zip(self.groups, own, strict=True):
+                group.update(options)
+        self.fingerprint = self.current_fingerprint(self.names)
         return self.losses[:steps].clone()
 
     def _take(self) -> None:
         """Take the next step of the block."""
         engine = self.engine
         chosen = self.order.index_select(0, self.k).view(-1)
-        images = scale_pixels(engine.images.index_select(0, chosen), self.pixel_dtype)
-        loss, grad_logits = engine.loss(engine.net(images), engine.targets.index_select(0, chosen), self.divisor)
+        logits = engine.net(engine.inputs(chosen, self.pixel_dtype, engine.step))
+        loss, grad_logits = engine.loss(logits, engine.targets.index_select(0, chosen), self.divisor)
         engine.net.backward(grad_logits)
-        if self.varies:
-            self.lr.copy_(self.lrs.index_select(0, self.k).view(-1))
+        if engine.clip is not None:
+            for name, grad in engine.unclipped.items():
+                grad.copy_(engine.net.get_parameter(name).grad)
+            engine.clip(engine.net.parameters())
         if self.updates:
+            if self.names:
+                self.options.copy_(self.schedule.index_select(0, self.k).view_as(self.options))
             engine.optimizer.step()
+            if engine.average is not None:
+                engine.average.update(engine.net)
         self.losses.index_copy_(0, self.k, loss.view(1))
         self.k.add_(1)
+        engine.step.add_(1)
 
     def _turns(self) -> Iterator[None]:
         """Take one step each time: plainly, while capturing it, to compare the two, and from then on by replay."""
@@ -187,33 +238,31 @@ class _Step:
 
     def _state(self) -> list[Tensor]:
         """Return all that a step changes."""
-        net, optimizer = self.engine.net, self.engine.optimizer
-        grads = [weight.grad for weight in net.parameters() if weight.grad is not None]
-        return [self.losses, self.k, *grads, *_kept(net, optimizer)]
+        engine = self.engine
+        grads = [weight.grad for weight in engine.net.parameters() if weight.grad is not None]
+        return [self.losses, self.k, engine.step, *engine.unclipped.values(), *grads, *_kept(engine)]
 
-    def current_fingerprint(self, varies: bool) -> Any:
+    def current_fingerprint(self, names: tuple[str, ...] | None) -> Any:
         """Return what a captured step takes for granted: where its tensors lie, and what is not in tensors."""
         engine = self.engine
-        tensors = (engine.images, engine.targets, *_kept(engine.net, engine.optimizer))
+        tensors = (engine.images, engine.targets, *_kept(engine))
         options = [
             value
             for group in engine.optimizer.param_groups
             for key, value in group.items()
-            if key not in ("params", "lr")
+            if key not in ("params", "lr", *(names or ()))
         ]
-        parts = (engine.net, engine.loss, engine.optimizer, engine.block_size, engine.net.training)
-        return [tensor.data_ptr() for tensor in tensors], options, parts, varies
-
-    def _set_lr(self, lrs: Sequence[float] | Tensor) -> None:
-        for group, lr in zip(self.groups, lrs, strict=True):
-            group["lr"] = lr
+        parts = (engine.net, engine.loss, engine.optimizer, engine.augment, engine.clip, engine.average)
+        return [tensor.data_ptr() for tensor in tensors], options, parts, engine.block_size, engine.net.training, names
 
 
-def _kept(net: torch.nn.Module, optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    """Return the tensors that outlive a step: weights, those in attributes, and those of the optimizer."""
-    of_optimizer = [value for state in optimizer.state.values() for value in state.values()]
-    attributes = [tensor for _, _, tensor in _attributes(net)]
-    return [*net.parameters(), *net.buffers(), *attributes, *(v for v in of_optimizer if isinstance(v, Tensor))]
+def _kept(engine: Engine) -> list[Tensor]:
+    """Return the tensors that outlive a step: weights, those in attributes, those of the optimizer and the average."""
+    nets = [engine.net] if engine.average is None else [engine.net, engine.average]
+    weights = [tensor for net in nets for tensor in (*net.parameters(), *net.buffers())]
+    attributes = [tensor for net in nets for _, _, tensor in _attributes(net)]
+    of_optimizer = [value for state in engine.optimizer.state.values() for value in state.values()]
+    return [*weights, *attributes, *(value for value in of_optimizer if isinstance(value, Tensor))]
 
 
 def _attributes(net: torch.nn.Module) -> list[tuple[torch.nn.Module, str, Tensor]]:

@@ -71,7 +71,7 @@ class SGD(torch.optim.Optimizer):
         momentum = group["momentum"]
         if group["weight_decay"] != 0:
             grad = grad + group["weight_decay"] * weight
-        if momentum != 0:
+        if isinstance(momentum, Tensor) or momentum != 0:  # one on the device, of a schedule, is not read
             velocity = self.state[weight].get("momentum_buffer")
             if velocity is None:
                 velocity = self.state[weight]["momentum_buffer"] = grad.clone()
