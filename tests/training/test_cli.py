@@ -28,6 +28,8 @@ from .conftest import DIGITS, ROOT
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 SCHEDULERS = "torch.optim.lr_scheduler"
+PLAIN = ("--model.lr=1.0", "--model.momentum=0")  # digits.yaml has others, which are torchnet.SGD's
+ADAMW = (*PLAIN, "--model.optimizer=torch.optim.AdamW")
 
 
 def the_run(root: Path = Path("runs")) -> Path:
@@ -235,19 +237,39 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         (["--model.matmul_dtype", "bfloat16", "--model.dtype", "float64"], "matmul_dtype: expected None with dtype"),
         (
             [f"--model.scheduler={SCHEDULERS}.ReduceLROnPlateau"],
-            "scheduler: expected one that needs nothing but the step, got one where ReduceLROnPlateau.step() missing",
+            "scheduler_interval: expected epoch for ReduceLROnPlateau",
         ),
         (
-            [
-                f"--model.scheduler={SCHEDULERS}.OneCycleLR",
-                "--model.scheduler.max_lr=1",
-                "--model.scheduler.total_steps=9",
-                "--model.momentum=0.9",
-            ],
-            "scheduler: expected one that changes the learning rate alone, but it changes the momentum, too",
+            [f"--model.scheduler={SCHEDULERS}.ReduceLROnPlateau", "--model.scheduler_interval=epoch"],
+            "scheduler_monitor: expected a metric among train/loss, got val/loss: with --data.validation_fraction 0.1",
         ),
+        (["--model.scheduler_interval", "batch"], "scheduler_interval: expected one of step, epoch, got 'batch'"),
+        (["--model.scheduler", "torch.optim.lr_scheduler.Nonsense"], "Nonsense"),
+        (
+            ["--model.optimizer=torch.optim.AdamW"],
+            "lr: expected 1.0 beside another optimizer, got 0.3: it is torchnet.SGD's; set it back (--model.lr 1.0)",
+        ),
+        ([*ADAMW, "--model.optimizer.lr=-1"], "Invalid learning rate"),
+        ([*PLAIN, "--model.optimizer=torch.optim.LBFGS"], "LBFGS fails"),
+        ([*PLAIN, "--model.optimizer=torch.optim.SparseAdam"], "SparseAdam fails"),
+        (["--model.activation", "[relu,tanh,relu]"], "activation: expected one, or one for each of 2 hidden layers"),
+        (["--model.dropout", "1.5"], "p: expected a probability from 0 to 1, got 1.5"),
+        (["--model.normalization", "group_norm"], "normalization: expected one of batch_norm, layer_norm, rms_norm"),
+        (["--model.label_smoothing", "1.5"], "label_smoothing: expected"),
+        (["--model.label_smoothing", "0.1", "--model.loss", "mean_squared_error"], "are for cross_entropy"),
+        (["--model.class_weights", "[1,2]"], "expected weight of shape (10,), got (2,)"),
+        (["--model.clip_norm", "0"], "clip_norm: expected a number above 0, got 0"),
+        (["--model.clip_norm", "1", "--model.clip_value", "1"], "clip_norm and clip_value: expected one of them"),
+        (["--model.ema_decay", "1"], "decay: expected a number from 0 up and below 1, got 1"),
+        (["--data.deformation.rotation", "-3"], "rotation: expected degrees from 0 to 180, got -3"),
+        (
+            ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor=val/los"],
+            "EarlyStopping: expected a metric",
+        ),
+        (["--model.normalization=batch_norm", "--data.batch_size=1"], "batch_size: expected one that leaves no"),
+        (["--model.normalization=batch_norm", "--data.batch_size=359"], "batch_size: expected one that leaves no"),
         (["--trainer.devices", "2"], "trainer.devices: expected one device, got 2"),
-        (["--trainer.gradient_clip_val", "1"], "gradient clipping is not supported"),
+        (["--trainer.gradient_clip_val", "1"], "trainer.gradient_clip_val: expected null, got 1"),
         (["--trainer.max_epochs", "-3"], "max_epochs"),
         (["--config", "nowhere.yaml"], "nowhere.yaml"),
         (["--ckpt_path"], "argument --ckpt_path: expected one argument"),

@@ -1,5 +1,6 @@
 """The data of a run, as Lightning asks for them."""
 
+from dataclasses import replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -8,7 +9,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from torchnet.data import BatchLoader, BlockLoader, Dataset, load, stratified_split
+from torchnet.data import BatchLoader, BlockLoader, Dataset, Deformation, load, stratified_split
 from torchnet.data.order import ORDERS, notebook, shuffled
 from torchnet.training.blocks import steps_until_due
 from torchnet.training.errors import UsageError
@@ -29,6 +30,8 @@ class ImageData(LightningDataModule):
         one_hot: hand out the targets of training as one-hot rows.
         validation_fraction: the part of the training images that is set aside for validation, below 1: fixed and
             stratified. With 0 there is no validation.
+        deformation: how the images of training are deformed, anew in every step; its seed, if it is 0, is that of the
+            run.
         dtype: float32 or float64, of the one-hot rows.
         block_size: mini-batches that are trained on in a row before Lightning looks up from it; nothing but the speed
             depends on it.
@@ -45,6 +48,7 @@ class ImageData(LightningDataModule):
         order: str = "shuffled",
         one_hot: bool = False,
         validation_fraction: float = 0.0,
+        deformation: Deformation | None = None,
         dtype: str = "float32",
         block_size: int = 100,
         seed: int = 10,
@@ -62,6 +66,7 @@ class ImageData(LightningDataModule):
         self.source, self.batch_size, self.order, self.seed = source, batch_size, order, seed
         self.one_hot, self.dtype, self.block_size = one_hot, DTYPES[dtype], block_size
         self.validation_fraction = validation_fraction
+        self.deformation = deformation and replace(deformation, seed=deformation.seed or seed)
 
     @property
     def validates(self) -> bool:
@@ -99,6 +104,11 @@ class ImageData(LightningDataModule):
     def training_tensors(self) -> tuple[Tensor, Tensor]:
         """The images and targets that training gathers its mini-batches from, on the device."""
         images, labels = self.splits["train"]
+        if self.deformation is not None and images.dim() != 3:
+            raise UsageError(
+                f"deformation: expected images of (height, width), got {tuple(images.shape[1:])} in {self.source}: "
+                "what is beside what in a row of features is not known; leave it out"
+            )
         return images, one_hot(labels, self.num_classes).to(self.dtype) if self.one_hot else labels
 
     def train_dataloader(self) -> BlockLoader:

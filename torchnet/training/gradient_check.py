@@ -14,7 +14,8 @@ from torchnet.checking import GradientError
 from torchnet.checking.forms import as_subject
 from torchnet.checking.precision import precision_of
 from torchnet.checking.subject import Subject, Tensors
-from torchnet.data import Block, scale_pixels
+from torchnet.data import Block
+from torchnet.layers import set_step
 from torchnet.training.errors import UsageError
 
 
@@ -49,15 +50,18 @@ class GradientCheck(Callback):
         if self.every_n_steps > 0 and trainer.global_step % self.every_n_steps == 0:
             # The network as it is now: a backward that changes weights before it is done with them is to be noticed.
             self._before = copy.deepcopy(pl_module.net)
+            set_step(self._before, trainer.global_step)
+            self._step = torch.tensor(trainer.global_step, device=pl_module.device)
+            pl_module.engine.keep_unclipped()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Block, batch_idx: int) -> None:
         if self._before is None:
             return
         net, self._before = self._before, None
-        written = {name: weight.grad for name, weight in pl_module.net.named_parameters()}
         engine = pl_module.engine
-        images = scale_pixels(engine.images[batch.indices], pl_module.weight_dtype)
-        loss = partial(pl_module.loss, divisor=batch.divisor or len(images))
+        written = engine.unclipped or {name: weight.grad for name, weight in pl_module.net.named_parameters()}
+        images = engine.inputs(batch.indices, pl_module.weight_dtype, self._step)
+        loss = partial(pl_module.loss, divisor=batch.divisor)
         network = as_subject(net, (images, engine.targets[batch.indices]), loss)
         subject = _of_weights(network, written)
         for name, gradient in written.items():

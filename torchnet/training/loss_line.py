@@ -38,7 +38,7 @@ class LossLine(Callback):
         epoch = trainer.current_epoch + 1
         loss = {}
         for split in ("test", "train", *(["val"] if data.validates else [])):
-            logits, labels = evaluate(cast(MLP, pl_module.net), data.evaluation_loader(split))
+            logits, labels = evaluate(cast(MLP, pl_module.trained), data.evaluation_loader(split))
             loss[split] = one_vs_rest_cross_entropy(logits, labels)[0].item()
             if not math.isfinite(loss[split]):
                 raise NonFiniteError(

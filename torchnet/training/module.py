@@ -1,25 +1,29 @@
 """The training step: hand-written gradients under Lightning's manual optimisation."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
 
 import torch
-from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.cli import LRSchedulerCallable
+from pytorch_lightning import LightningModule
+from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
 from torchnet import reference
+from torchnet.averaging import WeightAverage
 from torchnet.data import Batch, Block, scale_pixels
 from torchnet.engine import Engine
 from torchnet.losses import LOSSES
 from torchnet.network import MLP, layer_sizes
-from torchnet.optimizers import SGD
-from torchnet.products import MATMUL_DTYPES, unsupported
+from torchnet.products import MATMUL_DTYPES
 from torchnet.training.blocks import count_steps
-from torchnet.training.errors import NonFiniteError, UsageError
-from torchnet.training.schedule import next_lrs, refuse_unless_lr_alone
+from torchnet.training.errors import NonFiniteError
+from torchnet.training.refusals import refuse_metrics, refuse_single_samples, refuse_trainer
+from torchnet.training.schedule import INTERVALS, Schedule, advance, next_options, schedule_of
+from torchnet.training.update import clipping, optimizer_of, tried
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 NOTEBOOK_INITIALIZER = "notebook"
@@ -33,17 +37,30 @@ class Classifier(LightningModule):
         num_classes: classes to tell apart; from the data.
         hidden_sizes: the width of each hidden layer, or one width for all of them.
         depth: the number of layers of weights; needed with one width for all, else it follows.
-        activation: sigmoid, tanh, relu, leaky_relu, elu, gelu, gelu_tanh (its usual approximation), silu, softplus, or
-            identity: none.
+        activation: of the hidden layers, or one for each: sigmoid, tanh, relu, leaky_relu, elu, gelu, gelu_tanh, silu,
+            softplus, identity.
         initializer: he_normal, xavier_normal, xavier_uniform, lecun_normal, zeros; or notebook: he_normal with the very
             numbers that the notebook drew.
-        loss: cross_entropy, or one_vs_rest_cross_entropy, the loss that the notebook prints.
+        normalization: batch_norm, layer_norm or rms_norm, before the activations.
+        dropout: the probability with which an output of a hidden layer is dropped in training, or one for each layer.
+        residual: add to each hidden layer the one before it, where both have the same width.
+        loss: cross_entropy, mean_squared_error, or one_vs_rest_cross_entropy, the loss that the notebook prints.
+        label_smoothing: the part of each target that is spread evenly over all classes; for cross_entropy, in training.
+        class_weights: how much the samples of each class count; for cross_entropy, in training.
         lr: the learning rate.
         momentum: the share of the last update that is kept.
         dampening: the part of the gradient that is kept from the momentum.
         weight_decay: the strength of the pull of the weights towards zero.
         nesterov: Nesterov's momentum.
-        scheduler: changes the learning rate after every step; a class of torch.optim.lr_scheduler and its arguments.
+        optimizer: another one in place of torchnet.SGD, whose options the five above are; a class of torch.optim and
+            its arguments.
+        scheduler: changes the learning rate; a class of torch.optim.lr_scheduler and its arguments.
+        scheduler_interval: step or epoch, after which the scheduler is called.
+        scheduler_monitor: the metric that ReduceLROnPlateau, called after an epoch, waits for.
+        clip_norm: the largest norm of all gradients together; longer ones are shortened to it.
+        clip_value: the largest absolute value of an element of a gradient; larger ones are cut off there.
+        ema_decay: evaluate and keep, beside the weights, their exponential moving average: what is left of it in each
+            step, such as 0.999.
         dtype: float32 or float64, of the weights and all arithmetic.
         matmul_dtype: tf32 or bfloat16, to which the operands of the products of float32 matrices are rounded; faster,
             where the processor has instructions for it.
@@ -60,15 +77,26 @@ class Classifier(LightningModule):
         num_classes: int,
         hidden_sizes: int | list[int] = [64, 64],  # noqa: B006 - never changed; the command line needs a list
         depth: int | None = None,
-        activation: str = "sigmoid",
+        activation: str | list[str] = "sigmoid",
         initializer: str = "he_normal",
+        normalization: str | None = None,
+        dropout: float | list[float] = 0.0,
+        residual: bool = False,
         loss: str = "cross_entropy",
+        label_smoothing: float = 0.0,
+        class_weights: list[float] | None = None,
         lr: float = 1.0,
         momentum: float = 0.0,
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        optimizer: OptimizerCallable | None = None,
         scheduler: LRSchedulerCallable | None = None,
+        scheduler_interval: str = "step",
+        scheduler_monitor: str = "val/loss",
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        ema_decay: float | None = None,
         dtype: str = "float32",
         matmul_dtype: str | None = None,
         captured: bool = True,
@@ -79,6 +107,7 @@ class Classifier(LightningModule):
             ("loss", loss, (*LOSSES,)),
             ("dtype", dtype, (*DTYPES,)),
             ("matmul_dtype", matmul_dtype, (*MATMUL_DTYPES, None)),
+            ("scheduler_interval", scheduler_interval, INTERVALS),
         ):
             if value not in choices:
                 raise ValueError(f"{name}: expected one of {', '.join(map(str, choices))}, got {value!r}")
@@ -95,54 +124,68 @@ class Classifier(LightningModule):
             torch.Generator().manual_seed(seed),
             self.weight_dtype,
             torch.bfloat16 if matmul_dtype == "bfloat16" else None,
+            normalization,
+            dropout,
+            residual,
+            seed,
         )
         if from_notebook:
             _load_notebook_weights(self.net, self.layer_sizes, seed)
-        self.loss = LOSSES[loss]
-        self.sgd_options: dict[str, Any] = {
+        self.average = None if ema_decay is None else WeightAverage(self.net, ema_decay)
+        if loss != "cross_entropy" and (label_smoothing != 0 or class_weights is not None):
+            raise ValueError(f"label_smoothing and class_weights are for cross_entropy, not for {loss}: leave them out")
+        self.evaluation_loss: Callable[..., tuple[Tensor, Tensor]] = LOSSES[loss]
+        self.label_smoothing = label_smoothing
+        weights = None if class_weights is None else torch.tensor(class_weights, dtype=self.weight_dtype)
+        self.register_buffer("class_weights", weights, persistent=False)
+        self.loss(torch.zeros((1, num_classes), dtype=self.weight_dtype), torch.zeros(1, dtype=torch.int64))
+        sgd_options = {
             "lr": lr,
             "momentum": momentum,
             "dampening": dampening,
             "weight_decay": weight_decay,
             "nesterov": nesterov,
         }
-        trial = SGD(self.net.parameters(), **self.sgd_options)  # a wrong option is an error now, not in training
-        if scheduler is not None:
-            refuse_unless_lr_alone(scheduler(trial))
-        self.scheduler, self.matmul_dtype, self.captured = scheduler, matmul_dtype, captured
+        self.make_optimizer = optimizer_of(optimizer, sgd_options)
+        trial = tried(self.make_optimizer, self.net)
+        self.schedule = schedule_of(scheduler, scheduler_interval, scheduler_monitor, trial)
+        self.validated = False  # since the last epoch ended
+        self.clip = clipping(clip_norm, clip_value)
+        self.matmul_dtype, self.captured = matmul_dtype, captured
         # What the epoch has added up to so far; in checkpoints, as a run may be resumed in the middle of an epoch.
         self.loss_sum, self.samples = 0.0, 0
         self.mean_loss = MeanMetric(nan_strategy="disable").set_dtype(self.weight_dtype)
         self.accuracy = MulticlassAccuracy(num_classes, average="micro")
 
-    def setup(self, stage: str) -> None:
-        self.refuse_unsupported(self.trainer)
+    @property
+    def loss(self) -> Callable[..., tuple[Tensor, Tensor]]:
+        """What training follows; an evaluation follows the plain loss, so that different ways to train compare."""
+        if self.label_smoothing == 0 and self.class_weights is None:
+            return self.evaluation_loss
+        return partial(self.evaluation_loss, label_smoothing=self.label_smoothing, weight=self.class_weights)
 
-    def refuse_unsupported(self, trainer: Trainer) -> None:
-        """Raise a UsageError for settings of the Trainer that do not go with hand-written gradients or the dtype."""
-        if trainer.precision != "32-true":
-            raise UsageError(
-                f"trainer.precision: expected 32-true, got {trainer.precision}: hand-written gradients are not "
-                "scaled or cast by Lightning; choose with --model.dtype and --model.matmul_dtype bfloat16"
-            )
-        if trainer.world_size > 1:
-            raise UsageError(f"trainer.devices: expected one device, got {trainer.world_size}: gradients stay on one")
-        if trainer.strategy.root_device.type == "mps" and self.weight_dtype == torch.float64:
-            raise UsageError("dtype: this GPU has no float64: choose --trainer.accelerator cpu, or float32")
-        if (reason := unsupported(self.matmul_dtype, trainer.strategy.root_device)) is not None:
-            raise UsageError(f"matmul_dtype: {reason}: leave it out")
+    @property
+    def trained(self) -> MLP:
+        """What training has come to: the average of the weights if one is kept, else the network itself."""
+        return self.net if self.average is None else cast(MLP, self.average.net)
+
+    def setup(self, stage: str) -> None:
+        refuse_trainer(self.trainer, self.weight_dtype, self.matmul_dtype)
+        if stage == "fit":
+            refuse_metrics(self.trainer, None if self.schedule is None else self.schedule.metric)
+            refuse_single_samples(self.net, self.trainer.datamodule)  # type: ignore[attr-defined]  # set by Trainer.fit
 
     def configure_optimizers(self) -> Any:
-        optimizer = SGD(self.net.parameters(), **self.sgd_options)
-        if self.scheduler is None:
-            return optimizer
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self.scheduler(optimizer), "interval": "step"}}
+        optimizer = self.make_optimizer(self.net.parameters())
+        return optimizer if self.schedule is None else ([optimizer], [self.schedule.make(optimizer)])
 
     def on_train_start(self) -> None:
         optimizer = self.trainer.optimizers[0]
         # A checkpoint brings the options of its own run along with the momentum: what was asked for now is what counts.
+        asked = self.make_optimizer(self.net.parameters()).param_groups[0]
+        scheduled = () if self.schedule is None else self.schedule.options
         for group in optimizer.param_groups:
-            group.update({key: value for key, value in self.sgd_options.items() if key != "lr" or not self.scheduler})
+            group.update({key: value for key, value in asked.items() if key not in ("params", *scheduled)})
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit
         images, targets = data.training_tensors
         self.engine = Engine(
@@ -154,13 +197,19 @@ class Classifier(LightningModule):
             block_size=data.block_size,
             captured=self.captured,
             tf32=self.matmul_dtype == "tf32",
+            augment=data.deformation,
+            clip=self.clip,
+            average=self.average,
         )
 
     def training_step(self, block: Block, batch_idx: int) -> None:
         """Take a step for each mini-batch of the block: forward, loss, backward, update; no autograd anywhere."""
         scheduler: Any = self.lr_schedulers()
-        lrs = None if scheduler is None else next_lrs(scheduler, len(block))
-        losses = self.engine.run(block.indices, block.batch_size, block.divisor, lrs).tolist()
+        options = None
+        if self.schedule is not None and self.schedule.interval == "step":
+            options = next_options(scheduler, self.schedule.options, len(block))
+        step = self.trainer.global_step
+        losses = self.engine.run(block.indices, block.batch_size, block.divisor, options, step).tolist()
         count_steps(self.trainer, len(losses))
         if batch_idx == 0:
             self.loss_sum, self.samples = 0.0, 0
@@ -168,8 +217,9 @@ class Classifier(LightningModule):
             self.loss_sum += loss * (block.divisor or len(mini_batch))  # from the mean back to the sum
             self.samples += len(mini_batch)
         self.log("train/step_loss", losses[-1], on_step=True, on_epoch=False, batch_size=1)
-        if lrs is not None:
-            self.log("train/lr", lrs[-1], on_step=True, on_epoch=False, batch_size=1)
+        if self.schedule is not None:
+            (lr,) = scheduler.get_last_lr() if options is None else [options[-1]["lr"]]
+            self.log("train/lr", lr, on_step=True, on_epoch=False, batch_size=1)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["epoch_so_far"] = {"loss_sum": self.loss_sum, "samples": self.samples}
@@ -189,6 +239,18 @@ class Classifier(LightningModule):
                     "try a smaller --model.lr"
                 )
         self.log("train/loss", mean)
+        if self.schedule is not None and self.schedule.interval == "epoch":
+            self._advance_epoch(self.schedule, {"train/loss": mean})
+        self.validated = False
+
+    def _advance_epoch(self, schedule: Schedule, metrics: dict[str, Any]) -> None:
+        if schedule.metric is None:
+            advance(self.lr_schedulers())
+            return
+        if self.validated:
+            metrics |= self.trainer.callback_metrics
+        if schedule.metric in metrics:  # else it was not measured after this epoch
+            advance(self.lr_schedulers(), metrics[schedule.metric])
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits of images whose pixels are 0..255.
@@ -197,8 +259,11 @@ class Classifier(LightningModule):
             images: (N, ...) uint8.
             returns: (N, C).
         """
-        logits: Tensor = self.net(scale_pixels(images, self.weight_dtype))
+        logits: Tensor = self.trained(scale_pixels(images, self.weight_dtype))
         return logits
+
+    def on_validation_end(self) -> None:
+        self.validated = True
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._log_evaluation("val", batch)
@@ -212,7 +277,7 @@ class Classifier(LightningModule):
 
     def _log_evaluation(self, split: str, batch: Batch) -> None:
         logits = self(batch.images)
-        loss, _ = self.loss(logits, batch.targets)
+        loss, _ = self.evaluation_loss(logits, batch.targets)
         self.mean_loss.update(loss, weight=len(logits))
         self.accuracy.update(logits, batch.targets)
         self.log_dict({f"{split}/loss": self.mean_loss, f"{split}/accuracy": self.accuracy}, on_epoch=True)

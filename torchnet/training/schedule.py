@@ -1,47 +1,86 @@
-"""Learning rates for the steps of a block, from a scheduler of torch, which knows of one step at a time."""
+"""What a scheduler of torch, which knows of one step at a time, has in store for the steps of a block."""
 
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from torchnet.training.errors import UsageError
 
+INTERVALS = ("step", "epoch")
 
-def next_lrs(scheduler: Any, steps: int) -> list[float]:
-    """Return the learning rates of the next steps, and let the scheduler go on to that of the one after.
+
+@dataclass(frozen=True)
+class Schedule:
+    """How options of the optimizer change while it trains.
+
+    Attributes:
+        make: makes the scheduler.
+        options: the names of those that it changes: lr, and for some the momentum.
+        interval: "step" or "epoch", after which it is called.
+        metric: the name of what it has to be told then, if it waits for a plateau.
+    """
+
+    make: Callable[[Optimizer], Any]
+    options: tuple[str, ...]
+    interval: str
+    metric: str | None
+
+
+def schedule_of(
+    make: Callable[[Optimizer], Any] | None, interval: str, metric: str, optimizer: Optimizer
+) -> Schedule | None:
+    """Return the schedule that a scheduler makes, once it has been tried on an optimizer.
+
+    Raises:
+        ValueError: if the scheduler does not go with the optimizer or the interval.
+    """
+    if make is None:
+        return None
+    (group,) = optimizer.param_groups
+    before = dict(group)
+    scheduler = make(optimizer)
+    if isinstance(scheduler, ReduceLROnPlateau):
+        if interval != "epoch":
+            raise ValueError("scheduler_interval: expected epoch for ReduceLROnPlateau: only then its metric is known")
+        return Schedule(make, ("lr",), interval, metric)
+    _advance(scheduler)
+    others = (key for key in before if key not in ("params", "lr") and group[key] != before[key])
+    return Schedule(make, ("lr", *others), interval, None)
+
+
+def next_options(scheduler: Any, names: tuple[str, ...], steps: int) -> list[dict[str, Any]]:
+    """Return the options of the next steps, and let the scheduler go on to those of the one after.
 
     Raises:
         UsageError: if the schedule has fewer steps than the run.
     """
-    lrs = []
+    options = []
     for _ in range(steps):
-        lrs.append(scheduler.optimizer.param_groups[0]["lr"])
-        try:
-            _advance(scheduler)
-        except ValueError as error:
-            raise UsageError(
-                f"scheduler: {error}. Give it as many steps as the run has (--model.scheduler.init_args.total_steps), "
-                "or end the run with it (--trainer.max_steps)"
-            ) from error
-    return lrs
+        options.append({name: scheduler.optimizer.param_groups[0][name] for name in names})
+        advance(scheduler)
+    return options
 
 
-def refuse_unless_lr_alone(scheduler: Any) -> None:
-    """Raise a ValueError if a scheduler needs to be told a metric, or changes more than the learning rate."""
-    (group,) = scheduler.optimizer.param_groups
-    before = dict(group)
+def advance(scheduler: Any, *metric: Any) -> None:
+    """Let the scheduler go on to the next step or epoch; one that waits for a plateau is told its metric.
+
+    Raises:
+        UsageError: if the schedule has fewer steps than the run.
+    """
     try:
-        _advance(scheduler)
-    except TypeError as error:
-        raise ValueError(f"scheduler: expected one that needs nothing but the step, got one where {error}") from error
-    for key, value in before.items():
-        if key not in ("params", "lr") and group[key] != value:
-            raise ValueError(
-                f"scheduler: expected one that changes the learning rate alone, but it changes the {key}, too: "
-                "OneCycleLR and CyclicLR leave it alone with cycle_momentum: false"
-            )
+        _advance(scheduler, *metric)
+    except ValueError as error:
+        raise UsageError(
+            f"scheduler: {error}. Give it as many steps as the run has (--model.scheduler.init_args.total_steps), "
+            "or end the run with it (--trainer.max_steps)"
+        ) from error
 
 
-def _advance(scheduler: Any) -> None:
+def _advance(scheduler: Any, *metric: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the step itself comes later
-        scheduler.step()
+        scheduler.step(*metric)

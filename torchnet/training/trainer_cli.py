@@ -19,6 +19,7 @@ from torchnet.training.checkpoints import BestCheckpoint, LastCheckpoint, finish
 from torchnet.training.errors import CheckpointError, StoppedError, UsageError
 from torchnet.training.loss_line import LossLine
 from torchnet.training.module import Classifier
+from torchnet.training.refusals import refuse_trainer
 from torchnet.training.runs import CHECKPOINTS, new_run_folder, run_loggers, run_of
 from torchnet.training.step_bar import StepBar
 
@@ -76,7 +77,7 @@ class TrainerCLI(ArgumentsCLI):
                 callbacks.append(BestCheckpoint(self.ckpt_path))
             callbacks.append(LastCheckpoint())  # behind the best, whose score it is to hold
         trainer = super().instantiate_trainer(callbacks=callbacks, enable_progress_bar=False, **kwargs)
-        self.model.refuse_unsupported(trainer)
+        refuse_trainer(trainer, self.model.weight_dtype, self.model.matmul_dtype)
         return trainer
 
     def before_fit(self) -> None:
@@ -129,6 +130,9 @@ class TrainerCLI(ArgumentsCLI):
         return "nothing is saved yet, as no epoch was finished"
 
     def after_fit(self) -> None:
+        for callback in self.trainer.early_stopping_callbacks:
+            if callback.stopped_epoch > 0:
+                print(f"stopped after epoch {callback.stopped_epoch + 1}: {callback.monitor} has ceased to improve")
         if self.keeps_results:
             report = self._report(list(self.datamodule.splits))
             write_report(report, self.run_folder / "report.json")
@@ -160,7 +164,7 @@ class TrainerCLI(ArgumentsCLI):
         report = run_report(
             self.title or self._get(self.config, "name"),
             losses,
-            {split: evaluate(self.model.net, self.datamodule.evaluation_loader(split)) for split in splits},
+            {split: evaluate(self.model.trained, self.datamodule.evaluation_loader(split)) for split in splits},
         )
         print_report(report, Console(width=None if sys.stdout.isatty() else _WIDE))
         return report

@@ -1,0 +1,190 @@
+"""Optimizers, schedules, averaging, early stopping and deformation, as the command line puts them together."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from torchnet.training.data_module import ImageData
+from torchnet.training.module import Classifier
+
+from .conftest import DIGITS, ROOT
+from .test_blocks import checkpoints, logged, the_run
+from .test_training import EVERY_STEPS, expect_same_bits, newest
+
+SCHEDULERS = "torch.optim.lr_scheduler"
+ADAMW = (
+    "--model.lr=1.0",  # digits.yaml's are torchnet.SGD's
+    "--model.momentum=0",
+    "--model.optimizer=torch.optim.AdamW",
+    "--model.optimizer.lr=0.01",
+    "--model.optimizer.weight_decay=0.1",
+)
+CYCLE = (
+    f"--model.scheduler={SCHEDULERS}.OneCycleLR",  # which varies the momentum, too
+    "--model.scheduler.max_lr=0.02",
+    "--model.scheduler.total_steps=87",
+)
+NETWORK = (
+    "--model.normalization=batch_norm",
+    "--model.activation=[gelu,leaky_relu]",
+    "--model.dropout=[0.2,0.1]",
+    "--model.residual=true",
+    "--model.label_smoothing=0.1",
+    "--model.ema_decay=0.9",
+)
+DEFORMATION = (
+    "--data.deformation.rotation=10",
+    "--data.deformation.scale=0.1",
+    "--data.deformation.elastic_strength=0.5",
+    "--data.deformation.elastic_smoothness=2",
+)
+EVERYTHING = (*NETWORK, *DEFORMATION, "--trainer.max_epochs=3", "--data.validation_fraction=0")  # 29 steps an epoch
+UPDATES = {
+    "SGD, one-cycle, clipped by norm": (*CYCLE, "--model.clip_norm=0.5"),
+    "AdamW, one-cycle, clipped by value": (*ADAMW, *CYCLE, "--model.clip_value=0.01"),
+}
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def column(run: Path, name: str) -> list[float]:
+    return [float(row[name]) for row in rows(run) if row.get(name)]
+
+
+@pytest.mark.parametrize("update", UPDATES)
+def test_with_everything_on_a_run_is_the_same_whatever_the_size_of_the_blocks(update, cli):
+    runs = []
+    for size, captured in ((1, "true"), (4, "true"), (1000, "true"), (5, "false")):
+        options = ("--data.block_size", size, "--model.captured", captured)
+        assert cli(DIGITS, *EVERYTHING, *UPDATES[update], *options) == 0
+        runs.append((checkpoints(the_run()), logged(the_run())))
+    (expected, lines), *others = runs
+    assert any(key.startswith("average.net.") for key in expected["last.ckpt"]["state_dict"])
+    for found, found_lines in others:
+        assert found_lines == lines
+        for key in ("state_dict", "optimizer_states", "lr_schedulers", "global_step"):
+            expect_same_bits(found["last.ckpt"][key], expected["last.ckpt"][key])
+
+
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("step", [1, 20, 29, 41])
+def test_with_everything_on_a_resumed_run_ends_with_the_same_bits(step, update, cli):
+    every = (*EVERY_STEPS, f"--trainer.callbacks.every_n_train_steps={step}", "--trainer.callbacks.save_top_k=-1")
+    assert cli(DIGITS, *EVERYTHING, *UPDATES[update], *every) == 0
+    straight = newest().parent.parent
+    assert cli("--ckpt_path", straight / "checkpoints" / f"step={step}.ckpt", "--data.block_size=7") == 0
+    resumed = checkpoints(the_run())["last.ckpt"]
+    expected = checkpoints(straight)["last.ckpt"]
+    for key in ("state_dict", "optimizer_states", "lr_schedulers", "global_step"):
+        expect_same_bits(resumed[key], expected[key])
+
+
+@pytest.mark.parametrize("update", UPDATES)
+def test_gradients_of_a_run_with_everything_on_are_checked(update, cli, capsys):
+    assert cli(DIGITS, *EVERYTHING, *UPDATES[update], "--gradient_check.every_n_steps=20") == 0
+    assert "gradients checked at 5 steps: right" in capsys.readouterr().out
+
+
+def test_a_schedule_by_epochs(cli):
+    steps = (f"--model.scheduler={SCHEDULERS}.StepLR", "--model.scheduler.step_size=2", "--model.scheduler.gamma=0.1")
+    options = (*steps, "--model.scheduler_interval=epoch", "--trainer.max_epochs")
+    assert cli(DIGITS, *options, 5, "--trainer.log_every_n_steps=29") == 0
+    straight = newest()
+    assert column(the_run(), "train/lr") == pytest.approx([0.3, 0.3, 0.03, 0.03, 0.003])
+    assert cli(DIGITS, *options, 3) == 0
+    assert cli("--ckpt_path", "last", "--trainer.max_epochs", 5) == 0
+    for key in ("state_dict", "optimizer_states", "lr_schedulers"):
+        expect_same_bits(*(torch.load(path, weights_only=True)[key] for path in (newest(), straight)))
+
+
+@pytest.mark.parametrize("metric", ["val/loss", "val/accuracy", "train/loss"])
+def test_a_schedule_that_waits_for_a_plateau(metric, cli):
+    """It is told the metric of each epoch: on a network that learns nothing, each epoch is a plateau."""
+    plateau = (
+        f"--model.scheduler={SCHEDULERS}.ReduceLROnPlateau",
+        "--model.scheduler.patience=0",
+        "--model.scheduler.factor=0.5",
+        "--model.scheduler_interval=epoch",
+        f"--model.scheduler_monitor={metric}",
+    )
+    still = ("--model.lr=1e-30", "--model.momentum=0", "--data.validation_fraction=0.2", "--data.batch_size=1149")
+    options = (*plateau, *still, "--trainer.log_every_n_steps=1", "--model.scheduler.eps=0")
+    assert cli(DIGITS, *options, "--trainer.max_epochs=4") == 0
+    assert column(the_run(), "train/lr") == pytest.approx([1e-30, 1e-30, 5e-31, 2.5e-31])
+
+
+def test_early_stopping(cli, capsys):
+    """A learning rate of nothing improves nothing: training stops after as many epochs as there is patience for."""
+    stop = ("--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor=val/loss")
+    options = (*stop, "--trainer.callbacks.patience=3", "--data.validation_fraction=0.2", "--model.lr=1e-30")
+    assert cli(DIGITS, *options, "--model.momentum=0") == 0
+    assert torch.load(newest(), weights_only=True)["global_step"] == 4 * 23
+    assert "stopped after epoch 4" in capsys.readouterr().out
+
+
+def test_the_average_is_what_is_evaluated_and_saved(cli):
+    options = ("--model.ema_decay=0.9", "--model.normalization=batch_norm", "--trainer.max_epochs=2")
+    assert cli(DIGITS, *options) == 0
+    weights = torch.load(newest(), weights_only=True)["state_dict"]
+    data = ImageData("digits")
+    report = json.loads((the_run() / "report.json").read_text())
+    accuracies = {}
+    for prefix in ("net.", "average.net."):
+        model = Classifier(64, 10, [64, 64], normalization="batch_norm").eval()
+        own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
+        model.net.load_state_dict(own)
+        images, labels = data.splits["test"]
+        accuracies[prefix] = (model(images).argmax(1) == labels).double().mean().item()
+    assert accuracies["average.net."] == pytest.approx(report["accuracy"]["test"])
+    assert accuracies["net."] != accuracies["average.net."]
+    assert cli("test", "--ckpt_path", "last") == 0
+
+
+def test_label_smoothing_is_for_training_alone(cli, capsys):
+    options = ("--data.validation_fraction=0.2", "--trainer.max_epochs=20")
+    losses = []
+    for smoothing in (0.0, 0.3):
+        assert cli(DIGITS, *options, f"--model.label_smoothing={smoothing}") == 0
+        losses.append((column(the_run(), "train/loss")[-1], column(the_run(), "val/loss")[-1]))
+    assert losses[1][0] > losses[0][0] + 0.5, "the smoothed loss of training has a floor of its own"
+    weights = torch.load(newest(), weights_only=True)["state_dict"]
+    model = Classifier(64, 10, [64, 64], label_smoothing=0.3).eval()
+    model.load_state_dict(weights)
+    data = ImageData("digits", validation_fraction=0.2)
+    images, labels = data.splits["val"]
+    plain = torch.nn.functional.cross_entropy(model(images), labels)
+    assert losses[1][1] == pytest.approx(plain.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["deep_residual", "deep_sigmoid"])
+def test_deep_networks_train_from_their_configurations(name, cli):
+    options = ("--data.source=digits", "--trainer.max_epochs=1", "--data.batch_size=50")
+    assert cli(f"--config={ROOT / 'configs' / f'{name}.yaml'}", *options) == 0
+
+
+@pytest.mark.parametrize(("depth", "width"), [(64, 16), (2, 4096)])
+def test_networks_may_be_deep_or_wide(depth, width, cli):
+    size = (f"--model.hidden_sizes={width}", f"--model.depth={depth}")
+    options = ("--model.normalization=batch_norm", "--model.residual=true", "--model.activation=relu", "--model.lr=0.1")
+    assert cli(DIGITS, *size, *options, "--trainer.max_epochs=5") == 0
+    assert json.loads((the_run() / "report.json").read_text())["accuracy"]["test"] > 0.9
+
+
+def optimizers() -> list[Any]:
+    """All of torch's that work from gradients alone, over weights of any shape."""
+    left_out = ("Optimizer", "LBFGS", "SparseAdam", "Muon")
+    return [name for name in torch.optim.__all__ if name not in left_out and name[0].isupper()]
+
+
+@pytest.mark.parametrize("optimizer", optimizers())
+def test_every_optimizer_of_torch_trains(optimizer, cli):
+    options = ("--model.lr=1.0", "--model.momentum=0", f"--model.optimizer=torch.optim.{optimizer}")
+    assert cli(DIGITS, *options, "--trainer.max_epochs=1") == 0
+    assert column(the_run(), "train/loss")[0] < 3

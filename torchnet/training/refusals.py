@@ -1,0 +1,59 @@
+"""What does not go together is refused before training begins, in a sentence that says what does."""
+
+from typing import Any
+
+import torch
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import EarlyStopping
+from torch import nn
+
+from torchnet.layers import BatchNorm1d
+from torchnet.products import unsupported
+from torchnet.training.errors import UsageError
+
+
+def refuse_trainer(trainer: Trainer, dtype: torch.dtype, matmul_dtype: str | None) -> None:
+    """Raise a UsageError for settings of the Trainer that do not go with hand-written gradients or the dtypes."""
+    if trainer.precision != "32-true":
+        raise UsageError(
+            f"trainer.precision: expected 32-true, got {trainer.precision}: hand-written gradients are not "
+            "scaled or cast by Lightning; choose with --model.dtype and --model.matmul_dtype bfloat16"
+        )
+    if trainer.gradient_clip_val is not None:
+        raise UsageError(
+            f"trainer.gradient_clip_val: expected null, got {trainer.gradient_clip_val}: Lightning does not clip "
+            "hand-written gradients; choose --model.clip_norm or --model.clip_value"
+        )
+    if trainer.world_size > 1:
+        raise UsageError(f"trainer.devices: expected one device, got {trainer.world_size}: gradients stay on one")
+    device = trainer.strategy.root_device
+    if device.type == "mps" and dtype == torch.float64:
+        raise UsageError("dtype: this GPU has no float64: choose --trainer.accelerator cpu, or float32")
+    if (reason := unsupported(matmul_dtype, device)) is not None:
+        raise UsageError(f"matmul_dtype: {reason}: leave it out")
+
+
+def refuse_metrics(trainer: Any, scheduler_metric: str | None) -> None:
+    """Raise a UsageError if early stopping or a scheduler waits for a metric that there will not be."""
+    asked = [
+        ("EarlyStopping", callback.monitor) for callback in trainer.callbacks if isinstance(callback, EarlyStopping)
+    ]
+    if scheduler_metric is not None:
+        asked.append(("scheduler_monitor", scheduler_metric))
+    validates = trainer.datamodule.validates
+    known = ("train/loss", *(("val/loss", "val/accuracy") if validates else ()))
+    for name, metric in asked:
+        if metric not in known:
+            hint = "" if validates else ": with --data.validation_fraction 0.1 there are val/loss and val/accuracy, too"
+            raise UsageError(f"{name}: expected a metric among {', '.join(known)}, got {metric}{hint}")
+
+
+def refuse_single_samples(net: nn.Module, data: Any) -> None:
+    """Raise a UsageError if a mini-batch would be a single sample and a layer takes the variance over them."""
+    _, targets = data.training_tensors
+    left_over = 0 if data.order == "notebook" else len(targets) % data.batch_size
+    if 1 in (data.batch_size, left_over) and any(isinstance(part, BatchNorm1d) for part in net.modules()):
+        raise UsageError(
+            "batch_size: expected one that leaves no mini-batch of a single sample, of which BatchNorm1d cannot tell a "
+            f"variance, got {data.batch_size} for {len(targets)} training images"
+        )

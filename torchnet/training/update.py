@@ -1,0 +1,68 @@
+"""How the weights are updated, from the options that say so: the optimizer, and what is done to gradients before it."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from torchnet.clipping import clip_by_norm, clip_by_value
+from torchnet.optimizers import SGD
+
+MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+_SGD_DEFAULTS = {"lr": 1.0, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False}
+
+
+def optimizer_of(other: MakeOptimizer | None, sgd_options: dict[str, Any]) -> MakeOptimizer:
+    """Return what makes the optimizer: torchnet.SGD with these options, or another, which has options of its own.
+
+    Raises:
+        ValueError: if there are options for an SGD that is not asked for.
+    """
+    if other is None:
+        return partial(SGD, **sgd_options)
+    for name, value in sgd_options.items():
+        default = _SGD_DEFAULTS[name]
+        if value != default:
+            raise ValueError(
+                f"{name}: expected {default} beside another optimizer, got {value}: it is torchnet.SGD's; set it back "
+                f"(--model.{name} {str(default).lower()}) and give the optimizer its own (--model.optimizer.{name})"
+            )
+    return other
+
+
+def tried(make_optimizer: MakeOptimizer, net: nn.Module) -> Optimizer:
+    """Return an optimizer over copies of the weights, once it has taken a step: what does not work is known now.
+
+    Raises:
+        ValueError: if it cannot be made, or cannot be used with gradients that are already written.
+    """
+    copies = [nn.Parameter(weight.detach().clone(), requires_grad=False) for weight in net.parameters()]
+    for copy in copies:
+        copy.grad = torch.zeros_like(copy)
+    optimizer = make_optimizer(copies)
+    try:
+        optimizer.step()
+    except (TypeError, RuntimeError) as error:
+        raise ValueError(
+            f"optimizer: expected one that works from gradients alone, but {type(optimizer).__name__} fails ({error})"
+        ) from error
+    return optimizer
+
+
+def clipping(norm: float | None, value: float | None) -> Callable[[Iterable[Tensor]], Any] | None:
+    """Return what clips the gradients of weights: by the norm of all, by the value of each element, or not at all.
+
+    Raises:
+        ValueError: if both are asked for, or a bound is not above 0.
+    """
+    for name, bound in (("clip_norm", norm), ("clip_value", value)):
+        if bound is not None and not bound > 0:
+            raise ValueError(f"{name}: expected a number above 0, got {bound}")
+    if norm is not None and value is not None:
+        raise ValueError(f"clip_norm and clip_value: expected one of them, got {norm} and {value}")
+    if norm is not None:
+        return partial(clip_by_norm, max_norm=norm)
+    return None if value is None else partial(clip_by_value, max_value=value)
