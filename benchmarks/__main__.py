@@ -3,6 +3,7 @@
     python -m benchmarks                            # the race: every peer trains MNIST, an epoch at a time, in turns
     python -m benchmarks recipes                    # the seconds to 97.46 %: configs/fast.yaml, the notebook's recipe
     python -m benchmarks scale                      # how the cost of a step grows with width, depth and batch
+    python -m benchmarks depth                      # what 20 layers do to gradients, of sigmoids and of residual blocks
     python -m benchmarks gpu                        # on an NVIDIA GPU: the step eager, compiled, and as a CUDA graph
     python -m benchmarks --peers torchnet,autograd  # some of the peers
 
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.children import ChildError
-from benchmarks.commands import run_gpu, run_race, run_recipes, run_scale
+from benchmarks.commands import run_depth, run_gpu, run_race, run_recipes, run_scale
 from benchmarks.peers import PEERS
 
 _SEEDS = 5
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.out.mkdir(parents=True, exist_ok=True)
             if options.what == "scale":
                 run_scale(options.out)
+            elif options.what == "depth":
+                run_depth(Path(folder), options.out)
             elif options.what == "recipes":
                 run_recipes(_SEEDS, Path(folder), options.out)
             elif options.what == "gpu":
@@ -51,7 +54,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", choices=("peers", "recipes", "scale", "gpu"), default="peers")
+    parser.add_argument("what", nargs="?", choices=("peers", "recipes", "scale", "depth", "gpu"), default="peers")
     parser.add_argument("--epochs", type=_from_one_up, default=40, metavar="N", help="of each peer (default: 40)")
     parser.add_argument("--peers", type=_peers, default=list(PEERS), metavar="A,B", help=f"of {', '.join(PEERS)}")
     parser.add_argument("--seed", type=int, default=10, help="of the weights and the order of the samples")

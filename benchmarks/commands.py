@@ -1,10 +1,12 @@
 """The two commands: measure, then print, write and plot."""
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.children import ChildError, Terminal, call
+from benchmarks.depth import as_numbers, measure_depth
 from benchmarks.machine import describe, versions
 from benchmarks.output import bar, plot, publish
 from benchmarks.peers import RECIPES
@@ -51,6 +53,17 @@ def run_recipes(seeds: int, folder: Path, out: Path) -> None:
     header = describe(threads, ceiling, load)
     rows = [row for race in races for row in race]
     publish(header, recipes_table(races), {"summary": rows}, out / "recipes.txt", out / "recipes.json")
+
+
+def run_depth(folder: Path, out: Path) -> None:
+    """Train a network of 20 layers the old way and a newer one, and show the gradients of both."""
+    with bar(2) as show:
+        runs = [measure_depth(config, folder, show) for config in ("deep_sigmoid", "deep_residual")]
+    (out / "depth.json").write_text(json.dumps(as_numbers(runs), indent=1) + "\n")
+    for run in runs:
+        first, last = run.norms[0][0], run.norms[0][-1]
+        print(f"{run.config}: gradient of the first layer {first:.1e}, of the last {last:.1e}; {run.accuracy:.2%}")
+    plot("plot_depth", runs, out / "depth.png")
 
 
 def run_scale(out: Path) -> None:

@@ -1,5 +1,6 @@
 """The plots, made to be read in a README: labels stand at what they name."""
 
+import math
 from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -13,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 
+from benchmarks.depth import Depth
 from benchmarks.peers import BASELINE, OWN, PEERS
 from benchmarks.points import Measured
 from benchmarks.race import Result
@@ -80,6 +82,31 @@ def plot_scale(rows: Sequence[Measured], path: Path) -> None:
         _plain_numbers(panels[0].yaxis)
         panels[0].set_ylabel("ms a step")
         panels[0].legend(frameon=False, labelcolor="linecolor", loc="upper left")
+        figure.savefig(path, dpi=150)
+        plt.close(figure)
+
+
+def plot_depth(runs: Sequence[Depth], path: Path) -> None:
+    """Draw the norms of the gradients, layer by layer, before training and at its end, and the loss of each epoch."""
+    with plt.rc_context(_STYLE):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), width_ratios=(3, 2), layout="constrained")
+        for run, color in zip(runs, ("C3", _OWN), strict=True):
+            layers = range(1, 1 + len(run.norms[0]))
+            left.plot(layers, run.norms[0], "o-", color=color, markersize=3.5, linewidth=1.4)
+            left.plot(layers, run.norms[-1], "o--", color=color, markersize=2.5, linewidth=0.9, alpha=0.6)
+            name = run.config.replace("_", " ")
+            left.annotate(name, (3, run.norms[0][2]), (0, 9), textcoords="offset points", color=color)
+            right.plot(range(1, 1 + len(run.losses)), run.losses, "o-", color=color, markersize=3.5, linewidth=1.4)
+            label = f"{name}: {run.accuracy:.1%} of the test images right"
+            right.annotate(
+                label, (len(run.losses), run.losses[-1]), (0, 9), textcoords="offset points", ha="right", color=color
+            )
+        left.set(yscale="log", xlabel="layer, from the images to the logits", ylabel="norm of the weight's gradient")
+        left.set_title("before training (solid), after the last epoch (dashed)", fontsize=9, loc="left")
+        left.set_xticks(range(2, 1 + len(runs[0].norms[0]), 2))
+        right.axhline(math.log(10), color="0.5", linewidth=0.8, linestyle="--")
+        right.annotate("guessing: ln 10", (1, math.log(10)), (0, -11), textcoords="offset points", color="0.4")
+        right.set(xlabel="epoch", ylabel="training loss", ylim=(0, None))
         figure.savefig(path, dpi=150)
         plt.close(figure)
 
