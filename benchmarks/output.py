@@ -51,10 +51,7 @@ def publish(header: Sequence[str], table: Table, numbers: dict[str, Sequence[obj
 
 
 def plot(name: str, rows: Sequence[object], path: Path) -> None:
-    """Draw one of the plots, where matplotlib is installed."""
-    try:
-        from benchmarks import plots  # here, as it is the last thing that is done, and needs an extra
-    except ModuleNotFoundError as error:
-        print(f"no {path.name}, as there is no {error.name} here: pip install -e '.[bench]'")
-        return
+    """Draw one of the plots."""
+    from benchmarks import plots  # here, as it is the last thing that is done
+
     getattr(plots, name)(rows, path)

@@ -1,11 +1,11 @@
-"""The proof from the command line: `python -m torchnet check`."""
+"""The proof from the command line, `python -m torchnet check`, and the commands that have a file of their own."""
 
 import argparse
 import contextlib
 import json
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from torchnet import deformation_command
 from torchnet.checking import Report, SubjectError, named_subject, overview, random_inputs
 from torchnet.checking.catalog import default_network
 from torchnet.data import DataError
@@ -38,6 +39,11 @@ _WIDE = 130  # columns, where no terminal sets the width
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return the exit code."""
     options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    return run(options)
+
+
+def _check(options: argparse.Namespace) -> int:
     console = Console(width=None if sys.stdout.isatty() else _WIDE)
     try:
         if options.all:
@@ -73,8 +79,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m torchnet", description=DESCRIPTION, allow_abbrev=False)
-    check = parser.add_subparsers(required=True, metavar="check").add_parser(
+    parser = argparse.ArgumentParser(
+        "python -m torchnet",
+        description="Look into what torchnet does: its gradients, its deformations.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(required=True, metavar="check|deformation")
+    check = commands.add_parser(
         "check",
         help=DESCRIPTION,
         description=DESCRIPTION,
@@ -101,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("--seed", type=int, default=0, help="of the random numbers (0)")
     check.add_argument("--json", action="store_true", help="print JSON")
+    check.set_defaults(run=_check)
+    deformation_command.add_command(commands)
     return parser
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -243,6 +243,19 @@ def test_all_off_hands_out_the_very_images():
     images = random_images(3, 8, 8)
     assert Deformation()(images, STEP) is images
     assert Deformation(elastic_smoothness=4, seed=1)(images, STEP) is images
+    assert Deformation() == Deformation(0, 0, 0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("setting", ["rotation", "scale", "shear", "translation", "elastic_strength"])
+def test_one_small_setting_is_enough(setting):
+    images = random_images(3, 8, 8)
+    deformation = replace(Deformation(elastic_smoothness=2), **{setting: 0.5})
+    assert (deformation(images, STEP) - images).abs().max() > 1e-3
+
+
+def test_settings_stay_as_they_are():
+    with pytest.raises(FrozenInstanceError):
+        ALL.rotation = 5.0
 
 
 def test_it_depends_on_seed_and_step_and_the_place_in_the_batch_alone():
@@ -319,9 +332,9 @@ def test_images_are_left_as_they_are():
         ({"elastic_strength": math.inf}, "elastic_strength: expected pixels from 0 up, got inf"),
         ({"elastic_smoothness": math.inf}, "elastic_smoothness: expected pixels from 0 up, got inf"),
         (
-            {"elastic_strength": 2},
-            "elastic_smoothness: expected pixels from 1 up, got 0.0: with an elastic_strength of 2 neighboring pixels "
-            "would be torn apart",
+            {"elastic_strength": 0.5},
+            "elastic_smoothness: expected pixels from 1 up, got 0.0: with an elastic_strength of 0.5 neighboring "
+            "pixels would be torn apart",
         ),
     ],
 )  # fmt: skip

@@ -125,12 +125,12 @@ class Deformation:
         Shape:
             images: (N, H, W), float32 or float64.
             step: (), int64.
-            returns: (N, 2, H, W), of the images' dtype.
+            returns: (N, 2, H, W), of the images' dtype; (1, 2, H, W) if all is off.
         """
         n, height, width = images.shape
         dtype, device = images.dtype, images.device
         unit = _unit(height, width, dtype, device)
-        maps = self._draw_maps(n, step, dtype) if self.is_affine else torch.eye(2, 3, dtype=dtype, device=device)
+        maps = self._draw_maps(n, step, dtype) if self.is_affine else torch.eye(2, 3, device=device)
         points = (unit * maps @ _pixels(height, width, dtype, device)).view(-1, 2, height, width)
         if not self.is_elastic:
             return points
@@ -143,12 +143,15 @@ class Deformation:
     def _draw_maps(self, n: int, step: Tensor, dtype: torch.dtype) -> Tensor:
         """Return what `inverse_affine` makes of the numbers drawn for each of n images, (n, 2, 3)."""
         draws = 2 * uniform((n, 6), self.seed, _AFFINE, step).to(dtype) - 1  # over (-1, 1)
-        angle, lean = math.radians(self.rotation), math.radians(self.shear)
-        limits = (self.scale, self.scale, lean, angle, self.translation, self.translation)
-        wider, taller, leans, angles, right, down = (
-            limit * draw for limit, draw in zip(limits, draws.unbind(1), strict=True)
+        wider, taller, leans, angles, right, down = draws.unbind(1)
+        return inverse_affine(
+            1 + self.scale * wider,
+            1 + self.scale * taller,
+            math.radians(self.shear) * leans,
+            math.radians(self.rotation) * angles,
+            self.translation * right,
+            self.translation * down,
         )
-        return inverse_affine(1 + wider, 1 + taller, leans, angles, right, down)
 
 
 def inverse_affine(

@@ -1,0 +1,120 @@
+"""The picture of a deformed mini-batch, read back pixel by pixel, and the command that draws it."""
+
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from torchnet.__main__ import main
+from torchnet.data import Deformation, load, scale_pixels
+from torchnet.reporting import write_batch_picture
+
+from ..conftest import ROOT
+
+
+def test_every_image_stands_upright_in_its_row_and_column(tmp_path, monkeypatch):
+    figures: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, path, **_: figures.append(self))
+    before, after = torch.rand(2, 5, 7), torch.rand(3, 2, 5, 7)
+    write_batch_picture(before, after, "title", "subtitle", tmp_path / "picture.png")
+    (axes,) = figures[0].axes
+    above = 0.0
+    for image, expected in zip(axes.images, [before, *after], strict=True):
+        np.testing.assert_array_equal(image.get_array(), np.concatenate(list(expected), axis=1))
+        assert (image.cmap.name, image.get_clim()) == ("gray_r", (0, 1))
+        left, right, bottom, top = image.get_extent()
+        assert above <= top < bottom <= axes.get_ylim()[0]  # y counts down
+        assert (left, right) == axes.get_xlim()
+        (_, _, inches, tall), width = axes.get_window_extent().bounds, right - left
+        assert (bottom - top) / width == pytest.approx(5 / (2 * 7))  # square pixels
+        assert inches / width == pytest.approx(tall / axes.get_ylim()[0])
+        above = bottom
+    assert axes.get_ylim()[1] == 0
+
+
+@pytest.mark.parametrize("n", [1, 3, 10])
+def test_no_text_is_cut_off_or_lies_on_another(tmp_path, monkeypatch, n):
+    figures: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, path, **_: figures.append(self))
+    settings = "rotation 12.5, scale 0.125, shear 12.5, translation 1.25, elastic_strength 1.25, elastic_smoothness 4.5"
+    images = torch.zeros(6, n, 28, 28)
+    write_batch_picture(images[0], images, "Random deformation of mnist", settings, tmp_path / "picture.png")
+    (figure,) = figures
+    texts = [*figure.texts, *figure.axes[0].get_yticklabels()]
+    boxes = [text.get_window_extent() for text in texts]
+    for text, box in zip(texts, boxes, strict=True):
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1, text
+        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1, text
+    on_each_other = Counter(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
+    assert on_each_other[True] == 0
+    assert min(box.y0 for box in boxes[:3]) > figure.axes[0].get_window_extent().y1
+
+
+def test_importing_torchnet_imports_no_matplotlib():
+    code = "import sys, torchnet, torchnet.data, torchnet.__main__; print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "False\n"
+
+
+def test_the_command_draws_the_first_image_of_each_class_and_what_becomes_of_it(tmp_path, monkeypatch, capsys):
+    drawn = []
+    monkeypatch.setattr("torchnet.reporting.write_batch_picture", lambda *arguments: drawn.append(arguments))
+    path = tmp_path / "picture.png"
+    words = ["--rotation", "12", "--elastic_strength", "0.5", "--elastic_smoothness", "2", "--seed", "3"]
+    assert main(["deformation", "--source", "digits", *words, "--output", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}\n"
+    ((before, after, title, subtitle, got_path),) = drawn
+    assert (title, got_path) == ("Random deformation of digits", path)
+    assert subtitle == "rotation 12, elastic_strength 0.5, elastic_smoothness 2"
+    data = load("digits")
+    first = [data.train_labels.tolist().index(label) for label in range(10)]
+    expected = scale_pixels(torch.tensor(data.train_images[first]), torch.float32)
+    assert torch.equal(before, expected)
+    deform = Deformation(rotation=12, elastic_strength=0.5, elastic_smoothness=2, seed=3)
+    assert after.shape == (6, 10, 8, 8)
+    for step, images in enumerate(after):
+        assert torch.equal(images, deform(expected, torch.tensor(step)))
+
+
+def test_the_command_writes_a_picture(tmp_path):
+    path = tmp_path / "picture.png"
+    command = [sys.executable, "-m", "torchnet", "deformation", "--source", "digits", "--scale", "0.2"]
+    subprocess.run([*command, "--output", str(path)], check=True, cwd=ROOT)
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+        assert np.ptp(np.asarray(picture.convert("L"))) == 255
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ([], 2, "expected a setting that deforms images, such as --rotation 15: all of them are 0"),
+        (["--rotation", "270"], 2, "rotation: expected degrees from 0 to 180, got 270.0"),
+        (["--elastic_strength", "1"], 2, "elastic_smoothness: expected pixels from 1 up, got 0.0"),
+        (["--shear", "9", "--source", "nowhere.npz"], 65, "nowhere.npz: no such file or folder"),
+        (["--shear", "9", "--source", "flat.npz"], 65, "flat.npz: expected images of shape (n, height, width)"),
+        (["--shear", "9", "--source", "digits", "--output", "no/folder.png"], 74, "no/folder.png"),
+        (["--shear", "9", "--source", "digits", "--output", "picture.txt"], 2, "Format 'txt' is not supported"),
+    ],
+)  # fmt: skip
+def test_what_goes_wrong_is_one_line_and_an_exit_code(tmp_path, monkeypatch, capsys, words, code, message):
+    monkeypatch.chdir(tmp_path)
+    flat, labels = np.zeros((10, 64), dtype=np.uint8), np.arange(10)
+    np.savez("flat.npz", x_train=flat, y_train=labels, x_test=flat, y_test=labels)
+    assert main(["deformation", *words]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+
+
+def test_an_unknown_option_is_wrong_usage(capsys):
+    with pytest.raises(SystemExit) as error:
+        main(["deformation", "--rotations", "15"])
+    assert error.value.code == 2

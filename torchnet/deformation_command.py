@@ -1,0 +1,99 @@
+"""What a deformation does to training images, as a picture: `python -m torchnet deformation`."""
+
+import argparse
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+
+from torchnet.data import DataError, Deformation, load, scale_pixels
+
+DESCRIPTION = "Draw training images before and after a random deformation, to see whether its settings are sensible."
+EXAMPLES = """\
+examples:
+  python -m torchnet deformation --rotation 15 --scale 0.15 --translation 1.5
+  python -m torchnet deformation --elastic_strength 1.4 --elastic_smoothness 4 --output elastic.png
+  python -m torchnet deformation --source digits --rotation 10 --shear 10 --scale 0.1
+
+Settings that are not named are 0, which leaves their part out.
+
+exit code: 0 when the picture is written, 2 for wrong usage, 65 for bad data, 74 for a file that cannot be written.
+"""
+_HELP = {
+    "rotation": "degrees, the largest angle to either side",
+    "scale": "the most by which width and height are multiplied: by 1 - scale to 1 + scale",
+    "shear": "degrees, the largest angle by which vertical lines lean to either side",
+    "translation": "pixels, the most by which the image moves along each axis",
+    "elastic_strength": "pixels, the standard deviation of each pixel's displacement along each axis",
+    "elastic_smoothness": "pixels, of the Gaussian that smooths displacements: the larger, the longer the waves",
+    "seed": "of the random numbers",
+}
+_DRAWS = 6
+
+
+def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command and its options to those of `python -m torchnet`."""
+    parser = commands.add_parser(
+        "deformation",
+        help=DESCRIPTION,
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--source", default="mnist", help="mnist, digits, or the path of a .mat file, an .npz file or a folder (mnist)"
+    )
+    for field in fields(Deformation):
+        parser.add_argument(
+            f"--{field.name}",
+            type=type(field.default),
+            default=field.default,
+            metavar="WHOLE_NUMBER" if field.name == "seed" else "NUMBER",
+            help=_HELP[field.name],
+        )
+    parser.add_argument(
+        "--output", type=Path, default=Path("deformation.png"), help="a .png, .pdf or .svg file (deformation.png)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Draw the picture that the options ask for; return the exit code."""
+    try:
+        deformation = Deformation(**{field.name: getattr(options, field.name) for field in fields(Deformation)})
+        if not deformation.is_affine and not deformation.is_elastic:
+            raise ValueError("expected a setting that deforms images, such as --rotation 15: all of them are 0")
+        draw_deformation(deformation, options.source, options.output)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except (ValueError, OSError) as error:
+        print("error:", " ".join(str(error).split()), file=sys.stderr)
+        return 65 if isinstance(error, DataError) else 74 if isinstance(error, OSError) else 2
+    print(options.output)
+    return 0
+
+
+def draw_deformation(deformation: Deformation, source: str, path: Path) -> None:
+    """Draw the first training image of each class, and what becomes of it in several steps.
+
+    Raises:
+        DataError: if the data are not there, are not what they should be, or have no height and width.
+        ValueError: if the path has a suffix that is not one of a picture; OSError: if it cannot be written.
+    """
+    from torchnet.reporting import write_batch_picture  # here: the commands that draw nothing need not wait for it
+
+    data = load(source)
+    if data.train_images.ndim != 3:
+        raise DataError(
+            f"{source}: expected images of shape (n, height, width), got {data.train_images.shape}: "
+            "without height and width they cannot be deformed"
+        )
+    first = [(data.train_labels == label).argmax() for label in range(data.num_classes)]
+    before = scale_pixels(torch.from_numpy(data.train_images[first]), torch.float32)
+    after = torch.stack([deformation(before, torch.tensor(step)) for step in range(_DRAWS)])
+    settings = [(field.name, getattr(deformation, field.name)) for field in fields(deformation)]
+    named = ", ".join(f"{name} {value:g}" for name, value in settings if value and name != "seed")
+    write_batch_picture(before, after, f"Random deformation of {source}", named, path)
