@@ -39,7 +39,7 @@ class Case:
     loss: str
     targets_kind: str
     layout: str
-    zeros: bool  # inputs that are 0, and units whose sum is: the kink of ReLU
+    zeros: bool  # inputs that are 0, and units whose sum is: the kink of ReLU and its like
     seed: int
 
     def random(self, *shape: int, salt: int) -> Tensor:

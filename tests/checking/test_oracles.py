@@ -31,6 +31,13 @@ def line_of(function, x, direction):
 SMOOTH = {
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
+    "erf": torch.erf,
+    "erfc": torch.erfc,
+    "gelu": functional.gelu,
+    "gelu, tanh": lambda x: functional.gelu(x, approximate="tanh"),
+    "silu": functional.silu,
+    "softplus": functional.softplus,
+    "elu": functional.elu,
     "log_softmax": lambda x: functional.log_softmax(x, dim=1),
     "softmax": lambda x: torch.softmax(x, dim=0),
     "logsumexp": lambda x: torch.logsumexp(x, dim=1),
@@ -41,6 +48,10 @@ SMOOTH = {
 KINKED = {
     "relu": torch.relu,
     "leaky_relu": functional.leaky_relu,
+    "leaky_relu, slope": lambda x: functional.leaky_relu(x, 0.3),
+    "elu, alpha": lambda x: functional.elu(x, 0.6),
+    "selu": functional.selu,
+    "softplus, threshold": lambda x: functional.softplus(x, 2.0, 1.5),
     "abs": torch.abs,
     "clamp": lambda x: x.clamp(-0.5, 0.7),
     "clamp_min": lambda x: x.clamp_min(0.1),
@@ -80,7 +91,7 @@ def test_complex_step_matches_autograd(name, scale, expect_equal):
     [
         lambda x: x.norm(),
         lambda x: x.var(dim=0),
-        lambda x: torch.erf(x),
+        lambda x: torch.lgamma(x),
         lambda x: x.mH @ x,
         lambda x: x.double().cos().to(torch.float32),
         lambda x: x.detach().real.clone(),

@@ -203,7 +203,10 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         (["--model.lr", "-1"], "lr: expected a number from 0 to the largest of float32, got -1.0"),
         (["--model.lr", "nan"], "--model.lr: Expected a float. Got value: nan"),
         (["--model.nesterov", "true", "--model.momentum", "0"], "nesterov: expected momentum > 0 and dampening 0"),
-        (["--model.activation", "sigmod"], "activation: expected one of sigmoid, tanh, relu, got 'sigmod'"),
+        (
+            ["--model.activation", "sigmod"],
+            "activation: expected one of sigmoid, tanh, relu, leaky_relu, elu, ",
+        ),
         (["--model.initializer", "he"], "initializer: expected one of he_normal"),
         (
             ["--model.loss", "mse"],

@@ -34,8 +34,8 @@ class GELU(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """Return y = x Φ(x), elementwise.
 
-        Φ(x) = ½ erfc(-x / √2), in which nothing cancels, unlike in ½ (1 + erf(x / √2)) far below zero. So it is with the
-        approximation, σ(v) with v = 2√(2/π) (x + 0.044715 x³), which the paper writes as ½ (1 + tanh(v / 2)).
+        Φ(x) = ½ erfc(-x / √2), in which nothing cancels, unlike in ½ (1 + erf(x / √2)) far below zero. So it is with
+        the approximation, σ(v) with v = 2√(2/π) (x + 0.044715 x³), which the paper writes as ½ (1 + tanh(v / 2)).
 
         Shape:
             x: any; returns: the same.
