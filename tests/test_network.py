@@ -9,12 +9,13 @@ from torch import nn
 from torch.nn import functional
 
 import torchnet
-from torchnet import MLP, SGD, cross_entropy, reference
+from torchnet import MLP, SGD, BatchNorm1d, Dropout, LayerNorm, Residual, RMSNorm, cross_entropy, reference
 from torchnet.layers import ACTIVATIONS, Layer, Linear
 from torchnet.losses import LOSSES
 from torchnet.network import layer_sizes
 
 from .layers.test_layers import TWINS
+from .layers.twins import BLOCKS, DropoutTwin, ResidualTwin, norm_twin, randomized
 
 IN_FEATURES, CLASSES = 5, 4
 DEPTHS, WIDTHS, BATCHES = range(1, 9), (1, 2, 7, 64), (1, 2, 7)
@@ -42,7 +43,11 @@ def autograd_twin(net: MLP) -> nn.Sequential:
 def twin_of(layer: Layer) -> nn.Module:
     if isinstance(layer, Linear):
         return nn.Linear(layer.in_features, layer.out_features, dtype=layer.weight.dtype)
-    return TWINS[type(layer)]()
+    if isinstance(layer, Residual):
+        return ResidualTwin(*map(twin_of, layer))
+    if isinstance(layer, Dropout):
+        return DropoutTwin(layer)
+    return norm_twin(layer) if isinstance(layer, BatchNorm1d | LayerNorm | RMSNorm) else TWINS[type(layer)]()
 
 
 def autograd_loss(name: str, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -101,6 +106,22 @@ def test_gradients_match_the_reference(activation, loss, expect_equal):
         for i, (weight_grad, bias_grad) in enumerate(expected):
             expect_equal(f"{case} {2 * i}.weight", grads[f"{2 * i}.weight"], weight_grad, "the NumPy reference")
             expect_equal(f"{case} {2 * i}.bias", grads[f"{2 * i}.bias"], bias_grad[:, 0], "the NumPy reference")
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("n", [2, 7])
+def test_gradients_through_blocks_match_autograd(block, n, expect_equal):
+    net, (x, targets) = random_net((5, 6, 6, 4), "tanh"), random_batch(n)
+    for i in (4, 2):  # behind each activation
+        net.insert(i, randomized(BLOCKS[block](6), seed=i))
+    twin, leaf = autograd_twin(net), x.clone().requires_grad_()
+    autograd_loss("cross_entropy", twin(leaf), targets).backward()
+    _, grads = hand_written(net, "cross_entropy", x, targets)
+    expected = {name: weight.grad for name, weight in twin.named_parameters()} | {"input": leaf.grad}
+    assert grads.keys() == expected.keys()
+    size = max(grad.norm() for grad in expected.values())  # beside which that of a bias before a batch norm is zero
+    for name, grad in grads.items():
+        assert (grad - expected[name]).norm() <= 1e-12 * max(size, expected[name].norm()), name
 
 
 def reference_params(net: MLP) -> reference.Params:
