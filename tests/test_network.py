@@ -9,12 +9,13 @@ from torch import nn
 from torch.nn import functional
 
 import torchnet
-from torchnet import MLP, SGD, cross_entropy, reference
+from torchnet import MLP, SGD, BatchNorm1d, Dropout, LayerNorm, Residual, RMSNorm, cross_entropy, reference
 from torchnet.layers import ACTIVATIONS, GELU, Layer, Linear
 from torchnet.losses import LOSSES
 from torchnet.network import layer_sizes
 
 from .layers.test_layers import twin_of as twin_in_torch
+from .layers.twins import BLOCKS, DropoutTwin, ResidualTwin, norm_twin, randomized
 
 IN_FEATURES, CLASSES = 5, 4
 DEPTHS, WIDTHS, BATCHES = range(1, 9), (1, 2, 7, 64), (1, 2, 7)
@@ -44,7 +45,13 @@ def autograd_twin(net: MLP) -> nn.Sequential:
 
 def twin_of(layer: Layer) -> nn.Module:
     if isinstance(layer, Linear):
-        return nn.Linear(layer.in_features, layer.out_features, dtype=layer.weight.dtype)
+        return nn.Linear(layer.in_features, layer.out_features, layer.bias is not None, dtype=layer.weight.dtype)
+    if isinstance(layer, Residual):
+        return ResidualTwin(*map(twin_of, layer))
+    if isinstance(layer, Dropout):
+        return DropoutTwin(layer)
+    if isinstance(layer, BatchNorm1d | LayerNorm | RMSNorm):
+        return norm_twin(layer)
     return PreciseGELU(layer.approximate) if isinstance(layer, GELU) else twin_in_torch(layer)
 
 
@@ -125,6 +132,22 @@ def test_gradients_match_the_reference(activation, loss, expect_equal):
             expect_equal(
                 f"{case} {2 * i}.bias", grads[f"{2 * i}.bias"], bias_grad[:, 0], "the NumPy reference", tolerance
             )
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("n", [2, 7])
+def test_gradients_through_blocks_match_autograd(block, n, expect_equal):
+    net, (x, targets) = random_net((5, 6, 6, 4), "tanh"), random_batch(n)
+    for i in (4, 2):  # behind each activation
+        net.insert(i, randomized(BLOCKS[block](6), seed=i))
+    twin, leaf = autograd_twin(net), x.clone().requires_grad_()
+    autograd_loss("cross_entropy", twin(leaf), targets).backward()
+    _, grads = hand_written(net, "cross_entropy", x, targets)
+    expected = {name: weight.grad for name, weight in twin.named_parameters()} | {"input": leaf.grad}
+    assert grads.keys() == expected.keys()
+    size = max(grad.norm() for grad in expected.values())  # beside which that of a bias before a batch norm is zero
+    for name, grad in grads.items():
+        assert (grad - expected[name]).norm() <= 1e-12 * max(size, expected[name].norm()), name
 
 
 def reference_params(net: MLP) -> reference.Params:

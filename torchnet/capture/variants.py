@@ -14,6 +14,7 @@ from torch._ops import OpOverload
 _aten = torch.ops.aten
 # Operations that write into given memory only by another name.
 _BY_ANOTHER_NAME: dict[OpOverload, Callable[..., Any]] = {
+    _aten.__rshift__.Scalar: torch.bitwise_right_shift,
     _aten.rsub.Scalar: lambda x, other, alpha=1, *, out: torch.sub(other, x, alpha=alpha, out=out),
     _aten.sum.default: lambda x, dtype=None, *, out: torch.sum(x, dim=tuple(range(x.dim())), dtype=dtype, out=out),
     _aten.relu.default: lambda x, *, out: torch.clamp_min(x, 0, out=out),

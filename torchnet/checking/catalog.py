@@ -4,10 +4,10 @@ import ast
 import importlib
 import inspect
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from rich.table import Table
@@ -17,11 +17,21 @@ from torchnet.checking.examination import ORACLES, TAYLOR
 from torchnet.checking.proof import check
 from torchnet.checking.report import Report
 from torchnet.checking.subject import SubjectError
-from torchnet.layers import ACTIVATIONS, Linear
+from torchnet.layers import ACTIVATIONS, BatchNorm1d, Dropout, Layer, LayerNorm, Linear, Residual, RMSNorm, Tanh
 from torchnet.losses import LOSSES, cross_entropy
 from torchnet.network import MLP
 
+Module = TypeVar("Module", bound=nn.Module)
+
 _SEEDS = range(3)
+# What may stand in a network besides linear layers and activations.
+_BLOCKS: dict[str, Callable[[int, torch.Generator], Layer]] = {
+    "BatchNorm1d": lambda width, generator: BatchNorm1d(width),
+    "LayerNorm": lambda width, generator: LayerNorm(width),
+    "RMSNorm": lambda width, generator: RMSNorm(width),
+    "Dropout": lambda width, generator: Dropout(0.3),
+    "Residual": lambda width, generator: Residual(Linear(width, width, generator=generator), Tanh()),
+}
 
 
 def named_subject(spec: str, dtype: str | None = None) -> Any:
@@ -143,6 +153,14 @@ def randomize_biases(net: nn.Module, generator: torch.Generator) -> None:
             weight.data.copy_(torch.randn(weight.shape, generator=generator))
 
 
+def _with_random_vectors(net: Module, generator: torch.Generator) -> Module:
+    """Return the net in float64 with random biases and random weights of its norms, as ones hide mistakes, too."""
+    for weight in net.double().parameters():
+        if weight.dim() == 1:
+            weight.copy_(torch.randn(weight.shape, generator=generator))
+    return net
+
+
 def overview() -> tuple[Table, bool]:
     """Return one table of the worst error of every layer, activation and loss against every oracle, and if all passed.
 
@@ -184,6 +202,12 @@ def _everything() -> Iterator[tuple[str, list[tuple[Any, tuple[Any, ...]]]]]:
     for activation in ACTIVATIONS.values():
         inputs = [torch.randn(7, 5, generator=generator, dtype=double) for generator in _generators()]
         yield str(activation()).removesuffix("()"), [(loss, (activation(), x)) for x in inputs]
+    for name, block in _BLOCKS.items():
+        cases = []
+        for generator in _generators():
+            layer = _with_random_vectors(block(5, generator), generator)
+            cases.append((loss, (layer, torch.randn(7, 5, generator=generator, dtype=double))))
+        yield name, cases
     weight = torch.tensor([0.5, 2, 1, 3], dtype=double)
     variants = {
         "cross_entropy, smoothed": partial(cross_entropy, label_smoothing=0.1),
@@ -206,6 +230,15 @@ def _everything() -> Iterator[tuple[str, list[tuple[Any, tuple[Any, ...]]]]]:
                 images = torch.randn(7, 5, generator=generator, dtype=double)
                 cases.append((function, (net, images, torch.randint(4, (7,), generator=generator))))
             yield f"MLP, {activation_name}, {name}", cases
+    cases = []
+    for generator in _generators():
+        net = MLP((5, 6, 4), "tanh", generator=generator, dtype=double)
+        for block in _BLOCKS.values():
+            net.insert(2, block(6, generator))
+        images = torch.randn(7, 5, generator=generator, dtype=double)
+        targets = torch.randint(4, (7,), generator=generator)
+        cases.append((loss, (_with_random_vectors(net, generator), images, targets)))
+    yield "MLP, tanh, with all blocks", cases
 
 
 def _generators() -> list[torch.Generator]:

@@ -1,0 +1,159 @@
+"""Dropout: its masks are functions of (seed, stream, step), and what it does with them is what torch.nn.Dropout does."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from torchnet import Dropout, Linear, Residual, set_step
+from torchnet.capture import Tape, same_bits
+from torchnet.randomness import uniform
+
+from .test_layers import random
+
+ONES = torch.ones(200, 300, dtype=torch.float64)
+
+
+def mask(layer: Dropout, like: Tensor = ONES) -> Tensor:
+    return layer(torch.ones_like(like)).clone()
+
+
+@pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 0.75, 1.0])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_forward_and_backward_are_those_of_torch_with_its_mask(p, dtype):
+    layer = Dropout(p, seed=3, stream=1)
+    x, grad_output = random(40, 30).to(dtype), random(40, 30, seed=1).to(dtype)
+    kept = mask(layer, x) > 0
+    leaf = x.clone().requires_grad_()
+    # torch's own, with our mask in place of a random one: its probabilities are 0 and 1
+    expected = functional.dropout(leaf, 1.0) if p == 1 else leaf * kept / (1 - p)
+    expected.backward(grad_output)
+    y = layer(x)
+    grad_input = layer.backward(grad_output)
+    tolerance = 4 * torch.finfo(dtype).eps
+    torch.testing.assert_close(y, expected.detach(), rtol=tolerance, atol=0)
+    torch.testing.assert_close(grad_input, leaf.grad, rtol=tolerance, atol=0)
+
+
+def test_p_zero_is_the_identity_and_p_one_is_zero():
+    x = random(7, 5)
+    assert torch.equal(Dropout(0)(x), x)
+    assert torch.equal(Dropout(1)(x), torch.zeros_like(x))
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_each_element_is_dropped_with_probability_p_and_the_mean_stays(p):
+    layer, n = Dropout(p, seed=1), ONES.numel()
+    for step in range(4):
+        set_step(layer, step)
+        y = mask(layer)
+        assert set(y.unique().tolist()) == {0.0, 1 / (1 - p)}
+        assert (y == 0).double().mean().item() == pytest.approx(p, abs=4 * math.sqrt(p * (1 - p) / n))
+        assert y.mean().item() == pytest.approx(1, abs=4 * math.sqrt(p / (1 - p) / n))
+
+
+def test_the_mask_is_that_of_uniform():
+    layer = Dropout(0.3, seed=5, stream=2)
+    set_step(layer, 11)
+    dropped = uniform((200, 300), 5, 2, torch.tensor(11)) < torch.tensor(0.3)
+    assert torch.equal(mask(layer) == 0, dropped)
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"stream": 1}, {"step": 1}])
+def test_other_seeds_streams_and_steps_have_other_masks(other):
+    a, b = Dropout(0.5), Dropout(0.5, other.get("seed", 0), other.get("stream", 0))
+    set_step(b, other.get("step", 0))
+    assert (mask(a) == mask(b)).double().mean().item() == pytest.approx(0.5, abs=0.01)
+
+
+def test_backward_ends_a_step_and_forward_does_not():
+    layer = Dropout(0.5)
+    step = layer.step
+    first = mask(layer)
+    assert torch.equal(mask(layer), first)
+    layer.backward(ONES)
+    assert layer.step is step  # in place
+    assert layer.step == 1
+    second = mask(layer)
+    assert not torch.equal(second, first)
+    layer.backward(ONES, input_grad=False)
+    assert layer.step == 2
+    set_step(layer, 1)
+    assert torch.equal(mask(layer), second)
+
+
+def test_a_refused_gradient_ends_no_step():
+    layer = Dropout(0.5)
+    with pytest.raises(RuntimeError):
+        layer.backward(ONES)
+    mask(layer)
+    with pytest.raises(ValueError, match="grad_output"):
+        layer.backward(ONES[:1])
+    assert layer.step == 0
+
+
+def test_the_gradient_is_that_of_the_pass_it_belongs_to():
+    layer = Dropout(0.5)
+    y = mask(layer)
+    set_step(layer, 7)
+    assert torch.equal(layer.backward(ONES), y)
+
+
+def test_set_step_reaches_every_dropout_in_place():
+    net = nn.Sequential(Dropout(), Residual(Linear(3, 3), Residual(Dropout())), nn.ModuleList([Dropout()]))
+    dropouts = [module for module in net.modules() if isinstance(module, Dropout)]
+    steps = [dropout.step for dropout in dropouts]
+    set_step(net, 2**40 + 5)
+    assert len(dropouts) == 3
+    assert all(dropout.step is step and step == 2**40 + 5 for dropout, step in zip(dropouts, steps, strict=True))
+
+
+def test_evaluation_is_the_identity_and_counts_nothing():
+    layer, x = Dropout(0.5).eval(), random(7, 5)
+    assert torch.equal(layer(x), x)
+    assert layer.step == 0
+
+
+def test_there_is_no_state_and_the_global_generator_has_no_say():
+    layer = Dropout(0.5)
+    assert layer.state_dict() == nn.Dropout(0.5).state_dict() == {}
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    first = mask(layer)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(1)
+    assert torch.equal(mask(layer), first)
+    assert layer.step.dtype == torch.int64
+    assert layer.double().step.dtype == torch.int64
+
+
+def test_a_replayed_step_has_the_mask_of_its_own_step():
+    layer, plain, out = Dropout(0.5, seed=2), Dropout(0.5, seed=2), torch.zeros(2, 9, 8)
+    x = torch.ones(9, 8)
+
+    def step() -> None:
+        out[0].copy_(layer(x))
+        out[1].copy_(layer.backward(x))
+
+    tape = Tape(step)
+    plain.backward(plain(x))
+    for _ in range(3):
+        tape.replay()
+        y = plain(x)
+        assert same_bits(out[0], y)
+        assert same_bits(out[1], plain.backward(x))
+    assert layer.step == plain.step == 4
+    assert not tape.allocating
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.1, math.nan])
+def test_what_is_no_probability_is_refused(p):
+    with pytest.raises(ValueError, match=rf"p: expected a probability from 0 to 1, got {p}"):
+        Dropout(p)
+
+
+def test_defaults():
+    assert repr(Dropout()) == "Dropout(p=0.5, seed=0, stream=0)"
+    assert Dropout().p == nn.Dropout().p

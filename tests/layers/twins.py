@@ -1,0 +1,55 @@
+"""The layers of torch.nn that have the same weights, for autograd to go through."""
+
+import torch
+from torch import nn
+
+from torchnet import BatchNorm1d, Dropout, Layer, LayerNorm, Linear, ReLU, Residual, RMSNorm, Tanh
+
+# What may stand behind a linear layer of some width besides an activation.
+BLOCKS = {
+    "batch norm": lambda width: BatchNorm1d(width),
+    "layer norm": lambda width: LayerNorm(width),
+    "RMS norm": lambda width: RMSNorm(width),
+    "dropout": lambda width: Dropout(0.4, seed=width),
+    "residual": lambda width: Residual(Linear(width, width), Tanh(), LayerNorm(width)),
+    "nested residual": lambda width: Residual(Residual(Linear(width, width), BatchNorm1d(width)), ReLU()),
+}
+OF_THE_WHOLE_BATCH = ("batch norm", "nested residual")  # a sample's output depends on the others
+
+
+class ResidualTwin(nn.Sequential):
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+class DropoutTwin(nn.Module):
+    """Multiplies by the mask that a Dropout has for its next step."""
+
+    def __init__(self, dropout: Dropout) -> None:
+        super().__init__()
+        self.dropout = [dropout]  # in a list, so that it is no module of this one
+
+    def forward(self, x):
+        (dropout,) = self.dropout
+        mask = Dropout(dropout.p, dropout.seed, dropout.stream)
+        mask.step.copy_(dropout.step)
+        return x * mask(torch.ones_like(x)).detach()
+
+
+def norm_twin(layer: BatchNorm1d | LayerNorm | RMSNorm) -> nn.Module:
+    dtype = layer.weight.dtype
+    if isinstance(layer, BatchNorm1d):
+        twin = nn.BatchNorm1d(layer.num_features, layer.eps, layer.momentum, dtype=dtype)
+    else:
+        kind = nn.LayerNorm if isinstance(layer, LayerNorm) else nn.RMSNorm
+        twin = kind(layer.normalized_shape, layer.eps, dtype=dtype)
+    twin.load_state_dict(layer.state_dict())
+    return twin
+
+
+def randomized(layer: Layer, seed: int = 0, shift: float = 0.0) -> Layer:
+    """Return the layer in float64 with all its weights drawn at random: ones and zeros hide mistakes."""
+    generator = torch.Generator().manual_seed(seed)
+    for weight in layer.double().parameters():
+        weight.copy_(torch.randn(weight.shape, generator=generator, dtype=torch.float64) + shift)
+    return layer

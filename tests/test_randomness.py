@@ -1,0 +1,206 @@
+"""Random numbers as functions: against Python's own integers, against statistics, and against each other."""
+
+import hashlib
+import itertools
+import math
+import struct
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from torch import Tensor
+
+from torchnet import randomness
+from torchnet.capture import Tape, same_bits
+from torchnet.randomness import normal, uniform
+
+SHAPE = (300, 400)
+N = math.prod(SHAPE)
+DRAWS: dict[str, tuple[int, int, int]] = {
+    "first": (0, 0, 0),
+    "another seed": (1, 0, 0),
+    "another stream": (0, 1, 0),
+    "another step": (0, 0, 1),
+    "seed and stream swapped": (2, 1, 0),
+    "stream and step swapped": (0, 2, 1),
+    "negative": (-1, -1, 3),
+    "huge": (2**200 + 7, 2**64, 2**31),
+    "late": (3, 1, 2**32 - 1),
+}
+
+
+def draw(function: Callable[..., Tensor], seed: int, stream: int, step: int, shape: tuple[int, ...] = SHAPE) -> Tensor:
+    return function(shape, seed, stream, torch.tensor(step))
+
+
+def mixed(x: int) -> int:
+    """`_mix` with whole numbers that know no sign and no end."""
+    x = ((x ^ (x >> 16)) * 0x21F0AAAD) % 2**32
+    x = ((x ^ (x >> 15)) * 0x735A2D97) % 2**32
+    return x ^ (x >> 15)
+
+
+def by_hand(rows: int, columns: int, seed: int, stream: int, step: int) -> list[float]:
+    words = struct.unpack("<II", hashlib.blake2b(f"{seed} {stream}".encode(), digest_size=8).digest())
+    row_key, column_key = (mixed(step % 2**32 ^ word) for word in words)
+    bits = [mixed(mixed(i ^ row_key) ^ mixed(j ^ column_key)) for i in range(rows) for j in range(columns)]
+    signed = [b - 2**32 if b >= 2**31 else b for b in bits]
+    return [(2 * (b // 2**9) + 1) / 2**24 + 0.5 for b in signed]
+
+
+@pytest.mark.parametrize(("seed", "stream", "step"), DRAWS.values(), ids=DRAWS)
+@pytest.mark.parametrize("shape", [(5, 7), (3, 2, 33), (1, 100), (17, 1), (9,), ()])
+def test_the_numbers_are_those_that_pythons_integers_make(seed, stream, step, shape):
+    columns = shape[-1] if shape else 1
+    expected = by_hand(math.prod(shape) // columns, columns, seed, stream, step)
+    got = draw(uniform, seed, stream, step, shape)
+    assert got.shape == shape
+    assert got.dtype == torch.float32
+    assert got.flatten().tolist() == expected
+
+
+def test_the_numbers_of_today_are_those_of_tomorrow():
+    got = uniform((4,), 1, 2, torch.tensor(3)).mul(2**24).tolist()
+    assert got == [2609337, 1205949, 4006535, 1970455]
+
+
+@pytest.mark.parametrize(("seed", "stream", "step"), DRAWS.values(), ids=DRAWS)
+def test_uniform_is_uniform(seed, stream, step):
+    u = draw(uniform, seed, stream, step).double()
+    assert 0 < u.min() < 1e-4
+    assert 1 - 1e-4 < u.max() < 1
+    assert u.mean().item() == pytest.approx(1 / 2, abs=4 * math.sqrt(1 / 12 / N))
+    assert u.var().item() == pytest.approx(1 / 12, abs=4 * math.sqrt(1 / 180 / N))
+    assert scipy.stats.kstest(u.flatten().numpy(), "uniform").pvalue > 1e-4
+    for digits in (1, 256, 2**14):  # the leading binary digits, and those behind them
+        counts = (u.flatten() * digits % 1 * 256).long().bincount(minlength=256)
+        assert scipy.stats.chisquare(counts.numpy()).pvalue > 1e-4
+    for dim in (0, 1):  # no row and no column stands out
+        z = (u.mean(dim) - 0.5) * math.sqrt(12 * SHAPE[dim])
+        assert scipy.stats.kstest(z.numpy(), "norm").pvalue > 1e-4
+
+
+@pytest.mark.parametrize(("seed", "stream", "step"), DRAWS.values(), ids=DRAWS)
+def test_normal_is_normal(seed, stream, step):
+    z = draw(normal, seed, stream, step).double().flatten()
+    assert z.isfinite().all()
+    assert z.mean().item() == pytest.approx(0, abs=4 / math.sqrt(N))
+    assert z.var().item() == pytest.approx(1, abs=4 * math.sqrt(2 / N))
+    assert scipy.stats.skew(z.numpy()) == pytest.approx(0, abs=4 * math.sqrt(6 / N))
+    assert scipy.stats.kurtosis(z.numpy()) == pytest.approx(0, abs=4 * math.sqrt(24 / N))
+    assert scipy.stats.kstest(z.numpy(), "norm").pvalue > 1e-4
+
+
+def test_normal_follows_box_and_muller():
+    radius, angle = draw(uniform, 0, 0, 0, (2, 5, 6)).double().numpy()
+    expected = np.sqrt(-2 * np.log(radius)) * np.cos(2 * np.pi * angle)
+    np.testing.assert_allclose(draw(normal, 0, 0, 0, (5, 6)).numpy(), expected, atol=1e-5)
+
+
+def correlation(a: Tensor, b: Tensor) -> float:
+    return abs(float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]).double())[0, 1])) * math.sqrt(a.numel())
+
+
+@pytest.mark.parametrize("function", [uniform, normal])
+def test_draws_that_differ_in_anything_are_independent(function):
+    draws = [draw(function, *key) for key in DRAWS.values()]
+    for a, b in itertools.combinations(draws, 2):
+        assert (a == b).double().mean() < 1e-4
+        assert correlation(a, b) < 4.5
+        assert correlation((a - a.mean()) ** 2, (b - b.mean()) ** 2) < 4.5
+
+
+@pytest.mark.parametrize("what", ["seed", "stream", "step"])
+def test_draws_in_a_row_are_independent(what):
+    """Fifty masks of dropout in a row: each place has been dropped about half of the time, and so have pairs."""
+    keys = [{"seed": 0, "stream": 0, "step": 0} | {what: k} for k in range(50)]
+    masks = torch.stack([draw(uniform, **key) < 0.5 for key in keys]).double()
+    counts = masks.sum(0).flatten().long().bincount(minlength=51)[10:41]
+    expected = scipy.stats.binom.pmf(np.arange(10, 41), 50, 0.5)
+    expected = expected / expected.sum() * counts.sum().item()
+    assert scipy.stats.chisquare(counts.numpy(), expected).pvalue > 1e-4
+    for lag in (1, 2, 16):
+        assert correlation(masks[lag:], masks[:-lag]) < 4.5
+
+
+@pytest.mark.parametrize(("dim", "lag"), [(0, 1), (0, 2), (0, 16), (1, 1), (1, 2), (1, 16), (1, 256)])
+def test_neighbors_are_independent(dim, lag):
+    for key in DRAWS.values():
+        u = draw(uniform, *key)
+        a, b = u.narrow(dim, lag, SHAPE[dim] - lag), u.narrow(dim, 0, SHAPE[dim] - lag)
+        assert correlation(a, b) < 4.5
+        pairs = (a * 16).long() * 16 + (b * 16).long()
+        assert scipy.stats.chisquare(pairs.flatten().bincount(minlength=256).numpy()).pvalue > 1e-5
+
+
+def test_rows_and_columns_leave_no_trace():
+    """Of four corners of a rectangle each is mixed from a row and a column that it shares: no three tell the fourth."""
+    bits = (draw(uniform, 0, 0, 0) < 0.5).long()
+    for i, j in ((1, 1), (2, 4), (7, 32), (128, 256)):
+        a, b, c, d = bits[:-i, :-j], bits[i:, :-j], bits[:-i, j:], bits[i:, j:]
+        odd = float((a ^ b ^ c ^ d).double().mean())
+        assert odd == pytest.approx(0.5, abs=4.5 * math.sqrt(1 / 4 / a.numel()) * 2)
+
+
+def test_mix_is_a_permutation_that_spreads_every_bit():
+    x = torch.randint(-(2**31), 2**31, (20000,), generator=torch.Generator().manual_seed(0)).to(torch.int32)
+    distinct = x.unique()
+    assert len(randomness._mix(distinct).unique()) == len(distinct)
+    for i in range(32):
+        flipped = randomness._mix(x) ^ randomness._mix(x ^ (1 << i if i < 31 else -(2**31)))
+        shares = torch.stack([(flipped >> j & 1).double().mean() for j in range(32)])
+        assert (shares - 0.5).abs().max() < 0.02, i
+
+
+def test_no_generator_has_a_say_nor_is_moved():
+    results = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        results.append(draw(normal, 0, 0, 0))
+        assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(*results)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_the_default_dtype_has_no_say(dtype):
+    expected = draw(uniform, 0, 0, 0)
+    torch.set_default_dtype(dtype)
+    try:
+        assert same_bits(draw(uniform, 0, 0, 0), expected)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_threads_have_no_say():
+    expected, threads = draw(uniform, 0, 0, 0), torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        assert same_bits(draw(uniform, 0, 0, 0), expected)
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize(("seed", "stream", "step"), DRAWS.values(), ids=DRAWS)
+def test_a_gpu_makes_the_same_numbers(seed, stream, step):
+    got = uniform(SHAPE, seed, stream, torch.tensor(step, device="cuda"))
+    assert same_bits(got.cpu(), draw(uniform, seed, stream, step))
+
+
+def test_a_replay_draws_for_the_step_that_it_finds():
+    step, out = torch.tensor(0), torch.zeros(2, 5, 6)
+
+    def take() -> None:
+        out[0].copy_(uniform((5, 6), 1, 2, step))
+        out[1].copy_(normal((5, 6), 1, 2, step))
+        step.add_(1)
+
+    tape = Tape(take)
+    for k in range(1, 4):
+        tape.replay()
+        assert same_bits(out[0], draw(uniform, 1, 2, k, (5, 6)))
+        assert same_bits(out[1], draw(normal, 1, 2, k, (5, 6)))
+    assert not tape.allocating
