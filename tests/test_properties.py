@@ -155,7 +155,7 @@ def cancels(name: str, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]
     if name == "mean_squared_error":
         size = logits.abs() + rows
         return 2 * size / len(rows[0]), size.square().mean()
-    size = (1 + rows.sum(dim=1, keepdim=True)) * (12 if "weighted" in name else 1)
+    size = (1 + rows.sum(dim=1, keepdim=True)) * (6 if "weighted" in name else 1)  # a weight of 3 over a mean of 0.5
     return size, size.mean() * len(rows[0])
 
 
@@ -336,6 +336,33 @@ def test_a_shift_of_each_row_of_logits_changes_nothing(case, shift):
     shifts = shift * torch.arange(1, case.n + 1, dtype=torch.float64).unsqueeze(1)
     for got, expected in zip(*(VARIANTS[case.loss](z, case.targets()) for z in (logits + shifts, logits)), strict=True):
         torch.testing.assert_close(got, expected, rtol=50 * EPS, atol=50 * EPS)
+
+
+@given(cases(), st.sampled_from([0, 0.1, 0.75, 1]), st.booleans())
+def test_smoothing_and_weights_are_linear(case, label_smoothing, is_weighted):
+    logits, targets = case.random(case.n, case.sizes[-1], salt=6), case.targets()
+    a, b = (3 * case.random(case.sizes[-1], salt=salt).abs() for salt in (7, 8))
+    weight = a + b if is_weighted else None
+    mixed = cross_entropy(logits, targets, case.n, label_smoothing, weight)
+    plain, even = (cross_entropy(logits, targets, case.n, part, weight) for part in (0, 1))
+    for i in range(2):  # the loss, and its gradient
+        expected = (1 - label_smoothing) * plain[i] + label_smoothing * even[i]
+        torch.testing.assert_close(mixed[i], expected, rtol=100 * EPS, atol=100 * EPS)
+    if is_weighted:
+        of_a, of_b = (cross_entropy(logits, targets, case.n, label_smoothing, w) for w in (a, b))
+        for i in range(2):
+            torch.testing.assert_close(mixed[i], of_a[i] + of_b[i], rtol=100 * EPS, atol=100 * EPS)
+
+
+@given(cases(), st.sampled_from([0, 0.1, 1]))
+def test_renaming_the_classes_renames_their_weights(case, label_smoothing):
+    logits, targets = case.random(case.n, case.sizes[-1], salt=6), case.targets()
+    weight, order = case.random(case.sizes[-1], salt=7).abs(), case.random(case.sizes[-1], salt=8).argsort()
+    renamed = targets[:, order] if targets.dim() == 2 else order.argsort()[targets]
+    value, grad_logits = cross_entropy(logits[:, order], renamed, None, label_smoothing, weight[order])
+    expected, expected_grad = cross_entropy(logits, targets, None, label_smoothing, weight)
+    torch.testing.assert_close(value, expected, rtol=100 * EPS, atol=100 * EPS)
+    torch.testing.assert_close(grad_logits, expected_grad[:, order], rtol=100 * EPS, atol=100 * EPS)
 
 
 @given(
