@@ -1,0 +1,201 @@
+"""Two hundred steps of training against the same built from torch.nn, autograd and torch.optim, one row a recipe.
+
+A slip in one step, of a factor, an order or a state that is kept, is carried on by all steps after it.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from torchnet import MLP, SGD, WeightAverage, clip_by_norm, clip_by_value, cross_entropy, mean_squared_error
+from torchnet.data import scale_pixels
+from torchnet.engine import Engine
+
+from .test_network import TRAJECTORY, autograd_twin, random_net
+
+STEPS, SAMPLES, BATCH, CLASSES = 200, 40, 7, 4
+IMAGES = torch.randint(0, 256, (SAMPLES, 5), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+LABELS = torch.randint(0, CLASSES, (SAMPLES,), generator=torch.Generator().manual_seed(1))
+WEIGHT = torch.tensor([0.5, 2.0, 1.0, 3.0], dtype=torch.float64)
+# Full mini-batches, and a last one that is smaller.
+ORDER = torch.randint(0, SAMPLES, (STEPS * BATCH - 2,), generator=torch.Generator().manual_seed(2))
+
+Optimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
+
+
+def sigmoid_mlp() -> tuple[MLP, nn.Module]:
+    net = random_net((5, 6, 6, CLASSES), "sigmoid")
+    return net, autograd_twin(net)
+
+
+def tanh_mlp() -> tuple[MLP, nn.Module]:
+    net = random_net((5, 6, 6, CLASSES), "tanh")
+    return net, autograd_twin(net)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network and its twin are trained: what is torchnet's, and what is torch's for it."""
+
+    optimizer: Optimizer
+    peer: Optimizer
+    nets: Callable[[], tuple[Any, nn.Module]] = tanh_mlp
+    loss: Callable[..., tuple[Tensor, Tensor]] = cross_entropy
+    peer_loss: Callable[..., Tensor] = functional.cross_entropy
+    schedule: Callable[[torch.optim.Optimizer], LRScheduler] | None = None
+    clip: Callable[..., Any] | None = None
+    peer_clip: Callable[..., Any] | None = None
+    decay: float | None = None  # of an average of the weights
+
+
+def weighted_cross_entropy(logits: Tensor, targets: Tensor, divisor: int) -> tuple[Tensor, Tensor]:
+    """The weighted mean of each mini-batch: its divisor is the sum of weights, and not the number of samples."""
+    return cross_entropy(logits, targets, weight=WEIGHT)
+
+
+def torch_mean_squared_error(logits: Tensor, targets: Tensor) -> Tensor:
+    return functional.mse_loss(logits, functional.one_hot(targets, CLASSES).to(logits.dtype))
+
+
+def sgd(**options: Any) -> dict[str, Optimizer]:
+    return {
+        "optimizer": lambda weights: SGD(weights, **options),
+        "peer": lambda weights: torch.optim.SGD(weights, **options),
+    }
+
+
+def adamw(**options: Any) -> dict[str, Optimizer]:
+    return dict.fromkeys(("optimizer", "peer"), lambda weights: torch.optim.AdamW(weights, **options))
+
+
+MOMENTUM = sgd(lr=0.05, momentum=0.9)
+MAX_NORM, MAX_VALUE = 0.6, 0.2
+RECIPES = {
+    "momentum": Recipe(**MOMENTUM),
+    "momentum, sigmoid": Recipe(**MOMENTUM, nets=sigmoid_mlp),
+    "Nesterov": Recipe(**sgd(lr=0.05, momentum=0.9, nesterov=True, weight_decay=1e-3)),
+    "AdamW": Recipe(**adamw(lr=0.01, weight_decay=0.1)),
+    "one cycle": Recipe(
+        **MOMENTUM, schedule=partial(OneCycleLR, max_lr=0.2, total_steps=STEPS + 1, cycle_momentum=False)
+    ),
+    "one cycle of AdamW": Recipe(
+        **adamw(lr=0.01), schedule=partial(OneCycleLR, max_lr=0.02, total_steps=STEPS + 1, cycle_momentum=False)
+    ),
+    "clipped by norm": Recipe(
+        **MOMENTUM,
+        clip=partial(clip_by_norm, max_norm=MAX_NORM),
+        peer_clip=partial(nn.utils.clip_grad_norm_, max_norm=MAX_NORM),
+    ),
+    "clipped by value": Recipe(
+        **MOMENTUM,
+        clip=partial(clip_by_value, max_value=MAX_VALUE),
+        peer_clip=partial(nn.utils.clip_grad_value_, clip_value=MAX_VALUE),
+    ),
+    "averaged": Recipe(**MOMENTUM, decay=0.97),
+    "smoothed": Recipe(
+        **MOMENTUM,
+        loss=partial(cross_entropy, label_smoothing=0.1),
+        peer_loss=partial(functional.cross_entropy, label_smoothing=0.1),
+    ),
+    "weighted": Recipe(
+        **MOMENTUM, loss=weighted_cross_entropy, peer_loss=partial(functional.cross_entropy, weight=WEIGHT)
+    ),
+    "squared error": Recipe(**MOMENTUM, loss=mean_squared_error, peer_loss=torch_mean_squared_error),
+}
+
+
+class Clipped(nn.Module):
+    """A network whose backward pass clips the gradients that it has written."""
+
+    def __init__(self, net: MLP, clip: Callable[..., Any]) -> None:
+        super().__init__()
+        self.net, self.clip = net, clip
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x)
+
+    def backward(self, grad_logits: Tensor) -> None:
+        self.net.backward(grad_logits)
+        self.clip(self.net.parameters())
+
+
+def train_twin(recipe: Recipe, twin: nn.Module) -> tuple[nn.Module | None, list[float], int]:
+    """Return the averaged twin, the learning rate of each step, and how many steps were changed by clipping."""
+    optimizer = recipe.peer(twin.parameters())
+    scheduler = recipe.schedule(optimizer) if recipe.schedule else None
+    average = None
+    if recipe.decay is not None:
+        average = AveragedModel(twin, multi_avg_fn=get_ema_multi_avg_fn(recipe.decay), use_buffers=True)
+    lrs, clipped = [], 0
+    for chosen in ORDER.split(BATCH):
+        optimizer.zero_grad()
+        recipe.peer_loss(twin(scale_pixels(IMAGES[chosen], torch.float64)), LABELS[chosen]).backward()
+        if recipe.peer_clip:
+            before = torch.cat([weight.grad.flatten() for weight in twin.parameters()])
+            recipe.peer_clip(twin.parameters())
+            after = torch.cat([weight.grad.flatten() for weight in twin.parameters()])
+            clipped += not torch.equal(before, after)
+        lrs.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if scheduler:
+            scheduler.step()
+        if average:
+            average.update_parameters(twin)
+    return average.module if average else None, lrs, clipped
+
+
+def train_in_engine(recipe: Recipe, net: Any, lrs: list[float] | None) -> None:
+    trained = Clipped(net, recipe.clip) if recipe.clip else net
+    engine = Engine(trained, recipe.loss, recipe.optimizer(net.parameters()), IMAGES, LABELS, block_size=30)
+    engine.run(ORDER, BATCH, lrs=lrs)
+
+
+def train_and_average(recipe: Recipe, net: Any) -> nn.Module:
+    """Return the average, which an engine knows nothing of."""
+    optimizer, average = recipe.optimizer(net.parameters()), WeightAverage(net, recipe.decay)
+    for chosen in ORDER.split(BATCH):
+        logits = net(scale_pixels(IMAGES[chosen], torch.float64))
+        net.backward(recipe.loss(logits, LABELS[chosen], len(chosen))[1])
+        optimizer.step()
+        average.update(net)
+    return average.net
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_two_hundred_steps_match_autograd_and_torch_optim(name, expect_equal):
+    recipe = RECIPES[name]
+    net, twin = recipe.nets()
+    start = {key: tensor.clone() for key, tensor in net.state_dict().items()}
+    averaged_twin, lrs, clipped = train_twin(recipe, twin)
+    pairs = [("", net, twin)]
+    if recipe.decay is None:
+        train_in_engine(recipe, net, lrs if recipe.schedule else None)
+    else:
+        pairs.append(("averaged ", train_and_average(recipe, net), averaged_twin))
+    assert len(lrs) == STEPS
+    assert (len(set(lrs)) > 1) == (recipe.schedule is not None)
+    if recipe.clip:
+        print(f"{name}: {clipped} of {STEPS} steps were clipped")
+        assert STEPS / 4 < clipped < STEPS
+    for kind, ours, theirs in pairs:  # weights, and running statistics where a network keeps some
+        got, expected = ours.state_dict(), theirs.state_dict()
+        assert list(got) == list(expected)
+        for key in got:
+            what = f"{kind}{key} after {STEPS} steps of {name}"
+            largest_error(what, got[key].double(), expected[key].double())
+            expect_equal(what, got[key].double(), expected[key].double(), f"torch, {name}", TRAJECTORY)
+        assert max((got[key] - start[key]).abs().max() for key in got) > 0.1, f"{kind}{name}: nothing was trained"
+
+
+def largest_error(what: str, got: Tensor, expected: Tensor) -> None:
+    error = ((got - expected).abs().max() / expected.abs().max()).item()
+    print(f"{what}: {error:.1e} of the largest")
+    assert error <= TRAJECTORY
