@@ -134,7 +134,7 @@ def autograd(net: MLP, loss: str, x: Tensor, rows: Tensor, nudge: float = 0, see
     (grad_logits,) = torch.autograd.grad(value, logits, retain_graph=True)
     size = 1 + rows.sum(dim=1, keepdim=True)  # of what cancels in p - t and in the loss
     logits.backward(grad_logits + noise(grad_logits) * size / len(x))
-    value = value.detach() + noise(value) * size.mean() * len(rows[0])
+    value = value.detach() + noise(value) * (size.mean() * len(rows[0]) + value.detach())
     return {name: weight.grad for name, weight in twin.named_parameters()} | {"input": leaf.grad, "loss": value}
 
 
