@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 import torchnet.engine
-from torchnet import MLP, SGD
+from torchnet import ELU, GELU, MLP, SGD, LeakyReLU, Linear, Softplus
 from torchnet.averaging import WeightAverage
 from torchnet.capture import CaptureError, Graph, Tape, same_bits
 from torchnet.clipping import clip_by_norm, clip_by_value
@@ -166,6 +166,30 @@ def test_captured_is_plain_in_every_type(loss, activation, targets, types):
         return engine(mlp(activation=activation, **types), loss=loss, targets=targets, captured=captured)
 
     both_ways(train, make)
+
+
+@pytest.mark.parametrize(
+    "make_layer",
+    [
+        lambda: LeakyReLU(0.3),
+        lambda: ELU(0.6),
+        lambda: GELU("tanh"),
+        lambda: Softplus(0.5, 1.5),
+        lambda: Linear(6, 6, initializer=eye, bias=False),
+    ],
+    ids=lambda make_layer: type(make_layer()).__name__,
+)
+def test_a_layer_with_arguments_is_replayed(make_layer):
+    def make(captured: bool) -> Engine:
+        net = mlp()
+        net[1] = make_layer()
+        return engine(net, captured=captured)
+
+    both_ways(train, make)
+
+
+def eye(shape: Any, generator: Any, dtype: Any) -> Tensor:
+    return torch.eye(*shape, dtype=dtype)
 
 
 @settings(max_examples=40)

@@ -213,20 +213,24 @@ def bfloat16(tensor: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("input_dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(("batch", "in_features", "out_features"), [(1, 1, 1), (7, 5, 3), (4, 4, 4), (8, 8, 8)])
-def test_bfloat16_rounds_the_operands_and_the_products_and_nothing_else(batch, in_features, out_features, input_dtype):
-    layer = Linear(in_features, out_features, matmul_dtype=torch.bfloat16)
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_bfloat16_rounds_the_operands_and_the_products_and_nothing_else(
+    batch, in_features, out_features, input_dtype, with_bias
+):
+    layer = Linear(in_features, out_features, matmul_dtype=torch.bfloat16, bias=with_bias)
     weight, bias = whole_numbers(out_features, in_features, seed=0), whole_numbers(out_features, seed=1)
-    layer.load_state_dict({"weight": weight, "bias": bias})
+    layer.load_state_dict({"weight": weight} | ({"bias": bias} if with_bias else {}))
     x, grad_output = whole_numbers(batch, in_features, seed=2), whole_numbers(batch, out_features, seed=3)
     output = layer(x.to(input_dtype))
     grad_input = layer.backward(grad_output)
     expected = {
-        "output": bfloat16(bfloat16(x) @ bfloat16(weight).T) + bias,
+        "output": bfloat16(bfloat16(x) @ bfloat16(weight).T) + (bias if with_bias else 0),
         "weight.grad": bfloat16(bfloat16(grad_output).T @ bfloat16(x)),
-        "bias.grad": grad_output.double().sum(dim=0),
         "grad_input": bfloat16(bfloat16(grad_output) @ bfloat16(weight)),
     }
-    got = {"output": output, "weight.grad": layer.weight.grad, "bias.grad": layer.bias.grad, "grad_input": grad_input}
+    got = {"output": output, "weight.grad": layer.weight.grad, "grad_input": grad_input}
+    if with_bias:
+        got["bias.grad"], expected["bias.grad"] = layer.bias.grad, grad_output.double().sum(dim=0)
     for name, tensor in got.items():
         assert tensor.dtype == torch.float32, name
         assert torch.equal(tensor.double(), expected[name]), name

@@ -21,7 +21,8 @@ def _in(path: str, *slips: tuple[str, str, str]) -> tuple[Planted, ...]:
 
 
 _PRODUCT = "product = operand @ weight.T"
-_SUM = "(product.to(self.weight.dtype) if product.dtype == self.matmul_dtype else product) + self.bias"
+_ROUNDED = "y = product.to(self.weight.dtype) if product.dtype == self.matmul_dtype else product"
+_SUM = "y + self.bias"
 _W_GRAD = "self.weight.grad = (grad.T @ x).to(dtype)"
 _B_GRAD = "self.bias.grad = grad_output.sum(dim=0)"
 _G_W = "(grad @ self._operand(self.weight)).to(dtype) if"
@@ -30,6 +31,15 @@ _SQUARE = "if len(self.weight) == len(self.weight.T) else"
 _D_SIGMOID = "grad_output * y * (1 - y)"
 _D_TANH = "grad_output * (1 - y * y)"
 _D_RELU = "torch.where(y > 0, grad_output, 0)"
+_D_LEAKY = "torch.where(x > 0, grad_output, self.negative_slope * grad_output)"
+_D_ELU = "torch.where(x > 0, grad_output, self.alpha * grad_output * torch.exp(x))"
+_D_SILU = "grad_output * (s + y * (1 - s))"
+_SOFTPLUS = "slope = -torch.expm1(-self.beta * y)"
+_D_SOFTPLUS = "torch.where(self.beta * x > self.threshold, grad_output, grad_output * slope)"
+_CDF = "cdf = 0.5 * torch.erfc(-math.sqrt(0.5) * x)"
+_X_DENSITY = "x_density = _DENSITY_AT_0 * x * torch.exp(-0.5 * x * x)"
+_BELL = "x_density = _SLOPE_AT_0 * (bell + 3 * _CUBIC * bell * x * x)"
+_D_GELU = "grad_output * (cdf + x_density)"
 _LOSS = "loss = -(targets * log_probs).sum() / n"
 _GRAD = "grad_logits = (probs * targets.sum(dim=1, keepdim=True) - targets) / n"
 _CLASS_LOSS = "loss = -log_probs_there.sum() / n"
@@ -99,6 +109,9 @@ PLANTED: tuple[Planted, ...] = (
             "operand, weight = x, (",
         ),
         ("bfloat16: the output left in it", _SUM, "product.add_(self.bias)"),
+        ("bfloat16: the output left in it, without a bias", _ROUNDED, "y = product"),
+        ("no bias ever added", "y if self.bias is None else y + self.bias", "y"),
+        ("bias=False leaves out the weight", "requires_grad=False) if bias else None", "requires_grad=not bias)"),
         (
             "bfloat16: the bias added in it",
             _SUM,
@@ -174,6 +187,84 @@ PLANTED: tuple[Planted, ...] = (
         ("overwrites its input", "torch.relu(x)", "torch.relu_(x.detach())"),
         ("overwrites its output", _D_RELU, "y.sign_() * grad_output"),
         ("overwrites grad_output", _D_RELU, "grad_output.mul_(y > 0)"),
+    ),
+    *_in(
+        "layers/leaky_relu.py",
+        ("slope at the kink of the right side", _D_LEAKY, _D_LEAKY.replace("x > 0", "x >= 0")),
+        ("mask of the gradient", _D_LEAKY, _D_LEAKY.replace("x > 0", "grad_output > 0")),
+        ("no leak in the gradient", _D_LEAKY, "torch.where(x > 0, grad_output, 0)"),
+        ("the leak of the default", _D_LEAKY, _D_LEAKY.replace("self.negative_slope", "0.01")),
+        ("the leak squared", _D_LEAKY, _D_LEAKY.replace("self.negative_slope", "self.negative_slope**2")),
+        ("sign of the output for that of x", "self.remember(x)", "self.remember(functional.leaky_relu(x, -0.5))"),
+        ("overwrites grad_output", _D_LEAKY, "grad_output.mul_((x > 0) + self.negative_slope * (x <= 0))"),
+    ),
+    *_in(
+        "layers/elu.py",
+        ("slope at the kink of the right side", _D_ELU, _D_ELU.replace("x > 0", "x >= 0")),
+        ("slope without alpha", _D_ELU, _D_ELU.replace("self.alpha * ", "")),
+        ("the value for the slope", _D_ELU, _D_ELU.replace("torch.exp(x)", "torch.expm1(x)")),
+        ("the slope at y", "self.remember(x)", "self.remember(functional.elu(x, self.alpha))"),
+        ("the slope as y + 1", _D_ELU, _D_ELU.replace("torch.exp(x)", "(torch.expm1(x) + 1)")),
+        ("not a number where exp overflows", _D_ELU, "grad_output * ((x > 0) + self.alpha * torch.exp(x) * (x <= 0))"),
+        ("alpha in the exponent", "functional.elu(x, self.alpha)", "functional.elu(x * self.alpha)"),
+    ),
+    *_in(
+        "layers/silu.py",
+        ("derivative without the product rule", _D_SILU, "grad_output * y * (1 - s)"),
+        ("derivative of the sigmoid alone", _D_SILU, "grad_output * s * (1 - s)"),
+        ("x held constant", _D_SILU, "grad_output * s"),
+        ("y (1 - y) for y (1 - s)", _D_SILU, "grad_output * (s + y * (1 - y))"),
+        ("remembers x for y", "self.remember(s, y)", "self.remember(s, x)"),
+        ("overwrites its output", _D_SILU, "grad_output * y.mul_(1 - s).add_(s)"),
+        ("overwrites grad_output", _D_SILU, "grad_output.mul_(s + y * (1 - s))"),
+    ),
+    *_in(
+        "layers/softplus.py",
+        ("slope of the other sign of x", _SOFTPLUS, "slope = torch.exp(-self.beta * y)"),
+        ("slope without beta", _SOFTPLUS, "slope = -torch.expm1(-y)"),
+        ("slope times beta", _SOFTPLUS, _SOFTPLUS.replace("-torch", "-self.beta * torch")),
+        ("slope without its digits", _SOFTPLUS, "slope = 1 - torch.exp(-self.beta * y)"),
+        ("sigmoid without beta", _SOFTPLUS, "slope = torch.sigmoid(x)"),
+        ("no threshold in the slope", _D_SOFTPLUS, "grad_output * slope"),
+        ("threshold on x", _D_SOFTPLUS, _D_SOFTPLUS.replace("self.beta * x", "x")),
+        ("threshold on y", _D_SOFTPLUS, _D_SOFTPLUS.replace("self.beta * x", "self.beta * y")),
+        (
+            "threshold of the default",
+            "functional.softplus(x, self.beta, self.threshold)",
+            "functional.softplus(x, self.beta)",
+        ),
+        ("without its division by beta", "y = functional.softplus(x,", "y = self.beta * functional.softplus(x,"),
+    ),
+    *_in(
+        "layers/gelu.py",
+        ("x held constant", _D_GELU, "grad_output * cdf"),
+        ("density without x", _X_DENSITY, _X_DENSITY.replace(" * x *", " *", 1)),
+        ("density not normed", _X_DENSITY, _X_DENSITY.replace("_DENSITY_AT_0 * ", "")),
+        ("density of a normal of variance 1/2", _X_DENSITY, _X_DENSITY.replace("-0.5 *", "-")),
+        ("erf of x for erf of x / √2", _CDF, "cdf = 0.5 * torch.erfc(-x)"),
+        ("1 - Φ for Φ", _CDF, "cdf = 0.5 * torch.erfc(math.sqrt(0.5) * x)"),
+        ("1 + erf, which cancels", _CDF, "cdf = 0.5 * (1 + torch.erf(math.sqrt(0.5) * x))"),
+        ("approximation: v' without its square term", _BELL, "x_density = _SLOPE_AT_0 * bell"),
+        ("approximation: v' without the factor 3", _BELL, _BELL.replace("3 * ", "")),
+        ("approximation: x² first", _BELL, _BELL.replace("_CUBIC * bell * x * x", "_CUBIC * (x * x) * bell")),
+        ("approximation: the slope of tanh's argument", _BELL, _BELL.replace("_SLOPE_AT_0", "_SLOPE_AT_0 / 2")),
+        (
+            "approximation: the exact density",
+            'if self.approximate == "none":\n            x_density',
+            "if True:\n            x_density",
+        ),
+        (
+            "approximation: the sigmoid of 1.702 x",
+            "torch.sigmoid(_SLOPE_AT_0 * (x + _CUBIC * x * x * x))",
+            "torch.sigmoid(1.702 * x)",
+        ),
+        ("overwrites grad_output", _D_GELU, "grad_output.mul_(cdf + x_density)"),
+    ),
+    *_in(
+        "layers/identity.py",
+        ("a view of grad_output", "grad_output.clone()", "grad_output[:]"),
+        ("the input for the gradient", "grad_output.clone()", "x.clone()"),
+        ("no gradient", "grad_output.clone()", "torch.zeros_like(x)"),
     ),
     *_in(
         "losses/cross_entropy.py",

@@ -205,8 +205,8 @@ def _everything() -> Iterator[tuple[str, list[tuple[Any, tuple[Any, ...]]]]]:
     for name, block in _BLOCKS.items():
         cases = []
         for generator in _generators():
-            layer = _with_random_vectors(block(5, generator), generator)
-            cases.append((loss, (layer, torch.randn(7, 5, generator=generator, dtype=double))))
+            part = _with_random_vectors(block(5, generator), generator)
+            cases.append((loss, (part, torch.randn(7, 5, generator=generator, dtype=double))))
         yield name, cases
     weight = torch.tensor([0.5, 2, 1, 3], dtype=double)
     variants = {
