@@ -11,7 +11,7 @@ from .planted import random
 
 EXACT = [oracle for oracle in ORACLES if oracle != "NumPy reference"]
 LAYERS = {
-    **{name: block for name, block in BLOCKS.items()},
+    **BLOCKS,
     "batch norm, mean over all": lambda width: BatchNorm1d(width, momentum=None),
     "RMS norm, eps": lambda width: RMSNorm(width, eps=0.02),
     "dropout inside": lambda width: Residual(Linear(width, width), Dropout(0.3, stream=1), Residual(Dropout(0.2))),

@@ -1,4 +1,4 @@
-"""Dropout: its masks are functions of (seed, stream, step), and what it does with them is what torch.nn.Dropout does."""
+"""Dropout: its masks are functions of (seed, stream, step), and with them it does what torch.nn.Dropout does."""
 
 import math
 
