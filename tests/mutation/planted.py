@@ -202,7 +202,7 @@ PLANTED: tuple[Planted, ...] = (
             "self._track(x.mean(0), x.var(0), 2); centered, var = x - self.running_mean, self.running_var",
         ),
         ("normalized by the running statistics in training", _RSTD, "rstd = (self.running_var + self.eps).rsqrt()"),
-        ("normalized by the batch in evaluation", "if not self.training:", "if len(x) < 2:"),
+        ("normalized by the batch in evaluation", "if self.training:", "if len(x) > 1:"),
         ("variance unbiased", "(centered * centered).mean(dim=0)", "(centered * centered).sum(dim=0) / (len(x) - 1)"),
         ("variance of the squares", "(centered * centered).mean(dim=0)", "(x * x).mean(dim=0)"),
         ("eps outside of the root", _RSTD, "rstd = 1 / (var.sqrt() + self.eps)"),
@@ -237,7 +237,7 @@ PLANTED: tuple[Planted, ...] = (
             "(grad_output - through_statistics) * (self.weight * (rstd[:, None] if n == len(rstd) else rstd))",
         ),
         ("grad_output overwritten", _D_BATCH_NORM, "grad_output.sub_(through_statistics) * (self.weight * rstd)"),
-        ("single samples let through", "elif len(x) < 2:", "elif len(x) < 1:"),
+        ("single samples let through", "if len(x) < 2:", "if len(x) < 1:"),
     ),
     *_in(
         "layers/layer_norm.py",
