@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 import torchnet.engine
-from torchnet import ELU, GELU, MLP, SGD, LeakyReLU, Linear, Softplus
+from torchnet import ELU, GELU, MLP, SGD, BatchNorm1d, LeakyReLU, Linear, Softplus, set_step
 from torchnet.averaging import WeightAverage
 from torchnet.capture import CaptureError, Graph, Tape, same_bits
 from torchnet.clipping import clip_by_norm, clip_by_value
@@ -24,6 +24,7 @@ from torchnet.layers import ACTIVATIONS
 from torchnet.losses import LOSSES
 
 from .fakes import pretend_cuda_graphs
+from .layers.twins import BLOCKS
 from .test_network import autograd_loss, autograd_twin
 
 SAMPLES, CLASSES = 40, 4
@@ -190,6 +191,60 @@ def test_a_layer_with_arguments_is_replayed(make_layer):
 
 def eye(shape: Any, generator: Any, dtype: Any) -> Tensor:
     return torch.eye(*shape, dtype=dtype)
+
+
+def with_block(block: str, dtype: torch.dtype = torch.float32) -> MLP:
+    torch.manual_seed(0)
+    net = mlp((5, 6, 6, CLASSES), activation="tanh", dtype=dtype)
+    for i in (4, 2):
+        net.insert(i, BLOCKS[block](6).to(dtype))
+    return net
+
+
+@pytest.mark.parametrize("block", [*BLOCKS, "batch norm, mean over all"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("graph", [False, True])
+def test_captured_is_plain_with_every_block_in_blocks_of_any_size(block, dtype, graph, monkeypatch):
+    if graph:
+        pretend_cuda_graphs(monkeypatch)
+        monkeypatch.setattr(torchnet.engine, "capture", lambda step, device: Graph(step))
+    nets, losses = [], []
+    for size, captured in ((100, False), (100, True), (3, True), (1, True), (2, False)):
+        net = with_block(block.removesuffix(", mean over all"), dtype)
+        for module in net.modules():
+            if isinstance(module, BatchNorm1d) and block.endswith("mean over all"):
+                module.momentum = None
+        e = engine(net, block_size=size, captured=captured)
+        run = [train(e, 3)]
+        set_step(net, 18)  # as a trainer does that resumes after 18 steps: to the engine nothing is new
+        losses.append(torch.cat([*run, train(e, 2, batch_size=8)]))
+        nets.append(net)
+    states = [dict([*net.named_parameters(), *net.named_buffers()]) for net in nets]
+    for other, loss in zip(states[1:], losses[1:], strict=True):
+        assert same_bits(loss, losses[0])
+        assert all(same_bits(other[key], tensor) for key, tensor in states[0].items())
+    steps = [tensor for key, tensor in states[0].items() if key.endswith("step")]
+    assert all(step == 18 + 10 for step in steps)
+
+
+def test_masks_are_those_of_the_global_step_in_a_run_that_resumes():
+    whole, first = (engine(with_block("dropout"), "SGD") for _ in range(2))
+    expected = train(whole, 4)
+    got = [train(first, 2)]
+    net = with_block("dropout")
+    net.load_state_dict(first.net.state_dict())
+    set_step(net, 12)
+    second = engine(net, "SGD")
+    got += [second.run(order(epoch), 7) for epoch in (2, 3)]
+    assert same_bits(torch.cat(got), expected)
+    expect_same(second, whole)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_every_operation_of_a_block_writes_into_memory_that_is_there(block, tapes):
+    train(engine(with_block(block)))
+    assert len(tapes) == 2
+    assert not any(tape.allocating for tape in tapes)
 
 
 @settings(max_examples=40)

@@ -14,6 +14,14 @@ EQUIVALENT = {
     "torchnet/network.py MLP.backward: list(self) -> self": (
         "reversed() walks anything with a length and items, as nn.Sequential has; list() says the same to the reader."
     ),
+    "torchnet/layers/residual.py Residual.backward: list(self) -> self": (
+        "reversed() walks anything with a length and items, as nn.Sequential has; list() says the same to the reader."
+    ),
+    **{
+        "torchnet/layers/dropout.py Dropout.forward: 1 / (1 - self.p) if self.p < 1 else 0.0 -> "
+        f"1 / (1 - self.p) if self.p < 1 else {scale}": "With p = 1 no element is kept: any scale is that of zeros."
+        for scale in (1.0, -1.0)
+    },
     "torchnet/losses/softmax.py softmax: "
     "logits.amax(dim=1, keepdim=True).detach() -> logits.amax(dim=1, keepdim=True)": (
         "Softmax does not see the shift, so its derivative by the maximum is zero: only autograd's rounding differs."

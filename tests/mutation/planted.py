@@ -40,6 +40,15 @@ _CDF = "cdf = 0.5 * torch.erfc(-math.sqrt(0.5) * x)"
 _X_DENSITY = "x_density = _DENSITY_AT_0 * x * torch.exp(-0.5 * x * x)"
 _BELL = "x_density = _SLOPE_AT_0 * (bell + 3 * _CUBIC * bell * x * x)"
 _D_GELU = "grad_output * (cdf + x_density)"
+_RSTD = "rstd = (var + self.eps).rsqrt()"
+_TRACK_VAR = "self.running_var.lerp_(var * (n / (n - 1)), rate)"
+_THROUGH = "through_statistics = torch.addcmul(self.bias.grad / n, normalized, self.weight.grad / n)"
+_D_BATCH_NORM = "(grad_output - through_statistics) * (self.weight * rstd)"
+_D_LAYER_NORM = "(grad - torch.addcmul(mean, normalized, slope)) * rstd"
+_D_RMS_NORM = "(grad - normalized * (grad * normalized).mean(dim=1, keepdim=True)) * rrms"
+_MASK = ">= self.p).to(x.dtype) * scale"
+_SKIP = "return grad_output + cast(Tensor, grad) if input_grad else None"
+_UNIFORM = ">> 9).to(torch.float32) * 2.0**-23 + (0.5 + 2.0**-24)"
 _LOSS = "loss = -(targets * log_probs).sum() / n"
 _GRAD = "grad_logits = (probs * targets.sum(dim=1, keepdim=True) - targets) / n"
 _CLASS_LOSS = "loss = -log_probs_there.sum() / n"
@@ -265,6 +274,186 @@ PLANTED: tuple[Planted, ...] = (
         ("a view of grad_output", "grad_output.clone()", "grad_output[:]"),
         ("the input for the gradient", "grad_output.clone()", "x.clone()"),
         ("no gradient", "grad_output.clone()", "torch.zeros_like(x)"),
+    ),
+    *_in(
+        "layers/batch_norm.py",
+        ("running variance biased", _TRACK_VAR, "self.running_var.lerp_(var, rate)"),
+        ("running variance corrected the wrong way", "var * (n / (n - 1))", "var * ((n - 1) / n)"),
+        (
+            "running statistics: momentum on the wrong side",
+            "self.momentum is None else self.momentum",
+            "self.momentum is None else 1 - self.momentum",
+        ),
+        ("running mean never moved", "        self.running_mean.lerp_(mean, rate)\n", ""),
+        ("running mean in another tensor", "self.running_mean.lerp_(", "self.running_mean = self.running_mean.lerp("),
+        (
+            "count in another tensor",
+            "self.num_batches_tracked.add_(1)",
+            "self.num_batches_tracked = self.num_batches_tracked + 1",
+        ),
+        (
+            "cumulative average in float32",
+            "self.num_batches_tracked.to(mean.dtype).reciprocal()",
+            "self.num_batches_tracked.reciprocal().to(mean)",
+        ),
+        (
+            "cumulative average counts from zero",
+            "self.num_batches_tracked.to(mean.dtype)",
+            "(self.num_batches_tracked - 1).to(mean.dtype)",
+        ),
+        (
+            "tracked in evaluation mode",
+            "centered, var = x - self.running_mean, self.running_var",
+            "self._track(x.mean(0), x.var(0), 2); centered, var = x - self.running_mean, self.running_var",
+        ),
+        ("normalized by the running statistics in training", _RSTD, "rstd = (self.running_var + self.eps).rsqrt()"),
+        ("normalized by the batch in evaluation", "if self.training:", "if len(x) > 1:"),
+        ("variance unbiased", "(centered * centered).mean(dim=0)", "(centered * centered).sum(dim=0) / (len(x) - 1)"),
+        ("variance of the squares", "(centered * centered).mean(dim=0)", "(x * x).mean(dim=0)"),
+        ("eps outside of the root", _RSTD, "rstd = 1 / (var.sqrt() + self.eps)"),
+        ("eps left out", _RSTD, "rstd = var.rsqrt()"),
+        ("variance for its root", _RSTD, "rstd = 1 / (var + self.eps)"),
+        (
+            "weight on x",
+            "torch.addcmul(self.bias, normalized, self.weight)",
+            "torch.addcmul(self.bias, x, self.weight)",
+        ),
+        ("weight.grad of x", "(grad_output * normalized).sum(dim=0)", "(grad_output * normalized / rstd).sum(dim=0)"),
+        ("weight.grad: a mean", "(grad_output * normalized).sum(dim=0)", "(grad_output * normalized).mean(dim=0)"),
+        ("statistics as if they were constants", _D_BATCH_NORM, "grad_output * (self.weight * rstd)"),
+        (
+            "grad_input: path through the mean missing",
+            _THROUGH,
+            "through_statistics = normalized * self.weight.grad / n",
+        ),
+        ("grad_input: path through the variance missing", _THROUGH, "through_statistics = self.bias.grad / n"),
+        (
+            "grad_input: path through the variance of x",
+            "self.bias.grad / n, normalized,",
+            "self.bias.grad / n, normalized / rstd,",
+        ),
+        ("grad_input: N - 1", _THROUGH, _THROUGH.replace("/ n", "/ (n - 1)")),
+        ("grad_input: without 1/N", _THROUGH, _THROUGH.replace(" / n", "")),
+        ("grad_input: without the weight", _D_BATCH_NORM, "(grad_output - through_statistics) * rstd"),
+        ("grad_input: without rstd", _D_BATCH_NORM, "(grad_output - through_statistics) * self.weight"),
+        (
+            "grad_input: rstd of the wrong axis if square",
+            _D_BATCH_NORM,
+            "(grad_output - through_statistics) * (self.weight * (rstd[:, None] if n == len(rstd) else rstd))",
+        ),
+        ("grad_output overwritten", _D_BATCH_NORM, "grad_output.sub_(through_statistics) * (self.weight * rstd)"),
+        ("single samples let through", "if len(x) < 2:", "if len(x) < 1:"),
+    ),
+    *_in(
+        "layers/layer_norm.py",
+        ("mean of the batch", "x.mean(dim=1, keepdim=True)", "x.mean(dim=0)"),
+        (
+            "variance of the batch",
+            "(centered * centered).mean(dim=1, keepdim=True)",
+            "(centered * centered).mean(dim=0)",
+        ),
+        ("variance unbiased", _RSTD, "rstd = (var * (x.shape[1] / max(1, x.shape[1] - 1)) + self.eps).rsqrt()"),
+        ("eps outside of the root", _RSTD, "rstd = 1 / (var.sqrt() + self.eps)"),
+        ("eps left out", _RSTD, "rstd = var.rsqrt()"),
+        ("statistics as if they were constants", _D_LAYER_NORM, "grad * rstd"),
+        ("grad_input: path through the mean missing", _D_LAYER_NORM, "(grad - normalized * slope) * rstd"),
+        ("grad_input: path through the variance missing", _D_LAYER_NORM, "(grad - mean) * rstd"),
+        ("grad_input: weight outside of the means", "grad = grad_output * self.weight", "grad = grad_output"),
+        ("grad_input: weight twice", _D_LAYER_NORM, f"{_D_LAYER_NORM} * self.weight"),
+        (
+            "grad_input: means over the batch",
+            "(tensor.mean(dim=1, keepdim=True) for",
+            "(tensor.mean(dim=0, keepdim=True) for",
+        ),
+        (
+            "grad_input: rstd of the wrong axis if square",
+            _D_LAYER_NORM,
+            "(grad - torch.addcmul(mean, normalized, slope)) * (rstd.T if len(grad) == len(grad.T) else rstd)",
+        ),
+        (
+            "weight.grad through the weight",
+            "(grad_output * normalized).sum(dim=0)",
+            "(grad_output * self.weight * normalized).sum(dim=0)",
+        ),
+        (
+            "bias.grad of what is normalized",
+            "self.bias.grad = grad_output.sum(dim=0)",
+            "self.bias.grad = (grad_output * self.weight).sum(dim=0)",
+        ),
+    ),
+    *_in(
+        "layers/rms_norm.py",
+        ("centered", "normalized = x * rrms", "normalized = (x - x.mean(dim=1, keepdim=True)) * rrms"),
+        ("mean of the batch", "(x * x).mean(dim=1, keepdim=True)", "(x * x).mean(dim=0, keepdim=True)"),
+        ("sum of the squares", "(x * x).mean(dim=1, keepdim=True)", "(x * x).sum(dim=1, keepdim=True)"),
+        ("eps of another type", "torch.finfo(x.dtype).eps", "torch.finfo(torch.float32).eps"),
+        ("eps always that of the type", "if self.eps is None else self.eps", "if True else self.eps"),
+        ("size as if it were constant", _D_RMS_NORM, "grad * rrms"),
+        ("grad_input: centered", _D_RMS_NORM, f"(lambda g: g - g.mean(dim=1, keepdim=True))({_D_RMS_NORM})"),
+        ("grad_input: of the other sign", _D_RMS_NORM, _D_RMS_NORM.replace("grad -", "grad +")),
+        ("grad_input: weight outside of the mean", "grad = grad_output * self.weight", "grad = grad_output"),
+    ),
+    *_in(
+        "layers/dropout.py",
+        ("mask not scaled", _MASK, _MASK.removesuffix(" * scale")),
+        ("scaled by p", "1 / (1 - self.p)", "1 / max(self.p, 1e-9)"),
+        ("scaled by 1 - p, not its inverse", "1 / (1 - self.p)", "(1 - self.p)"),
+        ("kept with probability p", _MASK, "< self.p).to(x.dtype) * scale"),
+        ("scaled in float32", _MASK, ">= self.p).float().mul(scale).to(x.dtype)"),
+        ("dropped in evaluation", "if not self.training:", "if False:"),
+        ("another mask in backward", "return grad_output * mask if", "return grad_output * mask.flip(0) if"),
+        ("no mask in backward", "return grad_output * mask if", "return grad_output if"),
+        (
+            "a step ends with forward",
+            "        self.remember(mask)\n",
+            "        self.remember(mask)\n        self.step.add_(1)\n",
+        ),
+        ("a step never ends", "        self.step.add_(1)\n", ""),
+        ("step in another tensor", "self.step.add_(1)", "self.step = self.step + 1"),
+        ("step in the state", ", persistent=False", ""),
+        ("seed ignored", "self.seed, self.stream, self.step)", "0, self.stream, self.step)"),
+        ("stream ignored", "self.seed, self.stream, self.step)", "self.seed, 0, self.step)"),
+        ("mask of a generator", "uniform(x.shape, self.seed, self.stream, self.step)", "torch.rand(x.shape)"),
+        (
+            "set_step: of the first only",
+            "            module.step.fill_(step)",
+            "            module.step.fill_(step); return",
+        ),
+        ("set_step: in another tensor", "module.step.fill_(step)", "module.step = torch.tensor(step)"),
+    ),
+    *_in(
+        "layers/residual.py",
+        ("skip path left out of forward", "return x + y", "return y"),
+        ("skip path left out of backward", _SKIP, _SKIP.replace("grad_output + ", "")),
+        ("skip path twice in backward", _SKIP, _SKIP.replace("grad_output + ", "2 * grad_output + ")),
+        ("layers left out of backward", _SKIP, _SKIP.replace("grad_output + cast(Tensor, grad)", "grad_output")),
+        ("skip path of the wrong sign", _SKIP, _SKIP.replace("grad_output +", "grad_output -")),
+        ("layers in the order of forward", "reversed(list(self))", "list(self)"),
+        ("every layer sees the input", "y = layer(y)", "y = layer(x)"),
+        ("shapes may broadcast", "if y.shape != x.shape:", "if len(y) != len(x):"),
+        ("input added in place", "return x + y", "return y.add_(x)"),
+        (
+            "gradient added in place",
+            _SKIP,
+            _SKIP.replace("grad_output + cast", "grad_output.add_(cast").replace("grad) if", "grad)) if"),
+        ),
+        (
+            "no gradients inside without input_grad",
+            "        grad: Tensor | None = grad_output\n",
+            "        if not input_grad:\n            return None\n        grad: Tensor | None = grad_output\n",
+        ),
+    ),
+    *_in(
+        "randomness.py",
+        ("stream ignored", 'f"{seed} {stream}"', 'f"{seed}"'),
+        ("seed and stream run together", 'f"{seed} {stream}"', 'f"{seed}{stream}"'),
+        ("sum of seed and stream", 'f"{seed} {stream}"', 'f"{seed + stream}"'),
+        ("step ignored", "step.to(torch.int32) ^ word", "(0 * step).to(torch.int32) ^ word"),
+        ("the sign shifted in", "(x >> 16 & 0xFFFF)", "(x >> 16)"),
+        ("0 among the numbers", _UNIFORM, ">> 9).to(torch.float32) * 2.0**-23 + 0.5"),
+        ("fewer bits", _UNIFORM, _UNIFORM.replace(">> 9", ">> 20 << 11")),
+        ("normal: sine of one and cosine of the other", ".cos()", ".sin()"),
+        ("normal: half a turn", "2 * math.pi * angle", "math.pi * angle"),
     ),
     *_in(
         "losses/cross_entropy.py",

@@ -92,10 +92,12 @@ TORCHNET = Project(
         "torchnet/clipping.py",
         "torchnet/network.py",
         "torchnet/optimizers.py",
+        "torchnet/randomness.py",
     ),
     # The quick ones first: at the first test that fails a mutant is done with.
     tests=(
         "tests/layers",
+        "tests/test_randomness.py",
         "tests/test_optimizers.py",
         "tests/test_averaging.py",
         "tests/test_clipping.py",

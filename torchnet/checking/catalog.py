@@ -205,8 +205,8 @@ def _everything() -> Iterator[tuple[str, list[tuple[Any, tuple[Any, ...]]]]]:
     for name, block in _BLOCKS.items():
         cases = []
         for generator in _generators():
-            part = _with_random_vectors(block(5, generator), generator)
-            cases.append((loss, (part, torch.randn(7, 5, generator=generator, dtype=double))))
+            one = _with_random_vectors(block(5, generator), generator)
+            cases.append((loss, (one, torch.randn(7, 5, generator=generator, dtype=double))))
         yield name, cases
     weight = torch.tensor([0.5, 2, 1, 3], dtype=double)
     variants = {
@@ -233,7 +233,7 @@ def _everything() -> Iterator[tuple[str, list[tuple[Any, tuple[Any, ...]]]]]:
     cases = []
     for generator in _generators():
         net = MLP((5, 6, 4), "tanh", generator=generator, dtype=double)
-        for block in _BLOCKS.values():
+        for block in reversed(_BLOCKS.values()):  # the batch norm first: it would hide the weights of another before it
             net.insert(2, block(6, generator))
         images = torch.randn(7, 5, generator=generator, dtype=double)
         targets = torch.randint(4, (7,), generator=generator)

@@ -18,6 +18,7 @@ from torchnet.checking.verdict import Precision, Verdict, relative
 
 _NO_MEASURE = 0.5  # of the norm: an autograd that is so far off measures nothing
 _ZERO = 1e-6  # of autograd's norm in a smaller dtype: a true gradient below is zero, and what autograd has is rounding
+_MARGIN_OF_ZERO = 100  # times autograd's rounding, where it is all that there is, is rounding, too
 
 
 def with_precision(report: Report, subject: Subject, grad_outputs: Outputs) -> Report:
@@ -60,6 +61,7 @@ def precision_of(subject: Subject, grad_outputs: Outputs, written: Gradients) ->
         # Autograd was seen once, and may have been lucky: what counts is what it may be off by.
         for moved in rounded_otherwise(by_autograd, dtype, share=1 / 8):
             own = {name: max(error, own[name]) for name, error in _errors(moved, truth).items()}
+    own |= {name: _MARGIN_OF_ZERO * own[name] for name in zeros}
     name_of_dtype = str(dtype).removeprefix("torch.")
     return {name: Precision(name_of_dtype, error, own[name]) for name, error in errors.items()}
 

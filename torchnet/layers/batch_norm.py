@@ -21,10 +21,6 @@ class BatchNorm1d(Layer):
     Source: Ioffe & Szegedy 2015, "Batch normalization", algorithm 1; the backward pass here in its compact form.
     """
 
-    running_mean: Tensor
-    running_var: Tensor
-    num_batches_tracked: Tensor
-
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, dtype: torch.dtype | None = None
     ) -> None:
@@ -32,9 +28,9 @@ class BatchNorm1d(Layer):
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.weight = nn.Parameter(torch.ones(num_features, dtype=dtype), requires_grad=False)
         self.bias = nn.Parameter(torch.zeros(num_features, dtype=dtype), requires_grad=False)
-        self.register_buffer("running_mean", torch.zeros(num_features, dtype=dtype))
-        self.register_buffer("running_var", torch.ones(num_features, dtype=dtype))
-        self.register_buffer("num_batches_tracked", torch.tensor(0))
+        self.running_mean = nn.Buffer(torch.zeros(num_features, dtype=dtype))
+        self.running_var = nn.Buffer(torch.ones(num_features, dtype=dtype))
+        self.num_batches_tracked = nn.Buffer(torch.tensor(0))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return y = γ x̂ + β with x̂ = (x - μ) / √(σ² + ε), γ the weight and β the bias.
@@ -48,18 +44,18 @@ class BatchNorm1d(Layer):
             ValueError: if x has another shape or another dtype than the weights, or is a single sample in training.
         """
         expect_rows(x, self.weight)
-        if not self.training:
-            centered, var = x - self.running_mean, self.running_var
-        elif len(x) < 2:
-            raise ValueError(
-                f"expected at least two samples in training mode, got {len(x)}: a single one has no variance; drop a "
-                "last mini-batch of one sample, or call eval() first"
-            )
-        else:
+        if self.training:
+            if len(x) < 2:
+                raise ValueError(
+                    f"expected at least two samples in training mode, got {len(x)}: a single one has no variance; drop "
+                    "a last mini-batch of one sample, or call eval() first"
+                )
             mean = x.mean(dim=0)
             centered = x - mean
             var = (centered * centered).mean(dim=0)
             self._track(mean, var, len(x))
+        else:
+            centered, var = x - self.running_mean, self.running_var
         rstd = (var + self.eps).rsqrt()
         normalized = centered * rstd
         self.remember(normalized, rstd)

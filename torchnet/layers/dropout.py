@@ -26,15 +26,13 @@ class Dropout(Layer):
     Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting".
     """
 
-    step: Tensor
-
     def __init__(self, p: float = 0.5, seed: int = 0, stream: int = 0) -> None:
         super().__init__()
         if not 0 <= p <= 1:
             raise ValueError(f"p: expected a probability from 0 to 1, got {p}")
         self.p, self.seed, self.stream = p, seed, stream
         # Not in the state_dict, which is that of torch.nn.Dropout: whoever resumes a run knows its step (`set_step`).
-        self.register_buffer("step", torch.tensor(0), persistent=False)
+        self.step = nn.Buffer(torch.tensor(0), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return y = x ⊙ m; an element of the mask m is 0 with probability p, else 1 / (1 - p), so that E[y] = x.
