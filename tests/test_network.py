@@ -10,7 +10,7 @@ from torch.nn import functional
 
 import torchnet
 from torchnet import MLP, SGD, BatchNorm1d, Dropout, LayerNorm, Residual, RMSNorm, cross_entropy, reference
-from torchnet.layers import ACTIVATIONS, GELU, Layer, Linear
+from torchnet.layers import ACTIVATIONS, GELU, NORMALIZATIONS, Layer, Linear
 from torchnet.losses import LOSSES
 from torchnet.network import layer_sizes
 
@@ -150,6 +150,52 @@ def test_gradients_through_blocks_match_autograd(block, n, expect_equal):
     size = max(grad.norm() for grad in expected.values())  # beside which that of a bias before a batch norm is zero
     for name, grad in grads.items():
         assert (grad - expected[name]).norm() <= 1e-12 * max(size, expected[name].norm()), name
+
+
+OPTIONS = list(itertools.product((None, *NORMALIZATIONS), (False, True), (0.0, 0.4, [0.3, 0.0, 0.2, 0.5])))
+
+
+@pytest.mark.parametrize(("normalization", "residual", "dropout"), OPTIONS)
+def test_a_network_with_options_is_that_of_torch_built_by_hand(normalization, residual, dropout, expect_equal):
+    sizes, activations = (5, 6, 6, 6, 3, 4), ["tanh", "gelu", "sigmoid", "silu"]
+    generator = torch.Generator().manual_seed(0)
+    options = {"normalization": normalization, "dropout": dropout, "residual": residual, "seed": 5}
+    net = MLP(sizes, activations, generator=generator, dtype=torch.float64, **options)
+    for weight in net.parameters():
+        if weight.dim() == 1:
+            weight.copy_(torch.randn(weight.shape, generator=generator, dtype=torch.float64))
+    norm = {None: None, "batch_norm": nn.BatchNorm1d, "layer_norm": nn.LayerNorm, "rms_norm": nn.RMSNorm}[normalization]
+    linears = [
+        nn.Linear(sizes[i], sizes[i + 1], bias=i == 4 or normalization != "batch_norm", dtype=torch.float64)
+        for i in range(5)
+    ]
+
+    def between(i: int) -> list[nn.Module]:
+        normalized = [] if norm is None else [norm(sizes[i + 1], dtype=torch.float64)]
+        p = dropout[i] if isinstance(dropout, list) else dropout
+        dropped = [] if p == 0 else [DropoutTwin(Dropout(p, seed=5, stream=i))]
+        return [*normalized, [nn.Tanh, nn.GELU, nn.Sigmoid, nn.SiLU][i](), *dropped]
+
+    block = (lambda *layers: [ResidualTwin(*layers)]) if residual else lambda *layers: layers
+    twin = nn.Sequential(
+        linears[0],
+        *block(*between(0), linears[1]),
+        *block(*between(1), linears[2]),
+        *between(2),
+        linears[3],
+        *between(3),
+        linears[4],
+    )
+    twin.load_state_dict(net.state_dict())
+    (x, targets), name = random_batch(7), f"{normalization} {residual} {dropout}"
+    leaf = x.clone().requires_grad_()
+    functional.cross_entropy(twin(leaf), targets).backward()
+    _, grads = hand_written(net, "cross_entropy", x, targets)
+    expect_equal(f"{name} input", grads["input"], leaf.grad, "autograd")
+    for key, weight in twin.named_parameters():
+        expect_equal(f"{name} {key}", grads[key], weight.grad, "autograd")
+    net.eval(), twin.eval()
+    expect_equal(f"{name} in evaluation", net(x), twin(x).detach(), "torch.nn")
 
 
 def reference_params(net: MLP) -> reference.Params:

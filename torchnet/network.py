@@ -95,10 +95,11 @@ class MLP(nn.Sequential):
         if len(sizes) < 2 or any(not isinstance(size, int) or size < 1 for size in sizes):
             raise ValueError(f"layer_sizes: expected at least two whole numbers from 1 up, got {sizes}")
         hidden = len(sizes) - 2
-        activations = _one_each("activation", [activation] if isinstance(activation, str) else activation, hidden)
-        dropouts = _one_each("dropout", [dropout] if isinstance(dropout, (int, float)) else dropout, hidden)
-        for name in activations:
+        names = [activation] if isinstance(activation, str) else list(activation)
+        for name in names:
             _expect_known("activation", name, ACTIVATIONS)
+        activations = _one_each("activation", names, hidden)
+        dropouts = _one_each("dropout", [dropout] if isinstance(dropout, (int, float)) else list(dropout), hidden)
         _expect_known("initializer", initializer, INITIALIZERS)
         if normalization is not None:
             _expect_known("normalization", normalization, NORMALIZATIONS)
@@ -168,11 +169,11 @@ class MLP(nn.Sequential):
         return None if grad is None else grad.reshape(self._input_shape)
 
 
-def _one_each(name: str, values: Sequence[Any], hidden: int) -> list[Any]:
+def _one_each(name: str, values: list[Any], hidden: int) -> list[Any]:
     """Return one value for each hidden layer, of which one for all or as many may be given."""
     if len(values) not in (1, hidden):
-        raise ValueError(f"{name}: expected one, or one for each of {hidden} hidden layers, got {list(values)}")
-    return list(values) * hidden if len(values) == 1 else list(values)
+        raise ValueError(f"{name}: expected one, or one for each of {hidden} hidden layers, got {values}")
+    return values * hidden if len(values) == 1 else values
 
 
 def _expect_known(argument: str, name: str, known: Mapping[str, Any]) -> None:

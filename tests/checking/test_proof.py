@@ -60,7 +60,7 @@ def test_one_element_off_by_a_billionth_is_seen(name):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_right_network_passes_before_every_oracle(activation, loss):
     net = MLP((5, 6, 6, 4), activation, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    report = check(net, random(7, 5), TARGETS, loss=LOSSES[loss], oracles=ORACLES)
+    report = check(net, random(7, 5) / 4, TARGETS, loss=LOSSES[loss], oracles=ORACLES)  # no probability close to 1
     assert report.passed, report
     assert report.notes == []
     for verdict in report.tensors:

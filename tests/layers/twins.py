@@ -23,13 +23,15 @@ class ResidualTwin(nn.Sequential):
 
 
 class DropoutTwin(nn.Module):
-    """Multiplies by the mask that a Dropout has for its next step."""
+    """Multiplies by the mask that a Dropout has for its next step, while training."""
 
     def __init__(self, dropout: Dropout) -> None:
         super().__init__()
         self.dropout = [dropout]  # in a list, so that it is no module of this one
 
     def forward(self, x):
+        if not self.training:
+            return x
         (dropout,) = self.dropout
         mask = Dropout(dropout.p, dropout.seed, dropout.stream)
         mask.step.copy_(dropout.step)
