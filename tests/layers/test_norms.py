@@ -218,3 +218,9 @@ def test_what_they_print():
     assert repr(BatchNorm1d(5)) == "BatchNorm1d(5, eps=1e-05, momentum=0.1)"
     assert repr(LayerNorm(5)) == "LayerNorm((5,), eps=1e-05)"
     assert repr(RMSNorm(5)) == "RMSNorm((5,), eps=None)"
+
+
+def test_running_statistics_are_unknown_to_autograd():
+    layer = randomized(BatchNorm1d(5))
+    layer(random(7, 5).requires_grad_())
+    assert not any(buffer.requires_grad for buffer in layer.buffers())
