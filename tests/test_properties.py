@@ -2,7 +2,7 @@
 
 import copy
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from torchnet import MLP, SGD, cross_entropy
+from torchnet import MLP, SGD, cross_entropy, set_step
 from torchnet.layers import ACTIVATIONS
 from torchnet.losses import LOSSES
 
+from .layers.twins import BLOCKS, OF_THE_WHOLE_BATCH, randomized
 from .test_network import autograd_twin, random_net
 
 MAX_DEPTH, MAX_WIDTH, MAX_BATCH = 6, 8, 9
@@ -57,7 +58,7 @@ class Case:
     """A network, a batch and a loss: hypothesis draws these few words, and all numbers follow from the seed."""
 
     sizes: list[int]
-    activations: list[str]  # as many as a network can have; it takes those that it needs
+    between: list[str]  # activations and blocks, as many as a network can have; it takes those that it needs
     scales: list[float]  # of each layer's weights, likewise
     n: int
     loss: str
@@ -76,8 +77,11 @@ class Case:
             if self.zeros:
                 silent = self.random(len(linear.bias), salt=i) > 0.5
                 linear.weight[silent], linear.bias[silent] = 0, 0
-        for i in range(len(self.sizes) - 2):
-            net[2 * i + 1] = ACTIVATIONS[self.activations[i]]()
+        torch.manual_seed(self.seed)
+        for i, name in enumerate(self.between[: len(self.sizes) - 2]):
+            is_block = name in BLOCKS
+            width = self.sizes[i + 1]
+            net[2 * i + 1] = randomized(BLOCKS[name](width), self.seed + i) if is_block else ACTIVATIONS[name]()
         return net
 
     def x(self) -> Tensor:
@@ -104,13 +108,19 @@ def several(values, count: int) -> st.SearchStrategy[list]:
     return st.lists(st.sampled_from(list(values)), min_size=count, max_size=count)
 
 
-def cases(min_n: int = 1) -> st.SearchStrategy[Case]:
+# What keeps a sample apart from the others, and what treats all alike, wherever they stand.
+APART = [name for name in BLOCKS if name not in OF_THE_WHOLE_BATCH and name != "dropout"]
+ALIKE = [name for name in BLOCKS if name != "dropout"]
+
+
+def cases(blocks: Iterable[str] = (), min_n: int = 1) -> st.SearchStrategy[Case]:
+    """Draw cases; a network with a batch norm has batches of at least two."""
     return st.builds(
         Case,
         sizes=st.lists(st.integers(1, MAX_WIDTH), min_size=2, max_size=MAX_DEPTH + 1),
-        activations=several(ACTIVATIONS, MAX_DEPTH - 1),
+        between=several([*ACTIVATIONS, *blocks], MAX_DEPTH - 1),
         scales=several([1, 0.1, 30], MAX_DEPTH),
-        n=st.integers(min_n, MAX_BATCH),
+        n=st.integers(max(min_n, 2 if blocks else 1), MAX_BATCH),
         loss=st.sampled_from(list(VARIANTS)),
         targets_kind=st.sampled_from(["integers", "probabilities", "rows of any sum"]),
         layout=st.sampled_from(list(LAYOUTS)),
@@ -122,6 +132,7 @@ def cases(min_n: int = 1) -> st.SearchStrategy[Case]:
 def backward(net: MLP, x: Tensor, grad_logits: Tensor) -> Grads:
     net(x)
     grad_input = net.backward(grad_logits, input_grad=True)
+    set_step(net, 0)
     return {name: weight.grad for name, weight in net.named_parameters()} | {"input": grad_input}
 
 
@@ -159,6 +170,28 @@ def cancels(name: str, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]
     return size, size.mean() * len(rows[0])
 
 
+NORM_TWINS = (nn.BatchNorm1d, nn.LayerNorm, nn.RMSNorm)
+
+
+def nudge_what_cancels(
+    module: nn.Module, inputs: tuple[Tensor], output: Tensor, noise: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Nudge the output of a norm and the gradient of its input, as far as the numbers are large that they come from.
+
+    Both are differences: x - mean, and what is left of a gradient when its share in the statistics is taken out.
+    """
+    (x,), dim = inputs, 0 if isinstance(module, nn.BatchNorm1d) else 1
+    size = x.detach().abs().amax(dim, keepdim=True)
+    var = x.detach().square().mean(dim, keepdim=True)
+    if not isinstance(module, nn.RMSNorm):
+        var = x.detach().var(dim, correction=0, keepdim=True)
+    rstd = (var + (module.eps or EPS)).rsqrt()
+    grads: list[Tensor] = []
+    output.register_hook(lambda grad: grads.append((grad * module.weight).abs().amax(dim, keepdim=True) * rstd))
+    x.register_hook(lambda grad: grad + noise(grad) * grads.pop())
+    return output + module.weight * noise(x) * size * rstd
+
+
 def autograd(net: MLP, loss: str, x: Tensor, targets: Tensor, nudge: float = 0, seed: int = 0) -> Grads:
     """The same from autograd; with a nudge, after a random relative change of every number on the way by up to that."""
     generator = torch.Generator().manual_seed(seed)
@@ -167,9 +200,11 @@ def autograd(net: MLP, loss: str, x: Tensor, targets: Tensor, nudge: float = 0, 
         return nudge * (2 * torch.rand(tensor.shape, generator=generator, dtype=tensor.dtype) - 1)
 
     twin, leaf = autograd_twin(net), (x * (1 + noise(x))).requires_grad_()
-    for module in twin:
-        for weight in module.parameters():
+    for module in twin.modules():
+        for weight in module.parameters(recurse=False):
             weight.data *= 1 + noise(weight)
+        if nudge and isinstance(module, NORM_TWINS):
+            module.register_forward_hook(partial(nudge_what_cancels, noise=noise))
         if nudge and isinstance(module, nn.Sigmoid | nn.Tanh):  # a slope is 1 - y or 1 - y²: the change is one of the 1
             module.register_full_backward_hook(lambda _, to, of: (to[0] + noise(of[0]) * of[0],))
     logits = twin(leaf)
@@ -203,13 +238,13 @@ def expect_equal_but_for_rounding(case: Case, got: Grads, expected: Grads) -> No
         assert distance(got[name], expected[name]) <= allowed[name], name
 
 
-@given(cases())
+@given(cases(BLOCKS))
 def test_gradients_equal_those_of_autograd(case):
     got = hand_written(case.net(), case.loss, case.x(), case.targets())
     expect_equal_but_for_rounding(case, got, autograd(case.net(), case.loss, case.x(), case.targets()))
 
 
-@given(cases())
+@given(cases(BLOCKS))
 def test_float32_is_as_close_to_the_truth_as_autograd_in_float32(case):
     net, x, targets = case.net().float(), case.x().float(), case.targets()
     targets = targets.float() if targets.dim() == 2 else targets
@@ -221,7 +256,7 @@ def test_float32_is_as_close_to_the_truth_as_autograd_in_float32(case):
         assert distance(got[name], truth[name]) <= 2 * distance(peer[name], truth[name]) + floor[name], name
 
 
-@given(cases(min_n=2), st.data())
+@given(cases(APART, min_n=2), st.data())
 def test_parts_of_a_batch_add_up_to_the_whole(case, data):
     net, x, targets = case.net(), case.x(), case.targets()
     cut = data.draw(st.integers(1, case.n - 1))
@@ -231,7 +266,7 @@ def test_parts_of_a_batch_add_up_to_the_whole(case, data):
     expect_equal_but_for_rounding(case, added | {"input": torch.cat([a["input"], b["input"]])}, whole)
 
 
-@given(cases(min_n=2))
+@given(cases(ALIKE, min_n=2))
 def test_the_order_of_the_samples_does_not_count(case):
     net, x, targets = case.net(), case.x(), case.targets()
     order = case.random(case.n, salt=4).argsort()
@@ -240,7 +275,7 @@ def test_the_order_of_the_samples_does_not_count(case):
     expect_equal_but_for_rounding(case, got, expected | {"input": expected["input"][order]})
 
 
-@given(cases())
+@given(cases(ALIKE))
 def test_a_batch_twice_over_has_the_same_mean(case):
     net, x, targets = case.net(), case.x(), case.targets()
     expected = hand_written(net, case.loss, x, targets)
@@ -264,7 +299,7 @@ def test_renaming_the_units_of_every_layer_renames_the_gradients(case):
     expect_equal_but_for_rounding(case, got, expected)
 
 
-@given(cases(), st.sampled_from(list(LAYOUTS)))
+@given(cases(BLOCKS), st.sampled_from(list(LAYOUTS)))
 def test_the_layout_in_memory_does_not_count(case, layout):
     net, x, grad_logits = case.net(), case.x(), LAYOUTS[layout](case.random(case.n, case.sizes[-1], salt=4) / case.n)
     got = backward(net, x, grad_logits)
@@ -273,7 +308,7 @@ def test_the_layout_in_memory_does_not_count(case, layout):
     expect_equal_but_for_rounding(case, got, hand_written(net, case.loss, x.contiguous(), case.rows().contiguous()))
 
 
-@given(cases(), st.sampled_from([1, 0, -1, 0.3]), st.sampled_from([1, 0, -1, 0.3]))
+@given(cases(BLOCKS), st.sampled_from([1, 0, -1, 0.3]), st.sampled_from([1, 0, -1, 0.3]))
 def test_backward_is_linear(case, a, b):
     net, x = case.net(), case.x()
     f, g = (case.random(case.n, case.sizes[-1], salt=salt) / case.n for salt in (4, 5))
@@ -281,7 +316,7 @@ def test_backward_is_linear(case, a, b):
     expect_equal_but_for_rounding(case, backward(net, x, a * f + b * g), {k: a * of_f[k] + b * of_g[k] for k in of_f})
 
 
-@given(cases())
+@given(cases(BLOCKS))
 def test_the_same_twice_is_the_same_to_the_bit_and_changes_nothing_it_is_given(case):
     net, x, targets, logits = case.net(), case.x(), case.targets(), case.extreme_logits()
     given_tensors = [x, targets, logits, *net.parameters()]
@@ -295,7 +330,7 @@ def test_the_same_twice_is_the_same_to_the_bit_and_changes_nothing_it_is_given(c
     assert all(torch.equal(a, b) for a, b in zip([*given_tensors, grad_logits], [*copies, before], strict=True))
 
 
-@given(cases())
+@given(cases(BLOCKS))
 def test_no_layer_writes_to_what_it_is_handed(case):
     x = case.x()
     for layer in case.net():  # each on its own: within the network nobody reads again what a layer was handed

@@ -218,3 +218,19 @@ def test_what_they_print():
     assert repr(BatchNorm1d(5)) == "BatchNorm1d(5, eps=1e-05, momentum=0.1)"
     assert repr(LayerNorm(5)) == "LayerNorm((5,), eps=1e-05)"
     assert repr(RMSNorm(5)) == "RMSNorm((5,), eps=None)"
+
+
+def test_running_statistics_are_unknown_to_autograd():
+    layer = randomized(BatchNorm1d(5))
+    layer(random(7, 5).requires_grad_())
+    assert not any(buffer.requires_grad for buffer in layer.buffers())
+
+
+@pytest.mark.parametrize("name", ["BatchNorm1d", "LayerNorm"])
+def test_the_gradient_of_the_input_has_no_mean_however_far_from_zero_the_input_is(name):
+    layer, dim = NORMS[name](40).float(), 0 if name == "BatchNorm1d" else 1  # all weights are 1
+    x = random(40, 40)
+    layer((1000 + 1e-2 * x).float())
+    grad_input = layer.backward(x.float())
+    # Rounding leaves a mean of 1e-3 in x̂, the share of which in the gradient is of the size of x.
+    assert (grad_input.mean(dim).abs() <= 1e-6 * grad_input.abs().amax(dim)).all()

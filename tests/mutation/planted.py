@@ -42,9 +42,10 @@ _BELL = "x_density = _SLOPE_AT_0 * (bell + 3 * _CUBIC * bell * x * x)"
 _D_GELU = "grad_output * (cdf + x_density)"
 _RSTD = "rstd = (var + self.eps).rsqrt()"
 _TRACK_VAR = "self.running_var.lerp_(var * (n / (n - 1)), rate)"
-_THROUGH = "through_statistics = torch.addcmul(self.bias.grad / n, normalized, self.weight.grad / n)"
-_D_BATCH_NORM = "(grad_output - through_statistics) * (self.weight * rstd)"
-_D_LAYER_NORM = "(grad - torch.addcmul(mean, normalized, slope)) * rstd"
+_BATCH_VARIANCE_PATH = "grad = torch.addcmul(grad_output, normalized, self.weight.grad / len(normalized), value=-1)"
+_D_BATCH_NORM = "(grad - grad.mean(dim=0)) * (self.weight * rstd)"
+_LAYER_VARIANCE_PATH = "grad = torch.addcmul(grad, normalized, (grad * normalized).mean(dim=1, keepdim=True), value=-1)"
+_D_LAYER_NORM = "(grad - grad.mean(dim=1, keepdim=True)) * rstd"
 _D_RMS_NORM = "(grad - normalized * (grad * normalized).mean(dim=1, keepdim=True)) * rrms"
 _MASK = ">= self.p).to(x.dtype) * scale"
 _SKIP = "return grad_output + cast(Tensor, grad) if input_grad else None"
@@ -321,27 +322,25 @@ PLANTED: tuple[Planted, ...] = (
         ("weight.grad of x", "(grad_output * normalized).sum(dim=0)", "(grad_output * normalized / rstd).sum(dim=0)"),
         ("weight.grad: a mean", "(grad_output * normalized).sum(dim=0)", "(grad_output * normalized).mean(dim=0)"),
         ("statistics as if they were constants", _D_BATCH_NORM, "grad_output * (self.weight * rstd)"),
-        (
-            "grad_input: path through the mean missing",
-            _THROUGH,
-            "through_statistics = normalized * self.weight.grad / n",
-        ),
-        ("grad_input: path through the variance missing", _THROUGH, "through_statistics = self.bias.grad / n"),
-        (
-            "grad_input: path through the variance of x",
-            "self.bias.grad / n, normalized,",
-            "self.bias.grad / n, normalized / rstd,",
-        ),
-        ("grad_input: N - 1", _THROUGH, _THROUGH.replace("/ n", "/ (n - 1)")),
-        ("grad_input: without 1/N", _THROUGH, _THROUGH.replace(" / n", "")),
-        ("grad_input: without the weight", _D_BATCH_NORM, "(grad_output - through_statistics) * rstd"),
-        ("grad_input: without rstd", _D_BATCH_NORM, "(grad_output - through_statistics) * self.weight"),
+        ("grad_input: path through the mean missing", _D_BATCH_NORM, "grad * (self.weight * rstd)"),
+        ("grad_input: path through the variance missing", _BATCH_VARIANCE_PATH, "grad = grad_output"),
+        ("grad_input: path through the variance added", _BATCH_VARIANCE_PATH, _BATCH_VARIANCE_PATH.replace("-1", "1")),
+        ("grad_input: path through the variance of x", "grad_output, normalized,", "grad_output, normalized / rstd,"),
+        ("grad_input: mean of grad_output alone", "grad.mean(dim=0))", "grad_output.mean(dim=0))"),
+        ("grad_input: N - 1", _BATCH_VARIANCE_PATH, _BATCH_VARIANCE_PATH.replace("(normalized),", "(normalized[1:]),")),
+        ("grad_input: without 1/N", _BATCH_VARIANCE_PATH, _BATCH_VARIANCE_PATH.replace(" / len(normalized)", "")),
+        ("grad_input: without the weight", _D_BATCH_NORM, "(grad - grad.mean(dim=0)) * rstd"),
+        ("grad_input: without rstd", _D_BATCH_NORM, "(grad - grad.mean(dim=0)) * self.weight"),
         (
             "grad_input: rstd of the wrong axis if square",
             _D_BATCH_NORM,
-            "(grad_output - through_statistics) * (self.weight * (rstd[:, None] if n == len(rstd) else rstd))",
+            "(grad - grad.mean(dim=0)) * (self.weight * (rstd[:, None] if len(grad) == len(rstd) else rstd))",
         ),
-        ("grad_output overwritten", _D_BATCH_NORM, "grad_output.sub_(through_statistics) * (self.weight * rstd)"),
+        (
+            "grad_output overwritten",
+            _BATCH_VARIANCE_PATH,
+            _BATCH_VARIANCE_PATH.replace("torch.addcmul(grad_output, ", "grad_output.addcmul_("),
+        ),
         ("single samples let through", "if len(x) < 2:", "if len(x) < 1:"),
     ),
     *_in(
@@ -355,20 +354,26 @@ PLANTED: tuple[Planted, ...] = (
         ("variance unbiased", _RSTD, "rstd = (var * (x.shape[1] / max(1, x.shape[1] - 1)) + self.eps).rsqrt()"),
         ("eps outside of the root", _RSTD, "rstd = 1 / (var.sqrt() + self.eps)"),
         ("eps left out", _RSTD, "rstd = var.rsqrt()"),
-        ("statistics as if they were constants", _D_LAYER_NORM, "grad * rstd"),
-        ("grad_input: path through the mean missing", _D_LAYER_NORM, "(grad - normalized * slope) * rstd"),
-        ("grad_input: path through the variance missing", _D_LAYER_NORM, "(grad - mean) * rstd"),
+        ("statistics as if they were constants", _D_LAYER_NORM, "grad_output * self.weight * rstd"),
+        ("grad_input: path through the mean missing", _D_LAYER_NORM, "grad * rstd"),
+        ("grad_input: path through the variance missing", _LAYER_VARIANCE_PATH, "pass"),
+        ("grad_input: path through the variance added", _LAYER_VARIANCE_PATH, _LAYER_VARIANCE_PATH.replace("-1", "1")),
+        (
+            "grad_input: mean of grad_output alone",
+            _LAYER_VARIANCE_PATH,
+            f"mean = grad.mean(dim=1, keepdim=True); {_LAYER_VARIANCE_PATH}; return (grad - mean) * rstd",
+        ),
         ("grad_input: weight outside of the means", "grad = grad_output * self.weight", "grad = grad_output"),
         ("grad_input: weight twice", _D_LAYER_NORM, f"{_D_LAYER_NORM} * self.weight"),
         (
             "grad_input: means over the batch",
-            "(tensor.mean(dim=1, keepdim=True) for",
-            "(tensor.mean(dim=0, keepdim=True) for",
+            "(grad * normalized).mean(dim=1, keepdim=True)",
+            "(grad * normalized).mean(dim=0, keepdim=True)",
         ),
         (
             "grad_input: rstd of the wrong axis if square",
             _D_LAYER_NORM,
-            "(grad - torch.addcmul(mean, normalized, slope)) * (rstd.T if len(grad) == len(grad.T) else rstd)",
+            _D_LAYER_NORM.replace("rstd", "(rstd.T if len(grad) == len(grad.T) else rstd)"),
         ),
         (
             "weight.grad through the weight",

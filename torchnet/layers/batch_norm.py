@@ -76,7 +76,10 @@ class BatchNorm1d(Layer):
 
             ∂L/∂β = Σₙ Gₙ                                        (N, I) -> (I,)
             ∂L/∂γ = Σₙ Gₙ ⊙ x̂ₙ                                   (N, I) -> (I,)
-            ∂L/∂x = γ r ⊙ (G - (∂L/∂β + x̂ ⊙ ∂L/∂γ) / N)          (N, I)
+            ∂L/∂x = γ r ⊙ (G - (x̂ ⊙ ∂L/∂γ + ∂L/∂β) / N)          (N, I)
+
+        The mean that is subtracted last is that of all that stands before it, since that of x̂ is zero. It is taken of
+        all: rounding leaves a little of a mean in x̂, and the gradient of the input has to have none.
 
         Shape:
             grad_output: (N, I).
@@ -92,9 +95,8 @@ class BatchNorm1d(Layer):
         self.weight.grad = (grad_output * normalized).sum(dim=0)
         if not input_grad:
             return None
-        n = len(normalized)
-        through_statistics = torch.addcmul(self.bias.grad / n, normalized, self.weight.grad / n)
-        return (grad_output - through_statistics) * (self.weight * rstd)
+        grad = torch.addcmul(grad_output, normalized, self.weight.grad / len(normalized), value=-1)
+        return (grad - grad.mean(dim=0)) * (self.weight * rstd)
 
     @torch.no_grad()
     def _track(self, mean: Tensor, var: Tensor, n: int) -> None:

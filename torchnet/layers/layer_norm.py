@@ -67,7 +67,10 @@ class LayerNorm(Layer):
             ∂L/∂β = Σₙ Gₙ                                    (N, I) -> (I,)
             ∂L/∂γ = Σₙ Gₙ ⊙ x̂ₙ                               (N, I) -> (I,)
             H     = G ⊙ γ                                    (N, I)
-            ∂L/∂x = r (H - mean(H) - x̂ mean(H ⊙ x̂))          (N, I), r and means (N, 1)
+            ∂L/∂x = r (H - x̂ mean(H ⊙ x̂) - mean(H))          (N, I), r and means (N, 1)
+
+        The mean that is subtracted last is that of all that stands before it, since that of x̂ is zero. It is taken of
+        all: rounding leaves a little of a mean in x̂, and the gradient of the input has to have none.
 
         Shape:
             grad_output: (N, I).
@@ -84,8 +87,8 @@ class LayerNorm(Layer):
         if not input_grad:
             return None
         grad = grad_output * self.weight
-        mean, slope = (tensor.mean(dim=1, keepdim=True) for tensor in (grad, grad * normalized))
-        return (grad - torch.addcmul(mean, normalized, slope)) * rstd
+        grad = torch.addcmul(grad, normalized, (grad * normalized).mean(dim=1, keepdim=True), value=-1)
+        return (grad - grad.mean(dim=1, keepdim=True)) * rstd
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}"
