@@ -183,6 +183,10 @@ def test_threads_have_no_say():
         torch.set_num_threads(threads)
 
 
+def test_the_numbers_are_made_where_the_step_is():
+    assert normal((5, 6), 1, 2, torch.tensor(3, device="meta")).device.type == "meta"
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize(("seed", "stream", "step"), DRAWS.values(), ids=DRAWS)
 def test_a_gpu_makes_the_same_numbers(seed, stream, step):

@@ -37,7 +37,7 @@ def normal(shape: tuple[int, ...], seed: int, stream: int, step: Tensor) -> Tens
 
     Source: Box & Muller 1958, "A note on the generation of random normal deviates".
     """
-    radius, angle = uniform((2, *shape), seed, stream, step).unbind()
+    radius, angle = uniform((2, *shape), seed, stream, step)
     return (-2 * radius.log()).sqrt() * (2 * math.pi * angle).cos()
 
 

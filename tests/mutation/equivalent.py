@@ -22,6 +22,9 @@ EQUIVALENT = {
         f"1 / (1 - self.p) if self.p < 1 else {scale}": "With p = 1 no element is kept: any scale is that of zeros."
         for scale in (1.0, -1.0)
     },
+    "torchnet/randomness.py _bits: step.to(torch.int32) -> step": (
+        "A mix keeps to the lower 32 bits what they are in int64, too, and they are what goes into the rows' int32."
+    ),
     "torchnet/losses/softmax.py softmax: "
     "logits.amax(dim=1, keepdim=True).detach() -> logits.amax(dim=1, keepdim=True)": (
         "Softmax does not see the shift, so its derivative by the maximum is zero: only autograd's rounding differs."

@@ -182,7 +182,7 @@ class Examination:
         autograds, complexs = comparisons.get(AUTOGRAD), comparisons.get(COMPLEX_STEP)
         if autograds is None or complexs is None or not autograds.passed or complexs.passed:
             return
-        noise = partial(self.noise.of, name)
+        noise = partial(self._noise_along, DIFFERENCES, name)
         derivative = partial(self._central_difference, name)
         opinion = compare_along(DIFFERENCES, hand, derivative, _TOLERANCES[DIFFERENCES], noise, self.seed)
         if opinion.passed and opinion.compared:
@@ -191,8 +191,15 @@ class Examination:
             self.notes.append(f"{name}: the complex step was not believed: differences contradict it as autograd does")
 
     def _compare_along(self, oracle: str, name: str, gradient: Tensor) -> Comparison:
-        noise = partial(self.noise.of, name)
+        noise = partial(self._noise_along, oracle, name)
         return compare_along(oracle, gradient, self._derivative(oracle, name), _TOLERANCES[oracle], noise, self.seed)
+
+    def _noise_along(self, oracle: str, name: str) -> Tensor:
+        """Return how far off rounding may put each element; a difference also sees that of the values it is made of."""
+        noise = self.noise.of(name)
+        return (
+            noise if oracle != DIFFERENCES else noise + self.rounding / self._line(name, torch.ones_like(noise)).scale
+        )
 
     def _derivative(self, oracle: str, name: str) -> Derivative:
         return partial(self.directional[oracle], name)
