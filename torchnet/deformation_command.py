@@ -4,19 +4,22 @@ import argparse
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import torch
+import yaml
 
 from torchnet.data import DataError, Deformation, load, scale_pixels
 
 DESCRIPTION = "Draw training images before and after a random deformation, to see whether its settings are sensible."
 EXAMPLES = """\
 examples:
+  python -m torchnet deformation --config configs/accurate.yaml
   python -m torchnet deformation --rotation 15 --scale 0.15 --translation 1.5
   python -m torchnet deformation --elastic_strength 1.4 --elastic_smoothness 4 --output elastic.png
   python -m torchnet deformation --source digits --rotation 10 --shear 10 --scale 0.1
 
-Settings that are not named are 0, which leaves their part out.
+Settings that are not named are those of the configuration, or 0, which leaves their part out.
 
 exit code: 0 when the picture is written, 2 for wrong usage, 65 for bad data, 74 for a file that cannot be written.
 """
@@ -45,11 +48,11 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument(
         "--source", default="mnist", help="mnist, digits, or the path of a .mat file, an .npz file or a folder (mnist)"
     )
+    parser.add_argument("--config", type=Path, metavar="PATH", help="of a configuration with a data.deformation")
     for field in fields(Deformation):
         parser.add_argument(
             f"--{field.name}",
             type=type(field.default),
-            default=field.default,
             metavar="WHOLE_NUMBER" if field.name == "seed" else "NUMBER",
             help=_HELP[field.name],
         )
@@ -62,7 +65,9 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 def run(options: argparse.Namespace) -> int:
     """Draw the picture that the options ask for; return the exit code."""
     try:
-        deformation = Deformation(**{field.name: getattr(options, field.name) for field in fields(Deformation)})
+        named = {field.name: getattr(options, field.name) for field in fields(Deformation)}
+        settings = {} if options.config is None else _settings_of(options.config)
+        deformation = Deformation(**settings | {name: value for name, value in named.items() if value is not None})
         if not deformation.is_affine and not deformation.is_elastic:
             raise ValueError("expected a setting that deforms images, such as --rotation 15: all of them are 0")
         draw_deformation(deformation, options.source, options.output)
@@ -74,6 +79,22 @@ def run(options: argparse.Namespace) -> int:
         return 65 if isinstance(error, DataError) else 74 if isinstance(error, OSError) else 2
     print(options.output)
     return 0
+
+
+def _settings_of(config: Path) -> dict[str, Any]:
+    """Return the settings of the deformation in a configuration.
+
+    Raises:
+        ValueError: if there are none; OSError: if the file cannot be read.
+    """
+    known = {field.name for field in fields(Deformation)}
+    try:
+        settings = yaml.safe_load(config.read_text())["data"]["deformation"]
+        if settings.keys() <= known and all(isinstance(value, (int, float)) for value in settings.values()):
+            return dict(settings)
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+        pass
+    raise ValueError(f"{config}: expected data.deformation with numbers for some of {', '.join(sorted(known))}")
 
 
 def draw_deformation(deformation: Deformation, source: str, path: Path) -> None:

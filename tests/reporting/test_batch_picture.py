@@ -4,6 +4,8 @@ import subprocess
 import sys
 from collections import Counter
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -81,6 +83,15 @@ def test_the_command_draws_the_first_image_of_each_class_and_what_becomes_of_it(
         assert torch.equal(images, deform(expected, torch.tensor(step)))
 
 
+def test_the_command_draws_what_a_configuration_would_train_on(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("torchnet.deformation_command.draw_deformation", lambda *arguments: drawn.append(arguments))
+    config = tmp_path / "config.yaml"
+    config.write_text("model: {lr: 1}\ndata: {deformation: {rotation: 12, scale: 0.1}}\n")
+    assert main(["deformation", "--config", str(config), "--scale", "0.3", "--output", "a.png"]) == 0
+    assert drawn == [(Deformation(rotation=12, scale=0.3), "mnist", Path("a.png"))]
+
+
 def test_the_command_writes_a_picture(tmp_path):
     path = tmp_path / "picture.png"
     command = [sys.executable, "-m", "torchnet", "deformation", "--source", "digits", "--scale", "0.2"]
@@ -94,6 +105,9 @@ def test_the_command_writes_a_picture(tmp_path):
     ("words", "code", "message"),
     [
         ([], 2, "expected a setting that deforms images, such as --rotation 15: all of them are 0"),
+        (["--config", "nowhere.yaml"], 74, "nowhere.yaml"),
+        (["--config", "plain.yaml"], 2, "plain.yaml: expected data.deformation with numbers for some of"),
+        (["--config", "odd.yaml"], 2, "odd.yaml: expected data.deformation with numbers for some of"),
         (["--rotation", "270"], 2, "rotation: expected degrees from 0 to 180, got 270.0"),
         (["--elastic_strength", "1"], 2, "elastic_smoothness: expected pixels from 1 up, got 0.0"),
         (["--shear", "9", "--source", "nowhere.npz"], 65, "nowhere.npz: no such file or folder"),
@@ -106,6 +120,8 @@ def test_what_goes_wrong_is_one_line_and_an_exit_code(tmp_path, monkeypatch, cap
     monkeypatch.chdir(tmp_path)
     flat, labels = np.zeros((10, 64), dtype=np.uint8), np.arange(10)
     np.savez("flat.npz", x_train=flat, y_train=labels, x_test=flat, y_test=labels)
+    Path("plain.yaml").write_text("data: {source: digits}")
+    Path("odd.yaml").write_text("data: {deformation: {rotation: much}}")
     assert main(["deformation", *words]) == code
     captured = capsys.readouterr()
     assert captured.out == ""
