@@ -3,10 +3,11 @@
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.children import ChildError, Terminal, call
-from benchmarks.depth import as_numbers, measure_depth
+from benchmarks.depth import ROOT, measure_depth
 from benchmarks.machine import describe, versions
 from benchmarks.output import bar, plot, publish
 from benchmarks.peers import RECIPES
@@ -57,9 +58,12 @@ def run_recipes(seeds: int, folder: Path, out: Path) -> None:
 
 def run_depth(folder: Path, out: Path) -> None:
     """Train a network of 20 layers the old way and a newer one, and show the gradients of both."""
+    runs = []
     with bar(2) as show:
-        runs = [measure_depth(config, folder, show) for config in ("deep_sigmoid", "deep_residual")]
-    (out / "depth.json").write_text(json.dumps(as_numbers(runs), indent=1) + "\n")
+        for config in ("deep_sigmoid", "deep_residual"):
+            show(config)
+            runs.append(measure_depth(ROOT / "configs" / f"{config}.yaml", folder))
+    (out / "depth.json").write_text(json.dumps(list(map(asdict, runs)), indent=1) + "\n")
     for run in runs:
         first, last = run.norms[0][0], run.norms[0][-1]
         print(f"{run.config}: gradient of the first layer {first:.1e}, of the last {last:.1e}; {run.accuracy:.2%}")

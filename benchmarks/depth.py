@@ -4,8 +4,7 @@ import copy
 import json
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,7 +14,7 @@ from benchmarks.children import ChildError
 from torchnet import Linear
 from torchnet.data import scale_pixels
 
-_ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent
 _SAMPLES = 1000
 
 
@@ -66,20 +65,15 @@ class GradientNorms(Callback):
         self.norms.append([part.weight.grad.norm().item() for part in net.modules() if isinstance(part, Linear)])
 
 
-def measure_depth(config: str, folder: Path, show: Callable[[str], None]) -> Depth:
+def measure_depth(config: Path, folder: Path) -> Depth:
     """Train with a configuration, and return what happened to its gradients."""
-    show(config)
-    written = folder / f"{config}.json"
-    command = [sys.executable, "train.py", f"--config=configs/{config}.yaml", f"--trainer.default_root_dir={folder}"]
+    written, results = folder / f"{config.stem}.json", folder / config.stem
+    command = [sys.executable, "train.py", f"--config={config}", f"--trainer.default_root_dir={results}"]
     callback = ["--trainer.callbacks=benchmarks.depth.GradientNorms", f"--trainer.callbacks.path={written}"]
-    run = subprocess.run([*command, *callback], cwd=_ROOT, capture_output=True, text=True, check=False)
+    run = subprocess.run([*command, *callback], cwd=ROOT, capture_output=True, text=True, check=False)
     if run.returncode != 0:
-        raise ChildError(f"{config}: {run.stderr.strip().splitlines()[-1]}")
-    (report,) = (folder / config).glob("*/report.json")
+        raise ChildError(f"{config.name}: {run.stderr.strip().splitlines()[-1]}")
+    (report,) = results.glob("*/*/report.json")
     accuracy = json.loads(report.read_text())["accuracy"]["test"]
-    return Depth(config, accuracy=accuracy, **json.loads(written.read_text()))
+    return Depth(config.stem, accuracy=accuracy, **json.loads(written.read_text()))
 
-
-def as_numbers(runs: list[Depth]) -> list[dict[str, object]]:
-    """Return the runs as JSON has them."""
-    return [asdict(run) for run in runs]

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 import torchnet
 from benchmarks import gpu
 from benchmarks.autograd_loop import autograd_loop, build_network
+from benchmarks.depth import measure_depth
+from benchmarks.plots import plot_depth
 from benchmarks.points import Point
 from benchmarks.scale import measure
 from torchnet.engine import Engine
@@ -72,3 +75,20 @@ def test_a_point_of_the_scale_is_measured(monkeypatch: pytest.MonkeyPatch):
     measured = measure(Point("width", width=8, batch=16))
     assert min(measured.torchnet_ms, measured.autograd_ms, measured.products_ms) > 0
     assert measured.flops == 16 * (4 * 784 * 8 + 6 * 8 * 8 + 6 * 8 * 10)
+
+
+def test_depth_shows_where_gradients_vanish(tmp_path):
+    runs = []
+    for name in ("deep_sigmoid", "deep_residual"):
+        config = yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text())
+        config["trainer"]["max_epochs"] = 1
+        config["data"] = {"source": "digits", "batch_size": 50}
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(config))
+        runs.append(measure_depth(tmp_path / f"{name}.yaml", tmp_path))
+    sigmoid, residual = runs
+    assert [len(norms) for run in runs for norms in run.norms] == [20] * 4
+    assert sigmoid.norms[0][0] < 1e-6 * sigmoid.norms[0][-1]
+    assert residual.norms[0][0] > 0.1 * residual.norms[0][-1]
+    assert residual.accuracy > 0.7 > sigmoid.accuracy
+    plot_depth(runs, tmp_path / "depth.png")
+    assert (tmp_path / "depth.png").stat().st_size > 10_000

@@ -2,7 +2,7 @@
 
     python -m tests.mutation                  # all mutants
     python -m tests.mutation --only relu      # those with "relu" in their name
-    python -m tests.mutation --sample 40      # about 40 of the syntax tree, and all written by hand
+    python -m tests.mutation --sample 40      # about 40 of the syntax tree, and 40 written by hand
 
 The exit code is 1 if a mutant survives that is not listed as equivalent, or if one of the lists is not true any more.
 """
@@ -25,7 +25,7 @@ MOST_EQUIVALENT = 0.05
 def main(arguments: Sequence[str] | None = None, project: Project = TORCHNET) -> int:
     """Run what the arguments say; return the exit code: 0 if every mutant is killed or listed as equivalent."""
     parser = argparse.ArgumentParser("python -m tests.mutation", description="Mutation tests of the mathematics.")
-    parser.add_argument("--sample", type=int, metavar="K", help="about K mutants of the syntax tree, always the same")
+    parser.add_argument("--sample", type=int, metavar="K", help="about K of each kind, always the same")
     parser.add_argument("--only", metavar="TEXT", default="", help="only mutants with this text in their name")
     parser.add_argument("--show", action="store_true", help="print the change of each survivor")
     options = parser.parse_args(arguments)
@@ -50,10 +50,9 @@ def main(arguments: Sequence[str] | None = None, project: Project = TORCHNET) ->
 
 
 def sample(mutants: Sequence[Mutant], size: int | None) -> list[Mutant]:
-    """Return about `size` mutants of the syntax tree, evenly spread over the code, and all that are planted."""
-    grown = [mutant for mutant in mutants if not mutant.planted]
-    step = 1 if size is None else max(1, round(len(grown) / size))
-    return grown[::step] + [mutant for mutant in mutants if mutant.planted]
+    """Return about `size` mutants of the syntax tree and as many planted ones, evenly spread over the code."""
+    kinds = [[mutant for mutant in mutants if mutant.planted == planted] for planted in (False, True)]
+    return [mutant for kind in kinds for mutant in kind[:: 1 if size is None else max(1, round(len(kind) / size))]]
 
 
 def judge(runner: Runner, mutants: Sequence[Mutant]) -> dict[Mutant, str]:

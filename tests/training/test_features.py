@@ -188,3 +188,32 @@ def test_every_optimizer_of_torch_trains(optimizer, cli):
     options = ("--model.lr=1.0", "--model.momentum=0", f"--model.optimizer=torch.optim.{optimizer}")
     assert cli(DIGITS, *options, "--trainer.max_epochs=1") == 0
     assert column(the_run(), "train/loss")[0] < 3
+
+
+SCHEDULES: dict[str, dict[str, Any]] = {
+    "StepLR": {"step_size": 10},
+    "MultiStepLR": {"milestones": [5, 20]},
+    "ConstantLR": {"factor": 0.5, "total_iters": 7},
+    "LinearLR": {"start_factor": 0.1, "total_iters": 30},
+    "ExponentialLR": {"gamma": 0.9},
+    "PolynomialLR": {"total_iters": 58, "power": 2.0},
+    "CosineAnnealingLR": {"T_max": 58},
+    "CosineAnnealingWarmRestarts": {"T_0": 11},
+    "CyclicLR": {"base_lr": 0.01, "max_lr": 0.5, "step_size_up": 6},
+    "OneCycleLR": {"max_lr": 0.5, "total_steps": 59},
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_of_torch_are_followed_step_for_step(name, cli):
+    scheduler = f"--model.scheduler={SCHEDULERS}.{name}"
+    options = [f"--model.scheduler.{key}={value}" for key, value in SCHEDULES[name].items()]
+    assert cli(DIGITS, scheduler, *options, "--trainer.max_epochs=2", "--trainer.log_every_n_steps=1") == 0
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.3, momentum=0.9)
+    schedule = getattr(torch.optim.lr_scheduler, name)(optimizer, **SCHEDULES[name])
+    expected = []
+    for _ in range(58):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert column(the_run(), "train/lr") == pytest.approx(expected, rel=1e-6)
