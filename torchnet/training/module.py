@@ -16,6 +16,7 @@ from torchnet import reference
 from torchnet.averaging import WeightAverage
 from torchnet.data import Batch, Block, scale_pixels
 from torchnet.engine import Engine
+from torchnet.layers import Linear
 from torchnet.losses import LOSSES
 from torchnet.network import MLP, layer_sizes
 from torchnet.products import MATMUL_DTYPES
@@ -54,7 +55,8 @@ class Classifier(LightningModule):
         nesterov: Nesterov's momentum.
         optimizer: another one in place of torchnet.SGD, whose options the five above are; a class of torch.optim and
             its arguments.
-        scheduler: changes the learning rate; a class of torch.optim.lr_scheduler and its arguments.
+        scheduler: changes the learning rate, and some the momentum; a class of torch.optim.lr_scheduler and its
+            arguments.
         scheduler_interval: step or epoch, after which the scheduler is called.
         scheduler_monitor: the metric that ReduceLROnPlateau, called after an epoch, waits for.
         clip_norm: the largest norm of all gradients together; longer ones are shortened to it.
@@ -65,7 +67,7 @@ class Classifier(LightningModule):
         matmul_dtype: tf32 or bfloat16, to which the operands of the products of float32 matrices are rounded; faster,
             where the processor has instructions for it.
         captured: replay the training step in place of taking it as it is written: the same result, sooner.
-        seed: of the weights.
+        seed: of the weights and of the dropout.
 
     Raises:
         ValueError: if a value is not one that works; UsageError, when training starts: if the Trainer's are not.
@@ -121,13 +123,13 @@ class Classifier(LightningModule):
             self.layer_sizes,
             activation,
             "zeros" if from_notebook else initializer,
-            torch.Generator().manual_seed(seed),
-            self.weight_dtype,
-            torch.bfloat16 if matmul_dtype == "bfloat16" else None,
-            normalization,
-            dropout,
-            residual,
-            seed,
+            generator=torch.Generator().manual_seed(seed),
+            dtype=self.weight_dtype,
+            matmul_dtype=torch.bfloat16 if matmul_dtype == "bfloat16" else None,
+            normalization=normalization,
+            dropout=dropout,
+            residual=residual,
+            seed=seed,
         )
         if from_notebook:
             _load_notebook_weights(self.net, self.layer_sizes, seed)
@@ -231,7 +233,7 @@ class Classifier(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         mean = torch.tensor(self.loss_sum / self.samples, dtype=self.weight_dtype)
-        numbers = {"the training loss": mean, **dict(self.net.named_parameters())}
+        numbers = {"the training loss": mean, **self.net.state_dict()}
         for name, tensor in numbers.items():
             if not tensor.isfinite().all():
                 raise NonFiniteError(
@@ -240,15 +242,14 @@ class Classifier(LightningModule):
                 )
         self.log("train/loss", mean)
         if self.schedule is not None and self.schedule.interval == "epoch":
-            self._advance_epoch(self.schedule, {"train/loss": mean})
+            self._advance_epoch(self.schedule, mean)
         self.validated = False
 
-    def _advance_epoch(self, schedule: Schedule, metrics: dict[str, Any]) -> None:
+    def _advance_epoch(self, schedule: Schedule, train_loss: Tensor) -> None:
         if schedule.metric is None:
             advance(self.lr_schedulers())
             return
-        if self.validated:
-            metrics |= self.trainer.callback_metrics
+        metrics = (self.trainer.callback_metrics if self.validated else {}) | {"train/loss": train_loss}
         if schedule.metric in metrics:  # else it was not measured after this epoch
             advance(self.lr_schedulers(), metrics[schedule.metric])
 
@@ -284,9 +285,6 @@ class Classifier(LightningModule):
 
 
 def _load_notebook_weights(net: MLP, sizes: tuple[int, ...], seed: int) -> None:
-    state: dict[str, Any] = {}
-    keys = iter(net.state_dict())
-    for weight, bias in reference.initialize_params(sizes, seed):
-        state[next(keys)] = torch.from_numpy(weight)
-        state[next(keys)] = torch.from_numpy(bias).squeeze(1)
-    net.load_state_dict(state)
+    linears = (part for part in net.modules() if isinstance(part, Linear))
+    for linear, (weight, _) in zip(linears, reference.initialize_params(sizes, seed), strict=True):
+        linear.weight.copy_(torch.from_numpy(weight))  # the biases are zero there as here
