@@ -1,4 +1,4 @@
-"""The two commands: measure, then print, write and plot."""
+"""The commands: measure, then print, write and plot."""
 
 import json
 import os

@@ -58,7 +58,7 @@ class GradientNorms(Callback):
     @torch.no_grad()
     def _measure(self, trainer: Trainer, pl_module: LightningModule) -> None:
         images, targets = trainer.datamodule.training_tensors
-        chosen = torch.arange(0, len(images), len(images) // _SAMPLES, device=images.device)
+        chosen = torch.arange(0, len(images), max(1, len(images) // _SAMPLES), device=images.device)
         net = copy.deepcopy(pl_module.net).train()
         logits = net(scale_pixels(images[chosen], pl_module.weight_dtype))
         net.backward(pl_module.loss(logits, targets[chosen])[1])
@@ -76,4 +76,3 @@ def measure_depth(config: Path, folder: Path) -> Depth:
     (report,) = results.glob("*/*/report.json")
     accuracy = json.loads(report.read_text())["accuracy"]["test"]
     return Depth(config.stem, accuracy=accuracy, **json.loads(written.read_text()))
-

@@ -19,7 +19,7 @@ def clip_by_norm(weights: Iterable[Tensor], max_norm: float) -> Tensor:
         max_norm: above 0.
 
     Shape:
-        returns: (), ‖G‖ before clipping. If it is infinite or not a number, so are gradients afterwards.
+        returns: (), ‖G‖ before clipping. If it is not a finite number, what is left in `.grad` is of no use.
 
     Raises:
         ValueError: if max_norm is not above 0, or no weight has a gradient.

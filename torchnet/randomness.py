@@ -26,21 +26,6 @@ def uniform(shape: tuple[int, ...], seed: int, stream: int, step: Tensor) -> Ten
     return (_bits(shape, seed, stream, step) >> 9).to(torch.float32) * 2.0**-23 + (0.5 + 2.0**-24)
 
 
-def normal(shape: tuple[int, ...], seed: int, stream: int, step: Tensor) -> Tensor:
-    """Return numbers of the standard normal distribution, float32.
-
-    Args:
-        shape: of the result.
-        seed: of the run; any whole number.
-        stream: who draws: each has numbers of its own.
-        step: (), int64, on the device where the numbers are wanted; each of 2³² steps in turn has others.
-
-    Source: Box & Muller 1958, "A note on the generation of random normal deviates".
-    """
-    radius, angle = uniform((2, *shape), seed, stream, step)
-    return (-2 * radius.log()).sqrt() * (2 * math.pi * angle).cos()
-
-
 def _bits(shape: tuple[int, ...], seed: int, stream: int, step: Tensor) -> Tensor:
     """Return random bits, 32 in each int32.
 

@@ -457,8 +457,6 @@ PLANTED: tuple[Planted, ...] = (
         ("the sign shifted in", "(x >> 16 & 0xFFFF)", "(x >> 16)"),
         ("0 among the numbers", _UNIFORM, ">> 9).to(torch.float32) * 2.0**-23 + 0.5"),
         ("fewer bits", _UNIFORM, _UNIFORM.replace(">> 9", ">> 20 << 11")),
-        ("normal: sine of one and cosine of the other", ".cos()", ".sin()"),
-        ("normal: half a turn", "2 * math.pi * angle", "math.pi * angle"),
     ),
     *_in(
         "losses/cross_entropy.py",

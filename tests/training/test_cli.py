@@ -273,6 +273,14 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         ),
         (["--model.normalization=batch_norm", "--data.batch_size=1"], "batch_size: expected one that leaves no"),
         (["--model.normalization=batch_norm", "--data.batch_size=359"], "batch_size: expected one that leaves no"),
+        (
+            [
+                "--trainer.callbacks+=EarlyStopping",
+                "--trainer.callbacks.monitor=train/loss",
+                "--trainer.check_val_every_n_epoch=2",
+            ],
+            "EarlyStopping: train/loss is known at the end of an epoch",
+        ),
         (["--trainer.devices", "2"], "trainer.devices: expected one device, got 2"),
         (["--trainer.gradient_clip_val", "1"], "trainer.gradient_clip_val: expected null, got 1"),
         (["--trainer.max_epochs", "-3"], "max_epochs"),

@@ -3,13 +3,20 @@
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from torchnet import MLP
+from torchnet.data import BlockLoader
+from torchnet.data.order import notebook
 from torchnet.training.data_module import ImageData
+from torchnet.training.errors import UsageError
 from torchnet.training.module import Classifier
+from torchnet.training.refusals import refuse_single_samples
 
 from .conftest import DIGITS, ROOT
 from .test_blocks import checkpoints, logged, the_run
@@ -217,3 +224,44 @@ def test_schedules_of_torch_are_followed_step_for_step(name, cli):
         optimizer.step()
         schedule.step()
     assert column(the_run(), "train/lr") == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_single_sample_that_the_notebooks_order_leaves_is_seen():
+    """Of 4 samples it leaves out the last: mini-batches of 2 are one of 2 and one of 1."""
+    order = notebook(np.zeros(4, dtype=int), 2, seed=0)
+    data = SimpleNamespace(batch_size=2, train_dataloader=lambda: BlockLoader(order, 2, lambda: 1))
+    refuse_single_samples(MLP((3, 4, 2), normalization="layer_norm"), data)
+    with pytest.raises(UsageError, match="batch_size: expected one that leaves no mini-batch of a single sample"):
+        refuse_single_samples(MLP((3, 4, 2), normalization="batch_norm"), data)
+
+
+def test_the_notebooks_weights_go_with_normalization_and_residual_blocks():
+    plain = Classifier(6, 3, [5, 5], initializer="notebook")
+    for normalization in ("batch_norm", "layer_norm"):
+        model = Classifier(6, 3, [5, 5], initializer="notebook", normalization=normalization, residual=True)
+        weights = [weight for weight in model.net.parameters() if weight.dim() == 2]
+        expected = [weight for weight in plain.net.parameters() if weight.dim() == 2]
+        assert len(weights) == 3
+        assert all(map(torch.equal, weights, expected))
+
+
+def test_a_run_whose_running_variance_overflows_is_not_saved(cli):
+    """No resume would accept it. The weights stay finite: the normalized numbers are zero, and so are gradients."""
+    assert cli(DIGITS, "--model.normalization=batch_norm", "--model.lr=1e25", "--trainer.max_epochs=1") == 70
+    assert not list(Path("runs").glob("*/*/checkpoints/*.ckpt"))
+
+
+def test_a_plateau_is_seen_by_a_run_that_is_resumed_behind_its_validation(cli):
+    """An epoch of 23 steps is validated after 10 and 20, and the run is cut behind step 21 of the first one."""
+    plateau = (
+        f"--model.scheduler={SCHEDULERS}.ReduceLROnPlateau",
+        "--model.scheduler.patience=0",
+        "--model.scheduler_interval=epoch",
+    )
+    options = (*plateau, "--data.validation_fraction=0.2", "--trainer.val_check_interval=10", "--trainer.max_epochs=4")
+    assert cli(DIGITS, *options, "--model.lr=3") == 0
+    straight = newest()
+    assert cli(DIGITS, *options, "--model.lr=3", "--trainer.max_steps=21") == 0
+    assert cli("--ckpt_path", "last", "--trainer.max_steps", "-1") == 0
+    for key in ("state_dict", "optimizer_states", "lr_schedulers"):
+        expect_same_bits(*(torch.load(path, weights_only=True)[key] for path in (newest(), straight)))

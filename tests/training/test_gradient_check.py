@@ -91,3 +91,10 @@ def test_a_weight_without_a_gradient_is_noticed(cli, monkeypatch, capsys):
 def test_a_negative_number_is_refused(cli, capsys):
     assert cli(DIGITS, "--gradient_check.every_n_steps", -1) == 2
     assert "every_n_steps: expected a whole number from 0 (never) up, got -1" in capsys.readouterr().err
+
+
+def test_a_run_whose_gradients_overflow_ends_in_a_sentence(cli, capsys):
+    assert cli(DIGITS, "--model.activation=relu", "--model.lr=1e30", *EVERY_STEP) == 70
+    error = capsys.readouterr().err
+    assert "the gradients cannot be checked" in error
+    assert error.count("\n") == 1

@@ -45,7 +45,7 @@ class Deformation:
         ValueError: if a setting is not one that works.
 
     Source: Simard, Steinkraus & Platt 2003, "Best practices for convolutional neural networks applied to visual
-    document analysis", section 2; its σ = 4, α = 34 are a smoothness of 4 and a strength of α / (√12π σ) = 1.4.
+    document analysis", section 2; its σ = 4, α = 34 are a smoothness of 4 and a strength of α / (√(12π) σ) = 1.4.
     Rotation or shear, and a scale for each axis: Cireşan et al. 2010, arXiv:1003.0358, section 2.2.
     """
 

@@ -14,7 +14,7 @@ class BatchNorm1d(Layer):
 
     Args:
         num_features: I, the width of the input.
-        eps: ε, which keeps the variance of a constant feature from being divided by.
+        eps: ε, which keeps a constant feature from being divided by zero.
         momentum: how far each batch moves the running statistics; with None they are the mean over all batches.
         dtype: the type of weight, bias and running statistics, torch's default if None.
 
@@ -76,10 +76,10 @@ class BatchNorm1d(Layer):
 
             ∂L/∂β = Σₙ Gₙ                                        (N, I) -> (I,)
             ∂L/∂γ = Σₙ Gₙ ⊙ x̂ₙ                                   (N, I) -> (I,)
-            ∂L/∂x = γ r ⊙ (G - (x̂ ⊙ ∂L/∂γ + ∂L/∂β) / N)          (N, I)
+            ∂L/∂x = γ r ⊙ (G - x̂ ⊙ ∂L/∂γ / N - ∂L/∂β / N)        (N, I)
 
-        The mean that is subtracted last is that of all that stands before it, since that of x̂ is zero. It is taken of
-        all: rounding leaves a little of a mean in x̂, and the gradient of the input has to have none.
+        What is subtracted last is the mean of G, and of all that stands before it, since that of x̂ is zero. It is taken
+        of all: rounding leaves a little of a mean in x̂, and the gradient of the input has to have none.
 
         Shape:
             grad_output: (N, I).

@@ -14,8 +14,7 @@ class Layer(nn.Module, ABC):
     `state_dict` and optimizers see them, autograd never does.
 
     A subclass writes `forward`, which remembers the tensors that its backward needs, and directly below it `backward`,
-    which recalls them, writes `.grad` of the layer's own weights and returns the gradient of the
-    layer's input.
+    which recalls them, writes `.grad` of the layer's own weights and returns the gradient of the layer's input.
 
     Shape letters, here and everywhere: N batch, I in_features, O out_features, C classes.
     """

@@ -15,7 +15,7 @@ class LayerNorm(Layer):
 
     Args:
         normalized_shape: I, the width of the input, as a number or a tuple of one.
-        eps: ε, which keeps the variance of a constant sample from being divided by.
+        eps: ε, which keeps a constant sample from being divided by zero.
         dtype: the type of weight and bias, torch's default if None.
 
     Raises:

@@ -65,7 +65,7 @@ class ArgumentsCLI(LightningCLI):
             "--seed_everything",
             type=_Seed,
             default=self.seed_everything_default,
-            help="Seed of the weights and of the order of the data.",
+            help="Seed of the weights, of the order of the data, of dropout and of deformations.",
         )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:

@@ -35,7 +35,7 @@ class ImageData(LightningDataModule):
         dtype: float32 or float64, of the one-hot rows.
         block_size: mini-batches that are trained on in a row before Lightning looks up from it; nothing but the speed
             depends on it.
-        seed: of the order.
+        seed: of the order, and of the deformation unless it has its own.
 
     Raises:
         ValueError: if a value is not one that works; DataError, on first use: if the data are not what they should be.
@@ -104,16 +104,16 @@ class ImageData(LightningDataModule):
     def training_tensors(self) -> tuple[Tensor, Tensor]:
         """The images and targets that training gathers its mini-batches from, on the device."""
         images, labels = self.splits["train"]
+        return images, one_hot(labels, self.num_classes).to(self.dtype) if self.one_hot else labels
+
+    def train_dataloader(self) -> BlockLoader:
+        """Return the mini-batches to train on, in the order of the run."""
+        images, labels = self.splits["train"]
         if self.deformation is not None and images.dim() != 3:
             raise UsageError(
                 f"deformation: expected images of (height, width), got {tuple(images.shape[1:])} in {self.source}: "
                 "what is beside what in a row of features is not known; leave it out"
             )
-        return images, one_hot(labels, self.num_classes).to(self.dtype) if self.one_hot else labels
-
-    def train_dataloader(self) -> BlockLoader:
-        """Return the mini-batches to train on, in the order of the run."""
-        _, labels = self.splits["train"]
         order, divisor = shuffled(len(labels), self.seed), None
         if self.order == "notebook":
             order, divisor = notebook(labels.cpu().numpy(), self.batch_size, self.seed), self.batch_size

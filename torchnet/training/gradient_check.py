@@ -12,10 +12,12 @@ from torch import Tensor, nn
 
 from torchnet.checking import GradientError
 from torchnet.checking.forms import as_subject
+from torchnet.checking.oracles import NoOracleError
 from torchnet.checking.precision import precision_of
 from torchnet.checking.subject import Subject, Tensors
 from torchnet.data import Block
 from torchnet.layers import set_step
+from torchnet.products import float32_products
 from torchnet.training.errors import UsageError
 
 
@@ -26,7 +28,7 @@ class GradientCheck(Callback):
         every_n_steps: check the first step and then every n-th; 0 checks none.
 
     Raises:
-        ValueError: if every_n_steps is negative; GradientError, in training: if a gradient is wrong.
+        ValueError: if every_n_steps is negative; GradientError, in training: if a gradient is wrong or cannot be told.
     """
 
     def __init__(self, every_n_steps: int = 0) -> None:
@@ -51,7 +53,6 @@ class GradientCheck(Callback):
             # The network as it is now: a backward that changes weights before it is done with them is to be noticed.
             self._before = copy.deepcopy(pl_module.net)
             set_step(self._before, trainer.global_step)
-            self._step = torch.tensor(trainer.global_step, device=pl_module.device)
             pl_module.engine.keep_unclipped()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Block, batch_idx: int) -> None:
@@ -60,16 +61,23 @@ class GradientCheck(Callback):
         net, self._before = self._before, None
         engine = pl_module.engine
         written = engine.unclipped or {name: weight.grad for name, weight in pl_module.net.named_parameters()}
-        images = engine.inputs(batch.indices, pl_module.weight_dtype, self._step)
         loss = partial(pl_module.loss, divisor=batch.divisor)
-        network = as_subject(net, (images, engine.targets[batch.indices]), loss)
-        subject = _of_weights(network, written)
-        for name, gradient in written.items():
-            if gradient is None or gradient.shape != subject.tensors[name].shape:
-                raise GradientError(f"step {trainer.global_step}: the gradient of {name} is missing")
         upstream = (torch.ones((), dtype=pl_module.weight_dtype, device=pl_module.device),)
-        with torch.no_grad():
-            precisions = precision_of(subject, upstream, written)
+        # With products as the step has them: beside an autograd that rounds less, a right gradient would look wrong.
+        with torch.no_grad(), float32_products(engine.images.device, engine.tf32):
+            images = engine.inputs(batch.indices, pl_module.weight_dtype, engine.step - 1)  # the step is over
+            network = as_subject(net, (images, engine.targets[batch.indices]), loss)
+            subject = _of_weights(network, written)
+            for name, gradient in written.items():
+                if gradient is None or gradient.shape != subject.tensors[name].shape:
+                    raise GradientError(f"step {trainer.global_step}: the gradient of {name} is missing")
+            try:
+                precisions = precision_of(subject, upstream, written)
+            except NoOracleError as error:
+                raise GradientError(
+                    f"step {trainer.global_step}: the gradients cannot be checked ({error}): try a smaller --model.lr, "
+                    "or leave out --gradient_check.every_n_steps"
+                ) from error
         name, worst = max(precisions.items(), key=lambda item: (not item[1].passed, item[1].error))
         self._steps, self._worst = self._steps + 1, max(self._worst, worst.error)
         if not worst.passed:

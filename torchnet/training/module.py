@@ -1,5 +1,6 @@
 """The training step: hand-written gradients under Lightning's manual optimisation."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
@@ -16,14 +17,15 @@ from torchnet import reference
 from torchnet.averaging import WeightAverage
 from torchnet.data import Batch, Block, scale_pixels
 from torchnet.engine import Engine
+from torchnet.layers import Linear
 from torchnet.losses import LOSSES
 from torchnet.network import MLP, layer_sizes
 from torchnet.products import MATMUL_DTYPES
 from torchnet.training.blocks import count_steps
 from torchnet.training.errors import NonFiniteError
 from torchnet.training.refusals import refuse_metrics, refuse_single_samples, refuse_trainer
-from torchnet.training.schedule import INTERVALS, Schedule, advance, next_options, schedule_of
-from torchnet.training.update import clipping, optimizer_of, tried
+from torchnet.training.schedule import INTERVALS, advance, next_options, schedule_of
+from torchnet.training.update import clipping, optimizer_of, trial_of
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 NOTEBOOK_INITIALIZER = "notebook"
@@ -54,7 +56,8 @@ class Classifier(LightningModule):
         nesterov: Nesterov's momentum.
         optimizer: another one in place of torchnet.SGD, whose options the five above are; a class of torch.optim and
             its arguments.
-        scheduler: changes the learning rate; a class of torch.optim.lr_scheduler and its arguments.
+        scheduler: changes the learning rate, and some the momentum; a class of torch.optim.lr_scheduler and its
+            arguments. A resumed run goes on with the schedule that it began with.
         scheduler_interval: step or epoch, after which the scheduler is called.
         scheduler_monitor: the metric that ReduceLROnPlateau, called after an epoch, waits for.
         clip_norm: the largest norm of all gradients together; longer ones are shortened to it.
@@ -65,7 +68,7 @@ class Classifier(LightningModule):
         matmul_dtype: tf32 or bfloat16, to which the operands of the products of float32 matrices are rounded; faster,
             where the processor has instructions for it.
         captured: replay the training step in place of taking it as it is written: the same result, sooner.
-        seed: of the weights.
+        seed: of the weights and of the dropout.
 
     Raises:
         ValueError: if a value is not one that works; UsageError, when training starts: if the Trainer's are not.
@@ -121,13 +124,13 @@ class Classifier(LightningModule):
             self.layer_sizes,
             activation,
             "zeros" if from_notebook else initializer,
-            torch.Generator().manual_seed(seed),
-            self.weight_dtype,
-            torch.bfloat16 if matmul_dtype == "bfloat16" else None,
-            normalization,
-            dropout,
-            residual,
-            seed,
+            generator=torch.Generator().manual_seed(seed),
+            dtype=self.weight_dtype,
+            matmul_dtype=torch.bfloat16 if matmul_dtype == "bfloat16" else None,
+            normalization=normalization,
+            dropout=dropout,
+            residual=residual,
+            seed=seed,
         )
         if from_notebook:
             _load_notebook_weights(self.net, self.layer_sizes, seed)
@@ -136,6 +139,8 @@ class Classifier(LightningModule):
             raise ValueError(f"label_smoothing and class_weights are for cross_entropy, not for {loss}: leave them out")
         self.evaluation_loss: Callable[..., tuple[Tensor, Tensor]] = LOSSES[loss]
         self.label_smoothing = label_smoothing
+        if class_weights is not None and not all(0 < weight < math.inf for weight in class_weights):
+            raise ValueError(f"class_weights: expected numbers above 0, got {class_weights}")
         weights = None if class_weights is None else torch.tensor(class_weights, dtype=self.weight_dtype)
         self.register_buffer("class_weights", weights, persistent=False)
         self.loss(torch.zeros((1, num_classes), dtype=self.weight_dtype), torch.zeros(1, dtype=torch.int64))
@@ -147,13 +152,13 @@ class Classifier(LightningModule):
             "nesterov": nesterov,
         }
         self.make_optimizer = optimizer_of(optimizer, sgd_options)
-        trial = tried(self.make_optimizer, self.net)
+        trial = trial_of(self.make_optimizer, self.net)
         self.schedule = schedule_of(scheduler, scheduler_interval, scheduler_monitor, trial)
-        self.validated = False  # since the last epoch ended
         self.clip = clipping(clip_norm, clip_value)
         self.matmul_dtype, self.captured = matmul_dtype, captured
         # What the epoch has added up to so far; in checkpoints, as a run may be resumed in the middle of an epoch.
         self.loss_sum, self.samples = 0.0, 0
+        self.metric: float | None = None  # what the scheduler waits for, if it has been measured
         self.mean_loss = MeanMetric(nan_strategy="disable").set_dtype(self.weight_dtype)
         self.accuracy = MulticlassAccuracy(num_classes, average="micro")
 
@@ -214,7 +219,7 @@ class Classifier(LightningModule):
         if batch_idx == 0:
             self.loss_sum, self.samples = 0.0, 0
         for loss, mini_batch in zip(losses, block.indices.split(block.batch_size), strict=True):
-            self.loss_sum += loss * (block.divisor or len(mini_batch))  # from the mean back to the sum
+            self.loss_sum += loss * (block.divisor or len(mini_batch))  # a mean counts by its samples
             self.samples += len(mini_batch)
         self.log("train/step_loss", losses[-1], on_step=True, on_epoch=False, batch_size=1)
         if self.schedule is not None:
@@ -222,16 +227,17 @@ class Classifier(LightningModule):
             self.log("train/lr", lr, on_step=True, on_epoch=False, batch_size=1)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["epoch_so_far"] = {"loss_sum": self.loss_sum, "samples": self.samples}
+        checkpoint["epoch_so_far"] = {"loss_sum": self.loss_sum, "samples": self.samples, "metric": self.metric}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if self.trainer.state.fn == TrainerFn.FITTING:  # for an evaluation the weights are enough
             so_far = checkpoint["epoch_so_far"]
             self.loss_sum, self.samples = float(so_far["loss_sum"]), int(so_far["samples"])
+            self.metric = so_far["metric"]
 
     def on_train_epoch_end(self) -> None:
         mean = torch.tensor(self.loss_sum / self.samples, dtype=self.weight_dtype)
-        numbers = {"the training loss": mean, **dict(self.net.named_parameters())}
+        numbers = {"the training loss": mean, **self.net.state_dict()}
         for name, tensor in numbers.items():
             if not tensor.isfinite().all():
                 raise NonFiniteError(
@@ -240,17 +246,11 @@ class Classifier(LightningModule):
                 )
         self.log("train/loss", mean)
         if self.schedule is not None and self.schedule.interval == "epoch":
-            self._advance_epoch(self.schedule, {"train/loss": mean})
-        self.validated = False
-
-    def _advance_epoch(self, schedule: Schedule, metrics: dict[str, Any]) -> None:
-        if schedule.metric is None:
-            advance(self.lr_schedulers())
-            return
-        if self.validated:
-            metrics |= self.trainer.callback_metrics
-        if schedule.metric in metrics:  # else it was not measured after this epoch
-            advance(self.lr_schedulers(), metrics[schedule.metric])
+            if self.schedule.metric is None:
+                advance(self.lr_schedulers())
+            elif (metric := mean.item() if self.schedule.metric == "train/loss" else self.metric) is not None:
+                advance(self.lr_schedulers(), metric)
+        self.metric = None
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits of images whose pixels are 0..255.
@@ -263,7 +263,8 @@ class Classifier(LightningModule):
         return logits
 
     def on_validation_end(self) -> None:
-        self.validated = True
+        if self.schedule is not None and self.schedule.metric in self.trainer.callback_metrics:
+            self.metric = self.trainer.callback_metrics[self.schedule.metric].item()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._log_evaluation("val", batch)
@@ -284,9 +285,6 @@ class Classifier(LightningModule):
 
 
 def _load_notebook_weights(net: MLP, sizes: tuple[int, ...], seed: int) -> None:
-    state: dict[str, Any] = {}
-    keys = iter(net.state_dict())
-    for weight, bias in reference.initialize_params(sizes, seed):
-        state[next(keys)] = torch.from_numpy(weight)
-        state[next(keys)] = torch.from_numpy(bias).squeeze(1)
-    net.load_state_dict(state)
+    linears = (part for part in net.modules() if isinstance(part, Linear))
+    for linear, (weight, _) in zip(linears, reference.initialize_params(sizes, seed), strict=True):
+        linear.weight.copy_(torch.from_numpy(weight))  # the biases are zero there as here

@@ -4,7 +4,6 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import EarlyStopping
 from torch import nn
 
 from torchnet.layers import BatchNorm1d
@@ -35,12 +34,16 @@ def refuse_trainer(trainer: Trainer, dtype: torch.dtype, matmul_dtype: str | Non
 
 def refuse_metrics(trainer: Any, scheduler_metric: str | None) -> None:
     """Raise a UsageError if early stopping or a scheduler waits for a metric that there will not be."""
-    asked = [
-        ("EarlyStopping", callback.monitor) for callback in trainer.callbacks if isinstance(callback, EarlyStopping)
-    ]
+    asked = [("EarlyStopping", callback.monitor) for callback in trainer.early_stopping_callbacks]
     if scheduler_metric is not None:
         asked.append(("scheduler_monitor", scheduler_metric))
-    validates = trainer.datamodule.validates
+    for callback in trainer.early_stopping_callbacks:
+        if callback.monitor == "train/loss" and not callback._check_on_train_epoch_end:
+            raise UsageError(
+                "EarlyStopping: train/loss is known at the end of an epoch, but it would be looked for after a "
+                "validation: set --trainer.callbacks.check_on_train_epoch_end true"
+            )
+    validates = trainer.datamodule.validates and trainer.limit_val_batches != 0
     known = ("train/loss", *(("val/loss", "val/accuracy") if validates else ()))
     for name, metric in asked:
         if metric not in known:
@@ -50,10 +53,10 @@ def refuse_metrics(trainer: Any, scheduler_metric: str | None) -> None:
 
 def refuse_single_samples(net: nn.Module, data: Any) -> None:
     """Raise a UsageError if a mini-batch would be a single sample and a layer takes the variance over them."""
-    _, targets = data.training_tensors
-    left_over = 0 if data.order == "notebook" else len(targets) % data.batch_size
-    if 1 in (data.batch_size, left_over) and any(isinstance(part, BatchNorm1d) for part in net.modules()):
+    samples = len(data.train_dataloader().order(0))  # of an epoch
+    has_single = 1 in (data.batch_size, samples % data.batch_size)
+    if has_single and any(isinstance(part, BatchNorm1d) for part in net.modules()):
         raise UsageError(
             "batch_size: expected one that leaves no mini-batch of a single sample, of which BatchNorm1d cannot tell a "
-            f"variance, got {data.batch_size} for {len(targets)} training images"
+            f"variance, got {data.batch_size} for {samples} training images an epoch"
         )

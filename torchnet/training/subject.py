@@ -27,6 +27,8 @@ class _Parts(ArgumentsCLI):
 def subjects_of_config(config: Path, seed: int) -> Iterator[tuple[str, nn.Module, Tensor, Tensor, Callable[..., Any]]]:
     """Yield what is checked, a network, images, targets and the loss: on the first mini-batch, then on random numbers.
 
+    A deformation of the images is left out: it stands before what has a gradient.
+
     Raises:
         UsageError: if the configuration is not one that works; DataError: if its data are not there.
     """
@@ -38,7 +40,8 @@ def subjects_of_config(config: Path, seed: int) -> Iterator[tuple[str, nn.Module
     chosen = block.indices[: block.batch_size]
     images = scale_pixels(all_images[chosen[:_SAMPLES]], model.weight_dtype)
     targets = all_targets[chosen[:_SAMPLES]]
-    loss = partial(model.loss, divisor=block.divisor or len(chosen))
+    divisor = block.divisor or (len(chosen) if model.class_weights is None else None)  # else it is that of the mean
+    loss = partial(model.loss, divisor=divisor)
     yield "a batch of its data", model.net, images, targets, loss
     generator = torch.Generator().manual_seed(seed)
     randomize_biases(model.net, generator)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import torch
@@ -12,7 +13,6 @@ from torchnet.clipping import clip_by_norm, clip_by_value
 from torchnet.optimizers import SGD
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
-_SGD_DEFAULTS = {"lr": 1.0, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False}
 
 
 def optimizer_of(other: MakeOptimizer | None, sgd_options: dict[str, Any]) -> MakeOptimizer:
@@ -24,7 +24,7 @@ def optimizer_of(other: MakeOptimizer | None, sgd_options: dict[str, Any]) -> Ma
     if other is None:
         return partial(SGD, **sgd_options)
     for name, value in sgd_options.items():
-        default = _SGD_DEFAULTS[name]
+        default = signature(SGD).parameters[name].default
         if value != default:
             raise ValueError(
                 f"{name}: expected {default} beside another optimizer, got {value}: it is torchnet.SGD's; set it back "
@@ -33,7 +33,7 @@ def optimizer_of(other: MakeOptimizer | None, sgd_options: dict[str, Any]) -> Ma
     return other
 
 
-def tried(make_optimizer: MakeOptimizer, net: nn.Module) -> Optimizer:
+def trial_of(make_optimizer: MakeOptimizer, net: nn.Module) -> Optimizer:
     """Return an optimizer over copies of the weights, once it has taken a step: what does not work is known now.
 
     Raises:
