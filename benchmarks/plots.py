@@ -95,18 +95,18 @@ def plot_depth(runs: Sequence[Depth], path: Path) -> None:
             left.plot(layers, run.norms[0], "o-", color=color, markersize=3.5, linewidth=1.4)
             left.plot(layers, run.norms[-1], "o--", color=color, markersize=2.5, linewidth=0.9, alpha=0.6)
             name = run.config.replace("_", " ")
-            left.annotate(name, (3, run.norms[0][2]), (0, 9), textcoords="offset points", color=color)
+            left.annotate(name, (9, run.norms[0][8]), (-9, 6), textcoords="offset points", ha="right", color=color)
             right.plot(range(1, 1 + len(run.losses)), run.losses, "o-", color=color, markersize=3.5, linewidth=1.4)
             label = f"{name}: {run.accuracy:.1%} of the test images right"
             right.annotate(
-                label, (len(run.losses), run.losses[-1]), (0, 9), textcoords="offset points", ha="right", color=color
+                label, (len(run.losses), run.losses[-1]), (0, 20), textcoords="offset points", ha="right", color=color
             )
         left.set(yscale="log", xlabel="layer, from the images to the logits", ylabel="norm of the weight's gradient")
         left.set_title("before training (solid), after the last epoch (dashed)", fontsize=9, loc="left")
         left.set_xticks(range(2, 1 + len(runs[0].norms[0]), 2))
         right.axhline(math.log(10), color="0.5", linewidth=0.8, linestyle="--")
         right.annotate("guessing: ln 10", (1, math.log(10)), (0, -11), textcoords="offset points", color="0.4")
-        right.set(xlabel="epoch", ylabel="training loss", ylim=(0, None))
+        right.set(xlabel="epoch", ylabel="training loss", ylim=(0, 2.7))
         figure.savefig(path, dpi=150)
         plt.close(figure)
 

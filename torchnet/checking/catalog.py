@@ -221,15 +221,16 @@ def _everything() -> Iterator[tuple[str, list[tuple[Any, tuple[Any, ...]]]]]:
             cases.append((loss, (function, logits, torch.randint(4, (7,), generator=generator))))
             cases.append((loss, (function, logits, torch.rand(7, 4, generator=generator, dtype=double))))
         yield name, cases
-    for activation_name in ACTIVATIONS:
-        for name, function in LOSSES.items():
-            cases = []
-            for generator in _generators():
-                net = MLP((5, 6, 6, 4), activation_name, generator=generator, dtype=double)
-                randomize_biases(net, generator)
-                images = torch.randn(7, 5, generator=generator, dtype=double)
-                cases.append((function, (net, images, torch.randint(4, (7,), generator=generator))))
-            yield f"MLP, {activation_name}, {name}", cases
+    pairs = [(activation_name, "cross_entropy") for activation_name in ACTIVATIONS]
+    pairs += [("sigmoid", name) for name in LOSSES if name != "cross_entropy"]
+    for activation_name, name in pairs:
+        cases = []
+        for generator in _generators():
+            net = MLP((5, 6, 6, 4), activation_name, generator=generator, dtype=double)
+            randomize_biases(net, generator)
+            images = torch.randn(7, 5, generator=generator, dtype=double)
+            cases.append((LOSSES[name], (net, images, torch.randint(4, (7,), generator=generator))))
+        yield f"MLP, {activation_name}, {name}", cases
     cases = []
     for generator in _generators():
         net = MLP((5, 6, 4), "tanh", generator=generator, dtype=double)
