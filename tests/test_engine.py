@@ -25,7 +25,7 @@ from torchnet.losses import LOSSES
 
 from .fakes import pretend_cuda_graphs
 from .layers.twins import BLOCKS
-from .test_network import autograd_loss, autograd_twin
+from .test_network import PAIRS, autograd_loss, autograd_twin
 
 SAMPLES, CLASSES = 40, 4
 IMAGES = torch.randint(0, 256, (SAMPLES, 5), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
@@ -156,8 +156,7 @@ def tiny(weights: Any) -> None:
     clip_by_norm(weights, 1e-3)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("activation", "loss"), PAIRS)
 @pytest.mark.parametrize("targets", [LABELS, LABELS.byte(), ROWS, ROWS.double()], ids=lambda t: f"{t.dtype}")
 @pytest.mark.parametrize(
     "types", [{}, {"dtype": torch.float64}, {"dtype": torch.bfloat16}, {"matmul_dtype": torch.bfloat16}], ids=str
@@ -525,8 +524,7 @@ def allocated(replay: Callable[[], None]) -> list[int]:
     return [event.nbytes() for event in events if event.name() == "[memory]" and event.nbytes() > 0]
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("activation", "loss"), PAIRS)
 @pytest.mark.parametrize("targets", [LABELS, ROWS], ids=["classes", "rows"])
 @pytest.mark.parametrize(
     "types", [{}, {"dtype": torch.float64}, {"dtype": torch.bfloat16}, {"matmul_dtype": torch.bfloat16}], ids=str

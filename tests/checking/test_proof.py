@@ -10,9 +10,9 @@ from torch import nn
 
 from torchnet import MLP, Layer, Linear, ReLU, Sigmoid, Tanh, check, cross_entropy
 from torchnet.checking import ORACLES, GradientError, SubjectError
-from torchnet.layers import ACTIVATIONS
 from torchnet.losses import LOSSES
 
+from ..test_network import PAIRS
 from .planted import PLANTED, NoTransposeInWeight, SigmoidAtTheOutput, WrongCube, diagnoses, linear, network, random
 from .random_networks import check_random_network
 
@@ -56,8 +56,7 @@ def test_one_element_off_by_a_billionth_is_seen(name):
     assert check(right, images, targets, oracles=["autograd"]).passed
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("activation", "loss"), PAIRS)
 def test_a_right_network_passes_before_every_oracle(activation, loss):
     net = MLP((5, 6, 6, 4), activation, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     report = check(net, random(7, 5) / 4, TARGETS, loss=LOSSES[loss], oracles=ORACLES)  # no probability close to 1
