@@ -143,7 +143,13 @@ class Runner:
             sys.meta_path.insert(0, _MutantFinder(mutant, str(root / mutant.path)))
         _hasten_hypothesis()
         words = ["--tb=short"] if mutant is None else ["--tb=no", "--assert=plain"]  # who is to read them?
-        return pytest.main([*OPTIONS, *words, "--rootdir", str(root), *self.project.tests])
+        return pytest.main([*OPTIONS, *words, "--rootdir", str(root), *_nearest_first(self.project.tests, mutant)])
+
+
+def _nearest_first(tests: Sequence[str], mutant: Mutant | None) -> list[str]:
+    """Return the tests, first those that bear a name from the path of the mutant: they are the likeliest to fail."""
+    names = [] if mutant is None else Path(mutant.path).with_suffix("").parts[1:]
+    return sorted(tests, key=lambda test: not any(name in test for name in names))
 
 
 def _verdict(mutant: Mutant, code: int) -> str:
