@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,9 @@ pytest_plugins = ["torchnet.checking.pytest_plugin"]
 ROOT = Path(__file__).parent.parent
 _worst: dict[str, tuple[float, str]] = {}
 
+# A shell has what it runs in the background ignore Ctrl-C, and so would the programs that tests start and send it to.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(ROOT / ".pytest_cache" / "hypothesis"))
 # The same examples in every run, whether hypothesis believes to be in CI (it then loads a profile of its own) or not.
 # Other examples in every run, and many: HYPOTHESIS_PROFILE=nightly, or --hypothesis-profile nightly.

@@ -73,7 +73,7 @@ def test_a_run_interrupted_after_epoch_20_goes_on_to_print_them(mat_file, notebo
             line = process.stdout.readline().rstrip()
             before += [line] if line.startswith("Epoch") else []
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=600)
     assert process.returncode == 130, err
     assert before == lines[:5]
     done = subprocess.run([*command, "--ckpt_path", "last"], cwd=tmp_path, capture_output=True, text=True, timeout=600)

@@ -403,7 +403,7 @@ def test_without_data_and_network_it_trains_on_digits_and_says_so(tmp_path):
 
 def run_train_py(cwd: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "train.py"), *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -412,7 +412,7 @@ def test_a_signal_ends_the_run_in_one_sentence(number, code, tmp_path):
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         next(line for line in process.stdout if line.startswith("Epoch 6:"))
         process.send_signal(number)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=600)
     assert process.returncode == code, err
     assert err.count("\n") == 1
     (checkpoint,) = re.findall(r"--ckpt_path (\S+)", err)
