@@ -8,6 +8,7 @@ from jsonargparse import Namespace
 from jsonargparse.typing import restricted_number_type
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
+from torchnet.training.checkpoints import Checkpoints
 from torchnet.training.data_module import ImageData
 from torchnet.training.errors import UsageError
 from torchnet.training.gradient_check import GradientCheck
@@ -68,7 +69,15 @@ class ArgumentsCLI(LightningCLI):
             help="Seed of the weights, of the order of the data, of dropout and of deformations.",
         )
 
+        parser.add_argument(
+            "--allow_environment_change",
+            type=bool,
+            default=False,
+            help="Go on from a checkpoint of another processor, torch or number of threads: not to the same bit.",
+        )
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_lightning_class_args(Checkpoints, "checkpoints")
         parser.add_lightning_class_args(LossLine, "loss_line")
         parser.add_lightning_class_args(GradientCheck, "gradient_check")
         parser.link_arguments("seed_everything", "model.seed")

@@ -9,8 +9,6 @@ of the logs and every checkpoint, are the same whatever the size of the blocks.
 import math
 from typing import Any
 
-from pytorch_lightning.callbacks import ModelCheckpoint
-
 
 def steps_until_due(trainer: Any, block_size: int) -> int:
     """Return how many steps may be taken in the next block, at most block_size.
@@ -28,9 +26,7 @@ def steps_until_due(trainer: Any, block_size: int) -> int:
         validated = epoch_step if trainer.check_val_every_n_epoch is not None else progress.total.ready
         due.append(_until_multiple(validated, trainer.val_check_batch))
     for callback in trainer.callbacks:
-        if isinstance(callback, ModelCheckpoint):
-            due.append(_until_multiple(step, callback._every_n_train_steps))
-        elif hasattr(callback, "steps_until_due"):
+        if hasattr(callback, "steps_until_due"):
             due.append(callback.steps_until_due(step))
     return max(1, min(due))
 

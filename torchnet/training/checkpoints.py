@@ -1,131 +1,231 @@
-"""Which checkpoints a run keeps, and which of them it may start from."""
+"""When a run is saved, and what of it: always the state between two steps, from which a resume is exact.
 
-import shutil
-import zipfile
+A step is over when all that belongs to it is: its update, its row in the logs, the validation and the end of the epoch
+that follow it. So the state is looked at when the next step begins, or when training ends.
+"""
+
+import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
-from torch import Tensor, nn
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor
 
-from torchnet.training.errors import CheckpointError
+from torchnet.storage import CheckpointError, read_checkpoint, write_durably
+from torchnet.training.environment import environment
+from torchnet.training.errors import NonFiniteError
+from torchnet.training.metrics_log import METRICS, MetricsLog, read_metrics
+from torchnet.training.position import Position
+from torchnet.training.runs import BEST, run_of, step_checkpoints
+from torchnet.training.signals import raise_if_stopped
 
-_RESUMABLE = ("state_dict", "optimizer_states", "loops", "epoch", "epoch_so_far", "global_step")
-
-
-class LastCheckpoint(ModelCheckpoint):
-    """Keep the last checkpoint: after every epoch, and where a run stops within one (max_steps, max_time).
-
-    Lightning counts an epoch that was cut short as a whole one by the time it saves; a run resumed from there would
-    leave out the rest of it. So the state is saved behind the last mini-batch, from where a resume is exact.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(filename="last", save_on_train_epoch_end=True, enable_version_counter=False)
-        self.cut_at = -1  # the step behind which an epoch was cut and saved
-
-    def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
-        if trainer.fit_loop.epoch_loop.done and not trainer.is_last_batch:
-            self.cut_at = trainer.global_step
-            trainer.save_checkpoint(Path(cast(str, self.dirpath)) / "last.ckpt")
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.global_step != self.cut_at:
-            super().on_train_epoch_end(trainer, pl_module)
+FORMAT = 1  # of what a checkpoint holds
+_COPY_SHARE = 0.01  # of the time of a run, the most that copies in memory may take
 
 
-class BestCheckpoint(ModelCheckpoint):
-    """Keep the checkpoint with the smallest validation loss, across resumes too.
+class Checkpoints(Callback):
+    """Save the state of a run as step=<steps>.ckpt, and the one with the smallest validation loss as best.ckpt.
 
-    A resumed run has a folder of its own, and Lightning forgets the best score when the folder changes. Here the best
-    checkpoint so far is copied into the new folder, and its score stays the one to beat; unless the old run has since
-    replaced it by a better one, from behind the point of the resume.
+    Besides the times asked for it is saved when training ends, and when an error, Ctrl-C or SIGTERM ends it: what is
+    saved then is the last copy in memory, as an error may have come in the middle of a step. A run that meets infinite
+    numbers or wrong gradients is left as it was last saved.
 
     Args:
-        resumed_from: the checkpoint that the run starts from; the best so far is the best.ckpt beside it.
+        every_n_seconds: save when so much time has passed since the last save; null for never.
+        every_n_steps: save after so many steps; null for never.
+        every_n_epochs: save after so many epochs; null for never.
+        keep: how many of the newest ones are kept, best.ckpt beside them.
+
+    Raises:
+        ValueError: if a number is not one that works; NonFiniteError, while training: if what is to be saved is not
+            finite; OSError: if it cannot be written.
     """
 
-    def __init__(self, resumed_from: Path | None) -> None:
-        super().__init__(filename="best", monitor="val/loss", enable_version_counter=False)
-        self.resumed_from = resumed_from
+    def __init__(
+        self,
+        every_n_seconds: float | None = 10.0,
+        every_n_steps: int | None = None,
+        every_n_epochs: int | None = None,
+        keep: int = 2,
+    ) -> None:
+        for name, least, value in (
+            ("every_n_seconds", 0, every_n_seconds),
+            ("every_n_steps", 1, every_n_steps),
+            ("every_n_epochs", 1, every_n_epochs),
+            ("keep", 1, keep),
+        ):
+            if value is not None and not value >= least:
+                raise ValueError(f"{name}: expected a number from {least} up, got {value}")
+        self.every_n_seconds, self.every_n_steps, self.every_n_epochs = every_n_seconds, every_n_steps, every_n_epochs
+        self.keep = keep
+        self.folder = Path()  # these three are known to the command line alone
+        self.options: dict[str, Any] = {}  # what a run must have in common with the one that it goes on from
+        self.resumed_from: Path | None = None
+        self.best_score: float | None = None
+        self.best_step = 0
+        self.loaded: dict[str, Any] = {}
+        self.newest: dict[str, Any] | None = None  # copy of the state
+        self.saved_step = 0
+        self.best_is_due = self.cut = False
+        self.copied_at = self.copy_seconds = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best_score": self.best_score, "best_step": self.best_step}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        best = None if self.resumed_from is None else self.resumed_from.parent / "best.ckpt"
-        score = state_dict["best_model_score"]
-        if self.dirpath is not None and best is not None and best.is_file() and self._score_of(best) == score:
-            Path(self.dirpath).mkdir(parents=True, exist_ok=True)
-            copy = str(shutil.copy(best, self.dirpath))
-            state_dict = state_dict | {
-                "dirpath": self.dirpath,
-                "best_model_path": copy,
-                "kth_best_model_path": copy,
-                "best_k_models": {copy: score},
-            }
-        super().load_state_dict(state_dict)
+        self.best_score, self.best_step = state_dict["best_score"], state_dict["best_step"]
 
-    def _score_of(self, best: Path) -> Tensor:
-        score: Tensor = torch.load(best, map_location="cpu", weights_only=True)["callbacks"][self.state_key][
-            "best_model_score"
-        ]
-        return score
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        self.loaded = checkpoint["torchnet"]
 
-
-def read_checkpoint(path: Path, model: nn.Module, resume: bool) -> dict[str, Any]:
-    """Return a checkpoint, once it is certain that it can be read and belongs to this network.
-
-    Args:
-        path: the checkpoint.
-        model: the network with its wrapping, as it is to be restored.
-        resume: whether the state of training is needed too, not the weights alone.
-
-    Raises:
-        CheckpointError: if not; in one sentence, naming the file and the fault.
-    """
-    try:
-        # torch.load does not look at the checksums of the archive: a flipped bit would become a weight.
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise ValueError(f"the checksum of {damaged} is wrong")
-        checkpoint: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load lets whatever its parsers meet escape: RuntimeError, UnpicklingError, ...
-        raise CheckpointError(f"{path}: not a readable checkpoint ({_first_sentence(error)})") from error
-    wanted = _RESUMABLE if resume else ("state_dict", "global_step")
-    if not isinstance(checkpoint, dict) or any(key not in checkpoint for key in wanted):
-        raise CheckpointError(f"{path}: expected a checkpoint of a run with {', '.join(wanted)}")
-    weights = checkpoint["state_dict"]
-    if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
-        raise CheckpointError(f"{path}: expected a state_dict of tensors")
-    for key, tensor in weights.items():
-        if not tensor.isfinite().all():
-            raise CheckpointError(f"{path}: {key} is not finite")
-    saved, expected = _layout(weights), _layout(model.state_dict())
-    for key in sorted(expected | saved, key=lambda key: "." not in str(key)):  # weights first: they say it best
-        if saved.get(key) != expected.get(key):
-            raise CheckpointError(
-                f"{path}: belongs to another network: {key} is {saved.get(key, 'missing')} there "
-                f"and {expected.get(key, 'missing')} here; run it with the configuration it was trained with"
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.saved_step, self.saved_at = trainer.global_step, time.monotonic()
+        if self.resumed_from is not None:
+            trainer._logger_connector._callback_metrics.update(  # early stopping may look at them before they are new
+                {name: torch.tensor(value) for name, value in self.loaded["metrics"].items()}
             )
-    return checkpoint
+            self._take_over_history(trainer, self.resumed_from)
+            self._take_over_best(self.resumed_from.parent / BEST)
+
+    def steps_until_due(self, step: int) -> float:
+        """Return how many steps there are to the next save after a number of steps; epochs end blocks anyway."""
+        return float("inf") if self.every_n_steps is None else self.every_n_steps - step % self.every_n_steps
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        raise_if_stopped()
+        step = trainer.global_step
+        if step == 0 or step == self.saved_step:
+            return
+        due = self._is_due(Position.of(trainer))
+        if due or self.best_is_due:
+            self._copy(trainer)
+            self._save(trainer, due)
+        elif time.monotonic() - self.copied_at > self.copy_seconds / _COPY_SHARE:
+            self._copy(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        score = trainer.callback_metrics["val/loss"].item()
+        if self.best_score is None or score < self.best_score:
+            self.best_score, self.best_step, self.best_is_due = score, trainer.global_step, True
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # This comes before other callbacks: to them an epoch that is cut short, by max_steps or max_time, looks whole,
+        # and what they make of it must not be in the state from which the rest of it is trained.
+        self.cut = trainer.global_step % Position.of(trainer).steps_per_epoch != 0
+        if self.cut:
+            self._copy(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self.cut:
+            self._copy(trainer)
+        self._save(trainer)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        if self.newest is not None and not isinstance(exception, ArithmeticError):
+            with suppress(OSError, NonFiniteError):  # there is an error already that says more
+                self._save(trainer)
+
+    def _is_due(self, position: Position) -> bool:
+        step, epochs = position.step, self.every_n_epochs
+        return (
+            (self.every_n_steps is not None and step % self.every_n_steps == 0)
+            or (epochs is not None and step % (position.steps_per_epoch * epochs) == 0)
+            or (self.every_n_seconds is not None and time.monotonic() - self.saved_at >= self.every_n_seconds)
+        )
+
+    def _copy(self, trainer: Trainer) -> None:
+        """Keep a copy of the state as it is, between two steps."""
+        self.copied_at = time.monotonic()
+        position = Position.of(trainer)
+        log = _metrics_log(trainer)
+        self.newest = _copied(trainer._checkpoint_connector.dump_checkpoint(weights_only=False)) | {
+            "epoch": position.epochs,
+            "loops": position.loops(),
+            "torchnet": {
+                "format": FORMAT,
+                "steps_per_epoch": position.steps_per_epoch,
+                "metrics": {name: value.item() for name, value in trainer.callback_metrics.items()},
+                "metrics_rows": 0 if log is None else log.rows,
+                "options": self.options,
+                "environment": environment(trainer.strategy.root_device),
+            },
+        }
+        self.copy_seconds = time.monotonic() - self.copied_at
+
+    def _save(self, trainer: Trainer, due: bool = True) -> None:
+        """Write the copy: as the best so far if it is that, as the newest if a save is due."""
+        assert self.newest is not None
+        step = self.newest["global_step"]
+        for name, tensor in _tensors(self.newest):
+            if not tensor.isfinite().all():
+                raise NonFiniteError(f"step {step}: {name} is not finite, and is not saved: try a smaller --model.lr")
+        for logger in trainer.loggers:
+            logger.save()  # or a checkpoint could have more rows behind it than are on the disk
+        write = trainer.strategy.checkpoint_io.save_checkpoint
+        if self.best_is_due and step == self.best_step:
+            write(self.newest, self.folder / BEST)
+            self.best_is_due = False
+        if due and step != self.saved_step:
+            write(self.newest, self.folder / f"step={step}.ckpt")
+            self.saved_step, self.saved_at = step, time.monotonic()
+            for old in step_checkpoints(self.folder)[self.keep :]:
+                old.unlink()
+
+    def _take_over_history(self, trainer: Trainer, checkpoint: Path) -> None:
+        """Begin the logs with the rows that the checkpoint has behind it, so that they hold each step once."""
+        path, wanted = run_of(checkpoint) / METRICS, self.loaded["metrics_rows"]
+        if wanted == 0 or not trainer.loggers:
+            return
+        try:
+            rows = read_metrics(path, wanted)
+        except (OSError, ValueError) as error:
+            print(f"the logs begin anew: {path} cannot be read ({error})")
+            return
+        if len(rows) < wanted:
+            print(f"the logs begin with {len(rows)} rows: expected {wanted} in {path}")
+        for row in rows:
+            step = row.pop("step")
+            for logger in trainer.loggers:
+                logger.log_metrics(row, step)
+
+    def _take_over_best(self, best: Path) -> None:
+        """Copy the best checkpoint so far into the folder of this run; its score stays the one to beat.
+
+        Unless the old run has since replaced it by a better one, from behind the point of the resume.
+        """
+        try:
+            if best.is_file() and read_checkpoint(best)["global_step"] == self.best_step:
+                write_durably(self.folder / BEST, best.read_bytes())
+                return
+        except CheckpointError as error:
+            print(f"the best checkpoint is not taken over: {error}")
+        self.best_score, self.best_step = None, 0
 
 
-def finished_epochs(path: Path, checkpoint: dict[str, Any]) -> int:
-    """Return how many epochs a checkpoint that was read from this path has behind it.
-
-    Raises:
-        CheckpointError: if it does not say.
-    """
-    try:
-        return int(checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: does not say how many epochs it has behind it") from error
+def _metrics_log(trainer: Trainer) -> MetricsLog | None:
+    return next((logger for logger in trainer.loggers if isinstance(logger, MetricsLog)), None)
 
 
-def _layout(state: dict[str, Any]) -> dict[str, str]:
-    return {key: f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}" for key, tensor in state.items()}
+def _copied(value: Any) -> Any:
+    """Return a copy that no step will change, with its tensors in the memory of the CPU."""
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_copied(item) for item in value)
+    return value
 
 
-def _first_sentence(error: Exception) -> str:
-    return " ".join(str(error).split()).split(". ")[0] or type(error).__name__
+def _tensors(state: dict[str, Any]) -> list[tuple[str, Tensor]]:
+    """Return all tensors that a step changes, with names that say where they are."""
+    named = list(state["state_dict"].items())
+    for optimizer in state["optimizer_states"]:
+        for number, kept in optimizer["state"].items():
+            named += [(f"{name} of weight {number}", value) for name, value in kept.items()]
+    return [(name, value) for name, value in named if isinstance(value, Tensor)]

@@ -12,6 +12,7 @@ from torchnet.data import DataError, MnistUnavailableError
 from torchnet.training.console import silence_libraries
 from torchnet.training.errors import CheckpointError, NonFiniteError, StoppedError, UsageError
 from torchnet.training.runs import RUNS, find_checkpoint, run_of
+from torchnet.training.signals import stopped_by_signals
 from torchnet.training.trainer_cli import TrainerCLI
 
 _EXIT_CODES: dict[type[Exception], int] = {
@@ -23,7 +24,7 @@ _EXIT_CODES: dict[type[Exception], int] = {
     GradientError: 70,
     OSError: 74,
 }
-_REPORTED: tuple[type[BaseException], ...] = (StoppedError, KeyboardInterrupt, *_EXIT_CODES)
+_REPORTED: tuple[type[BaseException], ...] = (StoppedError, *_EXIT_CODES)
 _FALLBACK_TITLE = "NOT MNIST: scikit-learn's bundled 8x8 digits (MNIST could not be found or downloaded)"
 
 
@@ -37,7 +38,8 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
     silence_libraries()
     command, *options = _with_command(sys.argv[1:] if arguments is None else arguments)
     try:
-        _run(command, options, configs)
+        with stopped_by_signals():
+            _run(command, options, configs)
     except _REPORTED as error:
         return _report(error)
     except SystemExit as error:  # --help and --print_config
@@ -47,7 +49,8 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
 
 def _with_command(arguments: list[str]) -> list[str]:
     is_command = arguments and (not arguments[0].startswith("-") or arguments[0] in ("-h", "--help"))
-    return list(arguments) if is_command else ["fit", *arguments]
+    words = {"--allow-environment-change": "--allow_environment_change=true"}
+    return [words.get(it, it) for it in (arguments if is_command else ["fit", *arguments])]
 
 
 def _run(command: str, options: list[str], configs: Path) -> None:
@@ -58,7 +61,9 @@ def _run(command: str, options: list[str], configs: Path) -> None:
         TrainerCLI([command, *(f"--config={path}" for path in named.config), *options])
         return
     if named.ckpt_path is not None:  # a checkpoint brings the configuration of its run along
-        of_run = run_of(find_checkpoint(named.ckpt_path, Path(named.root), named.name)) / "config.yaml"
+        checkpoint = find_checkpoint(named.ckpt_path, Path(named.root), named.name)
+        options.append(f"--ckpt_path={checkpoint}")  # found once, so that what is damaged is named once
+        of_run = run_of(checkpoint) / "config.yaml"
         if of_run.is_file():
             config = of_run
         else:
@@ -101,8 +106,5 @@ def _report(error: BaseException) -> int:
     if isinstance(error, StoppedError):
         print(error, file=sys.stderr)
         return error.exit_code
-    if isinstance(error, KeyboardInterrupt):
-        print("interrupted", file=sys.stderr)
-        return 130
     print("error:", " ".join(str(error).split()), file=sys.stderr)
     return next(code for kind, code in _EXIT_CODES.items() if isinstance(error, kind))

@@ -1,5 +1,6 @@
 """The data of a run, as Lightning asks for them."""
 
+import hashlib
 from dataclasses import replace
 from functools import cached_property, partial
 
@@ -99,6 +100,15 @@ class ImageData(LightningDataModule):
             parts = {"train": (images[train], labels[train]), "val": (images[validation], labels[validation])}
         parts["test"] = (self.data.test_images, self.data.test_labels)
         return {split: self._on_device(*arrays) for split, arrays in parts.items()}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the training images and labels, in their order."""
+        digest = hashlib.sha256()
+        for tensor in self.splits["train"]:
+            digest.update(f"{tuple(tensor.shape)}".encode())
+            digest.update(tensor.cpu().numpy().data)
+        return digest.hexdigest()
 
     @property
     def training_tensors(self) -> tuple[Tensor, Tensor]:

@@ -1,17 +1,20 @@
-"""The folders of runs and what is where in them: <root>/<name>/<time>/checkpoints/last.ckpt and so on."""
+"""The folders of runs and what is where in them: <root>/<name>/<time>/checkpoints/step=600.ckpt and so on."""
 
 import importlib.util
 import re
+import sys
 from datetime import datetime
 from pathlib import Path
 
-from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
-from torchnet.training.errors import CheckpointError, UsageError
+from torchnet.storage import CheckpointError, read_checkpoint
+from torchnet.training.errors import UsageError
+from torchnet.training.metrics_log import MetricsLog
 
 RUNS = "runs"  # the root, if no other is asked for
 CHECKPOINTS = "checkpoints"
-_NEWEST = ("last", "best")  # the values of --ckpt_path that stand for a checkpoint of the newest run
+LAST, BEST = "last", "best.ckpt"  # the word for the newest checkpoint on the command line, and the name of a file
 
 
 def new_run_folder(root: Path, name: str) -> Path:
@@ -32,28 +35,50 @@ def new_run_folder(root: Path, name: str) -> Path:
                 raise
 
 
+def step_checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints step=<steps>.ckpt of a folder, the newest first."""
+    steps = {int(path.stem[5:]): path for path in folder.glob("step=*.ckpt") if path.stem[5:].isdecimal()}
+    return [steps[step] for step in sorted(steps, reverse=True)]
+
+
 def find_checkpoint(ckpt_path: str, root: Path, name: str = "*") -> Path:
     """Return the checkpoint that --ckpt_path names.
 
     Args:
-        ckpt_path: a file; or "last" or "best", for that of the newest run that has one.
+        ckpt_path: a file; or "last" or "best", for that of the newest run that has one. Damaged ones are passed over
+            and named on stderr.
         root: where the runs are.
-        name: of the runs to look at.
+        name: of the runs to look at; "*" for those of the name that the newest run has.
 
     Raises:
-        CheckpointError: if there is no such checkpoint.
+        CheckpointError: if there is no such checkpoint, or only damaged ones.
     """
-    if ckpt_path not in _NEWEST:
-        if not Path(ckpt_path).is_file():
+    if ckpt_path not in (LAST, "best"):
+        if not Path(ckpt_path).exists():
             raise CheckpointError(f"{ckpt_path}: no such checkpoint; --ckpt_path takes a file, last or best")
         return Path(ckpt_path)
-    found = root.glob(f"{name}/*/{CHECKPOINTS}/{ckpt_path}.ckpt")
-    newest = max(found, key=lambda path: path.parts[-3], default=None)  # the time in the name of the run's folder
-    if newest is None:
+    found = _candidates(ckpt_path, root, name)
+    for path in found:
+        try:
+            read_checkpoint(path)
+        except CheckpointError as error:
+            print(f"passed over: {error}", file=sys.stderr)
+        else:
+            return path
+    if found:
         raise CheckpointError(
-            f"--ckpt_path {ckpt_path}: there is no {ckpt_path}.ckpt under {root / name}: train a network first"
+            f"--ckpt_path {ckpt_path}: expected a checkpoint that can be read under {root / name}, but all "
+            f"{len(found)} are damaged: train again, without --ckpt_path"
         )
-    return newest
+    raise CheckpointError(f"--ckpt_path {ckpt_path}: there is no checkpoint under {root / name}: train a network first")
+
+
+def _candidates(which: str, root: Path, name: str) -> list[Path]:
+    """Return the checkpoints that "last" or "best" may stand for, the newest run's first."""
+    folders = sorted(root.glob(f"{name}/*/{CHECKPOINTS}"), key=lambda folder: folder.parent.name, reverse=True)
+    of_runs = [step_checkpoints(folder) if which == LAST else list(folder.glob(BEST)) for folder in folders]
+    names = [paths[0].parts[-4] for paths in of_runs if paths]
+    return [path for paths in of_runs for path in paths if path.parts[-4] == names[0]]
 
 
 def run_of(checkpoint: Path) -> Path:
@@ -63,8 +88,8 @@ def run_of(checkpoint: Path) -> Path:
 
 
 def run_loggers(run_folder: Path) -> list[Logger]:
-    """Return what logs into the folder of a run: CSV always, TensorBoard where it is installed."""
-    loggers: list[Logger] = [CSVLogger(run_folder, name="", version="")]
+    """Return what logs into the folder of a run: metrics.csv always, TensorBoard where it is installed."""
+    loggers: list[Logger] = [MetricsLog(run_folder)]
     if importlib.util.find_spec("tensorboard") is not None:
         loggers.append(TensorBoardLogger(run_folder, name="", version=""))
     return loggers

@@ -7,20 +7,24 @@ from typing import Any, cast
 
 import torch
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import LambdaCallback, ModelCheckpoint
-from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
+from pytorch_lightning.callbacks import LambdaCallback
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 from torch import Tensor
 
 from torchnet.data import DataError
 from torchnet.reporting import evaluate, print_report, run_report, write_predictions, write_report
 from torchnet.training.arguments import ArgumentsCLI
-from torchnet.training.checkpoints import BestCheckpoint, LastCheckpoint, finished_epochs, read_checkpoint
+from torchnet.storage import read_checkpoint
+from torchnet.training.checkpoint_io import CheckpointFiles
+from torchnet.training.checkpoints import Checkpoints
+from torchnet.training.environment import environment
 from torchnet.training.errors import CheckpointError, StoppedError, UsageError
 from torchnet.training.loss_line import LossLine
 from torchnet.training.module import Classifier
 from torchnet.training.refusals import refuse_trainer
-from torchnet.training.runs import CHECKPOINTS, new_run_folder, run_loggers, run_of
+from torchnet.training.resuming import Verification, finished_epochs
+from torchnet.training.runs import CHECKPOINTS, new_run_folder, run_loggers, run_of, step_checkpoints
 from torchnet.training.step_bar import StepBar
 
 _SPEAKS_FOR_ITSELF = (DataError, UsageError, MisconfigurationException, OSError)
@@ -52,16 +56,34 @@ class TrainerCLI(ArgumentsCLI):
         except Exception as error:  # a constructor, of ours or of the Trainer's parts, refused its arguments
             raise UsageError(str(error)) from error
         if self.ckpt_path is not None:
-            checkpoint = read_checkpoint(self.ckpt_path, self.model, resume=self.subcommand == "fit")
-            if self.subcommand == "fit":
-                self._expect_more_than(finished_epochs(self.ckpt_path, checkpoint))
-            print(f"from {self.ckpt_path}, after {checkpoint['global_step']} steps")
+            self._verify_checkpoint(self.ckpt_path)
 
-    def _expect_more_than(self, epochs: int) -> None:
-        if self.trainer.max_epochs is not None and 0 <= self.trainer.max_epochs <= epochs:
-            raise UsageError(
-                f"{self.ckpt_path} is at the end of epoch {epochs}, the last: ask for more with --trainer.max_epochs"
-            )
+    def _verify_checkpoint(self, path: Path) -> None:
+        checkpoint = read_checkpoint(path)
+        verification = Verification(path, checkpoint)
+        verification.expect_weights_of(self.model)
+        if self.subcommand == "fit":
+            verification.expect_position()
+            verification.expect_same_run(self._decisive_options())
+            verification.expect_state_of(self.model)
+            if not self._get(self.config, "allow_environment_change"):
+                verification.expect_same_environment(environment(self.trainer.strategy.root_device))
+            epochs = finished_epochs(checkpoint)
+            if self.trainer.max_epochs is not None and 0 <= self.trainer.max_epochs <= epochs:
+                raise UsageError(
+                    f"{path} is at the end of epoch {epochs}, the last: ask for more with --trainer.max_epochs"
+                )
+        print(f"from {path}, after {checkpoint['global_step']} steps")
+
+    def _decisive_options(self) -> dict[str, Any]:
+        """Return what decides on which samples a step trains; without it a position in an epoch means nothing."""
+        data = self._get(self.config, "data")
+        names = ("batch_size", "order", "one_hot", "validation_fraction")
+        return {
+            "seed_everything": int(self._get(self.config, "seed_everything")),
+            **{f"data.{name}": data[name] for name in names},
+            "data, SHA-256": self.datamodule.fingerprint,
+        }
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         options = self._get(self.config_init, "trainer")
@@ -70,15 +92,21 @@ class TrainerCLI(ArgumentsCLI):
             callbacks.append(StepBar())
         callbacks.append(LambdaCallback(on_train_start=lambda *_: self._announce()))
         self.keeps_results = self.subcommand == "fit" and not options.fast_dev_run
+        saves = self.keeps_results and options.enable_checkpointing is not False
         if not self.keeps_results:
-            kwargs |= {"logger": False, "enable_checkpointing": False}
-        elif options.enable_checkpointing is not False:
-            if self.datamodule.validates:
-                callbacks.append(BestCheckpoint(self.ckpt_path))
-            callbacks.append(LastCheckpoint())  # behind the best, whose score it is to hold
+            kwargs["logger"] = False
+        kwargs["enable_checkpointing"] = False  # Lightning's
+        kwargs["plugins"] = [*(options.plugins or []), CheckpointFiles()]
         trainer = super().instantiate_trainer(callbacks=callbacks, enable_progress_bar=False, **kwargs)
         refuse_trainer(trainer, self.model.weight_dtype, self.model.matmul_dtype)
+        trainer.callbacks.remove(self.checkpoints)
+        if saves:
+            trainer.callbacks.insert(0, self.checkpoints)  # before those that may change what it is to save
         return trainer
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        return cast(Checkpoints, self._get(self.config_init, "checkpoints"))
 
     def before_fit(self) -> None:
         if self.keeps_results:
@@ -88,21 +116,17 @@ class TrainerCLI(ArgumentsCLI):
             self._parser("fit").save(config, str(self.run_folder / "config.yaml"))
             if config.trainer.logger in (None, True):
                 self.trainer.loggers = run_loggers(self.run_folder)
-            for checkpoint in self.trainer.checkpoint_callbacks:
-                if isinstance(checkpoint, ModelCheckpoint) and checkpoint.dirpath is None:
-                    checkpoint.dirpath = str(self.run_folder / CHECKPOINTS)
+            self.checkpoints.folder = self.run_folder / CHECKPOINTS
+            self.checkpoints.options = self._decisive_options()
+            self.checkpoints.resumed_from = self.ckpt_path
 
     def fit(self, model: Classifier, **kwargs: Any) -> None:
         """Train; a run that cannot begin leaves no folder behind, one that is stopped leaves word of how to go on."""
         self.has_begun = False
         try:
             self.trainer.fit(model, **kwargs)
-        except SystemExit as error:
-            if isinstance(error, SIGTERMException):
-                raise StoppedError(f"terminated; {self._how_to_resume()}", exit_code=143) from error
-            if isinstance(error.__context__, KeyboardInterrupt):  # Lightning turns it into exit(1)
-                raise StoppedError(f"interrupted; {self._how_to_resume()}", exit_code=130) from error
-            raise
+        except StoppedError as error:
+            raise StoppedError(f"{error}; {self._how_to_resume()}", error.exit_code) from error
         except Exception as error:
             if self.has_begun:
                 raise
@@ -123,11 +147,11 @@ class TrainerCLI(ArgumentsCLI):
             print(f"results in {self.run_folder}", flush=True)
 
     def _how_to_resume(self) -> str:
-        if self.keeps_results and (checkpoint := self.run_folder / CHECKPOINTS / "last.ckpt").is_file():
-            return f"to go on from the end of the last finished epoch: --ckpt_path {checkpoint}"
+        if self.keeps_results and (saved := step_checkpoints(self.run_folder / CHECKPOINTS)):
+            return f"to go on from where it was: --ckpt_path {saved[0]}"
         if self.ckpt_path is not None:
             return f"nothing new is saved yet; to go on from where it began: --ckpt_path {self.ckpt_path}"
-        return "nothing is saved yet, as no epoch was finished"
+        return "nothing is saved yet"
 
     def after_fit(self) -> None:
         for callback in self.trainer.early_stopping_callbacks:

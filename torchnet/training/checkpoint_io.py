@@ -1,0 +1,23 @@
+"""How Lightning writes and reads checkpoints: by torchnet's storage, which leaves no half of a file and runs no code."""
+
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.plugins import CheckpointIO
+
+from torchnet.storage import read_checkpoint, write_checkpoint
+
+
+class CheckpointFiles(CheckpointIO):
+    """Hand over to torchnet.storage, whatever Lightning asks for besides: nothing is ever unpickled unsafely."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        write_checkpoint(Path(path), checkpoint)
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        return read_checkpoint(Path(path))
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        Path(path).unlink(missing_ok=True)

@@ -1,0 +1,30 @@
+"""What the bits of a result depend on, beside the program and its data."""
+
+import platform
+from pathlib import Path
+
+import torch
+
+
+def environment(device: torch.device) -> dict[str, str]:
+    """Return the processor, the GPU if it is used, torch's build and the threads that products are divided among.
+
+    Another one of these may add the same numbers in another order, and round them otherwise.
+    """
+    found = {
+        "processor": f"{_processor()}, {torch.backends.cpu.get_cpu_capability()}",
+        "torch": f"{torch.__version__}, {torch.version.git_version}",
+        "threads": str(torch.get_num_threads()),
+        "device": device.type,
+    }
+    if device.type == "cuda":
+        found["device"] = f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}"
+    return found
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # there is no such file but on Linux
+        return platform.processor() or platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

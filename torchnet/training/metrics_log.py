@@ -1,0 +1,84 @@
+"""The log of a run, metrics.csv: each row is in the file as soon as it is known, and none is ever lost or twice."""
+
+import csv
+import io
+import os
+from argparse import Namespace
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import Logger
+
+from torchnet.storage import write_durably
+
+METRICS = "metrics.csv"
+
+
+class MetricsLog(Logger):
+    """Append rows of metrics to metrics.csv; a metric that was not there before becomes a column of all rows.
+
+    Lightning's CSVLogger keeps rows back, and rewrites the file in place for a new column: what a kill leaves of it
+    may be less than what a checkpoint has behind it.
+
+    Args:
+        folder: where the file is to be; if it is there already, it is begun anew.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.path = folder / METRICS
+        self.columns: list[str] = []
+        self.rows = 0
+
+    @property
+    def name(self) -> str:
+        return ""
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @property
+    def save_dir(self) -> str:
+        return str(self.path.parent)
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: the configuration of a run is in its config.yaml."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        row: dict[str, Any] = {**metrics, "step": step}
+        columns = sorted({*self.columns, *row})
+        if columns == self.columns:
+            with self.path.open("ab", buffering=0) as file:
+                file.write(_text(columns, [row]))  # at once: a kill leaves the whole of it or nothing
+        else:
+            before = read_metrics(self.path) if self.rows > 0 else []
+            write_durably(self.path, _text(columns, [*before, row], header=True))
+            self.columns = columns
+        self.rows += 1
+
+    def save(self) -> None:
+        """Wait until all rows are on the disk itself."""
+        if self.rows > 0:
+            with self.path.open("rb") as file:
+                os.fsync(file.fileno())
+
+
+def read_metrics(path: Path, rows: int | None = None) -> list[dict[str, Any]]:
+    """Return the first rows of a metrics.csv, or all: of each, the metrics that it has."""
+    with path.open(newline="") as file:
+        return [
+            {name: int(text) if text.lstrip("-").isdigit() else float(text) for name, text in row.items() if text}
+            for row in islice(csv.DictReader(file), rows)
+        ]
+
+
+def _text(columns: list[str], rows: Iterable[Mapping[str, Any]], header: bool = False) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
