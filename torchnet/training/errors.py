@@ -1,12 +1,10 @@
 """Errors that the command line reports in one sentence, each with its exit code."""
 
+from torchnet.storage import CheckpointError as CheckpointError
+
 
 class UsageError(ValueError):
     """An option, a configuration file or a combination of them is not one that works."""
-
-
-class CheckpointError(ValueError):
-    """A checkpoint is missing, damaged, or belongs to another network."""
 
 
 class NonFiniteError(ArithmeticError):
