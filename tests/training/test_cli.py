@@ -23,9 +23,11 @@ import yaml
 from torchnet.data import Block, load
 from torchnet.data.idx import FILES
 from torchnet.products import unsupported
+from torchnet.storage import write_checkpoint
 from torchnet.training.module import Classifier
 
 from .conftest import DIGITS, ROOT
+from .test_training import newest
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 SCHEDULERS = "torch.optim.lr_scheduler"
@@ -59,7 +61,7 @@ def test_fit_leaves_everything_in_its_run_folder(cli, capsys):
     assert f"test accuracy = {report['accuracy']['test']:.6g}" in out
     assert "64-64-64-10 network, 8,970 weights, on " in out
     assert f"results in {run}" in out
-    assert [path.name for path in (run / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["step=174.ckpt"]
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert config["model"]["lr"] == 0.3
     assert config["trainer"]["max_epochs"] == 6
@@ -83,11 +85,11 @@ def test_tensorboard_logs_where_it_is_installed(cli, monkeypatch):
 def test_a_validation_split_chooses_the_best_checkpoint(cli, capsys):
     assert cli(DIGITS, "--trainer.max_epochs", 8, "--data.validation_fraction", 0.2, "--model.lr", 1.5) == 0
     run = the_run()
-    assert {path.name for path in (run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"best.ckpt", "step=184.ckpt"}
     rows = [row for row in read_csv(run / "metrics.csv") if row["val/loss"]]
     losses = [float(row["val/loss"]) for row in rows]
     best = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
-    assert best["epoch"] == losses.index(min(losses)) != 7, "the run must have its best epoch before its last"
+    assert best["epoch"] == losses.index(min(losses)) + 1 != 8, "the run must have its best epoch before its last"
     report = json.loads((run / "report.json").read_text())
     assert list(report["accuracy"]) == ["train", "val", "test"]
     assert report["classification_report"]["val"]["support"]["macro avg"] == 288
@@ -114,7 +116,7 @@ def test_test_and_predict_start_from_a_checkpoint_and_its_configuration(cli, cap
 def test_predictions_of_a_checkpoint_outside_of_a_run_stand_beside_it(cli, tmp_path, capsys):
     assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
     (tmp_path / "elsewhere").mkdir()
-    shutil.copy(the_run() / "checkpoints" / "last.ckpt", "elsewhere/mine.ckpt")
+    shutil.copy(newest(), "elsewhere/mine.ckpt")
     assert cli("predict", DIGITS, "--ckpt_path", "elsewhere/mine.ckpt") == 0
     assert Path("elsewhere/predictions.csv").is_file()
     capsys.readouterr()
@@ -316,7 +318,7 @@ def test_a_schedule_that_runs_out_says_what_to_do(cli, capsys):
     err = capsys.readouterr().err
     assert "The specified number of total steps is 40. Give it as many steps as the run has" in err
     assert err.count("\n") == 1
-    assert (the_run() / "checkpoints" / "last.ckpt").is_file()  # of the epoch that was whole
+    assert newest().is_file()  # from before the block that was one step too long
 
 
 @pytest.mark.parametrize("arguments", [["fti"], ["test"], ["predict", DIGITS], ["validate", DIGITS]], ids=str)
@@ -416,28 +418,24 @@ def test_a_signal_ends_the_run_in_one_sentence(number, code, tmp_path):
     assert process.returncode == code, err
     assert err.count("\n") == 1
     (checkpoint,) = re.findall(r"--ckpt_path (\S+)", err)
-    assert torch.load(tmp_path / checkpoint, weights_only=True)["epoch"] >= 4
+    assert torch.load(tmp_path / checkpoint, weights_only=True)["global_step"] >= 29
 
 
-def test_ctrl_c_before_the_first_epoch_ends_says_that_nothing_is_saved(cli, capsys, monkeypatch):
-    def interrupted(self: Classifier, block: Block, batch_idx: int) -> None:
-        raise KeyboardInterrupt
+def interrupted(self: Classifier, block: Block, batch_idx: int) -> None:
+    signal.raise_signal(signal.SIGINT)
 
+
+def test_ctrl_c_before_the_first_step_ends_says_that_nothing_is_saved(cli, capsys, monkeypatch):
     monkeypatch.setattr(Classifier, "training_step", interrupted)
-    monkeypatch.setattr(signal, "signal", lambda *args: None)  # Lightning would go on to ignore Ctrl-C
     assert cli(DIGITS) == 130
-    assert capsys.readouterr().err == "interrupted; nothing is saved yet, as no epoch was finished\n"
+    assert capsys.readouterr().err == "interrupted; nothing is saved yet\n"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_ctrl_c_in_a_resumed_run_points_at_what_it_was_resumed_from(cli, capsys, monkeypatch):
     assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
-    checkpoint = the_run() / "checkpoints" / "last.ckpt"
-
-    def interrupted(self: Classifier, block: Block, batch_idx: int) -> None:
-        raise KeyboardInterrupt
-
+    checkpoint = newest()
     monkeypatch.setattr(Classifier, "training_step", interrupted)
-    monkeypatch.setattr(signal, "signal", lambda *args: None)
     capsys.readouterr()
     assert cli("--ckpt_path", "last", "--trainer.max_epochs", 2) == 130
     assert capsys.readouterr().err.endswith(f"--ckpt_path {checkpoint}\n")
@@ -446,7 +444,7 @@ def test_ctrl_c_in_a_resumed_run_points_at_what_it_was_resumed_from(cli, capsys,
 def test_numbers_that_overflow_end_in_exit_code_70(cli, capsys):
     assert cli(DIGITS, "--model.activation", "relu", "--model.lr", "1e30", "--trainer.max_epochs", 3) == 70
     err = capsys.readouterr().err
-    assert "after epoch 1 " in err
+    assert "step " in err
     assert err.count("\n") == 1
     assert not list(Path().glob("runs/*/*/checkpoints/*"))
 
@@ -466,17 +464,20 @@ def test_a_folder_that_cannot_be_written_ends_in_exit_code_74(cli, capsys):
 
 EDITS = [
     (lambda checkpoint: checkpoint["state_dict"]["net.0.weight"].fill_(torch.nan), "net.0.weight is not finite"),
-    (lambda checkpoint: checkpoint.update(state_dict=None), "expected a state_dict of tensors"),
-    (lambda checkpoint: checkpoint["state_dict"].update({"net.0.bias": "x"}), "expected a state_dict of tensors"),
+    (lambda checkpoint: checkpoint.update(state_dict=None), "with a state_dict of tensors"),
+    (lambda checkpoint: checkpoint["state_dict"].update({"net.0.bias": "x"}), "with a state_dict of tensors"),
     (lambda checkpoint: checkpoint["state_dict"].update({5: torch.zeros(1)}), "belongs to another network: 5 is"),
     (
         lambda checkpoint: checkpoint["state_dict"].pop("net.0.bias"),
         "net.0.bias is missing there",
     ),
     (lambda checkpoint: checkpoint.pop("loops"), "expected a checkpoint of a run"),
-    (lambda checkpoint: checkpoint.update(loops={}), "does not say how many epochs it has behind it"),
-    (lambda checkpoint: checkpoint.update(optimizer_states=[{"state": {}, "param_groups": []}]), "cannot be restored"),
-    (lambda checkpoint: checkpoint.update(callbacks=3), "cannot be restored"),
+    (lambda checkpoint: checkpoint.update(loops={}), "loops: expected {'fit_loop': "),
+    (
+        lambda checkpoint: checkpoint.update(optimizer_states=[{"state": {}, "param_groups": []}]),
+        "groups of weights: expected 1, got 0",
+    ),
+    (lambda checkpoint: checkpoint.update(callbacks=3), "contents, callbacks: expected dict, got int"),
 ]
 
 
@@ -496,20 +497,22 @@ class TestCheckpointThatCannotBeUsed:
         self.expect(cli, capsys, "nowhere.ckpt: no such checkpoint", DIGITS, "--ckpt_path", "nowhere.ckpt")
         for which in ("last", "best"):
             for config in ([], [DIGITS]):
-                message = f"--ckpt_path {which}: there is no {which}.ckpt under runs"
+                message = f"--ckpt_path {which}: there is no checkpoint under runs"
                 self.expect(cli, capsys, message, *config, "--ckpt_path", which)
 
     @pytest.mark.parametrize("content", [b"", b"text", bytes(1000)])
     def test_no_checkpoint_at_all(self, cli, capsys, content):
         Path("x.ckpt").write_bytes(content)
-        self.expect(cli, capsys, "x.ckpt: not a readable checkpoint", DIGITS, "--ckpt_path", "x.ckpt")
+        self.expect(
+            cli, capsys, "x.ckpt: expected a checkpoint that ends with the SHA-256", DIGITS, "--ckpt_path", "x.ckpt"
+        )
 
     def test_damaged_or_of_another_network(self, cli, capsys):
         assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
-        good = the_run() / "checkpoints" / "last.ckpt"
+        good = newest()
         shutil.copy(good, "cut.ckpt")
         os.truncate("cut.ckpt", good.stat().st_size // 2)
-        self.expect(cli, capsys, "cut.ckpt: not a readable checkpoint", DIGITS, "--ckpt_path", "cut.ckpt")
+        self.expect(cli, capsys, "cut.ckpt: expected a checkpoint that ends with", DIGITS, "--ckpt_path", "cut.ckpt")
         wider = (DIGITS, "--model.hidden_sizes", "[64, 32]", "--ckpt_path", good)
         self.expect(cli, capsys, "belongs to another network: net.2.weight is float32 (64, 64) there", *wider)
         double = (DIGITS, "--model.dtype", "float64", "--ckpt_path", good)
@@ -520,7 +523,7 @@ class TestCheckpointThatCannotBeUsed:
         self.expect(
             cli,
             capsys,
-            "flipped.ckpt: not a readable checkpoint (the checksum of",
+            "flipped.ckpt: expected a checkpoint that ends with the SHA-256 of its content, got one that differs",
             DIGITS,
             "--ckpt_path",
             "flipped.ckpt",
@@ -528,9 +531,9 @@ class TestCheckpointThatCannotBeUsed:
         for change, message in EDITS:
             checkpoint = torch.load(good, weights_only=True)
             change(checkpoint)
-            torch.save(checkpoint, "edited.ckpt")
+            write_checkpoint(Path("edited.ckpt"), checkpoint)
             self.expect(cli, capsys, message, DIGITS, "--ckpt_path", "edited.ckpt")
-        torch.save({"state_dict": {}}, "bare.ckpt")
+        write_checkpoint(Path("bare.ckpt"), {"state_dict": {}})
         self.expect(cli, capsys, "bare.ckpt: expected a checkpoint of a run", DIGITS, "--ckpt_path", "bare.ckpt")
-        torch.save([1, 2], "list.ckpt")
+        write_checkpoint(Path("list.ckpt"), [1, 2])
         self.expect(cli, capsys, "list.ckpt: expected a checkpoint of a run", DIGITS, "--ckpt_path", "list.ckpt")

@@ -1,7 +1,5 @@
 """The check of the gradients during training."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -9,13 +7,13 @@ from torchnet import Linear, Sigmoid
 from torchnet.training import gradient_check
 
 from .conftest import DIGITS
+from .test_training import newest
 
 EVERY_STEP = ("--gradient_check.every_n_steps", 1)
 
 
 def weights() -> dict[str, torch.Tensor]:
-    path = max(Path("runs").glob("*/*/checkpoints/last.ckpt"))
-    return torch.load(path, weights_only=True)["state_dict"]
+    return torch.load(newest(), weights_only=True)["state_dict"]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -21,8 +21,14 @@ from .conftest import DIGITS
 MOMENTUM = ("--model.momentum", "0.9", "--model.lr", "0.3")
 
 
-def newest(which: str = "last.ckpt") -> Path:
-    return max(Path("runs").glob(f"*/*/checkpoints/{which}"))
+def newest(which: str = "step=*.ckpt") -> Path:
+    """Return the checkpoint of the newest run that has one, of several the one with the most steps."""
+    found = Path("runs").glob(f"*/*/checkpoints/{which}")
+    return max(found, key=lambda path: (path.parts[-3], int("0" + path.stem.removeprefix("step=").strip("best"))))
+
+
+def last_of(run: Path) -> Path:
+    return max((run / "checkpoints").glob("step=*.ckpt"), key=lambda path: int(path.stem.removeprefix("step=")))
 
 
 def state(path: Path) -> dict[str, Any]:
@@ -64,23 +70,20 @@ def test_autograd_is_never_called(cli, monkeypatch):
     assert cli(DIGITS, "--trainer.max_epochs", 2) == 0
 
 
-EVERY_STEPS = ("--trainer.callbacks+=ModelCheckpoint", "--trainer.callbacks.filename={step}")
-
-
 @pytest.mark.parametrize("step", [1, 28, 29, 30, 40, 58, 86])  # within an epoch of 29 steps, and at the end of one
 def test_a_resumed_run_ends_with_the_same_bits(step, cli):
-    every = (*EVERY_STEPS, f"--trainer.callbacks.every_n_train_steps={step}", "--trainer.callbacks.save_top_k=-1")
+    every = ("--checkpoints.every_n_steps", step, "--checkpoints.keep", 100)
     assert cli(DIGITS, *MOMENTUM, "--trainer.max_epochs", 3, *every) == 0
     straight = newest().parent.parent
     assert cli("--ckpt_path", straight / "checkpoints" / f"step={step}.ckpt") == 0  # by the configuration of its run
     resumed = newest().parent.parent
     assert resumed != straight
-    expected = state(straight / "checkpoints" / "last.ckpt")
+    expected = state(last_of(straight))
     assert expected["steps"] == 3 * 29
     assert expected["momentum"][0]["state"], "a momentum that is not there cannot be lost"
-    expect_same_bits(state(resumed / "checkpoints" / "last.ckpt"), expected)
-    if step != 29:  # there the line of epoch 1 is neither in the checkpoint yet nor printed by the resumed run
-        assert (resumed / "report.json").read_text() == (straight / "report.json").read_text()
+    expect_same_bits(state(last_of(resumed)), expected)
+    for name in ("report.json", "metrics.csv"):
+        assert (resumed / name).read_text() == (straight / name).read_text()
 
 
 def test_a_finished_run_goes_on_as_if_it_had_been_longer(cli):
@@ -133,13 +136,13 @@ def test_a_validation_within_an_epoch_that_stops_the_run_leaves_a_last_checkpoin
 
 def test_the_last_checkpoint_knows_the_best_score_of_its_own_epoch(cli):
     assert cli(DIGITS, "--data.validation_fraction", 0.2, "--trainer.max_epochs", 1) == 0
-    last, best = (torch.load(newest(f"{which}.ckpt"), weights_only=True)["callbacks"] for which in ("last", "best"))
-    (key,) = (key for key in best if key.startswith("BestCheckpoint"))
-    assert last[key]["best_model_score"] == best[key]["best_model_score"]
+    last, best = (torch.load(path, weights_only=True)["callbacks"] for path in (newest(), newest("best.ckpt")))
+    assert last["Checkpoints"] == best["Checkpoints"]
+    assert last["Checkpoints"]["best_step"] == 23
 
 
 def test_a_best_checkpoint_from_after_the_resume_point_is_not_taken_over(cli):
-    every = (*EVERY_STEPS, "--trainer.callbacks.every_n_train_steps=30", "--trainer.callbacks.save_top_k=-1")
+    every = ("--checkpoints.every_n_steps", 30, "--checkpoints.keep", 100)
     assert cli(DIGITS, "--data.validation_fraction", 0.2, "--trainer.max_epochs", 4, *every) == 0
     later_best = state(newest("best.ckpt"))
     assert later_best["steps"] > 30
@@ -156,7 +159,7 @@ def test_the_best_checkpoint_of_a_resumed_run_is_the_best_of_all(cli):
     assert cli("--ckpt_path", "last", "--trainer.max_epochs", 6, "--model.lr", 50) == 0
     assert len(list(Path("runs").glob("digits/*/checkpoints/best.ckpt"))) == 2
     expect_same_bits(state(newest("best.ckpt")), best)
-    assert cli("--ckpt_path", min(Path("runs").glob("digits/*/checkpoints/last.ckpt")), "--trainer.max_epochs", 8) == 0
+    assert cli("--ckpt_path", last_of(min(Path("runs").glob("digits/*"))), "--trainer.max_epochs", 8) == 0
     assert state(newest("best.ckpt"))["epoch"] > best["epoch"]
 
 

@@ -1,4 +1,4 @@
-"""How Lightning writes and reads checkpoints: by torchnet's storage, which leaves no half of a file and runs no code."""
+"""How Lightning writes and reads checkpoints: by torchnet's storage, which leaves no halves and runs no code."""
 
 from pathlib import Path
 from typing import Any

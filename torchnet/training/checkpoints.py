@@ -94,9 +94,7 @@ class Checkpoints(Callback):
         """Return how many steps there are to the next save after a number of steps; epochs end blocks anyway."""
         return float("inf") if self.every_n_steps is None else self.every_n_steps - step % self.every_n_steps
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         raise_if_stopped()
         step = trainer.global_step
         if step == 0 or step == self.saved_step:

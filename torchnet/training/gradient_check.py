@@ -38,6 +38,12 @@ class GradientCheck(Callback):
         self._before: nn.Module | None = None
         self._steps, self._worst = 0, 0.0
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"steps": self._steps, "worst": self._worst}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._steps, self._worst = state_dict["steps"], state_dict["worst"]
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.every_n_steps > 0 and pl_module.device.type == "mps":
             raise UsageError("gradient_check: this GPU has no float64: choose --trainer.accelerator cpu")

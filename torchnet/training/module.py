@@ -10,6 +10,7 @@ from pytorch_lightning import LightningModule
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
+from torch.optim import Optimizer
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
@@ -22,7 +23,7 @@ from torchnet.losses import LOSSES
 from torchnet.network import MLP, layer_sizes
 from torchnet.products import MATMUL_DTYPES
 from torchnet.training.blocks import count_steps
-from torchnet.training.errors import NonFiniteError
+from torchnet.training.finite import FiniteSteps
 from torchnet.training.refusals import refuse_metrics, refuse_single_samples, refuse_trainer
 from torchnet.training.schedule import INTERVALS, advance, next_options, schedule_of
 from torchnet.training.update import clipping, optimizer_of, trial_of
@@ -192,8 +193,15 @@ class Classifier(LightningModule):
         for group in optimizer.param_groups:
             group.update({key: value for key, value in asked.items() if key not in ("params", *scheduled)})
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit
+        self.steps = FiniteSteps(self._engine(optimizer, data))
+
+    @property
+    def engine(self) -> Engine:
+        return self.steps.engine
+
+    def _engine(self, optimizer: Optimizer, data: Any) -> Engine:
         images, targets = data.training_tensors
-        self.engine = Engine(
+        return Engine(
             self.net,
             self.loss,
             optimizer,
@@ -214,7 +222,7 @@ class Classifier(LightningModule):
         if self.schedule is not None and self.schedule.interval == "step":
             options = next_options(scheduler, self.schedule.options, len(block))
         step = self.trainer.global_step
-        losses = self.engine.run(block.indices, block.batch_size, block.divisor, options, step).tolist()
+        losses = self.steps.run(block, options, step)
         count_steps(self.trainer, len(losses))
         if batch_idx == 0:
             self.loss_sum, self.samples = 0.0, 0
@@ -237,13 +245,6 @@ class Classifier(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         mean = torch.tensor(self.loss_sum / self.samples, dtype=self.weight_dtype)
-        numbers = {"the training loss": mean, **self.net.state_dict()}
-        for name, tensor in numbers.items():
-            if not tensor.isfinite().all():
-                raise NonFiniteError(
-                    f"after epoch {self.current_epoch + 1} {name} is not finite: this epoch is not saved; "
-                    "try a smaller --model.lr"
-                )
         self.log("train/loss", mean)
         if self.schedule is not None and self.schedule.interval == "epoch":
             if self.schedule.metric is None:

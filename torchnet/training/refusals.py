@@ -25,9 +25,9 @@ def refuse_trainer(trainer: Trainer, dtype: torch.dtype, matmul_dtype: str | Non
         )
     if trainer.checkpoint_callbacks:
         raise UsageError(
-            f"trainer.callbacks: {type(trainer.checkpoint_callbacks[0]).__name__} saves in the midst of what belongs to a "
-            "step, where a resume is not exact: leave it out, and choose --checkpoints.every_n_steps, every_n_epochs, "
-            "every_n_seconds and keep"
+            f"trainer.callbacks: {type(trainer.checkpoint_callbacks[0]).__name__} saves in the midst of what belongs "
+            "to a step, where a resume is not exact: leave it out, and choose --checkpoints.every_n_steps, "
+            "every_n_epochs, every_n_seconds and keep"
         )
     if trainer.world_size > 1:
         raise UsageError(f"trainer.devices: expected one device, got {trainer.world_size}: gradients stay on one")

@@ -4,6 +4,7 @@ The file itself has been found sound by then (torchnet/storage): its contents ar
 """
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,15 @@ class Verification:
         if type(got) is not type(expected) or got != expected:
             raise CheckpointError(f"{self.path}: {what}: expected {expected}, got {got}{hint}")
 
+    def expect_keys(self, what: str, got: dict[Any, Any], expected: Iterable[str]) -> None:
+        """Raise a CheckpointError if a key is missing, or one is there that should not be."""
+        for key in sorted(map(str, {*got} ^ {*expected})):
+            found = "there is an unknown" if key in map(str, got) else "there is no"
+            raise CheckpointError(f"{self.path}: expected a checkpoint of a run: in its {what} {found} {key}")
+
     def expect_types(self, what: str, got: dict[str, Any], types: dict[str, Any]) -> None:
         """Raise a CheckpointError if these are not the keys, or a value is of another type or not a finite number."""
-        self.expect(what, ", ".join(sorted(map(str, got))), ", ".join(sorted(types)))
+        self.expect_keys(what, got, types)
         for key, expected in types.items():
             value = got[key]
             if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
@@ -84,13 +91,17 @@ class Verification:
             if isinstance(tensor, Tensor) and not tensor.isfinite().all():
                 raise CheckpointError(f"{self.path}: {key}{what} is not finite")
 
+    def expect_contents(self) -> None:
+        """Raise a CheckpointError if something is missing, or is not of the type that it should be."""
+        self.expect_types("contents", self.checkpoint, _CONTENTS)
+        ours = self.checkpoint["torchnet"]
+        self.expect("format", ours.get("format"), FORMAT, ": it was saved by another version of torchnet")
+        self.expect_types("torchnet", ours, _OURS)
+        self.expect_types("epoch_so_far", self.checkpoint["epoch_so_far"], _SO_FAR)
+
     def expect_position(self) -> None:
         """Raise a CheckpointError if the counters do not fit each other."""
-        self.expect_types("contents", self.checkpoint, _CONTENTS)
-        ours, so_far = self.checkpoint["torchnet"], self.checkpoint["epoch_so_far"]
-        self.expect_types("torchnet", ours, _OURS)
-        self.expect("format", ours["format"], FORMAT, ": it was saved by another version of torchnet")
-        self.expect_types("epoch_so_far", so_far, _SO_FAR)
+        ours = self.checkpoint["torchnet"]
         position = Position(self.checkpoint["global_step"], ours["steps_per_epoch"])
         if position.step < 1 or position.steps_per_epoch < 1:
             raise CheckpointError(f"{self.path}: expected steps from 1 up, got {position}")
@@ -100,7 +111,7 @@ class Verification:
     def expect_same_run(self, options: dict[str, Any]) -> None:
         """Raise a CheckpointError if an option on which the order of the samples depends is another one."""
         saved = self.checkpoint["torchnet"]["options"]
-        self.expect("options", ", ".join(sorted(map(str, saved))), ", ".join(sorted(options)))
+        self.expect_keys("options", saved, options)
         for name, value in options.items():
             hint = ": what follows would be no continuation; train anew, or leave the option as it was"
             self.expect(name, value, saved[name], hint)
@@ -116,7 +127,7 @@ class Verification:
                 )
 
     def expect_state_of(self, model: Classifier) -> None:
-        """Raise a CheckpointError if the optimizer's and the scheduler's state is not one that these here could have."""
+        """Raise a CheckpointError if the state of optimizer and scheduler is not one that those here could have."""
         trial = trial_of(model.make_optimizer, model.net)
         scheduler = None if model.schedule is None else model.schedule.make(trial)
         optimizers, schedulers = self.checkpoint["optimizer_states"], self.checkpoint["lr_schedulers"]
@@ -133,8 +144,12 @@ class Verification:
             self._expect_plain("optimizer's options", group, wanted)
             self.expect("weights of the optimizer", group["params"], wanted["params"])
         # With other options than those asked for now (momentum where there was none), it may keep other tensors.
-        options = [{key: value for key, value in group.items() if not key.endswith("lr")} for group in saved["param_groups"]]
-        asked = [{key: group.get(key) for key in mine} for group, mine in zip(expected["param_groups"], options, strict=True)]
+        options = [
+            {key: value for key, value in group.items() if not key.endswith("lr")} for group in saved["param_groups"]
+        ]
+        asked = [
+            {key: group.get(key) for key in mine} for group, mine in zip(expected["param_groups"], options, strict=True)
+        ]
         if options == asked:
             self.expect("weights with a state", sorted(saved["state"]), sorted(expected["state"]))
         for number, kept in saved["state"].items():
@@ -152,7 +167,7 @@ class Verification:
         """Expect a dictionary with these keys, and values of these types; numbers may be of either type, or None."""
         if not isinstance(saved, dict):
             raise CheckpointError(f"{self.path}: {what}: expected a dictionary, got {type(saved).__name__}")
-        self.expect(what, ", ".join(sorted(map(str, saved))), ", ".join(sorted(map(str, expected))))
+        self.expect_keys(what, saved, expected)
         for key, wanted in expected.items():
             kind, got = _kind(wanted), _kind(saved[key])
             if deep and kind != got and "None" not in (kind, got):

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from torchnet.data import DataError
 from torchnet.reporting import evaluate, print_report, run_report, write_predictions, write_report
+from torchnet.storage import read_checkpoint, write_durably
 from torchnet.training.arguments import ArgumentsCLI
-from torchnet.storage import read_checkpoint
 from torchnet.training.checkpoint_io import CheckpointFiles
 from torchnet.training.checkpoints import Checkpoints
 from torchnet.training.environment import environment
@@ -61,6 +61,8 @@ class TrainerCLI(ArgumentsCLI):
     def _verify_checkpoint(self, path: Path) -> None:
         checkpoint = read_checkpoint(path)
         verification = Verification(path, checkpoint)
+        if self.subcommand == "fit":
+            verification.expect_contents()
         verification.expect_weights_of(self.model)
         if self.subcommand == "fit":
             verification.expect_position()
@@ -97,11 +99,11 @@ class TrainerCLI(ArgumentsCLI):
             kwargs["logger"] = False
         kwargs["enable_checkpointing"] = False  # Lightning's
         kwargs["plugins"] = [*(options.plugins or []), CheckpointFiles()]
-        trainer = super().instantiate_trainer(callbacks=callbacks, enable_progress_bar=False, **kwargs)
+        trainer: Any = super().instantiate_trainer(callbacks=callbacks, enable_progress_bar=False, **kwargs)
         refuse_trainer(trainer, self.model.weight_dtype, self.model.matmul_dtype)
-        trainer.callbacks.remove(self.checkpoints)
-        if saves:
-            trainer.callbacks.insert(0, self.checkpoints)  # before those that may change what it is to save
+        others = [callback for callback in trainer.callbacks if callback is not self.checkpoints]
+        # It comes before those that may change what it is to save.
+        trainer.callbacks = [self.checkpoints, *others] if saves else others
         return trainer
 
     @property
@@ -110,14 +112,15 @@ class TrainerCLI(ArgumentsCLI):
 
     def before_fit(self) -> None:
         if self.keeps_results:
+            self.checkpoints.options = self._decisive_options()
             config = self.config.fit.clone()
             self.run_folder = new_run_folder(Path(config.trainer.default_root_dir), config.name)
             config.ckpt_path = None  # so that the configuration, used again, trains from the start
-            self._parser("fit").save(config, str(self.run_folder / "config.yaml"))
+            text = self._parser("fit").dump(config, skip_unset=False)  # null is a value, too
+            write_durably(self.run_folder / "config.yaml", text.encode())
             if config.trainer.logger in (None, True):
                 self.trainer.loggers = run_loggers(self.run_folder)
             self.checkpoints.folder = self.run_folder / CHECKPOINTS
-            self.checkpoints.options = self._decisive_options()
             self.checkpoints.resumed_from = self.ckpt_path
 
     def fit(self, model: Classifier, **kwargs: Any) -> None:
