@@ -57,4 +57,9 @@ class LossLine(Callback):
         return {"losses": self.losses}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        for line in state_dict["losses"]:
+            if not isinstance(line, dict) or not all(
+                isinstance(it, (int, float)) for it in (line.get("epoch"), *line.values())
+            ):
+                raise ValueError(f"expected lines of an epoch and its losses, got {line}")
         self.losses = state_dict["losses"]

@@ -65,9 +65,8 @@ class TrainerCLI(ArgumentsCLI):
             verification.expect_contents()
         verification.expect_weights_of(self.model)
         if self.subcommand == "fit":
-            verification.expect_position()
             verification.expect_same_run(self._decisive_options())
-            verification.expect_state_of(self.model)
+            verification.expect_state_of(self.model, cast(Any, self.trainer).callbacks)
             if not self._get(self.config, "allow_environment_change"):
                 verification.expect_same_environment(environment(self.trainer.strategy.root_device))
             epochs = finished_epochs(checkpoint)
