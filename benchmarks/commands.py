@@ -13,6 +13,7 @@ from benchmarks.output import bar, plot, publish
 from benchmarks.peers import RECIPES
 from benchmarks.points import Measured, Point, points
 from benchmarks.race import race
+from benchmarks.saving import WAYS, measure_saving, saving_table
 from benchmarks.summary import summarize
 from benchmarks.tables import gpu_table, peers_table, recipes_table, scale_table
 
@@ -68,6 +69,17 @@ def run_depth(folder: Path, out: Path) -> None:
         first, last = run.norms[0][0], run.norms[0][-1]
         print(f"{run.config}: gradient of the first layer {first:.1e}, of the last {last:.1e}; {run.accuracy:.2%}")
     plot("plot_depth", runs, out / "depth.png")
+
+
+def run_saving(turns: int, epochs: int, out: Path) -> None:
+    """Let the default run train with checkpoints and with an eye on its numbers, and without."""
+    terminal, load = Terminal(), os.getloadavg()[0]
+    with bar(1 + turns * len(WAYS)) as show:
+        show("matrix products")
+        threads, ceiling = call(terminal, "benchmarks.ceiling:measure_ceiling")
+        runs = measure_saving(turns, epochs, terminal, show)
+    header = describe(threads, ceiling, load)
+    publish(header, saving_table(runs), {"runs": runs}, out / "saving.txt", out / "saving.json")
 
 
 def run_scale(out: Path) -> None:

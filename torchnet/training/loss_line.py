@@ -58,8 +58,7 @@ class LossLine(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         for line in state_dict["losses"]:
-            if not isinstance(line, dict) or not all(
-                isinstance(it, (int, float)) for it in (line.get("epoch"), *line.values())
-            ):
+            numbers = [line.get("epoch"), *line.values()] if isinstance(line, dict) else [None]
+            if not all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers):
                 raise ValueError(f"expected lines of an epoch and its losses, got {line}")
         self.losses = state_dict["losses"]
