@@ -67,7 +67,11 @@ def _instructions(content: bytes) -> Iterator[tuple[str, Any]]:
             _refuse(f"another instruction at {stream.tell() - 1}")
         if opcode.name == "STOP":
             break
-        yield opcode.name, None if opcode.arg is None else opcode.arg.reader(stream)
+        try:
+            argument = None if opcode.arg is None else opcode.arg.reader(stream)
+        except ValueError as error:  # which says it in many ways
+            raise _refusal(f"no proper argument of {opcode.name}") from error
+        yield opcode.name, argument
     else:
         _refuse(f"more than {_MAX_INSTRUCTIONS} instructions")
     if stream.read(1):
@@ -136,7 +140,9 @@ class _Machine:
     def top(self, kind: type) -> Any:
         value = self.stack[-1] if self.stack else _MARK
         if value is _MARK or (kind is not object and type(value) is not kind):
-            _refuse(f"one that lacks a {kind.__name__}")
+            _refuse(
+                "one that lacks a value" if kind is object else f"one that lacks a {kind.__name__.strip('_').lower()}"
+            )
         return value
 
     def pop(self, kind: type = object) -> Any:
@@ -213,4 +219,8 @@ def _check_tree(contents: Any) -> None:
 
 
 def _refuse(found: str) -> NoReturn:
-    raise ValueError(f"expected a pickle of plain values and tensors, got {found}")
+    raise _refusal(found)
+
+
+def _refusal(found: str) -> ValueError:
+    return ValueError(f"expected a pickle of plain values and tensors, got {found}")
