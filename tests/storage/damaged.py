@@ -24,7 +24,7 @@ def damaged_files(folder: Path) -> Iterator[tuple[str, Path]]:
         path.write_bytes(content)
         yield name, path
     path.unlink()
-    for name, make in _NO_FILES.items():
+    for name, make in NO_FILES.items():
         place = folder / name
         make(place)
         yield name, place
@@ -89,7 +89,7 @@ def _without_permission(path: Path) -> None:
     path.chmod(0)  # root may read it all the same, and finds nothing in it
 
 
-_NO_FILES = {
+NO_FILES = {
     "missing": lambda path: None,
     "directory": Path.mkdir,
     "fifo": os.mkfifo,

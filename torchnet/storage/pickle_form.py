@@ -140,9 +140,7 @@ class _Machine:
     def top(self, kind: type) -> Any:
         value = self.stack[-1] if self.stack else _MARK
         if value is _MARK or (kind is not object and type(value) is not kind):
-            _refuse(
-                "one that lacks a value" if kind is object else f"one that lacks a {kind.__name__.strip('_').lower()}"
-            )
+            _refuse(f"one that lacks a {'value' if kind is object else kind.__name__.strip('_').lower()}")
         return value
 
     def pop(self, kind: type = object) -> Any:
