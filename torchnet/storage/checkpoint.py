@@ -6,11 +6,15 @@ from typing import Any, BinaryIO
 
 import torch
 
+from torchnet.storage.archive import members
 from torchnet.storage.contents import plain
 from torchnet.storage.durable import write_durably
 from torchnet.storage.errors import CheckpointError
 from torchnet.storage.opening import open_file
+from torchnet.storage.pickle_form import check_pickle
 from torchnet.storage.seal import seal, verify_seal
+
+_MAX_PICKLE = 2**24  # bytes; a tensor takes about 200, its content none
 
 
 def write_checkpoint(path: Path, contents: dict[str, Any]) -> None:
@@ -25,6 +29,7 @@ def write_checkpoint(path: Path, contents: dict[str, Any]) -> None:
     """
     archive = io.BytesIO()
     torch.save(plain(contents), archive)
+    _check_form(archive, len(archive.getbuffer()))  # never write what would not be read
     write_durably(path, seal(archive.getvalue()))
 
 
@@ -43,10 +48,18 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def _read(file: BinaryIO) -> dict[str, Any]:
-    try:
-        verify_seal(file)
-    except ValueError as error:
-        raise ValueError(f"expected a checkpoint that ends with the SHA-256 of its content, {error}") from error
+    _check_form(file, verify_seal(file))
     file.seek(0)
-    contents: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    try:
+        contents: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever torch still finds wrong: RuntimeError, UnpicklingError, ...
+        raise ValueError(f"expected what torch.load can read, got {str(error).splitlines()[:1]}") from error
     return contents
+
+
+def _check_form(file: BinaryIO, size: int) -> None:
+    pickle, storages = members(file, size)
+    if pickle.size > _MAX_PICKLE:
+        raise ValueError(f"expected a pickle of at most {_MAX_PICKLE} bytes, got {pickle.size}")
+    file.seek(pickle.start)
+    check_pickle(file.read(pickle.size), [storage.size for storage in storages])

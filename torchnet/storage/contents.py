@@ -6,18 +6,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-DTYPES = (
-    torch.bool,
-    torch.uint8,
-    torch.int8,
-    torch.int16,
-    torch.int32,
-    torch.int64,
-    torch.float16,
-    torch.bfloat16,
-    torch.float32,
-    torch.float64,
-)
+DTYPES = {  # each with the name of its class of storages
+    torch.bool: "BoolStorage",
+    torch.uint8: "ByteStorage",
+    torch.int8: "CharStorage",
+    torch.int16: "ShortStorage",
+    torch.int32: "IntStorage",
+    torch.int64: "LongStorage",
+    torch.float16: "HalfStorage",
+    torch.bfloat16: "BFloat16Storage",
+    torch.float32: "FloatStorage",
+    torch.float64: "DoubleStorage",
+}
+ATOMS = (str, int, float, bool, type(None))
 MAX_DEPTH = 32  # of containers within containers
 MAX_KEY = 2**31  # of whole numbers that are keys: larger ones can be made to collide in a dictionary
 
@@ -33,7 +34,7 @@ def plain(contents: Any, place: str = "contents", depth: int = 0) -> Any:
             contains itself.
     """
     kind = type(contents)
-    if kind in (str, int, float, bool, type(None)):
+    if kind in ATOMS:
         return contents
     if kind in (Tensor, nn.Parameter):
         return _plain_tensor(contents, place)

@@ -24,10 +24,12 @@ def open_file(path: Path) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL
         cause = getattr(error, "strerror", None) or str(error)
         raise CheckpointError(f"{path}: expected a checkpoint, got {cause!r}: name another one") from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise CheckpointError(f"{path}: expected a checkpoint, got something that is no file: name another one")
-        try:
+        with open(descriptor, "rb", closefd=False) as file:
             yield file
-        except OSError as error:
-            raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
+    except OSError as error:
+        raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
+    finally:
+        os.close(descriptor)

@@ -19,7 +19,6 @@ _PREFIX = b"torchnet sha256 "
 _COMMENT = len(_PREFIX) + 64
 _END = b"PK\x05\x06"  # the signature of an archive's last record, which is 22 bytes long without its comment
 _END_SIZE = 22
-SEAL_SIZE = _COMMENT  # what sealing adds to an archive
 
 
 def seal(archive: bytes) -> bytes:
@@ -28,13 +27,13 @@ def seal(archive: bytes) -> bytes:
     return b"".join((archive[:-2], _COMMENT.to_bytes(2, "little"), _PREFIX, digest))
 
 
-def verify_seal(file: BinaryIO) -> None:
-    """See that a file is what was once sealed, to the last bit.
+def verify_seal(file: BinaryIO) -> int:
+    """See that a file is what was once sealed, to the last bit; return the size of the archive that was sealed.
 
     Its end is looked at first, so that a large file of something else is refused at once; the rest is read in pieces.
 
     Raises:
-        ValueError: if not; in a few words that fit behind "expected ...,".
+        ValueError: if it is not.
     """
     size = file.seek(0, os.SEEK_END)
     covered = size - _COMMENT - 2
@@ -42,7 +41,7 @@ def verify_seal(file: BinaryIO) -> None:
     end = file.read()
     expected = _COMMENT.to_bytes(2, "little") + _PREFIX
     if end[:4] != _END or end[_END_SIZE - 2 :][: len(expected)] != expected:
-        raise ValueError("got a file with no such digest at its end")
+        raise ValueError("expected a checkpoint that ends with its SHA-256, got a file that does not")
     digest, left = hashlib.sha256(), covered
     file.seek(0)
     while left > 0 and (chunk := file.read(min(_CHUNK, left))):
@@ -50,4 +49,5 @@ def verify_seal(file: BinaryIO) -> None:
         left -= len(chunk)
     digest.update(_NO_COMMENT)
     if digest.hexdigest().encode() != end[-64:]:
-        raise ValueError("got one that differs from the content")
+        raise ValueError("expected a checkpoint with the SHA-256 that stands at its end, got another one")
+    return covered + 2

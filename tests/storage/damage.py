@@ -1,0 +1,88 @@
+"""Try every fault of the disk, every damage and every hostile checkpoint, and print how many were withstood.
+
+    python -m tests.storage.damage
+
+The exit code is 1 if one of them was not, or if fewer were tried than promised.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from torchnet.storage import CheckpointError, read_checkpoint, write_checkpoint
+
+from .damaged import damaged_files
+from .disk_faults import faults
+from .examples import CONTENTS
+from .hostile import hostile_contents
+from .sandbox import SECONDS, read_each
+
+MOST_SECONDS = 2.0  # for a damaged checkpoint; a hostile one may take SECONDS
+
+
+def disk_faults(folder: Path) -> Iterator[tuple[str, bool]]:
+    """Return each fault of the disk, and whether it was reported and harmed nothing."""
+    path = folder / "last.ckpt"
+    write_checkpoint(path, {"epoch": 1})
+    before = path.read_bytes()
+    for name, bring, number in faults():
+        right = False
+        try:
+            with bring():
+                write_checkpoint(path, CONTENTS)
+        except OSError as error:
+            right = (error.errno, error.filename) == (number, str(path))
+        yield name, right and path.read_bytes() == before and list(folder.iterdir()) == [path]
+
+
+def damages(folder: Path) -> Iterator[tuple[str, bool]]:
+    """Return each damage, and whether the checkpoint was refused in one sentence and in time."""
+    for name, path in damaged_files(folder):
+        start = time.monotonic()
+        yield name, _is_refused(path) and time.monotonic() - start < MOST_SECONDS
+
+
+def hostilities(folder: Path) -> Iterator[tuple[str, bool]]:
+    """Return each hostile checkpoint, and whether it was refused in time, with little memory, and ran nothing."""
+    canary, path, names = folder / "canary", folder / "hostile.ckpt", []
+
+    def files() -> Iterator[Path]:
+        for name, content in hostile_contents(canary):
+            path.write_bytes(content)
+            names.append(name)
+            yield path
+
+    for outcome in read_each(files()):
+        right = outcome.kind == "refused" and "SHA-256" not in outcome.message and outcome.seconds < SECONDS
+        yield names[-1], right and not canary.exists()
+
+
+def _is_refused(path: Path) -> bool:
+    try:
+        read_checkpoint(path)
+    except CheckpointError as error:
+        return str(error).startswith(f"{path}: expected ") and "\n" not in str(error).removeprefix(str(path))
+    return False
+
+
+def main() -> int:
+    """Print the table and return the exit code."""
+    missed = 0
+    table = (("disk faults", disk_faults, 12), ("damaged", damages, 380), ("hostile", hostilities, 40))
+    for kind, tried, promised in table:
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            results = list(tried(Path(folder)))
+        for name, right in results:
+            if not right:
+                print(f"not withstood: {kind}: {name}")
+        withstood = sum(right for _, right in results)
+        print(f"{kind:12} {withstood:4} of {len(results):4} withstood, {time.monotonic() - start:5.1f} s", flush=True)
+        missed += withstood < len(results) or len(results) < promised
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

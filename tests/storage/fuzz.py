@@ -1,0 +1,154 @@
+"""Change good checkpoints at random, give each the digest that belongs to it, and read them.
+
+    python -m tests.storage.fuzz --cases 2000
+
+Each is read in a process of its own with little memory and time. The exit code is 1 if one crashes or hangs, if
+anything but CheckpointError escapes, or if contents are accepted that a checkpoint may not have.
+"""
+
+import argparse
+import pickletools
+import random
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from torchnet.storage.seal import seal
+
+from .damaged import flipped
+from .examples import CONTENTS
+from .forge import archive, good, taken_apart, usual
+from .sandbox import read_each
+
+SMALL = {key: CONTENTS[key] for key in ("optimizer_states", "empty", "values", "tuples", "epoch")}
+_OPCODES = [opcode.code.encode("latin-1") for opcode in pickletools.opcodes]
+
+
+def cases(folder: Path, count: int) -> Iterator[tuple[int, str, bytes]]:
+    """Return each case: its number, which is its seed, too; how it was changed; and the file."""
+    pickle, storages = taken_apart(good(folder, SMALL))
+    for seed in range(count):
+        draw = random.Random(seed)
+        change = draw.choices(list(_CHANGES), weights=[6, 3, 3, 3, 3, 2, 2, 2])[0]
+        yield seed, change.__name__.strip("_").replace("_", " "), change(pickle, storages, draw)
+
+
+def run(count: int) -> tuple[Counter[tuple[str, str]], list[str]]:
+    """Return how often each change had each outcome, and what should not have happened."""
+    counts: Counter[tuple[str, str]] = Counter()
+    faults = []
+    with tempfile.TemporaryDirectory() as name:
+        path, tried = Path(name) / "fuzz.ckpt", []
+
+        def files() -> Iterator[Path]:
+            for seed, change, content in cases(Path(name), count):
+                path.write_bytes(content)
+                tried.append((seed, change))
+                yield path
+
+        for outcome in read_each(files()):
+            seed, change = tried[-1]
+            counts[change, outcome.kind] += 1
+            if outcome.kind not in ("refused", "accepted"):
+                faults.append(f"case {seed}, {change}: {outcome}")
+            if "SHA-256" in outcome.message:
+                faults.append(f"case {seed}, {change}: its digest was to be right")
+    return counts, faults
+
+
+def _bytes_of_the_pickle(pickle: bytes, storages: list[bytes], draw: random.Random) -> bytes:
+    changed = bytearray(pickle)
+    for _ in range(draw.choice((1, 1, 2, 8))):
+        changed[draw.randrange(len(changed))] = draw.randrange(256)
+    return _sealed(bytes(changed), storages)
+
+
+def _an_instruction_more(pickle: bytes, storages: list[bytes], draw: random.Random) -> bytes:
+    at = draw.choice(_starts(pickle))
+    more = draw.choice(_OPCODES) + bytes(draw.randrange(256) for _ in range(draw.choice((0, 0, 1, 4))))
+    return _sealed(pickle[:at] + more + pickle[at:], storages)
+
+
+def _an_instruction_less(pickle: bytes, storages: list[bytes], draw: random.Random) -> bytes:
+    starts = _starts(pickle)
+    i = draw.randrange(len(starts) - 1)
+    return _sealed(pickle[: starts[i]] + pickle[starts[i + 1] :], storages)
+
+
+def _a_part_again(pickle: bytes, storages: list[bytes], draw: random.Random) -> bytes:
+    starts = _starts(pickle)
+    start, end = sorted(draw.sample(starts, 2))
+    at = draw.choice(starts)
+    return _sealed(pickle[:at] + pickle[start:end] + pickle[at:], storages)
+
+
+def _a_number(pickle: bytes, storages: list[bytes], draw: random.Random) -> bytes:
+    """Change a small whole number: a size, a stride, an offset, a place in the memory, or one of the values."""
+    at = draw.choice([start for start in _starts(pickle) if pickle[start : start + 1] in b"Kqh"])
+    return _sealed(pickle[: at + 1] + bytes([draw.choice((0, 1, 2, 3, 4, 255))]) + pickle[at + 2 :], storages)
+
+
+def _the_storages(pickle: bytes, storages: list[bytes], draw: random.Random) -> bytes:
+    changed = list(storages)
+    i = draw.randrange(len(changed))
+    changed[i] = draw.choice((changed[i][:-1], changed[i] + b"\0", b"", bytes(draw.randrange(256) for _ in changed[i])))
+    draw.choice((lambda: None, lambda: draw.shuffle(changed), changed.pop, lambda: changed.append(b"\0")))()
+    return _sealed(pickle, changed)
+
+
+def _the_members(pickle: bytes, storages: list[bytes], draw: random.Random) -> bytes:
+    items = list(usual(pickle, storages).items())
+    i, j = draw.sample(range(len(items)), 2)
+    (name, content), (other, _) = items[i], items[j]
+    items[i] = draw.choice(((other, content), (name, content + b"\0"), (f"{name}.", content), (name, items[j][1])))
+    return seal(archive(dict(items)))
+
+
+def _bits_of_the_archive(pickle: bytes, storages: list[bytes], draw: random.Random) -> bytes:
+    content = archive(usual(pickle, storages))
+    records = [i for i in range(len(content) - 2) if content[i : i + 1] == b"P" or i > len(content) - 200]
+    at = draw.choice((draw.choice(records), draw.randrange(len(content) - 2)))
+    return seal(flipped(content, min(at + draw.randrange(46), len(content) - 3) * 8 + draw.randrange(8)))
+
+
+_CHANGES: Sequence[Callable[[bytes, list[bytes], random.Random], bytes]] = (
+    _bytes_of_the_pickle,
+    _an_instruction_more,
+    _an_instruction_less,
+    _a_part_again,
+    _a_number,
+    _the_storages,
+    _the_members,
+    _bits_of_the_archive,
+)
+
+
+def _starts(pickle: bytes) -> list[int]:
+    return [start for _, _, start in pickletools.genops(pickle) if start is not None]
+
+
+def _sealed(pickle: bytes, storages: list[bytes]) -> bytes:
+    return seal(archive(usual(pickle, storages)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run as many cases as the arguments say, print the table, and return the exit code."""
+    parser = argparse.ArgumentParser(
+        "python -m tests.storage.fuzz", description="Checkpoints that are changed at random."
+    )
+    parser.add_argument("--cases", type=int, default=2000)
+    options = parser.parse_args(arguments)
+    counts, faults = run(options.cases)
+    for fault in faults:
+        print(fault)
+    kinds = sorted({kind for _, kind in counts})
+    for change in sorted({change for change, _ in counts}):
+        print(f"{change:22}", *(f"{counts[change, kind]:6} {kind}" for kind in kinds))
+    print(f"{counts.total()} of {options.cases} cases, {len(faults)} faults")
+    return 0 if counts.total() == options.cases and not faults else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

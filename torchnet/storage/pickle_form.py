@@ -1,0 +1,224 @@
+"""The one form of pickle that a checkpoint has: a tree of plain values and plain tensors.
+
+A pickle is a program for a machine with a stack. `torch.load(weights_only=True)` runs it with few of its instructions,
+and calls only what torch knows. Here it is run first by a machine with fewer instructions still, which calls nothing:
+those for plain values, and those that stand for a tensor. What it lets pass builds a tree of limited size and depth,
+in which nothing is shared, and each tensor fills exactly one storage, its own.
+"""
+
+import io
+import math
+import pickletools
+from collections.abc import Iterator
+from typing import Any, NamedTuple, NoReturn
+
+from torchnet.storage.contents import ATOMS, DTYPES, MAX_DEPTH, is_key
+
+_MAX_INSTRUCTIONS = 1_000_000
+_MAX_DIMENSIONS = 64  # torch has no more
+_INSTRUCTIONS = (
+    "PROTO GLOBAL BINPERSID REDUCE STOP MARK BINPUT LONG_BINPUT BINGET LONG_BINGET "
+    "NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT BINUNICODE "
+    "EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST APPEND APPENDS EMPTY_DICT SETITEM SETITEMS"
+)
+_OPCODES = {
+    opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes if opcode.name in _INSTRUCTIONS.split()
+}
+_REBUILD = "torch._utils _rebuild_tensor_v2"
+_ORDERED_DICT = "collections OrderedDict"
+_ITEMSIZES = {f"torch {name}": dtype.itemsize for dtype, name in DTYPES.items()}
+_GLOBALS = {_REBUILD, _ORDERED_DICT, *_ITEMSIZES}
+
+# What stands on the stack for what is not a plain value.
+_MARK = object()  # where the items of a container start
+_NO_HOOKS = object()  # the empty OrderedDict that each tensor has for the hooks of a backward pass
+_TENSOR = object()
+
+
+class _Global(NamedTuple):
+    name: str
+
+
+class _Storage(NamedTuple):
+    numel: int
+
+
+def check_pickle(content: bytes, storages: list[int]) -> None:
+    """See that a pickle builds a tree of plain values and plain tensors.
+
+    Args:
+        content: the pickle.
+        storages: the sizes, in bytes, of the storages that come with it.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    machine = _Machine(storages)
+    for instruction, argument in _instructions(content):
+        machine.run(instruction, argument)
+    _check_tree(machine.result())
+
+
+def _instructions(content: bytes) -> Iterator[tuple[str, Any]]:
+    stream = io.BytesIO(content)
+    for _ in range(_MAX_INSTRUCTIONS):
+        opcode = _OPCODES.get(stream.read(1))
+        if opcode is None:
+            _refuse(f"another instruction at {stream.tell() - 1}")
+        if opcode.name == "STOP":
+            break
+        try:
+            argument = None if opcode.arg is None else opcode.arg.reader(stream)
+        except ValueError as error:  # which says it in many ways
+            raise _refusal(f"no proper argument of {opcode.name}") from error
+        yield opcode.name, argument
+    else:
+        _refuse(f"more than {_MAX_INSTRUCTIONS} instructions")
+    if stream.read(1):
+        _refuse("one with something behind its end")
+
+
+class _Machine:
+    def __init__(self, storages: list[int]) -> None:
+        self.storages = storages
+        self.used = 0
+        self.stack: list[Any] = []
+        self.memo: list[Any] = []
+
+    def run(self, instruction: str, argument: Any) -> None:
+        push = self.stack.append
+        match instruction:
+            case "PROTO":
+                if argument != 2 or self.stack:
+                    _refuse(f"protocol {argument}")
+            case "BININT" | "BININT1" | "BININT2" | "LONG1" | "BINFLOAT" | "BINUNICODE":
+                push(argument)
+            case "NONE":
+                push(None)
+            case "NEWTRUE" | "NEWFALSE":
+                push(instruction == "NEWTRUE")
+            case "EMPTY_TUPLE":
+                push(())
+            case "EMPTY_LIST":
+                push([])
+            case "EMPTY_DICT":
+                push({})
+            case "MARK":
+                push(_MARK)
+            case "TUPLE":
+                push(tuple(self.pop_to_mark()))
+            case "TUPLE1" | "TUPLE2" | "TUPLE3":
+                push(tuple(reversed([self.pop() for _ in range(int(instruction[-1]))])))
+            case "APPEND" | "APPENDS":
+                items = [self.pop()] if instruction == "APPEND" else self.pop_to_mark()
+                self.top(list).extend(items)
+            case "SETITEM" | "SETITEMS":
+                items = [self.pop(), self.pop()][::-1] if instruction == "SETITEM" else self.pop_to_mark()
+                _set_items(self.top(dict), items)
+            case "BINPUT" | "LONG_BINPUT":
+                if argument != len(self.memo):
+                    _refuse("one whose memory is not in order")
+                self.memo.append(self.top(object))
+            case "BINGET" | "LONG_BINGET":
+                push(self.remembered(argument))
+            case "GLOBAL":
+                if argument not in _GLOBALS:
+                    _refuse(f"the global {argument[:80]!r}")
+                push(_Global(argument))
+            case "BINPERSID":
+                push(self.storage(self.pop(tuple)))
+            case "REDUCE":
+                arguments = self.pop(tuple)
+                push(self.call(self.pop(_Global).name, arguments))
+
+    def result(self) -> Any:
+        contents = self.pop(dict)
+        if self.stack or self.used != len(self.storages):
+            _refuse("one that leaves something over")
+        return contents
+
+    def top(self, kind: type) -> Any:
+        value = self.stack[-1] if self.stack else _MARK
+        if value is _MARK or (kind is not object and type(value) is not kind):
+            _refuse(f"one that lacks a {'value' if kind is object else kind.__name__.strip('_').lower()}")
+        return value
+
+    def pop(self, kind: type = object) -> Any:
+        value = self.top(kind)
+        del self.stack[-1]
+        return value
+
+    def pop_to_mark(self) -> list[Any]:
+        items = []
+        while self.stack and self.stack[-1] is not _MARK:
+            items.append(self.stack.pop())
+        if not self.stack:
+            _refuse("one that lacks a mark")
+        del self.stack[-1]
+        return items[::-1]
+
+    def remembered(self, index: int) -> Any:
+        value = self.memo[index] if index < len(self.memo) else None
+        if type(value) not in (str, _Global):  # text and globals never change; all else must be at one place only
+            _refuse("something that is at two places")
+        return value
+
+    def storage(self, identity: tuple[Any, ...]) -> _Storage:
+        match identity:
+            case ("storage", _Global(name), key, "cpu", numel) if name in _ITEMSIZES and self.used < len(self.storages):
+                size = self.storages[self.used]
+                if key == str(self.used) and _is_count(numel) and numel * _ITEMSIZES[name] == size:
+                    self.used += 1
+                    return _Storage(numel)
+        _refuse("a tensor without a storage of its own")
+
+    def call(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        if name == _ORDERED_DICT and not arguments:
+            return _NO_HOOKS
+        match arguments:
+            case (_Storage(numel), offset, tuple(sizes), tuple(strides), False, hooks) if name == _REBUILD:
+                if hooks is _NO_HOOKS and _is_count(offset) and offset == 0 and _fills(numel, sizes, strides):
+                    return _TENSOR
+        _refuse("a tensor that does not fill its storage")
+
+
+def _set_items(target: dict[Any, Any], items: list[Any]) -> None:
+    if len(items) % 2:
+        _refuse("a key without a value")
+    for key, value in zip(items[::2], items[1::2], strict=True):
+        if not is_key(key) or key in target:
+            _refuse("a key that is there already, or no text or small whole number")
+        target[key] = value
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _fills(numel: int, sizes: tuple[Any, ...], strides: tuple[Any, ...]) -> bool:
+    """Whether a tensor of these sizes and strides is contiguous and has so many elements."""
+    if not all(map(_is_count, (*sizes, *strides))):
+        return False
+    contiguous = tuple(math.prod(max(size, 1) for size in sizes[i + 1 :]) for i in range(len(sizes)))
+    return len(sizes) <= _MAX_DIMENSIONS and math.prod(sizes) == numel and strides == contiguous
+
+
+def _check_tree(contents: Any) -> None:
+    """See that only values and containers are left, within each other up to a depth; without a recursion."""
+    left = [(contents, 0)]
+    while left:
+        value, depth = left.pop()
+        if type(value) in (dict, list, tuple):
+            if depth == MAX_DEPTH:
+                _refuse(f"more than {MAX_DEPTH} containers within each other")
+            left += ((item, depth + 1) for item in (value.values() if type(value) is dict else value))
+        elif value is not _TENSOR and type(value) not in ATOMS:
+            _refuse("something that is neither a value nor a tensor")
+
+
+def _refuse(found: str) -> NoReturn:
+    raise _refusal(found)
+
+
+def _refusal(found: str) -> ValueError:
+    return ValueError(f"expected a pickle of plain values and tensors, got {found}")
