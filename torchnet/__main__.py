@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from torchnet import deformation_command
+from torchnet import deformation_command, export_command
 from torchnet.checking import Report, SubjectError, named_subject, overview, random_inputs
 from torchnet.checking.catalog import default_network
 from torchnet.data import DataError
@@ -81,10 +81,10 @@ def _check(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m torchnet",
-        description="Look into what torchnet does: its gradients, its deformations.",
+        description="Look into what torchnet does, its gradients and deformations; take weights out of it.",
         allow_abbrev=False,
     )
-    commands = parser.add_subparsers(required=True, metavar="check|deformation")
+    commands = parser.add_subparsers(required=True, metavar="check|deformation|export")
     check = commands.add_parser(
         "check",
         help=DESCRIPTION,
@@ -114,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="print JSON")
     check.set_defaults(run=_check)
     deformation_command.add_command(commands)
+    export_command.add_command(commands)
     return parser
 
 
