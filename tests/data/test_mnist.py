@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-import pooch
 import pytest
 
 from torchnet.data import MnistUnavailableError, load, mnist
@@ -150,11 +150,11 @@ def test_ctrl_c_leaves_no_part_of_a_file(mirrors, place, monkeypatch):
     mirrors(deliver)
     monkeypatch.setattr(mnist, "_reachable_mirrors", lambda: list(mnist._MIRRORS))
 
-    def interrupted(self, url: str, output: str, pooch: object) -> None:
-        Path(output).write_bytes(b"the first half")
+    def interrupted(url: str, file: BinaryIO, *limits: object) -> None:
+        file.write(b"the first half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", interrupted)
+    monkeypatch.setattr(mnist, "fetch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         load("mnist")
     assert list((place / "mnist").iterdir()) == []
