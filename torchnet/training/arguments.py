@@ -8,6 +8,7 @@ from jsonargparse import Namespace
 from jsonargparse.typing import restricted_number_type
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
+from torchnet.training.config_file import parse_with_files
 from torchnet.training.data_module import ImageData
 from torchnet.training.errors import UsageError
 from torchnet.training.gradient_check import GradientCheck
@@ -79,8 +80,8 @@ class ArgumentsCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         try:
-            self.config = parser.parse_args(args)
-        except UsageError:
+            self.config = parse_with_files(parser.parse_args, args)
+        except (UsageError, OSError):
             raise
         except Exception as error:  # what else a parser may meet: a configuration that is no text, a number too large
             raise UsageError(f"{type(error).__name__}: {error}") from error
