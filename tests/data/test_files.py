@@ -154,7 +154,7 @@ def test_a_truncated_mat_file_is_named(tmp_path, keep):
     [
         ({"train3": None}, "there is no array train3"),
         ({"test9": None}, "there is no array test9"),
-        ({"train3": np.zeros((4, 784))}, r"expected train3 as uint8 of shape \(n, 784\), got float64 \(4, 784\)"),
+        ({"train3": np.zeros((4, 784))}, r"expected train3 as uint8 of shape \(n, 784\), got double \(4, 784\)"),
         ({"train3": np.zeros((4, 783), np.uint8)}, r"expected train3 .* got uint8 \(4, 783\)"),
         ({"test3": np.zeros((0, 784), np.uint8)}, "no test image of class 3|expected test3"),
     ],

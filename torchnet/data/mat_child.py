@@ -39,22 +39,32 @@ def read_digits(file: BinaryIO) -> dict[str, np.ndarray]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # SciPy only warns of two arrays of one name
+            _expect_images(scipy.io.whosmat(file))
             content = scipy.io.loadmat(file, variable_names=NAMES)
+    except NotReadableError:
+        raise
     except Exception as error:  # loadmat lets whatever its parser meets escape: ValueError, TypeError, zlib.error, ...
         if isinstance(error, OSError) and error.errno is not None:  # the disk's fault, not the file's
             raise
         reason = str(error) or type(error).__name__
         raise NotReadableError(f"not a readable .mat file ({reason})") from error
-    return {name: _expect_images(name, content.get(name)) for name in NAMES}
+    for name in NAMES:
+        if content[name].dtype != np.uint8:  # whatever the header has promised
+            raise NotReadableError(f"expected {name} as uint8, got {content[name].dtype}")
+    return {name: content[name] for name in NAMES}
 
 
-def _expect_images(name: str, rows: np.ndarray | None) -> np.ndarray:
-    if rows is None:
-        raise NotReadableError(f"there is no array {name}: expected train0..train9 and test0..test9")
-    if type(rows) is not np.ndarray or rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != PIXELS:
-        got = f"{rows.dtype} {rows.shape}" if hasattr(rows, "dtype") else type(rows).__name__
-        raise NotReadableError(f"expected {name} as uint8 of shape (n, {PIXELS}), got {got}")
-    return rows
+def _expect_images(headers: list[tuple[str, tuple[int, ...], str]]) -> None:
+    """Check the headers of the arrays, none of which has been read yet: name, shape, type."""
+    for name in NAMES:
+        found = [(shape, kind) for other, shape, kind in headers if other == name]
+        if not found:
+            raise NotReadableError(f"there is no array {name}: expected train0..train9 and test0..test9")
+        if len(found) > 1:
+            raise NotReadableError(f"there are {len(found)} arrays {name}: which one is meant is not known")
+        shape, kind = found[0]
+        if kind != "uint8" or len(shape) != 2 or shape[0] < 1 or shape[1] != PIXELS:
+            raise NotReadableError(f"expected {name} as uint8 of shape (n, {PIXELS}), got {kind} {shape}")
 
 
 def _limit_itself() -> None:
