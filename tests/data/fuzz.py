@@ -4,7 +4,7 @@
     python -m tests.data.fuzz --cases 500       # the first 500 of them
     python -m tests.data.fuzz --first 1234 --cases 1
 
-A case is known by its number. What is damaged is the file as it is, or what is in it, packed up again so that all of its
+A case is known by its number. What is damaged is the file as it is, or what is in it, packed up again so that all
 checksums are right. A damaged file may only be accepted
 
 - with the arrays of the original, if a checksum protects them;
@@ -110,11 +110,11 @@ def write_case(number: int, folder: Path) -> tuple[str, Path]:
             path.write_bytes(npz(NPY | {name: mutated(NPY[name], random)}, compression))
         return kind, path
     damaged = random.choice(sorted(IDX))
-    for name, content in IDX.items():
-        if name == damaged:
-            content = mutated(gzip.compress(content, mtime=0) if kind == "gzip" else content, random)
-            content = gzip.compress(content, mtime=0) if kind == "gzipped idx" else content
-        (folder / (name if kind == "idx" else f"{name}.gz")).write_bytes(content)
+    for name, sound in IDX.items():
+        content = mutated(sound, random) if name == damaged and kind != "gzip" else sound
+        packed = content if kind == "idx" else gzip.compress(content, mtime=0)
+        packed = mutated(packed, random) if name == damaged and kind == "gzip" else packed
+        (folder / (name if kind == "idx" else f"{name}.gz")).write_bytes(packed)
     return kind, folder
 
 
@@ -157,10 +157,8 @@ def _other_idx(folder: Path) -> Dataset:
     """Read the header and take all the rest, where it has the size that the header says."""
     arrays = []
     for key in _KEYS:
-        path = folder / FILES[key]
-        content = (
-            path.read_bytes() if path.exists() else gzip.decompress(path.with_name(f"{path.name}.gz").read_bytes())
-        )
+        plain, packed = folder / FILES[key], folder / f"{FILES[key]}.gz"
+        content = plain.read_bytes() if plain.exists() else gzip.decompress(packed.read_bytes())
         (magic,) = struct.unpack(">I", content[:4])
         shape = struct.unpack_from(f">{magic % 256}I", content, 4)
         arrays.append(np.array([*content[4 + 4 * len(shape) :]], np.uint8).reshape(shape))
