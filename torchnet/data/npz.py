@@ -4,10 +4,12 @@ An archive may come from a stranger. Its members are read one by one and by thei
 and nothing is decompressed before the header of its array has been found to be honest.
 """
 
+import errno
 import io
 import math
 import zipfile
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -40,9 +42,10 @@ def read_npz(path: Path) -> Dataset:
     except DataError:
         raise
     except Exception as error:  # numpy and zipfile let whatever they meet escape: BadZipFile, MemoryError, ...
-        if isinstance(error, OSError) and error.errno is not None:  # the disk's fault, not the file's
+        # The disk's fault, not the file's; but a place before the beginning of the file is one that the file has named.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
-        raise DataError(f"{path}: not a readable .npz archive ({error})") from error
+        raise DataError(f"{path}: not a readable .npz archive ({shorten(str(error), 200)})") from error
     return verify(path, *arrays)
 
 
