@@ -5,8 +5,8 @@
     python -m tests.training.fuzz_configs --first 123 --cases 1
 
 A case is known by its number. It is a shipped configuration, as it is, or with a fault, or with random damage to its
-text; or one out of a grammar, in which most values are right. Nothing is trained. What is accepted must have the right types
-and no number that is not finite; a known fault must be refused; what is right must not be. Three cases of fifty go
+text; or one out of a grammar, in which most values are right. Nothing is trained. What is accepted must have the right
+types and no number that is not finite; a known fault must be refused; what is right must not be. Three cases of fifty go
 through the command line as well, and must end in exit code 2 with one line, or in 0.
 
 The exit code is 1 if a case ends in anything else, or takes more than ten seconds.
