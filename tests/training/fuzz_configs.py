@@ -6,8 +6,8 @@
 
 A case is known by its number. It is a shipped configuration, as it is, or with a fault, or with random damage to its
 text; or one out of a grammar, in which most values are right. Nothing is trained. What is accepted must have the right
-types and no number that is not finite; a known fault must be refused; what is right must not be. Three cases of fifty go
-through the command line as well, and must end in exit code 2 with one line, or in 0.
+types and no number that is not finite; a known fault must be refused; what is right must not be. Three cases of fifty
+go through the command line as well, and must end in exit code 2 with one line, or in 0.
 
 The exit code is 1 if a case ends in anything else, or takes more than ten seconds.
 """
@@ -157,7 +157,8 @@ def verdict(cli: ArgumentsCLI, known: str, file: Path) -> str:
         text = " ".join(str(error).split())
         if known in ("right", "scientific"):
             return f"a right one is refused: {text[:300]}"
-        return "refused" if text.startswith(f"{file}: ") and len(text) < 1000 else f"no name of the file: {text[:300]}"
+        named = text.startswith(f"{file}: ") or "expected a value, got null" in text  # which names the option
+        return "refused" if named and len(text) < 1000 else f"no name of the file: {text[:300]}"
     except Exception as error:
         # CheckpointError: a configuration may name a checkpoint that is not there.
         return "refused" if type(error).__name__ == "CheckpointError" else f"{type(error).__name__}: {error}"

@@ -59,6 +59,12 @@ def test_what_is_no_file_is_not_read(cli, capsys, tmp_path, make):
     assert "bad.yaml: expected a file, got a folder, a device or a pipe" in capsys.readouterr().err
 
 
+def test_null_is_no_value_where_one_belongs(cli, capsys, tmp_path):
+    (tmp_path / "null.yaml").write_text("data:\n  batch_size:\n")
+    assert cli("--config", "null.yaml") == 2
+    assert capsys.readouterr().err.startswith("error: --data.batch_size: expected a value, got null: leave it out")
+
+
 def test_a_configuration_that_the_command_line_makes_wrong_is_not_to_blame(cli, capsys, tmp_path):
     (tmp_path / "good.yaml").write_text("model: {lr: 1e-3}\n")
     assert cli("--config", "good.yaml", "--model.momentum", "banana") == 2

@@ -90,6 +90,7 @@ class ArgumentsCLI(LightningCLI):
         for section in ("trainer", "model", "data"):
             if not isinstance(options[section], Namespace):
                 raise UsageError(f"--{section}: expected options by name, got {options[section]!r}")
+        self._refuse_nulls(options, self._parser(command).get_defaults())
         options.trainer.default_root_dir = options.trainer.default_root_dir or RUNS
         if options.ckpt_path is not None:
             root = Path(options.trainer.default_root_dir)
@@ -101,6 +102,12 @@ class ArgumentsCLI(LightningCLI):
             )
         if command == "validate" and options.data.validation_fraction == 0:
             raise UsageError("validate needs a validation set: set one aside with --data.validation_fraction")
+
+    def _refuse_nulls(self, options: Namespace, defaults: Namespace) -> None:
+        """Raise a UsageError for a null where a value belongs, which the parser lets pass for every type."""
+        for name, value in options.items():
+            if value is None and defaults.get(name) is not None and not name.startswith("trainer."):
+                raise UsageError(f"--{name}: expected a value, got null: leave it out to have {defaults.get(name)}")
 
     def _parse_ckpt_path(self) -> None:
         """Take no hyperparameters from the checkpoint: the configuration of its run has them."""
