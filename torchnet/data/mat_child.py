@@ -59,7 +59,10 @@ def _expect_images(headers: list[tuple[str, tuple[int, ...], str]]) -> None:
     for name in NAMES:
         found = [(shape, kind) for other, shape, kind in headers if other == name]
         if not found:
-            raise NotReadableError(f"there is no array {name}: expected train0..train9 and test0..test9")
+            raise NotReadableError(
+                f"not a readable .mat file, or not of MNIST: there is no array {name}: "
+                "expected train0..train9 and test0..test9"
+            )
         if len(found) > 1:
             raise NotReadableError(f"there are {len(found)} arrays {name}: which one is meant is not known")
         shape, kind = found[0]
