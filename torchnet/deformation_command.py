@@ -85,14 +85,17 @@ def _settings_of(config: Path) -> dict[str, Any]:
     """Return the settings of the deformation in a configuration.
 
     Raises:
-        ValueError: if there are none; OSError: if the file cannot be read.
+        ValueError: if there are none, or it is no plain YAML file; OSError: if it cannot be read.
     """
+    from torchnet.training.config_file import check_config_file  # imports the parser of configurations
+
     known = {field.name for field in fields(Deformation)}
+    check_config_file(config)
     try:
         settings = yaml.safe_load(config.read_text())["data"]["deformation"]
         if settings.keys() <= known and all(isinstance(value, (int, float)) for value in settings.values()):
             return dict(settings)
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError):
         pass
     raise ValueError(f"{config}: expected data.deformation with numbers for some of {', '.join(sorted(known))}")
 

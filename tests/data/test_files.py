@@ -7,55 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import scipy.io
 
 from torchnet.data import DataError, load
 from torchnet.data.dataset import Dataset, stratified_split
 from torchnet.data.idx import FILES
 
-RNG = np.random.default_rng(0)
-TRAIN_LABELS = RNG.permutation(np.repeat(np.arange(10), 3))
-TEST_LABELS = RNG.permutation(np.repeat(np.arange(10), 2))
-
-
-def small_set(side: int = 28) -> Dataset:
-    images = [RNG.integers(256, size=(n, side, side), dtype=np.uint8) for n in (30, 20)]
-    return Dataset(images[0], TRAIN_LABELS, images[1], TEST_LABELS)
-
-
-def idx(magic: int, array: np.ndarray) -> bytes:
-    return struct.pack(f">{1 + array.ndim}I", magic, *array.shape) + array.astype(np.uint8).tobytes()
-
-
-def write_idx(folder: Path, data: Dataset, pack: bool = False) -> Path:
-    folder.mkdir(exist_ok=True)
-    for key, name in FILES.items():
-        array = getattr(data, key)
-        content = idx(0x803 if array.ndim == 3 else 0x801, array)
-        path = folder / (f"{name}.gz" if pack else name)
-        path.write_bytes(gzip.compress(content) if pack else content)
-    return folder
-
-
-def write_mat(folder: Path, data: Dataset, **changes: np.ndarray | None) -> Path:
-    arrays: dict[str, np.ndarray] = {}
-    for split in ("train", "test"):
-        images, labels = getattr(data, f"{split}_images"), getattr(data, f"{split}_labels")
-        arrays |= {f"{split}{digit}": images[labels == digit].reshape(-1, 784) for digit in range(10)}
-    arrays = {name: array for name, array in (arrays | changes).items() if array is not None}
-    scipy.io.savemat(folder / "mnist_all.mat", arrays)
-    return folder / "mnist_all.mat"
-
-
-def write_npz(folder: Path, data: Dataset, **changes: np.ndarray | None) -> Path:
-    arrays = {
-        "x_train": data.train_images,
-        "y_train": data.train_labels,
-        "x_test": data.test_images,
-        "y_test": data.test_labels,
-    } | changes
-    np.savez(folder / "mnist.npz", **{name: array for name, array in arrays.items() if array is not None})
-    return folder / "mnist.npz"
+from .formats import TEST_LABELS, TRAIN_LABELS, idx, small_set, write_idx, write_mat, write_npz
 
 
 def expect_same(got: Dataset, expected: Dataset) -> None:
@@ -156,15 +113,19 @@ BLANK = np.zeros((30, 28, 28), np.uint8)
         (IMAGES, idx(0x803, BLANK) + b"\0", "the file has more"),
         (IMAGES, idx(0x801, TRAIN_LABELS), "expected the magic number 0x0803, got 0x0801"),
         (LABELS, idx(0x803, BLANK), "expected the magic number 0x0801, got 0x0803"),
-        (IMAGES, struct.pack(">4I", 0x803, 2**32 - 1, 28, 28), "the header claims .* bytes of data, more than"),
-        (IMAGES, struct.pack(">4I", 0x803, 60000, 28, 28), "the header says 47040000 bytes .*, the file has 0"),
-        (IMAGES, struct.pack(">4I", 0x803, 0, 28, 28), "0 training images, but 30 labels"),
-        (IMAGES, struct.pack(">4I", 0x803, 30, 0, 28), "the training images are empty"),
-        (IMAGES, idx(0x803, BLANK[:29]), "29 training images, but 30 labels"),
+        (IMAGES, struct.pack(">4I", 0x803, 2**32 - 1, 28, 28), "the header says .* bytes of data .*, more than"),
+        (
+            IMAGES,
+            struct.pack(">4I", 0x803, 60000, 28, 28),
+            "the header says 47040000 bytes .*, but there are 30 labels in .*train-labels",
+        ),
+        (IMAGES, struct.pack(">4I", 0x803, 0, 28, 28), r"says 0 bytes of data \(0, 28, 28\): expected sizes from 1 up"),
+        (IMAGES, struct.pack(">4I", 0x803, 30, 0, 28), r"says 0 bytes of data \(30, 0, 28\): expected sizes from 1"),
+        (IMAGES, idx(0x803, BLANK[:29]), r"data \(29, 28, 28\), but there are 30 labels in .*train-labels"),
         (IMAGES, idx(0x803, BLANK[:, :27]), r"of one size, got \(27, 28\) and \(28, 28\)"),
-        (IMAGES, gzip.compress(idx(0x803, BLANK))[:-9], "compressed data are damaged or cut short"),
-        (IMAGES, gzip.compress(idx(0x803, BLANK))[:5], "compressed data are damaged or cut short"),
-        (IMAGES, gzip.compress(idx(0x803, BLANK))[:30] + b"\xff" * 20, "compressed data are damaged or cut short"),
+        (IMAGES, gzip.compress(idx(0x803, BLANK))[:-9], "the compressed data are (damaged|cut short)"),
+        (IMAGES, gzip.compress(idx(0x803, BLANK))[:5], "the compressed data are (damaged|cut short)"),
+        (IMAGES, gzip.compress(idx(0x803, BLANK))[:30] + b"\xff" * 20, "the compressed data are (damaged|cut short)"),
         (LABELS, idx(0x801, np.where(TRAIN_LABELS == 3, 10, TRAIN_LABELS)), "training labels within 0..9, found 10"),
         (LABELS, idx(0x801, np.where(TRAIN_LABELS == 3, 4, TRAIN_LABELS)), "no training image of class 3"),
     ],
@@ -181,7 +142,7 @@ def test_a_missing_idx_file_is_named(tmp_path):
     expect_data_error(tmp_path, "expected train-images-idx3-ubyte, train-labels-idx1-ubyte")
 
 
-@pytest.mark.parametrize("keep", [0, 1, 100, 128, 200, 1000, 20_000, -1])
+@pytest.mark.parametrize("keep", [0, 128, 1000, -1])
 def test_a_truncated_mat_file_is_named(tmp_path, keep):
     path = write_mat(tmp_path, small_set())
     path.write_bytes(path.read_bytes()[:keep])
@@ -193,7 +154,7 @@ def test_a_truncated_mat_file_is_named(tmp_path, keep):
     [
         ({"train3": None}, "there is no array train3"),
         ({"test9": None}, "there is no array test9"),
-        ({"train3": np.zeros((4, 784))}, r"expected train3 as uint8 of shape \(n, 784\), got float64 \(4, 784\)"),
+        ({"train3": np.zeros((4, 784))}, r"expected train3 as uint8 of shape \(n, 784\), got double \(4, 784\)"),
         ({"train3": np.zeros((4, 783), np.uint8)}, r"expected train3 .* got uint8 \(4, 783\)"),
         ({"test3": np.zeros((0, 784), np.uint8)}, "no test image of class 3|expected test3"),
     ],
@@ -214,7 +175,7 @@ def test_what_is_no_mat_file_is_named(tmp_path):
         ({"x_test": None}, "there is no array x_test"),
         ({"x_train": np.zeros((30, 28, 28))}, r"expected training pixels of type uint8 \(0..255\), got float64"),
         ({"y_train": TRAIN_LABELS.astype(float)}, "expected whole numbers as training labels, got float64"),
-        ({"y_train": TRAIN_LABELS[:29]}, "30 training images, but 29 labels"),
+        ({"y_train": TRAIN_LABELS[:29]}, "30 x_train, but 29 y_train: expected a label for each image"),
         ({"y_train": np.eye(10)[TRAIN_LABELS]}, r"labels of shape \(n,\), got \(30, 28, 28\) and \(30, 10\)"),
         ({"y_test": TEST_LABELS - 1}, "expected test labels within 0..9, found -1"),
         ({"y_test": np.where(TEST_LABELS == 7, 8, TEST_LABELS)}, "no test image of class 7"),
@@ -242,7 +203,7 @@ def test_an_npz_with_a_flipped_bit_is_named(tmp_path):
 def test_pickles_in_an_npz_are_refused(tmp_path):
     path = tmp_path / "mnist.npz"
     np.savez(path, x_train=np.array([{}], dtype=object), y_train=[0], x_test=[0], y_test=[0])
-    expect_data_error(path, "not a readable .npz archive .*allow_pickle=False")
+    expect_data_error(path, "array x_train: expected numbers, got the dtype object: pickled objects")
 
 
 def test_an_npz_with_a_lying_header_is_named(tmp_path):
@@ -251,8 +212,8 @@ def test_an_npz_with_a_lying_header_is_named(tmp_path):
         members = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
-            archive.writestr(name, content.replace(b"(30, 28, 28), }           ", b"(1000000000000000, 28), }"))
-    expect_data_error(path, "not a readable .npz archive")
+            archive.writestr(name, content.replace(b"(30, 28, 28), }           ", b"(1000000000000000, 28), } "))
+    expect_data_error(path, "array x_train: the header says 28000000000000000 bytes of data, more than the")
 
 
 def test_what_is_no_npz_is_named(tmp_path):

@@ -2,99 +2,53 @@
 
 import gzip
 import hashlib
+import os
 import queue
-import struct
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-import pooch
 import pytest
 
 from torchnet.data import MnistUnavailableError, load, mnist
-from torchnet.data.idx import FILES
 
-LABELS = np.arange(10, dtype=np.uint8)
-CONTENT = {
-    name: struct.pack(">4I", 0x803, 10, 2, 2) + bytes(range(40))
-    if "images" in name
-    else struct.pack(">2I", 0x801, 10) + LABELS.tobytes()
-    for name in FILES.values()
-}
-
-Answer = Callable[[BaseHTTPRequestHandler, bytes], None]
-
-
-def deliver(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(len(content)))
-    handler.end_headers()
-    handler.wfile.write(content)
-
-
-def answer_404(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    handler.send_error(404)
-
-
-def answer_with_a_web_page(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    deliver(handler, b"<html>log in to this network first</html>")
-
-
-def break_off(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(len(content)))
-    handler.end_headers()
-    handler.wfile.write(content[: len(content) // 2])
-    handler.close_connection = True
-
-
-def break_off_images(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    (break_off if "images" in handler.path else deliver)(handler, content)
-
-
-def deliver_another_file(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    deliver(handler, gzip.compress(b"something else") if "images" in handler.path else content)
-
-
-def say_nothing(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    handler.server.closing.wait(timeout=20)
+from .mirrors import (
+    CONTENT,
+    LABELS,
+    Answer,
+    Mirrors,
+    answer_404,
+    answer_500,
+    answer_with_a_web_page,
+    break_off,
+    break_off_images,
+    deliver,
+    deliver_another_file,
+    deliver_endlessly,
+    for_images,
+    redirect_to_http,
+    reset,
+    say_nothing,
+    trickle,
+)
 
 
 @pytest.fixture
 def mirrors(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[list[str]]]]:
     """Start a mirror for each answer; return the lists of paths that each was asked for."""
-    servers: list[ThreadingHTTPServer] = []
+    started: list[Mirrors] = []
 
     def start(*answers: Answer) -> list[list[str]]:
-        asked = []
-        for answer in answers:
-            paths: list[str] = []
-
-            class Handler(BaseHTTPRequestHandler):
-                def do_GET(self, answer: Answer = answer, paths: list[str] = paths) -> None:
-                    paths.append(self.path)
-                    answer(self, gzip.compress(CONTENT[self.path.strip("/").removesuffix(".gz")]))
-
-                def log_message(self, *args: object) -> None:
-                    pass
-
-            server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-            server.closing = threading.Event()
-            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-            servers.append(server)
-            asked.append(paths)
-        urls = tuple(f"http://127.0.0.1:{server.server_port}/" for server in servers)
-        monkeypatch.setattr(mnist, "_MIRRORS", urls)
-        return asked
+        started.append(Mirrors(*answers))
+        monkeypatch.setattr(mnist, "_MIRRORS", tuple(started[-1].urls))
+        return started[-1].asked
 
     monkeypatch.setattr(mnist, "_SHA256", {name: hashlib.sha256(data).hexdigest() for name, data in CONTENT.items()})
     yield start
-    for server in servers:
-        server.closing.set()
-        server.shutdown()
-        server.server_close()
+    for mirrors in started:
+        mirrors.close()
 
 
 @pytest.fixture
@@ -150,14 +104,35 @@ def test_ctrl_c_leaves_no_part_of_a_file(mirrors, place, monkeypatch):
     mirrors(deliver)
     monkeypatch.setattr(mnist, "_reachable_mirrors", lambda: list(mnist._MIRRORS))
 
-    def interrupted(self, url: str, output: str, pooch: object) -> None:
-        Path(output).write_bytes(b"the first half")
+    def interrupted(url: str, file: BinaryIO, *limits: object) -> None:
+        file.write(b"the first half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", interrupted)
+    monkeypatch.setattr(mnist, "fetch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         load("mnist")
     assert list((place / "mnist").iterdir()) == []
+
+
+@pytest.mark.parametrize("bad", [answer_500, deliver_endlessly, redirect_to_http, reset, trickle])
+def test_a_mirror_that_turns_bad_leaves_nothing_behind(mirrors, place, monkeypatch, bad):
+    monkeypatch.setattr(mnist, "_FILE_SECONDS", 0.5)
+    (asked,) = mirrors(for_images(bad))
+    with pytest.raises(MnistUnavailableError):
+        load("mnist")
+    assert any("images" in path for path in asked)
+    assert not any("again" in path for path in asked)
+    assert list((place / "mnist").iterdir()) == []
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(mirrors, place, monkeypatch):
+    mirrors(deliver)
+    calls = []
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *args, name=name, real=real: calls.append(name) or real(*args))
+    load("mnist")
+    assert calls == ["fsync", "replace", "fsync"] * len(CONTENT)
 
 
 def test_silent_mirrors_are_given_up_on(mirrors, place, monkeypatch):

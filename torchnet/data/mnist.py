@@ -1,21 +1,19 @@
 """MNIST: found on disk, or else downloaded and verified."""
 
-import gzip
 import hashlib
-import io
 import os
 import queue
 import sys
 import tempfile
 import threading
 import time
-import zlib
+from functools import partial
 from pathlib import Path
-
-import pooch
-import requests
+from typing import BinaryIO
 
 from torchnet.data.dataset import DataError
+from torchnet.data.download import DownloadError, fetch, write_whole
+from torchnet.data.gunzip import GzipReader
 from torchnet.data.idx import FILES, find_idx_file
 
 # SHA-256 of the decompressed files: mirrors differ in how they compress.
@@ -26,6 +24,7 @@ _SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 _LARGEST_FILE = 47_040_016  # bytes of train-images, decompressed
+_LARGEST_DOWNLOAD = 2**24  # bytes; train-images has 9,912,422
 _MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -33,6 +32,7 @@ _MIRRORS = (
 )
 _ANSWER_SECONDS = 5.0  # if no mirror has delivered the smallest file by then, none is in reach
 _STALL_SECONDS = 3.0  # the longest wait for the next byte: three mirrors that fall silent are given up on within 15 s
+_FILE_SECONDS = 300.0  # for a file in all: 33 kB/s are enough
 
 
 class MnistUnavailableError(DataError):
@@ -98,10 +98,10 @@ def _reachable_mirrors() -> list[str]:
     answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def ask(mirror: str) -> None:
-        content = io.BytesIO()
         try:
-            pooch.HTTPDownloader(timeout=_ANSWER_SECONDS)(f"{mirror}{name}.gz", content, None)
-            answers.put(mirror if _is_intact(content.getvalue(), name) else None)
+            with tempfile.TemporaryFile() as file:
+                _fetch_intact(mirror, name, file, _ANSWER_SECONDS, _ANSWER_SECONDS)
+            answers.put(mirror)
         except Exception:  # a mirror that fails in whatever way is one that does not answer
             answers.put(None)
 
@@ -119,26 +119,24 @@ def _reachable_mirrors() -> list[str]:
 
 def _download_file(mirror: str, name: str, folder: Path) -> bool:
     """Download one file; return whether the mirror delivered it intact."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".part", dir=folder)
-    os.close(handle)
+    fetch_into = partial(_fetch_intact, mirror, name, stall_seconds=_STALL_SECONDS, max_seconds=_FILE_SECONDS, bar=True)
     try:
-        downloader = pooch.HTTPDownloader(timeout=_STALL_SECONDS, progressbar=sys.stderr.isatty())
-        downloader(f"{mirror}{name}.gz", temporary, None)
-        if not _is_intact(Path(temporary).read_bytes(), name):
-            return False
-        os.chmod(temporary, 0o644)  # mkstemp makes files for the owner alone
-        os.replace(temporary, folder / f"{name}.gz")
-        return True
-    except requests.RequestException:
+        write_whole(folder / f"{name}.gz", fetch_into)
+    except DownloadError:
         return False
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    return True
 
 
-def _is_intact(compressed: bytes, name: str) -> bool:
+def _fetch_intact(
+    mirror: str, name: str, file: BinaryIO, stall_seconds: float, max_seconds: float, bar: bool = False
+) -> None:
+    """Fetch one file, and raise a DownloadError unless it is what it should be."""
+    url = f"{mirror}{name}.gz"
+    fetch(url, file, _LARGEST_DOWNLOAD, stall_seconds, max_seconds, bar)
+    file.seek(0)
     try:
-        with gzip.open(io.BytesIO(compressed)) as file:
-            content = file.read(_LARGEST_FILE + 1)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        return False
-    return hashlib.sha256(content).hexdigest() == _SHA256[name]
+        content = GzipReader(file, url).read(_LARGEST_FILE + 1)
+    except DataError as error:
+        raise DownloadError(str(error)) from error
+    if hashlib.sha256(content).hexdigest() != _SHA256[name]:
+        raise DownloadError(f"{url}: expected the SHA-256 of MNIST's {name}, got that of another file")

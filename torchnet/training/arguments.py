@@ -9,6 +9,7 @@ from jsonargparse.typing import restricted_number_type
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from torchnet.training.checkpoints import Checkpoints
+from torchnet.training.config_file import parse_with_files
 from torchnet.training.data_module import ImageData
 from torchnet.training.errors import UsageError
 from torchnet.training.gradient_check import GradientCheck
@@ -17,6 +18,7 @@ from torchnet.training.module import Classifier
 from torchnet.training.runs import RUNS, find_checkpoint
 
 _Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
+_NULLABLE = ("trainer.", "checkpoints.every_n_seconds")  # what may be null even where there is a default
 _DESCRIPTION = "Train and use networks whose gradients are written by hand. Without a command: fit."
 
 
@@ -88,8 +90,8 @@ class ArgumentsCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         try:
-            self.config = parser.parse_args(args)
-        except UsageError:
+            self.config = parse_with_files(parser.parse_args, args)
+        except (UsageError, OSError):
             raise
         except Exception as error:  # what else a parser may meet: a configuration that is no text, a number too large
             raise UsageError(f"{type(error).__name__}: {error}") from error
@@ -98,6 +100,7 @@ class ArgumentsCLI(LightningCLI):
         for section in ("trainer", "model", "data"):
             if not isinstance(options[section], Namespace):
                 raise UsageError(f"--{section}: expected options by name, got {options[section]!r}")
+        self._refuse_nulls(options, self._parser(command).get_defaults())
         options.trainer.default_root_dir = options.trainer.default_root_dir or RUNS
         if options.ckpt_path is not None:
             root = Path(options.trainer.default_root_dir)
@@ -109,6 +112,12 @@ class ArgumentsCLI(LightningCLI):
             )
         if command == "validate" and options.data.validation_fraction == 0:
             raise UsageError("validate needs a validation set: set one aside with --data.validation_fraction")
+
+    def _refuse_nulls(self, options: Namespace, defaults: Namespace) -> None:
+        """Raise a UsageError for a null where a value belongs, which the parser lets pass for every type."""
+        for name, value in options.items():
+            if value is None and defaults.get(name) is not None and not name.startswith(_NULLABLE):
+                raise UsageError(f"--{name}: expected a value, got null: leave it out to have {defaults.get(name)}")
 
     def _parse_ckpt_path(self) -> None:
         """Take no hyperparameters from the checkpoint: the configuration of its run has them."""

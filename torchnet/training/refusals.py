@@ -1,9 +1,11 @@
 """What does not go together is refused before training begins, in a sentence that says what does."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import Checkpoint
 from torch import nn
 
 from torchnet.layers import BatchNorm1d
@@ -23,12 +25,6 @@ def refuse_trainer(trainer: Trainer, dtype: torch.dtype, matmul_dtype: str | Non
             f"trainer.gradient_clip_val: expected null, got {trainer.gradient_clip_val}: Lightning does not clip "
             "hand-written gradients; choose --model.clip_norm or --model.clip_value"
         )
-    if trainer.checkpoint_callbacks:
-        raise UsageError(
-            f"trainer.callbacks: {type(trainer.checkpoint_callbacks[0]).__name__} saves in the midst of what belongs "
-            "to a step, where a resume is not exact: leave it out, and choose --checkpoints.every_n_steps, "
-            "every_n_epochs, every_n_seconds and keep"
-        )
     if trainer.world_size > 1:
         raise UsageError(f"trainer.devices: expected one device, got {trainer.world_size}: gradients stay on one")
     device = trainer.strategy.root_device
@@ -36,6 +32,17 @@ def refuse_trainer(trainer: Trainer, dtype: torch.dtype, matmul_dtype: str | Non
         raise UsageError("dtype: this GPU has no float64: choose --trainer.accelerator cpu, or float32")
     if (reason := unsupported(matmul_dtype, device)) is not None:
         raise UsageError(f"matmul_dtype: {reason}: leave it out")
+
+
+def refuse_callbacks(callbacks: Iterable[Any]) -> None:
+    """Raise a UsageError for a callback that saves checkpoints from which a resume would not be exact."""
+    for callback in callbacks:
+        if isinstance(callback, Checkpoint):
+            raise UsageError(
+                f"trainer.callbacks: {type(callback).__name__} saves in the midst of what belongs to a step, where a "
+                "resume is not exact: leave it out, and choose --checkpoints.every_n_steps, every_n_epochs, "
+                "every_n_seconds and keep"
+            )
 
 
 def refuse_metrics(trainer: Any, scheduler_metric: str | None) -> None:

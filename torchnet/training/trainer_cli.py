@@ -22,7 +22,7 @@ from torchnet.training.environment import environment
 from torchnet.training.errors import CheckpointError, StoppedError, UsageError
 from torchnet.training.loss_line import LossLine
 from torchnet.training.module import Classifier
-from torchnet.training.refusals import refuse_trainer
+from torchnet.training.refusals import refuse_callbacks, refuse_trainer
 from torchnet.training.resuming import Verification, finished_epochs
 from torchnet.training.runs import CHECKPOINTS, new_run_folder, run_loggers, run_of, step_checkpoints
 from torchnet.training.step_bar import StepBar
@@ -89,6 +89,7 @@ class TrainerCLI(ArgumentsCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         options = self._get(self.config_init, "trainer")
         callbacks = list(options.callbacks or [])
+        refuse_callbacks(callbacks)
         if options.enable_progress_bar or (options.enable_progress_bar is None and sys.stdout.isatty()):
             callbacks.append(StepBar())
         callbacks.append(LambdaCallback(on_train_start=lambda *_: self._announce()))

@@ -1,0 +1,70 @@
+"""Small data sets, written in every format that is read."""
+
+import gzip
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import scipy.io
+
+from torchnet.data.dataset import Dataset
+from torchnet.data.idx import FILES
+
+RNG = np.random.default_rng(0)
+TRAIN_LABELS = RNG.permutation(np.repeat(np.arange(10), 3))
+TEST_LABELS = RNG.permutation(np.repeat(np.arange(10), 2))
+
+
+def small_set(side: int = 28) -> Dataset:
+    images = [RNG.integers(256, size=(n, side, side), dtype=np.uint8) for n in (30, 20)]
+    return Dataset(images[0], TRAIN_LABELS, images[1], TEST_LABELS)
+
+
+def idx(magic: int, array: np.ndarray) -> bytes:
+    return struct.pack(f">{1 + array.ndim}I", magic, *array.shape) + array.astype(np.uint8).tobytes()
+
+
+def write_idx(folder: Path, data: Dataset, pack: bool = False) -> Path:
+    folder.mkdir(exist_ok=True)
+    for key, name in FILES.items():
+        array = getattr(data, key)
+        content = idx(0x803 if array.ndim == 3 else 0x801, array)
+        path = folder / (f"{name}.gz" if pack else name)
+        path.write_bytes(gzip.compress(content) if pack else content)
+    return folder
+
+
+def write_mat(folder: Path, data: Dataset, **changes: np.ndarray | None) -> Path:
+    arrays: dict[str, np.ndarray] = {}
+    for split in ("train", "test"):
+        images, labels = getattr(data, f"{split}_images"), getattr(data, f"{split}_labels")
+        arrays |= {f"{split}{digit}": images[labels == digit].reshape(-1, 784) for digit in range(10)}
+    arrays = {name: array for name, array in (arrays | changes).items() if array is not None}
+    scipy.io.savemat(folder / "mnist_all.mat", arrays)
+    return folder / "mnist_all.mat"
+
+
+def write_npz(folder: Path, data: Dataset, **changes: np.ndarray | None) -> Path:
+    arrays = {
+        "x_train": data.train_images,
+        "y_train": data.train_labels,
+        "x_test": data.test_images,
+        "y_test": data.test_labels,
+    } | changes
+    np.savez(folder / "mnist.npz", **{name: array for name, array in arrays.items() if array is not None})
+    return folder / "mnist.npz"
+
+
+def gzipped_zeros(size: int, beginning: bytes = b"") -> bytes:
+    """Return what gunzips to a beginning and `size` zeros, a whole number of 2**20: a bomb, made of one piece."""
+    stream = zlib.compressobj(wbits=-15)
+    first = stream.compress(beginning) + stream.flush(zlib.Z_FULL_FLUSH)
+    zeros = bytes(2**20)
+    piece = stream.compress(zeros) + stream.flush(zlib.Z_FULL_FLUSH)  # which depends on nothing before
+    checksum = zlib.crc32(beginning)
+    for _ in range(size // 2**20):
+        checksum = zlib.crc32(zeros, checksum)
+    header = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+    trailer = struct.pack("<II", checksum, (len(beginning) + size) % 2**32)
+    return header + first + piece * (size // 2**20) + stream.flush() + trailer

@@ -1,0 +1,27 @@
+"""A sample of `python -m tests.data.fuzz`, always the same."""
+
+from . import fuzz
+
+
+def test_damaged_files_are_refused_or_read_right():
+    said = []
+    assert fuzz.main(["--cases", "1400"], said.append) == 0, "\n".join(said)
+    table = "\n".join(said)
+    assert "1400 of 1400 cases tried, 0 wrong" in table
+    for kind in fuzz.FORMATS:
+        assert f"{kind:15} refused" in table
+    assert "another data set" in table
+    assert "the same" in table
+
+
+def test_the_fuzzer_sees_a_wrong_acceptance(monkeypatch, tmp_path):
+    kind, source = fuzz.write_case(fuzz.FORMATS.index("gzip"), tmp_path)
+    monkeypatch.setattr(fuzz, "load", lambda source: fuzz.WIDE)
+    assert "although there is a checksum" in fuzz.verdict(kind, source)
+    assert "other arrays than another reader finds" in fuzz.verdict("idx", _sound_idx(tmp_path))
+
+
+def _sound_idx(folder):
+    for name, content in fuzz.IDX.items():
+        (folder / name).write_bytes(content)
+    return folder
