@@ -168,9 +168,10 @@ def tensor(
     hooks: bytes = b"ccollections\nOrderedDict\n)R",
     rebuild: str = "torch._utils\n_rebuild_tensor_v2",
     more: bytes = b"",
+    sizes_are: bytes = b"",
 ) -> bytes:
     """Return the instructions for a tensor."""
-    shape = _tuple(*map(_int, sizes)) + _tuple(*map(_int, strides))
+    shape = (sizes_are or _tuple(*map(_int, sizes))) + _tuple(*map(_int, strides))
     return f"c{rebuild}\n".encode() + _tuple(of or storage(), offset, shape, gradient, hooks, more) + b"R"
 
 
@@ -203,6 +204,8 @@ def _tensors() -> Iterator[tuple[str, bytes]]:
         "hooks": {"hooks": b"}"},
         "metadata": {"more": b"}"},
         "65 dimensions": {"sizes": (1,) * 65, "strides": (1,) * 65},
+        "300,000 dimensions": {"sizes": (1,) * 300_000, "strides": (1,) * 300_000},
+        "sizes that are a storage": {"sizes_are": storage(key="1")},
         "a version before": {"rebuild": "torch._utils\n_rebuild_tensor"},
         "a version behind": {"rebuild": "torch._utils\n_rebuild_tensor_v3", "more": b"ctorch\nfloat32\n"},
         "a quantized tensor": {"rebuild": "torch._utils\n_rebuild_qtensor"},
@@ -213,7 +216,8 @@ def _tensors() -> Iterator[tuple[str, bytes]]:
         "a parameter": {"rebuild": "torch._utils\n_rebuild_parameter"},
     }
     for name, lie in (sizes | strides | lies).items():
-        yield f"tensor: {name}", sealed(b"\x80\x02}X\x01\0\0\0k" + tensor(**lie) + b"s.", [ONE_FLOAT])
+        storages = [ONE_FLOAT] * (2 if "sizes_are" in lie else 1)
+        yield f"tensor: {name}", sealed(b"\x80\x02}X\x01\0\0\0k" + tensor(**lie) + b"s.", storages)
     two = b"\x80\x02}(X\x01\0\0\0a" + TENSOR + b"X\x01\0\0\0b" + TENSOR + b"u."
     yield "tensor: two of one storage", sealed(two, [ONE_FLOAT])
     yield "tensor: a storage that no tensor has", sealed(b"\x80\x02}.", [ONE_FLOAT])
