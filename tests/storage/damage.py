@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from torchnet.storage import CheckpointError, read_checkpoint, write_checkpoint
@@ -16,7 +17,7 @@ from torchnet.storage import CheckpointError, read_checkpoint, write_checkpoint
 from .damaged import damaged_files
 from .disk_faults import faults
 from .examples import CONTENTS
-from .hostile import hostile_contents
+from .hostile import hostile_contents, large_contents
 from .sandbox import SECONDS, read_each
 
 MOST_SECONDS = 2.0  # for a damaged checkpoint; a hostile one may take SECONDS
@@ -49,7 +50,7 @@ def hostilities(folder: Path) -> Iterator[tuple[str, bool]]:
     canary, path, names = folder / "canary", folder / "hostile.ckpt", []
 
     def files() -> Iterator[Path]:
-        for name, content in hostile_contents(canary):
+        for name, content in chain(hostile_contents(canary), large_contents()):
             path.write_bytes(content)
             names.append(name)
             yield path

@@ -24,7 +24,7 @@ def test_whatever_is_damaged_is_refused_in_one_sentence(tmp_path):
         assert time.monotonic() - start < SECONDS, name
         assert_one_sentence(str(refusal.value), str(path))
         names.append(name)
-    assert len(set(names)) >= 400
+    assert len(set(names)) >= 380
 
 
 def test_torch_alone_would_read_most_of_the_flipped_bits(tmp_path):
