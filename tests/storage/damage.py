@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from torchnet.storage import CheckpointError, read_checkpoint, write_checkpoint
@@ -16,10 +17,10 @@ from torchnet.storage import CheckpointError, read_checkpoint, write_checkpoint
 from .damaged import damaged_files
 from .disk_faults import faults
 from .examples import CONTENTS
-from .hostile import hostile_contents
-from .sandbox import SECONDS, read_each
+from .hostile import hostile_contents, large_contents
+from .sandbox import read_each
 
-MOST_SECONDS = 2.0  # for a damaged checkpoint; a hostile one may take SECONDS
+MOST_SECONDS = 2.0  # of the processor's time, for a damaged checkpoint
 
 
 def disk_faults(folder: Path) -> Iterator[tuple[str, bool]]:
@@ -40,8 +41,8 @@ def disk_faults(folder: Path) -> Iterator[tuple[str, bool]]:
 def damages(folder: Path) -> Iterator[tuple[str, bool]]:
     """Return each damage, and whether the checkpoint was refused in one sentence and in time."""
     for name, path in damaged_files(folder):
-        start = time.monotonic()
-        yield name, _is_refused(path) and time.monotonic() - start < MOST_SECONDS
+        start = time.process_time()
+        yield name, _is_refused(path) and time.process_time() - start < MOST_SECONDS
 
 
 def hostilities(folder: Path) -> Iterator[tuple[str, bool]]:
@@ -49,13 +50,13 @@ def hostilities(folder: Path) -> Iterator[tuple[str, bool]]:
     canary, path, names = folder / "canary", folder / "hostile.ckpt", []
 
     def files() -> Iterator[Path]:
-        for name, content in hostile_contents(canary):
+        for name, content in chain(hostile_contents(canary), large_contents()):
             path.write_bytes(content)
             names.append(name)
             yield path
 
     for outcome in read_each(files()):
-        right = outcome.kind == "refused" and "SHA-256" not in outcome.message and outcome.seconds < SECONDS
+        right = outcome.kind == "refused" and "SHA-256" not in outcome.message
         yield names[-1], right and not canary.exists()
 
 

@@ -38,6 +38,14 @@ def hostile_contents(canary: Path) -> Iterator[tuple[str, bytes]]:
     yield from _other_files(canary)
 
 
+def large_contents() -> Iterator[tuple[str, bytes]]:
+    """Return hostile checkpoints that take their time to make: not for every run of the tests."""
+    yield "two million instructions", sealed(b"\x80\x02}X\x01\0\0\0k]" + b"(e" * 1_000_000 + b"s.")
+    yield "20 MB of text", sealed(b"\x80\x02}X\x01\0\0\0k" + _text("x" * 20_000_000) + b"s.")
+    yield "200 MB of instructions", sealed(b"\x80\x02" + b"]" * 200_000_000)
+    yield "a bomb of 1 GB", seal(_zipped({"data.pkl": bytes(10**9)}, zipfile.ZIP_DEFLATED))
+
+
 def _pickles(canary: Path) -> Iterator[tuple[str, bytes]]:
     """Return pickles; the storage that some have is one of one float."""
     touch = f"touch {canary}"
@@ -117,7 +125,6 @@ def _pickles(canary: Path) -> Iterator[tuple[str, bytes]]:
         "setting an item of a list": b"](K\x00K\x01u",
         "appending to a dict": b"}K\x01a",
         "appending across a mark": b"](K\x01a",
-        "two million instructions": b"]" + b"(e" * 1_000_000,
         "protocol 4": b"\x80\x04K\x01",
         "too little on the stack": b"a",
         "a tuple of too little": b"\x87",
@@ -129,8 +136,6 @@ def _pickles(canary: Path) -> Iterator[tuple[str, bytes]]:
     yield "two values", b"\x80\x02}}."
     yield "not a dict", b"\x80\x02]."
     yield "nothing", b""
-    yield "20 MB of text", b"\x80\x02}X\x01\0\0\0kX" + struct.pack("<I", 20_000_000) + b"x" * 20_000_000 + b"s."
-    yield "200 MB of instructions", b"\x80\x02" + b"]" * 200_000_000
 
 
 def _long(number: int) -> bytes:
@@ -168,9 +173,10 @@ def tensor(
     hooks: bytes = b"ccollections\nOrderedDict\n)R",
     rebuild: str = "torch._utils\n_rebuild_tensor_v2",
     more: bytes = b"",
+    sizes_are: bytes = b"",
 ) -> bytes:
     """Return the instructions for a tensor."""
-    shape = _tuple(*map(_int, sizes)) + _tuple(*map(_int, strides))
+    shape = (sizes_are or _tuple(*map(_int, sizes))) + _tuple(*map(_int, strides))
     return f"c{rebuild}\n".encode() + _tuple(of or storage(), offset, shape, gradient, hooks, more) + b"R"
 
 
@@ -203,6 +209,8 @@ def _tensors() -> Iterator[tuple[str, bytes]]:
         "hooks": {"hooks": b"}"},
         "metadata": {"more": b"}"},
         "65 dimensions": {"sizes": (1,) * 65, "strides": (1,) * 65},
+        "300,000 dimensions": {"sizes": (1,) * 300_000, "strides": (1,) * 300_000},
+        "sizes that are a storage": {"sizes_are": storage(key="1")},
         "a version before": {"rebuild": "torch._utils\n_rebuild_tensor"},
         "a version behind": {"rebuild": "torch._utils\n_rebuild_tensor_v3", "more": b"ctorch\nfloat32\n"},
         "a quantized tensor": {"rebuild": "torch._utils\n_rebuild_qtensor"},
@@ -213,7 +221,8 @@ def _tensors() -> Iterator[tuple[str, bytes]]:
         "a parameter": {"rebuild": "torch._utils\n_rebuild_parameter"},
     }
     for name, lie in (sizes | strides | lies).items():
-        yield f"tensor: {name}", sealed(b"\x80\x02}X\x01\0\0\0k" + tensor(**lie) + b"s.", [ONE_FLOAT])
+        storages = [ONE_FLOAT] * (2 if "sizes_are" in lie else 1)
+        yield f"tensor: {name}", sealed(b"\x80\x02}X\x01\0\0\0k" + tensor(**lie) + b"s.", storages)
     two = b"\x80\x02}(X\x01\0\0\0a" + TENSOR + b"X\x01\0\0\0b" + TENSOR + b"u."
     yield "tensor: two of one storage", sealed(two, [ONE_FLOAT])
     yield "tensor: a storage that no tensor has", sealed(b"\x80\x02}.", [ONE_FLOAT])
@@ -268,7 +277,7 @@ def _archives() -> Iterator[tuple[str, bytes]]:
     yield "archive: a directory of 2 ** 63", seal(good[:-58] + struct.pack("<Q", 2**63) + good[-50:])
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA):
         yield f"archive: of Python, method {method}", seal(_zipped(right, method))
-    yield "archive: a bomb", seal(_zipped(right | {"data/0": bytes(10**8)}, zipfile.ZIP_DEFLATED))
+    yield "archive: a bomb", seal(_zipped(right | {"data/0": bytes(10**7)}, zipfile.ZIP_DEFLATED))
     yield "archive: empty", seal(_zipped({}, zipfile.ZIP_STORED))
     yield "archive: data.pkl twice", seal(_zipped(right, zipfile.ZIP_STORED, again="data.pkl"))
 

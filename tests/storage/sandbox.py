@@ -22,7 +22,7 @@ from torchnet.storage import CheckpointError, read_checkpoint
 
 from .rules import violations
 
-MEGABYTES, SECONDS = 512, 5
+MEGABYTES, SECONDS = 512, 5  # of memory beyond torch's own, and of the processor's time
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def _read_in_fork(path: str) -> Outcome:
     seconds = time.monotonic() - start
     if status != 0 or not said:
         number = os.WTERMSIG(status)
-        kind = "hung" if number == signal.SIGALRM else "crashed"
+        kind = "hung" if number in (signal.SIGALRM, signal.SIGXCPU, signal.SIGKILL) else "crashed"
         return Outcome(kind, f"wait status {status}, signal {number}", seconds)
     return Outcome(**(json.loads(said) | {"seconds": seconds}))
 
@@ -73,7 +73,8 @@ def _read_with_limits(path: str) -> Outcome:
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + MEGABYTES * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    signal.alarm(SECONDS)
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    signal.alarm(60)  # for one that waits; generous, since others may use the machine too
     try:
         contents = read_checkpoint(Path(path))
     except CheckpointError as error:

@@ -2,7 +2,7 @@
 
 from .fuzz import run
 
-CASES = 120
+CASES = 100
 
 
 def test_no_change_hurts():

@@ -50,9 +50,10 @@ def members(file: BinaryIO, size: int) -> tuple[Member, list[Member]]:
     Raises:
         ValueError: if it is not as `torch.save` writes it.
     """
-    end = _read(file, max(0, size - DIRECTORY_END_SIZE), DIRECTORY_END_SIZE)
-    _expect(len(end) == DIRECTORY_END_SIZE, "one that is too short")
+    _expect(size >= DIRECTORY_END_SIZE, "one that is too short")
+    end = _read(file, size - DIRECTORY_END_SIZE, DIRECTORY_END_SIZE)
     count, length, start = directory_claims(end)
+    _expect(start + length + len(end) == size, "one with gaps")
     # Its last two bytes are the length of a comment: the seal's matter.
     _expect(end[:-2] == directory_end(count, length, start)[:-2], "another end of its directory")
     storages = count - len(_FIRST) - len(_LAST)
@@ -62,10 +63,10 @@ def members(file: BinaryIO, size: int) -> tuple[Member, list[Member]]:
     for name in _names(storages):
         here = directory[position : position + _MAX_ENTRY_SIZE]
         _expect(len(here) >= MIN_ENTRY_SIZE, "a directory that is cut short")
-        expected, member, offset = _check_member(file, here, name, offset)
+        expected, member, offset = _check_member(file, here, name, offset, start)
         position += len(expected)
         found.append(member)
-    _expect(position == length and offset == start and start + length + len(end) == size, "one with gaps")
+    _expect(position == length and offset == start, "one with gaps")
     return found[0], found[len(_FIRST) : -len(_LAST)]
 
 
@@ -74,9 +75,10 @@ def _names(storages: int) -> Iterator[str]:
         yield f"archive/{name}"
 
 
-def _check_member(file: BinaryIO, found: bytes, name: str, offset: int) -> tuple[bytes, Member, int]:
+def _check_member(file: BinaryIO, found: bytes, name: str, offset: int, end: int) -> tuple[bytes, Member, int]:
     """Return a member's entry in the directory, the member, and where the next one starts."""
     checksum, size = claims(found, name)
+    _expect(offset + size <= end, f"one that has no room for {name}")
     expected, before, behind = (
         entry(name, checksum, size, offset),
         header(name, size, offset),

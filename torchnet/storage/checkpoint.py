@@ -53,7 +53,7 @@ def _read(file: BinaryIO) -> dict[str, Any]:
     try:
         contents: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever torch still finds wrong: RuntimeError, UnpicklingError, ...
-        raise ValueError(f"expected what torch.load can read, got {str(error).splitlines()[:1]}") from error
+        raise ValueError(f"expected what torch.load can read, got {str(error)[:100]!r}") from error
     return contents
 
 

@@ -10,7 +10,8 @@ import io
 import math
 import pickletools
 from collections.abc import Iterator
-from typing import Any, NamedTuple, NoReturn
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 from torchnet.storage.contents import ATOMS, DTYPES, MAX_DEPTH, is_key
 
@@ -35,11 +36,13 @@ _NO_HOOKS = object()  # the empty OrderedDict that each tensor has for the hooks
 _TENSOR = object()
 
 
-class _Global(NamedTuple):
+@dataclass(frozen=True)
+class _Global:
     name: str
 
 
-class _Storage(NamedTuple):
+@dataclass(frozen=True)
+class _Storage:
     numel: int
 
 
@@ -197,10 +200,10 @@ def _is_count(value: Any) -> bool:
 
 def _fills(numel: int, sizes: tuple[Any, ...], strides: tuple[Any, ...]) -> bool:
     """Whether a tensor of these sizes and strides is contiguous and has so many elements."""
-    if not all(map(_is_count, (*sizes, *strides))):
+    if len(sizes) > _MAX_DIMENSIONS or not all(map(_is_count, (*sizes, *strides))):
         return False
     contiguous = tuple(math.prod(max(size, 1) for size in sizes[i + 1 :]) for i in range(len(sizes)))
-    return len(sizes) <= _MAX_DIMENSIONS and math.prod(sizes) == numel and strides == contiguous
+    return math.prod(sizes) == numel and strides == contiguous
 
 
 def _check_tree(contents: Any) -> None:

@@ -50,6 +50,7 @@ def descriptor(checksum: int, size: int, offset: int) -> bytes:
 def entry(name: str, checksum: int, size: int, offset: int) -> bytes:
     """Return what the directory says of a member."""
     encoded = name.encode()
+    checksum = checksum if size else 0
     extra = _extra([size, size] * (size >= LARGE) + [offset] * (offset >= LARGE))
     sizes, place = [min(size, LARGE)] * 2, min(offset, LARGE)
     lengths = len(encoded), len(extra)
