@@ -129,7 +129,7 @@ class TestLast:
         before = sorted(Path("runs").glob("*/*"))
         for arguments in (["--ckpt_path=last"], ["test", "--ckpt_path=last"]):
             assert cli(*arguments) == 66
-            out, err = capsys.readouterr()
+            err = capsys.readouterr().err
             assert err.count("passed over: ") == 3
             assert "error: --ckpt_path last: expected a checkpoint that can be read" in err
         assert sorted(Path("runs").glob("*/*")) == before

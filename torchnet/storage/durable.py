@@ -58,5 +58,8 @@ def _force_to_disk(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # so say file systems that cannot do it for a folder
+            raise
     finally:
         os.close(descriptor)
