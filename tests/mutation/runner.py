@@ -64,29 +64,36 @@ class Runner:
         os.environ["OMP_NUM_THREADS"] = "1"  # torch and NumPy start no threads: only then is a process safe to fork
         with tempfile.TemporaryDirectory() as folder:
             output, modules = Path(folder, "output"), Path(folder, "modules")
-            start = time.monotonic()
-            code = os.waitstatus_to_exitcode(os.waitpid(self._fork(None, output, modules), 0)[1])
-            if code != 0:
-                raise RedTestsError(
-                    f"expected the tests to pass on the code as it is, got exit code {code} of pytest: make them green "
-                    f"before you judge them by mutants\n{output.read_text()}"
-                )
-            self.limit = 10 * (time.monotonic() - start) + 10
-            # What the tests imported, without the project itself, is imported once here and not in every fork.
+            self._expect_green(self._wait(self._fork(None, output, modules)), output)
+            # What the tests import, without the project itself, is imported once here and not in every fork.
             for name in modules.read_text().split():
                 with contextlib.suppress(Exception):
                     importlib.import_module(name)
-        self._control()
+            start = time.monotonic()
+            if self._wait(self._fork(self._unchanged())) != 0:
+                self._expect_green(self._wait(self._fork(None, output)), output)
+                raise RedTestsError(
+                    f"expected the tests to pass in a fork that imports {project.files[0]} unchanged, got a failure: "
+                    "make them independent of what was imported before them, and of each other"
+                )
+            self.limit = 10 * (time.monotonic() - start) + 10
         gc.freeze()  # the collector of a fork would touch, and so copy, every page of what was imported here
 
-    def _control(self) -> None:
-        """Serve a file unchanged in the way in which mutants are served: what kills it is not the mutation."""
+    def _unchanged(self) -> Mutant:
+        """Return a file as it is, to be served in the way in which mutants are: what kills it is not the mutation."""
         path = self.project.files[0]
-        unchanged = Mutant(path, 1, path, (self.project.root / path).read_text())
-        if [verdict for _, verdict in self.verdicts([unchanged])] != ["survived"]:
+        return Mutant(path, 1, path, (self.project.root / path).read_text())
+
+    @staticmethod
+    def _wait(pid: int) -> int:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    @staticmethod
+    def _expect_green(code: int, output: Path) -> None:
+        if code != 0:
             raise RedTestsError(
-                f"expected the tests to pass in a fork that imports {path} unchanged, got a failure: make them "
-                "independent of what was imported before them, and of each other"
+                f"expected the tests to pass on the code as it is, got exit code {code} of pytest: make them green "
+                f"before you judge them by mutants\n{output.read_text()}"
             )
 
     def verdicts(self, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, str]]:
@@ -112,7 +119,13 @@ class Runner:
                 _kill(pid)
 
     def _fork(self, mutant: Mutant | None, output: Path = Path(os.devnull), modules: Path | None = None) -> int:
-        """Return the process that runs the tests; it ends with pytest's exit code."""
+        """Return the process that runs the tests; it ends with pytest's exit code.
+
+        Args:
+            mutant: the file that is served instead of the one there, if any.
+            output: where what pytest prints goes.
+            modules: if given, where the names of what the tests import go; none of the tests is run then.
+        """
         if pid := os.fork():
             return pid
         code = BROKEN
@@ -120,7 +133,7 @@ class Runner:
             with output.open("w") as file:
                 os.dup2(file.fileno(), 1)
                 os.dup2(file.fileno(), 2)
-            code = int(self._run_tests(mutant))
+            code = int(self._run_tests(mutant, only_import=modules is not None))
             if modules is not None:
                 own = tuple(
                     path.split("/")[0].removesuffix(".py") for path in (*self.project.files, *self.project.tests)
@@ -133,7 +146,7 @@ class Runner:
             sys.stderr.flush()
             os._exit(code)
 
-    def _run_tests(self, mutant: Mutant | None) -> int:
+    def _run_tests(self, mutant: Mutant | None, only_import: bool) -> int:
         root = self.project.root
         os.chdir(root)
         sys.path.insert(0, str(root))
@@ -143,6 +156,7 @@ class Runner:
             sys.meta_path.insert(0, _MutantFinder(mutant, str(root / mutant.path)))
         _hasten_hypothesis()
         words = ["--tb=short"] if mutant is None else ["--tb=no", "--assert=plain"]  # who is to read them?
+        words += ["--collect-only"] * only_import
         return pytest.main([*OPTIONS, *words, "--rootdir", str(root), *_nearest_first(self.project.tests, mutant)])
 
 

@@ -131,6 +131,12 @@ def test_tests_that_are_red_without_a_mutant_judge_nothing(tmp_path):
     assert "assert 5 == 6" in done.stderr
 
 
+def test_tests_that_are_red_because_a_mutant_is_served_judge_nothing(tmp_path):
+    done = run_toy(tmp_path, "count.__globals__['__loader__'].__class__.__name__ == 'SourceFileLoader'")
+    assert done.returncode == 1
+    assert "expected the tests to pass in a fork that imports toy.py unchanged, got a failure" in done.stderr
+
+
 def test_a_mutant_that_never_ends_is_killed(tmp_path):
     (tmp_path / "toy.py").write_text(TOY)
     (tmp_path / "test_toy.py").write_text("from toy import count\n\ndef test_count():\n    assert count(3) == 5\n")

@@ -187,7 +187,7 @@ def test_runs_of_one_second_do_not_meet(cli):
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_every_shipped_configuration_trains(config, cli, request):
-    source = [] if config.stem == "digits" else ["--data.source", request.getfixturevalue("mnist_place")]
+    source = [] if config.stem == "digits" else ["--data.source", request.getfixturevalue("some_of_mnist")]
     products = [] if unsupported("bfloat16", torch.device("cpu")) is None else ["--model.matmul_dtype", "null"]
     assert cli("--config", config, *source, *products, "--trainer.fast_dev_run", "true") == 0
 

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -113,6 +114,8 @@ def copy_of(module: nn.Module, share: bool = False) -> nn.Module:
     """
     memo: dict[int, Any] = {}
     for part in module.modules():
+        # A module has a dozen dictionaries of hooks; to come to copying an empty one takes longer than to make it anew.
+        memo |= {id(hooks): OrderedDict() for hooks in vars(part).values() if type(hooks) is OrderedDict and not hooks}
         if share:
             memo |= {id(tensor): tensor for tensor in (*part._parameters.values(), *part._buffers.values())}
         for tensor in _tensors_in(list(vars(part).values())):
