@@ -1,0 +1,67 @@
+"""Kill runs of the trainer in every way that the areas below know, and see that each is resumed to the last bit.
+
+    python -m tests.kills                     # all of them
+    python -m tests.kills --only K1,K3        # those of some areas
+    python -m tests.kills --sample            # those that pytest runs
+
+The exit code is 1 if a run was not disturbed where it was meant to be, or came to anything but what it would have come
+to undisturbed. The folder of such a trial is kept.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from . import chains, command_line, every_step, kill_points, planted, saves, stops
+from .lab import Case, Lab, Verdict
+
+AREAS: dict[str, tuple[str, Callable[[bool], list[Case]]]] = {
+    "K1": ("killed at a named point", kill_points.cases),
+    "K2": ("the real command line, killed at a random time or stopped by a signal", command_line.cases),
+    "K3": ("killed six times in a row", chains.cases),
+    "K4": ("resumed from every step", every_step.cases),
+    "K5": ("the calls of a save, in their order", saves.cases),
+    "K8": ("broken on purpose, and noticed", planted.cases),
+    "S1": ("stopped by a signal or an exception", stops.cases),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the arguments say; return the exit code: 0 if nothing was missed."""
+    parser = argparse.ArgumentParser("python -m tests.kills", description="Runs that are killed and resumed.")
+    parser.add_argument("--only", metavar="AREAS", default=",".join(AREAS), help=f"some of {','.join(AREAS)}")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="runs at the same time (2)")
+    parser.add_argument("--sample", action="store_true", help="those that pytest runs")
+    options = parser.parse_args(arguments)
+    areas = options.only.split(",")
+    if options.jobs < 1:
+        parser.error(f"--jobs: expected a whole number from 1 up, got {options.jobs}")
+    if unknown := [area for area in areas if area not in AREAS]:
+        parser.error(f"--only: expected some of {','.join(AREAS)}, got {','.join(unknown)}")
+    table = Table("area", "what", "cases", "disturbed", "to the bit", "seconds")
+    misses: list[str] = []
+    folder = Path(tempfile.mkdtemp(prefix="torchnet-kills-"))
+    with Lab(folder, options.jobs) as lab:
+        for area in areas:
+            what, cases = AREAS[area]
+            start = time.monotonic()
+            verdicts = lab.judge(cases(options.sample))
+            missed = [verdict.miss for verdict in verdicts if verdict.miss is not None]
+            misses += missed
+            disturbed = sum(verdict.disturbed for verdict in verdicts)
+            right = f"{len(verdicts) - len(missed)}/{len(verdicts)}"
+            table.add_row(area, what, str(len(verdicts)), str(disturbed), right, f"{time.monotonic() - start:.0f}")
+    Console().print(table)
+    for miss in misses:
+        print(miss)
+    return 1 if misses else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""K4: a checkpoint at every step, and a run that is resumed from each of them."""
+
+from functools import partial
+
+from .comparison import steps_saved
+from .lab import Case, Trial, expect
+from .task import STEPS, TASKS
+
+SAMPLED = "everything, blocks of 1000"
+
+
+def cases(sample: bool) -> list[Case]:
+    """Return a case for each step of each task but the last, behind which there is nothing to do."""
+    return [
+        Case("K4", f"from step {step}", task, partial(_resume_from, step), disturbances=0)
+        for task in ((SAMPLED,) if sample else TASKS)
+        for step in range(1, STEPS)
+    ]
+
+
+def _resume_from(step: int, trial: Trial) -> None:
+    every_step = trial.lab.golden(trial.case.task, save_every=1, keep=STEPS).run
+    saved = steps_saved(every_step)
+    expect(list(saved) == list(range(1, STEPS + 1)), f"expected a checkpoint of each step, got {list(saved)}")
+    trial.run(("--ckpt_path", str(saved[step]), "--checkpoints.keep=2"))
+    trial.expect_same_results(every_step)
+    trial.expect_same_samples(range(step, STEPS))
