@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from . import chains, command_line, every_step, kill_points, planted, saves, stops
-from .lab import Case, Lab, Verdict
+from .lab import Case, Lab
 
 AREAS: dict[str, tuple[str, Callable[[bool], list[Case]]]] = {
     "K1": ("killed at a named point", kill_points.cases),

@@ -15,14 +15,16 @@ from .plan import ROOT
 from .stops import EXIT_CODES, SECONDS
 
 KILLS, ATTEMPTS = 50, 20
+TASK = "everything, blocks of 1"  # which takes the longest, so that there is time to kill it in
+LATEST = 0.7  # seconds from the first step, of all that it takes about
 BEGUN = "results in"  # what a run prints when it is about to take its first step
 
 
 def cases(sample: bool) -> list[Case]:
     """Return the kills, each at a time of its own, and two of each signal; the sample has three kills."""
-    kills = [Case("K2", f"kill, seed {seed}", "replayed", partial(_kill, seed)) for seed in range(KILLS)]
+    kills = [Case("K2", f"kill, seed {seed}", TASK, partial(_kill, seed)) for seed in range(KILLS)]
     stops = [
-        Case("K2", f"{name} after {delay} s", "replayed", partial(_stop, name, delay))
+        Case("K2", f"{name} after {delay} s", TASK, partial(_stop, name, delay))
         for name in ("SIGTERM", "SIGINT")
         for delay in (0.0, 0.1)
     ]
@@ -69,7 +71,7 @@ def _kill(seed: int, trial: Trial) -> None:
     """Kill it at a random time of its training; a run that was sooner done does not count, and is begun again."""
     draw = random.Random(seed)
     for _ in range(ATTEMPTS):
-        ran = _run(trial, trial.arguments, signal.SIGKILL, draw.uniform(0, 0.5))
+        ran = _run(trial, trial.arguments, signal.SIGKILL, draw.uniform(0, LATEST))
         if ran.code == -signal.SIGKILL:
             break
         trial.clear()

@@ -22,8 +22,8 @@ class _Disk:
         self._open, self._fsync, self._replace, self._unlink = io.open, os.fsync, os.replace, os.unlink
 
     def stand_between(self) -> None:
-        io.open = builtins.open = self.open  # type: ignore[assignment]
-        os.fsync, os.replace, os.unlink = self.fsync, self.replace, self.unlink  # type: ignore[assignment]
+        io.open = builtins.open = self.open
+        os.fsync, os.replace, os.unlink = self.fsync, self.replace, self.unlink
 
     def tell(self, event: str, path: Path) -> None:
         name = final_name(path)

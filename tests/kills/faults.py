@@ -21,7 +21,7 @@ def _momentum_not_restored() -> None:
     def load_options(self: torch.optim.Optimizer, state_dict: dict[str, Any]) -> None:
         load(self, state_dict | {"state": {}})
 
-    torch.optim.Optimizer.load_state_dict = load_options  # type: ignore[method-assign]
+    torch.optim.Optimizer.load_state_dict = load_options
 
 
 def _position_off_by_one() -> None:
@@ -30,7 +30,7 @@ def _position_off_by_one() -> None:
     def load_next(self: BlockLoader, state: dict[str, int]) -> None:
         load(self, state | {"position": state["position"] + 1})
 
-    BlockLoader.load_state_dict = load_next  # type: ignore[method-assign]
+    BlockLoader.load_state_dict = load_next
 
 
 def _order_from_a_global_generator() -> None:
@@ -46,11 +46,11 @@ def _step_counted_from_the_resume() -> None:
         first.append(step)
         return take(self, *others, step - first[0])
 
-    Engine.run = run  # type: ignore[method-assign]
+    Engine.run = run
 
 
 def _no_fsync() -> None:
-    os.fsync = lambda descriptor: None  # type: ignore[assignment]
+    os.fsync = lambda descriptor: None
 
 
 def _direct_write() -> None:

@@ -7,17 +7,25 @@ from .sites import SITES
 
 OCCURRENCES = 5
 WHILE_TRAINING = "between an update and its being counted"
-REPLAYED = "within a replayed step"
 
 
 def cases(sample: bool) -> list[Case]:
     """Return a case for each site and each of its occurrences; the sample has one for each site."""
     return [
-        Case("K1", f"{site} {occurrence + 1}", "replayed" if site == REPLAYED else "plain", partial(_kill_once, site, occurrence))
+        Case(
+            "K1",
+            f"{site} {occurrence + 1}",
+            _task_of(site),
+            partial(_kill_once, site, occurrence),
+        )
         for number, site in enumerate(SITES)
         for occurrence in range(OCCURRENCES)
         if not sample or occurrence == number % OCCURRENCES
     ]
+
+
+def _task_of(site: str) -> str:
+    return "replayed" if site == "within a replayed step" else "plain"
 
 
 def spread(calls: int) -> list[int]:

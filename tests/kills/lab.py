@@ -22,14 +22,14 @@ from .task import EPOCHS, SAVE_EVERY, STEPS, arguments_of, write_data
 from .zygote import Zygote
 
 
-class Miss(AssertionError):
+class MissError(AssertionError):
     """Something did not happen as it has to; the message says what."""
 
 
 def expect(is_so: bool, message: str) -> None:
-    """Raise a Miss unless it is so."""
+    """Raise a MissError unless it is so."""
     if not is_so:
-        raise Miss(message)
+        raise MissError(message)
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,7 @@ class Lab:
         finally:
             self._zygotes.put(zygote)
 
-    def golden(
-        self, task: str, save_every: int = SAVE_EVERY, keep: int = 2, faults: tuple[str, ...] = ()
-    ) -> Golden:
+    def golden(self, task: str, save_every: int = SAVE_EVERY, keep: int = 2, faults: tuple[str, ...] = ()) -> Golden:
         """Return the undisturbed run of a task, made once."""
         key = (task, save_every, keep, faults)
         with self._golden_is_made:
@@ -195,7 +193,7 @@ class Trial:
     def kill(self, site: str, call: int) -> None:
         """Run, and have the run kill itself there; what it has saved by then must be whole, and recent."""
         ended = self.run(site=site, call=call)
-        expect(ended.code == -signal.SIGKILL, f"run {self.number}: expected it to be killed, got exit code {ended.code}")
+        expect(ended.code == -signal.SIGKILL, f"run {self.number}: expected a kill, got exit code {ended.code}")
         self.expect_recent_checkpoints()
 
     def expect_recent_checkpoints(self) -> None:
@@ -215,7 +213,7 @@ class Trial:
                 try:
                     step = read_checkpoint(path)["global_step"]
                 except CheckpointError as error:
-                    raise Miss(f"run {self.number} left a damaged checkpoint, {path}: {error}") from error
+                    raise MissError(f"run {self.number} left a damaged checkpoint, {path}: {error}") from error
                 expect(path.name in ("best.ckpt", f"step={step}.ckpt"), f"{path}: holds step {step}")
 
     def ledgers(self) -> list[Ledger]:
@@ -229,8 +227,8 @@ class Trial:
         expect(ended.code == 0, f"the resumed run ended with exit code {ended.code}: {ended.text('err')[-1000:]}")
         first = min(self.ledgers()[-1], default=saved)
         expect(first == saved, f"the run was resumed at step {first}, the newest checkpoint was of step {saved}")
-        self.expect_same_results(self.golden.run)
         self.expect_same_samples(range(STEPS))
+        self.expect_same_results(self.golden.run)
 
     def expect_same_results(self, expected: Path) -> None:
         """Expect the last run to have left in its folder what another left in its own."""

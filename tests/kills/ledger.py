@@ -28,13 +28,13 @@ def keep_ledger(path: Path) -> None:
         os.close(descriptor)
         return losses
 
-    Engine.run = run  # type: ignore[method-assign]
+    Engine.run = run
 
 
 def read_ledger(path: Path) -> Ledger:
     """Return the ledger of one run; an empty one if it trained on nothing."""
     lines = path.read_text().splitlines() if path.exists() else []
-    return {step: samples for step, samples in map(json.loads, lines)}
+    return dict(map(json.loads, lines))
 
 
 def join(ledgers: Sequence[Ledger]) -> Ledger:

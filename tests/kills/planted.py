@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from .kill_points import WHILE_TRAINING
-from .lab import Case, Miss, Trial
+from .lab import Case, MissError, Trial
 from .saves import in_order
 
 
@@ -29,11 +29,11 @@ def _case(fault: str, task: str, go: Callable[[Trial], None], words: str) -> Cas
 def _notice(go: Callable[[Trial], None], words: str, trial: Trial) -> None:
     try:
         go(trial)
-    except Miss as miss:
+    except MissError as miss:
         if re.search(words, str(miss)) is None:
-            raise Miss(f"expected the fault to be noticed by {words!r}, got: {miss}") from miss
+            raise MissError(f"expected the fault to be noticed by {words!r}, got: {miss}") from miss
     else:
-        raise Miss("expected the fault to be noticed, but the trial came to what the golden run came to")
+        raise MissError("expected the fault to be noticed, but the trial came to what the golden run came to")
 
 
 def _killed_while_training(trial: Trial) -> None:

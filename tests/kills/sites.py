@@ -54,7 +54,7 @@ def _in_the_loss_line(hit: Hit) -> None:
         hit()
         builtins.print(rest, **kwargs)
 
-    loss_line.print = print_halves  # type: ignore[attr-defined]  # found before the builtin
+    loss_line.print = print_halves  # found before the builtin
 
 
 def _within_a_replay(hit: Hit) -> None:
@@ -64,7 +64,7 @@ def _within_a_replay(hit: Hit) -> None:
         record(self, step)
         self.calls.insert(len(self.calls) // 2, hit)
 
-    Tape.__init__ = record_with_hit  # type: ignore[method-assign]
+    Tape.__init__ = record_with_hit
 
 
 def _trains(net: MLP, *args: Any) -> bool:

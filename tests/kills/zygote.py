@@ -5,8 +5,10 @@ A fork of a process that has done the imports has them, so that hundreds of runs
 """
 
 import gc
+import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -56,6 +58,7 @@ class Zygote:
 
 
 def _serve() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the client, which closes this process
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints while it is imported is no answer
     _import_everything()
@@ -67,8 +70,6 @@ def _serve() -> None:
 
 def _import_everything() -> None:
     """Import what a run imports, also late in its course: one is made in a fork, and says what."""
-    import importlib
-
     from . import child  # noqa: F401 - here and not above: it imports torch, which the client does without
 
     with tempfile.TemporaryDirectory() as folder:
