@@ -1,7 +1,7 @@
 """Whether a run that was disturbed has come to what it would have come to: to the bit, or where it first differs."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -26,28 +26,32 @@ def steps_saved(run: Path) -> dict[int, Path]:
     return dict(sorted((int(match[1]), path) for path, match in found.items() if match))
 
 
-def newest(run: Path) -> Path:
-    """Return the checkpoint of a run with the most steps behind it."""
-    saved = steps_saved(run)
+def newest(runs: Sequence[Path]) -> Path:
+    """Return the checkpoint with the most steps behind it."""
+    saved = {step: path for run in runs for step, path in steps_saved(run).items()}
     if not saved:
-        raise AssertionError(f"{run}: expected a checkpoint, got none")
+        raise AssertionError(f"expected a checkpoint in {', '.join(map(str, runs))}, got none")
     return saved[max(saved)]
 
 
-def first_difference(got: Path, expected: Path) -> str | None:
-    """Return where the results of a run differ from those of another; None if they are the same to the last bit.
+def first_difference(got: Sequence[Path], expected: Path) -> str | None:
+    """Return where the results of runs differ from those of another; None if they are the same to the last bit.
 
     Args:
-        got: the run folder of the one, where each of its results is.
-        expected: that of the other.
+        got: the folders of runs that went on from each other. What the last one has left is compared; but there may
+            have been no step left for it to take and to save.
+        expected: the folder of the other.
     """
+    last = got[-1]
     for name in ("metrics.csv", "report.json"):
-        if (difference := _of_texts(got / name, expected / name)) is not None:
+        if (difference := _of_texts(last / name, expected / name)) is not None:
             return difference
-    bests = [run / "checkpoints" / "best.ckpt" for run in (got, expected)]
-    for a, b in [(newest(got), newest(expected)), *([tuple(bests)] if bests[1].exists() else [])]:
+    best = "checkpoints/best.ckpt"
+    for a, b in ((newest(got), newest([expected])), (last / best, expected / best)):
+        if not b.exists():
+            continue
         if a.name != b.name or not a.exists():
-            return f"{a}: expected to find {b.name}"
+            return f"{a}: expected {b.name}"
         contents = [read_checkpoint(path) for path in (a, b)]
         if (difference := next(_differences(*contents, a.name), None)) is not None:
             return difference

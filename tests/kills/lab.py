@@ -232,10 +232,9 @@ class Trial:
 
     def expect_same_results(self, expected: Path) -> None:
         """Expect the last run to have left in its folder what another left in its own."""
-        run = runs(self.folder)[-1]
-        difference = first_difference(run, expected)
+        difference = first_difference(runs(self.folder), expected)
         expect(difference is None, str(difference))
-        left = [path.name for path in run.rglob("*.part")]
+        left = [path.name for path in runs(self.folder)[-1].rglob("*.part")]
         expect(not left, f"expected no temporary files of a run that is done, got {left}")
 
     def expect_same_samples(self, steps: range) -> None:

@@ -18,7 +18,7 @@ _COMMON = (
     "--trainer.logger=true",
 )
 _VALIDATED = ("--data.validation_fraction=0.1",)
-_MOMENTUM = ("--model.lr=0.3", "--model.momentum=0.9")
+_MOMENTUM = ("--model.activation=tanh", "--model.lr=0.1", "--model.momentum=0.9")
 _EVERYTHING = (
     "--model.normalization=batch_norm",
     "--model.activation=[gelu,leaky_relu]",
@@ -51,8 +51,11 @@ TASKS: dict[str, tuple[str, ...]] = {
 
 def arguments_of(task: str, data: Path, save_every: int = SAVE_EVERY, keep: int = 2) -> tuple[str, ...]:
     """Return the arguments that train a task from the start, with a checkpoint every so many steps."""
-    saves = (f"--checkpoints.every_n_steps={save_every}", f"--checkpoints.keep={keep}")
-    saves += ("--checkpoints.every_n_seconds=null",)  # for a trial is the same whatever the speed of the machine
+    saves = (
+        f"--checkpoints.every_n_steps={save_every}",
+        "--checkpoints.every_n_seconds=null",  # or there would be others on a slow machine
+        f"--checkpoints.keep={keep}",
+    )
     return (*_COMMON, f"--data.source={data}", *TASKS[task], *saves)
 
 

@@ -39,7 +39,7 @@ def copies(lab: Lab, tmp_path: Path) -> list[Path]:
 
 def test_a_copy_is_the_same(copies):
     one, other = copies
-    assert first_difference(other, one) is None
+    assert first_difference([other], one) is None
 
 
 @pytest.mark.parametrize("name", ["metrics.csv", "report.json"])
@@ -47,18 +47,18 @@ def test_a_single_digit_is_noticed(name, copies):
     one, other = copies
     text = (other / name).read_text()
     (other / name).write_text(text[:-9] + text[-9:].replace("\n", " \n", 1))
-    assert name in str(first_difference(other, one))
+    assert name in str(first_difference([other], one))
 
 
 @pytest.mark.parametrize("key", ["state_dict", "optimizer_states"])
 def test_a_single_bit_is_noticed(key, copies):
     one, other = copies
-    contents = read_checkpoint(newest(other))
+    contents = read_checkpoint(newest([other]))
     tensors = contents[key] if key == "state_dict" else contents[key][0]["state"][0]
     tensor = next(iter(tensors.values()))
     tensor.view(torch.int32).view(-1)[-1] ^= 1
-    write_checkpoint(newest(other), contents)
-    assert f"1 of {tensor.numel()} numbers differ" in str(first_difference(other, one))
+    write_checkpoint(newest([other]), contents)
+    assert f"1 of {tensor.numel()} numbers differ" in str(first_difference([other], one))
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def test_a_single_bit_is_noticed(key, copies):
 def test_another_value_is_noticed(value, other_value, copies):
     one, other = copies
     for run, it in ((one, value), (other, other_value)):
-        write_checkpoint(newest(run), read_checkpoint(newest(other)) | {"it": it})
-    assert "['it']" in str(first_difference(other, one))
+        write_checkpoint(newest([run]), read_checkpoint(newest([other])) | {"it": it})
+    assert "['it']" in str(first_difference([other], one))
 
 
 def test_ledgers_are_cut_where_the_next_run_began():
