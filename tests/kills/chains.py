@@ -3,8 +3,8 @@
 import random
 from functools import partial
 
-from .lab import Case, Trial
 from .task import EPOCHS, STEPS, TASKS
+from .trial import Case, Trial
 
 CHAINS, KILLS = 20, 6
 PER_EPOCH = STEPS // EPOCHS

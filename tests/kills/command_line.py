@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from .lab import Case, Trial, expect
 from .plan import ROOT
 from .stops import EXIT_CODES, SECONDS
+from .trial import Case, Trial, expect
 
 KILLS, ATTEMPTS = 50, 20
 TASK = "everything, blocks of 1"  # which takes the longest, so that there is time to kill it in

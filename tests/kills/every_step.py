@@ -3,8 +3,8 @@
 from functools import partial
 
 from .comparison import steps_saved
-from .lab import Case, Trial, expect
 from .task import STEPS, TASKS
+from .trial import Case, Trial, expect
 
 SAMPLED = "everything, blocks of 1000", (*range(1, 22), 39, 40, 41, STEPS - 1)
 

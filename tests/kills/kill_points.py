@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from .lab import Case, Trial
 from .sites import SITES
+from .trial import Case, Trial
 
 OCCURRENCES = 5
 WHILE_TRAINING = "between an update and its being counted"

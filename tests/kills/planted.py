@@ -5,8 +5,8 @@ from collections.abc import Callable
 from functools import partial
 
 from .kill_points import WHILE_TRAINING
-from .lab import Case, MissError, Trial
 from .saves import in_order
+from .trial import Case, MissError, Trial
 
 
 def cases(sample: bool) -> list[Case]:

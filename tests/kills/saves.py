@@ -1,8 +1,8 @@
 """K5: what a save does to the disk, in its order: only in this one does a crash of the machine leave a whole file."""
 
-from .lab import Case, Trial, expect
 from .sites import SAVE
 from .task import TASKS
+from .trial import Case, Trial, expect
 
 
 def cases(sample: bool) -> list[Case]:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from .lab import Case, Trial, expect
+from .trial import Case, Trial, expect
 
 EXIT_CODES = {"SIGTERM": 143, "SIGINT": 130, "raise": 1}
 SECONDS = 5  # from the signal to the end of the process
