@@ -18,7 +18,7 @@ class _Disk:
 
     def __init__(self) -> None:
         self.hits: dict[tuple[str, str], list[Hit]] = defaultdict(list)  # (event, ending of the file) -> who is told
-        self.path = Path()  # of the file that was opened last
+        self.opened: dict[Path, None] = {}  # to be written, in this order
         self._open, self._fsync, self._replace, self._unlink = io.open, os.fsync, os.replace, os.unlink
 
     def stand_between(self) -> None:
@@ -38,22 +38,25 @@ class _Disk:
         path = Path(os.fsdecode(path))
         if not any(final_name(path).endswith(ending) for _, ending in self.hits):
             return self._open(path, mode, *args, **kwargs)
-        self.path = path
+        self.opened.pop(path, None)
+        self.opened[path] = None
         self.tell("open", path)
         return _File(self, path, self._open(path, mode, *args, **kwargs))
 
     def fsync(self, descriptor: int) -> None:
-        event = self._event_of_fsync(descriptor)
-        self.tell(f"before fsync of {event}", self.path)
+        kind, path = self._synced(descriptor)
+        self.tell(f"before fsync of {kind}", path)
         self._fsync(descriptor)
-        self.tell(f"after fsync of {event}", self.path)
+        self.tell(f"after fsync of {kind}", path)
 
-    def _event_of_fsync(self, descriptor: int) -> str:
+    def _synced(self, descriptor: int) -> tuple[str, Path]:
+        """Return what is forced to the disk: a file that was written, or the folder of the one written last."""
         status = os.fstat(descriptor)
-        for event, path in (("file", self.path), ("folder", self.path.parent)):
-            if path.exists() and os.path.samestat(status, path.stat()):
-                return event
-        return "others"
+        for path in reversed(self.opened):
+            for kind, it in (("file", path), ("folder", path.parent)):
+                if it.exists() and os.path.samestat(status, it.stat()):
+                    return kind, path
+        return "unknown", Path()
 
     def replace(self, source: Any, target: Any, **kwargs: Any) -> None:
         self.tell("before replace", Path(target))

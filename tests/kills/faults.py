@@ -13,6 +13,7 @@ from torchnet.data import BlockLoader
 from torchnet.engine import Engine
 from torchnet.storage import checkpoint
 from torchnet.training import data_module
+from torchnet.training.metrics_log import MetricsLog
 
 
 def _momentum_not_restored() -> None:
@@ -53,6 +54,10 @@ def _no_fsync() -> None:
     os.fsync = lambda descriptor: None
 
 
+def _metrics_not_on_the_disk() -> None:
+    MetricsLog.save = lambda self: None
+
+
 def _direct_write() -> None:
     def write(path: Path, content: bytes) -> None:
         with path.open("wb") as file:
@@ -67,5 +72,6 @@ FAULTS: dict[str, Callable[[], None]] = {
     "the order comes from a global generator": _order_from_a_global_generator,
     "steps are counted from the resume": _step_counted_from_the_resume,
     "no fsync": _no_fsync,
+    "a save does not wait for the metrics": _metrics_not_on_the_disk,
     "a checkpoint is written where it stands": _direct_write,
 }

@@ -18,6 +18,7 @@ def cases(sample: bool) -> list[Case]:
         _case("the order comes from a global generator", "replayed", _killed_while_training, "other samples"),
         _case("steps are counted from the resume", everything, _killed_while_training, "metrics.csv, line"),
         _case("no fsync", "plain", in_order, "expected a save to go through"),
+        _case("a save does not wait for the metrics", "plain", in_order, "rows of metrics to be on the disk"),
         _case("a checkpoint is written where it stands", "plain", _killed_while_saving, "left a damaged checkpoint"),
     ]
 

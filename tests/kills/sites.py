@@ -106,6 +106,7 @@ SITES: dict[str, Callable[[Hit], None]] = {
     "before a row of metrics": on_disk("at 0 %", METRICS),
     "within a row of metrics": on_disk("at 50 %", METRICS),
     "after a row of metrics": on_disk("after write", METRICS),
+    "after the fsync of the metrics": on_disk("after fsync of file", METRICS),
     **SAVE,
     "while old checkpoints are removed": on_disk("before unlink", ".ckpt"),
     "within the writing of the report": on_disk("at 50 %", "report.json"),
