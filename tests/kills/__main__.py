@@ -9,6 +9,7 @@ to undisturbed. The folder of such a trial is kept.
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -60,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Console().print(table)
     for miss in misses:
         print(miss)
+    if not misses:
+        shutil.rmtree(folder)
     return 1 if misses else 0
 
 
