@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from . import chains, command_line, every_step, kill_points, planted, saves, stops
-from .lab import Case, Lab
+from .lab import Lab, Verdict
+from .trial import Case
 
 AREAS: dict[str, tuple[str, Callable[[bool], list[Case]]]] = {
     "K1": ("killed at a named point", kill_points.cases),
@@ -45,25 +46,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--jobs: expected a whole number from 1 up, got {options.jobs}")
     if unknown := [area for area in areas if area not in AREAS]:
         parser.error(f"--only: expected some of {','.join(AREAS)}, got {','.join(unknown)}")
-    table = Table("area", "what", "cases", "disturbed", "to the bit", "seconds")
-    misses: list[str] = []
     folder = Path(tempfile.mkdtemp(prefix="torchnet-kills-"))
-    with Lab(folder, options.jobs) as lab:
-        for area in areas:
-            what, cases = AREAS[area]
-            start = time.monotonic()
-            verdicts = lab.judge(cases(options.sample))
-            missed = [verdict.miss for verdict in verdicts if verdict.miss is not None]
-            misses += missed
-            disturbed = sum(verdict.disturbed for verdict in verdicts)
-            right = f"{len(verdicts) - len(missed)}/{len(verdicts)}"
-            table.add_row(area, what, str(len(verdicts)), str(disturbed), right, f"{time.monotonic() - start:.0f}")
+    table, misses, is_done = Table("area", "what", "cases", "disturbed", "to the bit", "seconds"), 0, False
+    try:
+        with Lab(folder, options.jobs) as lab:
+            for area in areas:
+                misses += judge(lab, area, options.sample, table)
+        is_done = True
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
     Console().print(table)
-    for miss in misses:
-        print(miss)
-    if not misses:
+    if is_done and misses == 0:
         shutil.rmtree(folder)
-    return 1 if misses else 0
+    return 130 if not is_done else 1 if misses else 0
+
+
+def judge(lab: Lab, area: str, is_sample: bool, table: Table) -> int:
+    """Go through the cases of an area; print what is missed, add a row to the table, and return how many misses."""
+    what, cases = AREAS[area]
+    start, verdicts = time.monotonic(), list[Verdict]()
+    try:
+        for verdict in lab.judge(cases(is_sample)):
+            verdicts.append(verdict)
+            if verdict.miss is not None:
+                print(verdict.miss, flush=True)
+    finally:
+        missed = sum(verdict.miss is not None for verdict in verdicts)
+        disturbed = sum(verdict.disturbed for verdict in verdicts)
+        right, seconds = f"{len(verdicts) - missed}/{len(verdicts)}", f"{time.monotonic() - start:.0f}"
+        table.add_row(area, what, str(len(verdicts)), str(disturbed), right, seconds)
+    return missed
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 import json
 import queue
 import shutil
+import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from .comparison import runs
 from .ledger import read_ledger
 from .plan import Ended, Plan
 from .task import EPOCHS, SAVE_EVERY, STEPS, arguments_of, write_data
-from .trial import Case, Golden, Trial, expect
+from .trial import Case, Golden, MissError, Trial, expect
 from .zygote import Zygote
 
 
@@ -67,10 +68,9 @@ class Lab:
             return self._goldens[key]
 
     def _make_golden(self, task: str, save_every: int, keep: int, faults: tuple[str, ...]) -> Golden:
-        folder = self.folder / f"golden {len(self._goldens)}"
-        folder.mkdir()
+        folder = tempfile.mkdtemp(prefix="golden-", dir=self.folder)
         arguments = arguments_of(task, self.data, save_every, keep)
-        ended = self.run(Plan(str(folder), 1, arguments, faults=faults, traced=True))
+        ended = self.run(Plan(folder, 1, arguments, faults=faults, traced=True))
         expect(ended.code == 0, f"{task}, undisturbed: exit code {ended.code}: {ended.text('err')}")
         ledger = read_ledger(ended.plan.path("ledger"))
         expect(list(ledger) == list(range(STEPS)), f"{task}, undisturbed: expected {STEPS} steps, got {list(ledger)}")
@@ -79,12 +79,12 @@ class Lab:
             steps = range(epoch * STEPS // EPOCHS, (epoch + 1) * STEPS // EPOCHS)
             trained = sorted(sample for step in steps for sample in ledger[step])
             expect(trained == list(range(samples)), f"{task}, undisturbed: epoch {epoch} has not each sample once")
-        return Golden(runs(folder)[0], ledger, json.loads(ended.plan.path("trace").read_text()))
+        return Golden(runs(Path(folder))[0], ledger, json.loads(ended.plan.path("trace").read_text()))
 
-    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+    def judge(self, cases: Sequence[Case]) -> Iterator[Verdict]:
         """Go through cases, some at a time; the folder of one that misses is kept."""
         with ThreadPoolExecutor(self.jobs) as pool:
-            return list(pool.map(self._judge, cases))
+            yield from pool.map(self._judge, cases)
 
     def _judge(self, case: Case) -> Verdict:
         trial = Trial(self, case)
@@ -94,7 +94,8 @@ class Lab:
                 trial.disturbed >= case.disturbances,
                 f"expected at least {case.disturbances} runs to be disturbed where it was meant, got {trial.disturbed}",
             )
-        except AssertionError as error:
-            return Verdict(case, trial.disturbed, f"{case.area}, {case.name}, {case.task}: {error}; in {trial.folder}")
+        except Exception as error:  # whatever a run has left that was not expected
+            miss = str(error) if isinstance(error, MissError) else repr(error)
+            return Verdict(case, trial.disturbed, f"{case.area}, {case.name}, {case.task}: {miss}; in {trial.folder}")
         shutil.rmtree(trial.folder)
         return Verdict(case, trial.disturbed, None)

@@ -24,7 +24,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.mark.parametrize("area", AREAS)
 def test_a_run_that_is_disturbed_comes_to_what_it_would_have_come_to(area, lab):
     _, cases = AREAS[area]
-    verdicts = lab.judge(cases(True))
+    verdicts = list(lab.judge(cases(True)))
     misses = [verdict.miss for verdict in verdicts if verdict.miss is not None]
     assert not misses, "\n".join(misses)
     assert sum(verdict.disturbed for verdict in verdicts) >= sum(verdict.case.disturbances for verdict in verdicts)
