@@ -53,10 +53,8 @@ def _run(plan: Plan) -> int:
     code = main(ROOT / "configs", list(plan.arguments))
     if plan.traced:
         plan.path("trace").write_text(json.dumps(passed))
-    if plan.number == 0:
-        plan.path("modules").write_text(
-            "\n".join(name for name, module in sys.modules.items() if module and name != "__main__")
-        )
+        names = (name for name, module in sys.modules.items() if module is not None and name != "__main__")
+        plan.path("modules").write_text("\n".join(names))
     return code
 
 

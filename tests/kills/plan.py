@@ -21,7 +21,7 @@ class Plan:
         call: how often the run has to come by there before it is; from 1.
         action: what happens there: the name of a signal that the run sends itself, or "raise".
         faults: what is broken in the trainer on purpose, see faults.py.
-        traced: whether the run writes down by which sites it comes, in their order.
+        traced: whether the run writes down by which sites it comes, in their order, and which modules it imports.
     """
 
     folder: str

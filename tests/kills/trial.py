@@ -86,14 +86,14 @@ class Trial:
         """Return the step of the newest checkpoint of all runs; None if there is none."""
         return max((step for run in runs(self.folder) for step in steps_saved(run)), default=None)
 
-    def run(self, arguments: tuple[str, ...] | None = None, faults: tuple[str, ...] = (), **disturbance: Any) -> Ended:
+    def run(self, arguments: tuple[str, ...] | None = None, **disturbance: Any) -> Ended:
         """Run once, and return how that ended."""
         self.number += 1
         plan = Plan(
             str(self.folder),
             self.number,
             self.arguments if arguments is None else arguments,
-            faults=(*self.case.faults, *faults),
+            faults=self.case.faults,
             **disturbance,
         )
         ended = self.lab.run(plan)
@@ -136,10 +136,10 @@ class Trial:
         """Return the ledger of each run so far."""
         return [read_ledger(self.folder / f"{number}.ledger") for number in range(1, self.number + 1)]
 
-    def finish(self, faults: tuple[str, ...] = ()) -> None:
+    def finish(self) -> None:
         """Run to the end from where the last run was disturbed; expect what the golden run came to, to the bit."""
         saved = self.saved() or 0
-        ended = self.run(faults=faults)
+        ended = self.run()
         expect(ended.code == 0, f"the resumed run ended with exit code {ended.code}: {ended.text('err')[-1000:]}")
         first = min(self.ledgers()[-1], default=saved)
         expect(first == saved, f"the run was resumed at step {first}, the newest checkpoint was of step {saved}")

@@ -73,8 +73,8 @@ def _import_everything() -> None:
     from . import child  # noqa: F401 - here and not above: it imports torch, which the client does without
 
     with tempfile.TemporaryDirectory() as folder:
-        _fork(Plan(folder, 0, WARM_UP))
-        for name in Path(folder, "0.modules").read_text().split():
+        _fork(Plan(folder, 1, WARM_UP, traced=True))
+        for name in Path(folder, "1.modules").read_text().split():
             importlib.import_module(name)
 
 
