@@ -1,0 +1,113 @@
+"""The points at which a run is disturbed: planted from outside, by wrapping what the run calls there.
+
+A site is a function that plants something in this process: from then on `hit` is called whenever the run comes by.
+"""
+
+import builtins
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from torchnet.capture.tape import Tape
+from torchnet.engine import Engine
+from torchnet.layers import Linear
+from torchnet.network import MLP
+from torchnet.optimizers import SGD
+from torchnet.training import loss_line
+from torchnet.training.metrics_log import METRICS
+from torchnet.training.module import Classifier
+
+from .disk import Hit, on_disk
+
+When = Callable[..., bool]
+
+
+def before(owner: Any, name: str, when: When = lambda *args, **kwargs: True) -> Callable[[Hit], None]:
+    """Return a site that is come by before each call of a function whose arguments are the ones that are waited for."""
+    return lambda hit: _wrap(owner, name, when, before=hit)
+
+
+def after(owner: Any, name: str, when: When = lambda *args, **kwargs: True) -> Callable[[Hit], None]:
+    """Return a site that is come by after each such call."""
+    return lambda hit: _wrap(owner, name, when, after=hit)
+
+
+def _wrap(owner: Any, name: str, when: When, before: Hit | None = None, after: Hit | None = None) -> None:
+    function = getattr(owner, name)
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        meant = when(*args, **kwargs)
+        if meant and before is not None:
+            before()
+        result = function(*args, **kwargs)
+        if meant and after is not None:
+            after()
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def _in_the_loss_line(hit: Hit) -> None:
+    def print_halves(first: str, rest: str, **kwargs: Any) -> None:
+        builtins.print(first, end=" ", flush=True)
+        hit()
+        builtins.print(rest, **kwargs)
+
+    loss_line.print = print_halves  # found before the builtin
+
+
+def _within_a_replay(hit: Hit) -> None:
+    record = Tape.__init__
+
+    def record_with_hit(self: Tape, step: Callable[[], Any]) -> None:
+        record(self, step)
+        self.calls.insert(len(self.calls) // 2, hit)
+
+    Tape.__init__ = record_with_hit
+
+
+def _trains(net: MLP, *args: Any) -> bool:
+    return net.training
+
+
+def _is_first_layer(layer: Linear, grad_output: Any, input_grad: bool = True) -> bool:
+    return not input_grad
+
+
+def _is_second_weight(optimizer: SGD, weight: Any, grad: Any, group: dict[str, Any]) -> bool:
+    return weight is group["params"][1]
+
+
+# In the order in which a save comes by them.
+SAVE = {
+    "before the temporary file of a checkpoint": on_disk("open", ".ckpt"),
+    "at 0 % of a checkpoint": on_disk("at 0 %", ".ckpt"),
+    "at 50 % of a checkpoint": on_disk("at 50 %", ".ckpt"),
+    "at 99 % of a checkpoint": on_disk("at 99 %", ".ckpt"),
+    "before the fsync of a checkpoint": on_disk("before fsync of file", ".ckpt"),
+    "after the fsync of a checkpoint": on_disk("after fsync of file", ".ckpt"),
+    "before a checkpoint takes its place": on_disk("before replace", ".ckpt"),
+    "after a checkpoint has taken its place": on_disk("after replace", ".ckpt"),
+    "before the fsync of the folder": on_disk("before fsync of folder", ".ckpt"),
+}
+SITES: dict[str, Callable[[Hit], None]] = {
+    "while a checkpoint is restored": before(torch.optim.Optimizer, "load_state_dict"),
+    "between restoring and the first step": before(Engine, "__init__"),
+    "before a forward": before(MLP, "forward", _trains),
+    "after a forward": after(MLP, "forward", _trains),
+    "between two layers of a backward": before(Linear, "backward", _is_first_layer),
+    "half-way through an update": after(SGD, "_update", _is_second_weight),
+    "between an update and its being counted": after(Engine, "run"),
+    "in a validation": before(Classifier, "validation_step"),
+    "at the end of an epoch": before(Classifier, "on_train_epoch_end"),
+    "within a loss line": _in_the_loss_line,
+    "within a replayed step": _within_a_replay,
+    "before a row of metrics": on_disk("at 0 %", METRICS),
+    "within a row of metrics": on_disk("at 50 %", METRICS),
+    "after a row of metrics": on_disk("after write", METRICS),
+    "after the fsync of the metrics": on_disk("after fsync of file", METRICS),
+    **SAVE,
+    "while old checkpoints are removed": on_disk("before unlink", ".ckpt"),
+    "within the writing of the report": on_disk("at 50 %", "report.json"),
+}
