@@ -11,6 +11,8 @@ from rich.table import Table
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_stat_scores
 
+from torchnet.storage import write_durably
+
 _FIRST_COLUMN, _COLUMN = 10, 9  # characters, with the space around: the names of the rows, and 0.123456
 
 
@@ -74,7 +76,7 @@ def write_report(report: dict[str, Any], path: Path) -> None:
     Raises:
         OSError: if the file cannot be written.
     """
-    path.write_text(json.dumps(report, indent=1) + "\n")
+    write_durably(path, (json.dumps(report, indent=1) + "\n").encode())
 
 
 def print_report(report: dict[str, Any], console: Console) -> None:

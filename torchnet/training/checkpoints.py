@@ -22,7 +22,7 @@ from torchnet.training.runs import BEST, run_of, step_checkpoints
 from torchnet.training.signals import raise_if_stopped
 
 FORMAT = 1  # of what a checkpoint holds
-_COPY_SHARE = 0.01  # of the time of a run, the most that copies in memory may take
+_COPY_SHARE = 0.005  # of the time of a run, the most that copies in memory may take
 
 
 class Checkpoints(Callback):
@@ -67,7 +67,7 @@ class Checkpoints(Callback):
         self.best_step = 0
         self.loaded: dict[str, Any] = {}
         self.newest: dict[str, Any] | None = None  # copy of the state
-        self.saved_step = 0
+        self.first_step = self.saved_step = 0
         self.best_is_due = self.cut = False
         self.copied_at = self.copy_seconds = 0.0
 
@@ -82,7 +82,7 @@ class Checkpoints(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.saved_step, self.saved_at = trainer.global_step, time.monotonic()
+        self.first_step, self.saved_at = trainer.global_step, time.monotonic()
         if self.resumed_from is not None:
             trainer._logger_connector._callback_metrics.update(  # early stopping may look at them before they are new
                 {name: torch.tensor(value) for name, value in self.loaded["metrics"].items()}
@@ -97,7 +97,7 @@ class Checkpoints(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         raise_if_stopped()
         step = trainer.global_step
-        if step == 0 or step == self.saved_step:
+        if step in (self.first_step, self.saved_step):
             return
         due = self._is_due(Position.of(trainer))
         if due or self.best_is_due:

@@ -13,7 +13,7 @@ from torchnet.training.errors import UsageError
 from torchnet.training.metrics_log import MetricsLog
 
 RUNS = "runs"  # the root, if no other is asked for
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS, REPORT = "checkpoints", "report.json"
 LAST, BEST = "last", "best.ckpt"  # the word for the newest checkpoint on the command line, and the name of a file
 
 

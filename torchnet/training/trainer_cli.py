@@ -24,7 +24,7 @@ from torchnet.training.loss_line import LossLine
 from torchnet.training.module import Classifier
 from torchnet.training.refusals import refuse_callbacks, refuse_trainer
 from torchnet.training.resuming import Verification, finished_epochs
-from torchnet.training.runs import CHECKPOINTS, new_run_folder, run_loggers, run_of, step_checkpoints
+from torchnet.training.runs import CHECKPOINTS, REPORT, new_run_folder, run_loggers, run_of, step_checkpoints
 from torchnet.training.step_bar import StepBar
 
 _SPEAKS_FOR_ITSELF = (DataError, UsageError, MisconfigurationException, OSError)
@@ -70,7 +70,8 @@ class TrainerCLI(ArgumentsCLI):
             if not self._get(self.config, "allow_environment_change"):
                 verification.expect_same_environment(environment(self.trainer.strategy.root_device))
             epochs = finished_epochs(checkpoint)
-            if self.trainer.max_epochs is not None and 0 <= self.trainer.max_epochs <= epochs:
+            is_over = self.trainer.max_epochs is not None and 0 <= self.trainer.max_epochs <= epochs
+            if is_over and (run_of(path) / REPORT).is_file():  # without a report, it was stopped before its end
                 raise UsageError(
                     f"{path} is at the end of epoch {epochs}, the last: ask for more with --trainer.max_epochs"
                 )
@@ -162,7 +163,7 @@ class TrainerCLI(ArgumentsCLI):
                 print(f"stopped after epoch {callback.stopped_epoch + 1}: {callback.monitor} has ceased to improve")
         if self.keeps_results:
             report = self._report(list(self.datamodule.splits))
-            write_report(report, self.run_folder / "report.json")
+            write_report(report, self.run_folder / REPORT)
             print(f"results in {self.run_folder}", flush=True)
 
     def validate(self, model: Classifier, **kwargs: Any) -> None:
