@@ -1,6 +1,7 @@
 """What the bits of a result depend on, beside the program and its data."""
 
 import platform
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -22,6 +23,7 @@ def environment(device: torch.device) -> dict[str, str]:
     return found
 
 
+@cache
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
