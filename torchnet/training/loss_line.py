@@ -57,8 +57,15 @@ class LossLine(Callback):
         return {"losses": self.losses}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        last = 0
         for line in state_dict["losses"]:
-            numbers = [line.get("epoch"), *line.values()] if isinstance(line, dict) else [None]
-            if not all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers):
-                raise ValueError(f"expected lines of an epoch and its losses, got {line}")
+            if not _is_line(line) or line["epoch"] <= last:
+                raise ValueError(f"expected lines of an epoch and its losses, epoch by epoch, got {line!r:.100}")
+            last = line["epoch"]
         self.losses = state_dict["losses"]
+
+
+def _is_line(line: Any) -> bool:
+    if not isinstance(line, dict) or type(line.get("epoch")) is not int or not {"test_loss", "train_loss"} <= {*line}:
+        return False
+    return all(type(loss) is float and math.isfinite(loss) for name, loss in line.items() if name != "epoch")

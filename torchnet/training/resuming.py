@@ -3,21 +3,31 @@
 The file itself has been found sound by then (torchnet/storage): its contents are plain values and tensors.
 """
 
-import math
+import copy
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from torchnet.storage import CheckpointError
 from torchnet.training.checkpoints import FORMAT
+from torchnet.training.errors import UsageError
+from torchnet.training.likeness import (
+    ANOTHER,
+    expect_count,
+    expect_finite,
+    expect_keys,
+    expect_like,
+    expect_same,
+    kind,
+    refuse,
+)
 from torchnet.training.module import Classifier
 from torchnet.training.position import Position
+from torchnet.training.schedule import Schedule, advance
 from torchnet.training.update import trial_of
 
-_CONTENTS: dict[str, Any] = {  # what stands for the type of each
+_CONTENTS: dict[str, Any] = {  # what stands for the type of each; what is empty is looked into later
     "epoch": 0,
     "global_step": 0,
     "pytorch-lightning_version": "",
@@ -26,11 +36,13 @@ _CONTENTS: dict[str, Any] = {  # what stands for the type of each
     "callbacks": {},
     "optimizer_states": [],
     "lr_schedulers": [],
-    "epoch_so_far": {},
+    "epoch_so_far": {"loss_sum": 0.0, "samples": 0, "metric": None},
     "torchnet": {},
 }
 _OURS = {"format": 0, "steps_per_epoch": 0, "metrics": {}, "metrics_rows": 0, "options": {}, "environment": {}}
-_SO_FAR = {"loss_sum": 0.0, "samples": 0, "metric": None}
+_LIGHTNING = r"2\.[0-9]+\.[0-9]+(\.?(a|b|rc|post|dev)[0-9]+)?"
+_STEPS = {"Checkpoints": "best_step", "GradientCheck": "steps"}  # what callbacks of ours count or name
+_LEAVE = "what follows would be no continuation; train anew, or leave the option as it was"
 
 
 class Verification:
@@ -46,145 +58,148 @@ class Verification:
 
     def expect_contents(self) -> None:
         """Expect everything that a run saves, each of its type, and counters that fit each other."""
-        self._expect_like("contents", self.checkpoint, _CONTENTS, deep=False)
-        ours, so_far = self.checkpoint["torchnet"], self.checkpoint["epoch_so_far"]
-        self._expect("format", ours.get("format"), FORMAT, ": it was saved by another version of torchnet")
-        self._expect_like("torchnet", ours, _OURS, deep=False)
-        self._expect_like("epoch_so_far", so_far, _SO_FAR)
-        self._expect_like("metrics", ours["metrics"], dict.fromkeys(ours["metrics"], 0.0))
+        expect_keys(f"{self.path}: contents", self.checkpoint, _CONTENTS)
+        ours = self.checkpoint["torchnet"]
+        if isinstance(ours, dict) and "format" in ours:
+            hint = "it was saved by another version of torchnet"
+            expect_same(f"{self.path}: format", ours["format"], FORMAT, hint)
+        expect_like(f"{self.path}: contents", self.checkpoint, _CONTENTS)
+        expect_like(f"{self.path}: torchnet", ours, _OURS)
+        expect_keys(f"{self.path}: torchnet", ours, _OURS)
+        for name, value in ours["metrics"].items():
+            if kind(value) != "number":
+                refuse(f"{self.path}: metrics, {name}", "a number", value)
+        version = self.checkpoint["pytorch-lightning_version"]
+        if not re.fullmatch(_LIGHTNING, version):
+            refuse(f"{self.path}: pytorch-lightning_version", "one like 2.6.6", version)
         step, steps_per_epoch = self.checkpoint["global_step"], ours["steps_per_epoch"]
-        for name, count, least in (
-            ("global_step", step, 1),
-            ("steps_per_epoch", steps_per_epoch, 1),
-            ("metrics_rows", ours["metrics_rows"], 0),
-            ("samples", so_far["samples"], 1),
-        ):
-            if type(count) is not int or count < least:
-                raise CheckpointError(f"{self.path}: {name}: expected a whole number from {least} up, got {count}")
+        expect_count(f"{self.path}: global_step", step, 1)
+        expect_count(f"{self.path}: steps_per_epoch", steps_per_epoch, 1)
+        expect_count(f"{self.path}: metrics_rows", ours["metrics_rows"], 0)
         position = Position(step, steps_per_epoch)
-        self._expect("epoch", self.checkpoint["epoch"], position.epochs)
-        self._expect("loops", self.checkpoint["loops"], position.loops())
+        expect_same(f"{self.path}: epoch", self.checkpoint["epoch"], position.epochs)
+        expect_same(f"{self.path}: loops", self.checkpoint["loops"], position.loops())
 
     def expect_weights_of(self, model: Classifier) -> None:
-        """Expect weights of the shapes and types that this network has, all of them finite."""
-        weights = self.checkpoint.get("state_dict")
-        if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
-            raise CheckpointError(f"{self.path}: expected a checkpoint of a run, with a state_dict of tensors")
-        states = (weights, model.state_dict())
-        saved, expected = ({key: _kind(tensor) for key, tensor in state.items()} for state in states)
-        for key in sorted(expected | saved, key=lambda key: "." not in str(key)):  # weights first: they say it best
-            if saved.get(key) != expected.get(key):
+        """Expect weights of the shapes and types that this network has, all of them finite; and counts of its steps."""
+        weights = self.checkpoint["state_dict"]
+        expected = {key: kind(tensor) for key, tensor in model.state_dict().items()}
+        for key in sorted(expected | weights, key=lambda key: "." not in str(key)):  # weights first: they say it best
+            saved = kind(weights[key]) if key in weights else "missing"
+            if saved != expected.get(key):
                 raise CheckpointError(
-                    f"{self.path}: belongs to another network: {key} is {saved.get(key, 'missing')} there "
-                    f"and {expected.get(key, 'missing')} here; run it with the configuration it was trained with"
+                    f"{self.path}: belongs to another network: {key if key in expected else repr(key)} is {saved} "
+                    f"there and {expected.get(key, 'missing')} here; run it with the configuration it was trained with"
                 )
-            self._expect_finite(key, weights[key])
+            expect_finite(f"{self.path}: {key}", weights[key])
+            if not weights[key].is_floating_point():
+                expect_same(f"{self.path}: {key}", weights[key].item(), self.checkpoint["global_step"])
+
+    def expect_states_of(self, callbacks: Iterable[Any]) -> None:
+        """Expect states that the callbacks here could have; those of others may be missing, as they may be new."""
+        for callback in callbacks:
+            expected, states = callback.state_dict(), self.checkpoint["callbacks"]
+            place, is_ours = f"{self.path}: {callback.state_key}", callback.__module__.startswith("torchnet.")
+            if not expected or (callback.state_key not in states and not is_ours):
+                continue
+            expect_like(place, states.get(callback.state_key), expected)
+            if callback.state_key in _STEPS:
+                name = _STEPS[callback.state_key]
+                step = states[callback.state_key][name]
+                expect_count(f"{place}, {name}", step, 0, self.checkpoint["global_step"])
+            if is_ours:
+                try:
+                    copy.copy(callback).load_state_dict(states[callback.state_key])
+                except ValueError as error:
+                    raise CheckpointError(f"{place}: {error}: {ANOTHER}") from error
 
     def expect_same_run(self, options: dict[str, Any]) -> None:
-        """Expect the options on which the order of the samples depends to be these."""
-        saved = self.checkpoint["torchnet"]["options"]
-        self._expect_keys("options", saved, options)
-        for name, value in options.items():
-            hint = ": what follows would be no continuation; train anew, or leave the option as it was"
-            self._expect(name, value, saved[name], hint)
+        """Expect the options on which the order of the samples depends to be these, and a count that follows of it."""
+        expect_same(f"{self.path}: options", self.checkpoint["torchnet"]["options"], options, _LEAVE)
+        step, steps_per_epoch = self.checkpoint["global_step"], self.checkpoint["torchnet"]["steps_per_epoch"]
+        most = ((step - 1) % steps_per_epoch + 1) * options["data.batch_size"]
+        least = most - options["data.batch_size"] + 1  # the last mini-batch may not be full
+        expect_count(f"{self.path}: samples", self.checkpoint["epoch_so_far"]["samples"], least, most)
 
     def expect_same_environment(self, environment: dict[str, str]) -> None:
         """Expect all that the bits of a result may depend on to be as it is here."""
         saved = self.checkpoint["torchnet"]["environment"]
-        self._expect_keys("environment", saved, environment)
+        expect_keys(f"{self.path}: environment", saved, environment)
         for name, value in environment.items():
             if saved[name] != value:
                 raise CheckpointError(
-                    f"{self.path}: was saved with another {name} ({saved[name]}; here it is {value}): "
+                    f"{self.path}: was saved with another {name} ({saved[name]!s:.200}; here it is {value}): "
                     "results would not be the same to the bit; to go on nevertheless: --allow-environment-change"
                 )
 
-    def expect_state_of(self, model: Classifier, callbacks: Iterable[Any]) -> None:
-        """Expect states that the optimizer, the scheduler and the callbacks here could have after so many steps."""
-        trial = trial_of(model.make_optimizer, model.net)
-        scheduler = None if model.schedule is None else model.schedule.make(trial)
+    def expect_updates_of(self, model: Classifier) -> None:
+        """Expect states that optimizer and scheduler could have here after so many steps, and that they go on from."""
+        optimizer = trial_of(model.make_optimizer, model.net)
+        schedule = model.schedule
+        scheduler = None if schedule is None else schedule.make(optimizer)
         optimizers, schedulers = self.checkpoint["optimizer_states"], self.checkpoint["lr_schedulers"]
-        self._expect("number of optimizers", len(optimizers), 1)
-        self._expect("number of schedulers", len(schedulers), 0 if scheduler is None else 1)
-        self._expect_optimizer(optimizers[0], trial.state_dict())
-        if scheduler is not None:
-            self._expect_like("scheduler", schedulers[0], scheduler.state_dict())
-            if model.schedule is not None and model.schedule.metric is None:
-                turns = self.checkpoint["global_step" if model.schedule.interval == "step" else "epoch"]
-                self._expect("scheduler, last_epoch", schedulers[0]["last_epoch"], turns)
-        for callback in callbacks:
-            expected, saved = callback.state_dict(), self.checkpoint["callbacks"].get(callback.state_key)
-            if expected and (saved is not None or callback.__module__.startswith("torchnet.")):
-                self._expect_like(callback.state_key, saved, expected)
+        expect_same(f"{self.path}: number of optimizers", len(optimizers), 1)
+        expect_same(f"{self.path}: number of schedulers", len(schedulers), 0 if scheduler is None else 1)
+        scheduled = () if schedule is None else schedule.options
+        self._expect_optimizer(optimizers[0], optimizer.state_dict(), scheduled)
+        if schedule is not None and scheduler is not None:
+            self._expect_scheduler(schedulers[0], scheduler.state_dict(), schedule)
+        asked = optimizer.state_dict()["param_groups"]
+        try:
+            optimizer.load_state_dict(copy.deepcopy(optimizers[0]))
+            for group, options in zip(optimizer.param_groups, asked, strict=True):
+                group.update({key: value for key, value in options.items() if key not in ("params", *scheduled)})
+            optimizer.step()
+            if schedule is not None and scheduler is not None:
+                scheduler.load_state_dict(copy.deepcopy(schedulers[0]))
+                advance(scheduler, *([0.0] if schedule.metric else []))
+        except UsageError:  # the schedule is at its end, and the run may be so, too
+            pass
+        except Exception as error:
+            raise CheckpointError(
+                f"{self.path}: expected states from which {type(optimizer).__name__} and its schedule can go on, got "
+                f"some from which they cannot ({type(error).__name__}: {error}): leave their options as they were"
+            ) from error
 
-    def _expect_optimizer(self, saved: Any, expected: dict[str, Any]) -> None:
-        self._expect_like("optimizer", saved, expected, deep=False)
-        self._expect_like("groups of weights", saved["param_groups"], expected["param_groups"])
-        options, asked = (
-            [{key: value for key, value in group.items() if not key.endswith("lr")} for group in groups]
-            for groups in (saved["param_groups"], expected["param_groups"])
+    def _expect_optimizer(self, saved: Any, expected: dict[str, Any], scheduled: Iterable[str]) -> None:
+        place = f"{self.path}: optimizer"
+        expect_keys(place, saved, expected)
+        groups = saved["param_groups"]
+        expect_like(f"{place}, param_groups", groups, expected["param_groups"])
+        weights = [group["params"] for group in expected["param_groups"]]
+        expect_same(f"{place}, params", [group["params"] for group in groups], weights)
+        settled, asked = (
+            [
+                {key: value for key, value in it.items() if key not in scheduled and not key.endswith("lr")}
+                for it in them
+            ]
+            for them in (groups, expected["param_groups"])
         )
-        for group, wanted in zip(options, asked, strict=True):
-            self._expect("weights of the optimizer", group["params"], wanted["params"])
-        state = expected["state"]
-        if options == asked:  # else it may keep other tensors than these here, as with a momentum where there was none
-            self._expect_like("states of the optimizer", saved["state"], state)
+        expect_like(f"{place}, state", saved["state"], {})
+        if settled == asked:  # else it may keep other tensors than these here, as with a momentum where there was none
+            expect_keys(f"{place}, state", saved["state"], expected["state"])
         for number, kept in saved["state"].items():
-            for key, value in kept.items() if isinstance(kept, dict) else [("state", kept)]:
-                name = f"{key} of weight {number} in the optimizer"
-                if key in state.get(number, {}):
-                    self._expect(name, _kind(value), _kind(state[number][key]))
-                self._expect_finite(name, value)
-                if key == "step":
-                    self._expect(name, int(value), self.checkpoint["global_step"])
+            here = f"{place}, state, {number}"
+            wanted = expected["state"].get(number, {})
+            expect_keys(here, kept, wanted if settled == asked else kept)
+            for key, value in kept.items():
+                if key in wanted and kind(value) != kind(wanted[key]):
+                    refuse(f"{here}, {key}", kind(wanted[key]), value)
+                if key in wanted and key == "step" and value != self.checkpoint["global_step"]:
+                    refuse(f"{here}, {key}", str(self.checkpoint["global_step"]), float(value))
+                expect_finite(f"{here}, {key}", value)
 
-    def _expect(self, what: str, got: object, expected: object, hint: str = "") -> None:
-        if type(got) is not type(expected) or got != expected:
-            raise CheckpointError(f"{self.path}: {what}: expected {expected}, got {got}{hint}")
-
-    def _expect_finite(self, what: str, value: Any) -> None:
-        if isinstance(value, Tensor) and not value.isfinite().all():
-            raise CheckpointError(f"{self.path}: {what} is not finite")
-
-    def _expect_keys(self, what: str, got: Any, expected: Iterable[Any]) -> None:
-        if not isinstance(got, dict):
-            raise CheckpointError(f"{self.path}: {what}: expected a dictionary, got {type(got).__name__}")
-        for key in sorted(map(str, {*got} ^ {*expected})):
-            found = "there is no" if key in map(str, expected) else "there is an unknown"
-            raise CheckpointError(f"{self.path}: expected a checkpoint of a run: in its {what} {found} {key}")
-
-    def _expect_like(self, what: str, got: Any, expected: Any, deep: bool = True) -> None:
-        """Expect the same keys, lengths, types, shapes; where None is expected, None or a finite number."""
-        if isinstance(expected, dict):
-            self._expect_keys(what, got, expected)
-            for key, value in expected.items():
-                if deep or not isinstance(value, (dict, list)):
-                    self._expect_like(f"{what}, {key}", got[key], value)
-                else:
-                    self._expect(f"{what}, {key}", type(got[key]).__name__, type(value).__name__)
-        elif isinstance(expected, (list, tuple)) and isinstance(got, (list, tuple)):
-            if expected:  # what is empty yet may have any length
-                self._expect(f"{what}, length", len(got), len(expected))
-            for k, (item, value) in enumerate(zip(got, expected, strict=False)):
-                self._expect_like(f"{what}, {k}", item, value)
-        elif expected is None or got is None:  # a number that is not known yet
-            if not all(value is None or _kind(value) == "number" for value in (got, expected)):
-                raise CheckpointError(f"{self.path}: {what}: expected {_kind(expected)}, got {_kind(got)}")
-            self._expect_finite(what, torch.tensor(got or 0.0))
-        else:
-            self._expect(what, _kind(got), _kind(expected))
-            if isinstance(expected, float) and math.isfinite(expected):
-                self._expect_finite(what, torch.tensor(got))
+    def _expect_scheduler(self, saved: Any, expected: dict[str, Any], schedule: Schedule) -> None:
+        place = f"{self.path}: scheduler"
+        expect_keys(place, saved, expected)
+        expect_like(place, saved, expected)
+        if schedule.metric is None:
+            turns = self.checkpoint["global_step" if schedule.interval == "step" else "epoch"]
+            for name, count in (("last_epoch", turns), ("_step_count", turns + 1)):
+                if name in expected:
+                    expect_same(f"{place}, {name}", saved[name], count)
 
 
 def finished_epochs(checkpoint: dict[str, Any]) -> int:
     """Return how many epochs a checkpoint that was found sound has behind it."""
     return Position(checkpoint["global_step"], checkpoint["torchnet"]["steps_per_epoch"]).epochs
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, Tensor):
-        return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return "number"
-    return type(value).__name__

@@ -61,12 +61,12 @@ class TrainerCLI(ArgumentsCLI):
     def _verify_checkpoint(self, path: Path) -> None:
         checkpoint = read_checkpoint(path)
         verification = Verification(path, checkpoint)
-        if self.subcommand == "fit":
-            verification.expect_contents()
+        verification.expect_contents()
         verification.expect_weights_of(self.model)
+        verification.expect_states_of(cast(Any, self.trainer).callbacks)
         if self.subcommand == "fit":
             verification.expect_same_run(self._decisive_options())
-            verification.expect_state_of(self.model, cast(Any, self.trainer).callbacks)
+            verification.expect_updates_of(self.model)
             if not self._get(self.config, "allow_environment_change"):
                 verification.expect_same_environment(environment(self.trainer.strategy.root_device))
             epochs = finished_epochs(checkpoint)
@@ -85,6 +85,7 @@ class TrainerCLI(ArgumentsCLI):
             "seed_everything": int(self._get(self.config, "seed_everything")),
             **{f"data.{name}": data[name] for name in names},
             "data, SHA-256": self.datamodule.fingerprint,
+            "trainer.limit_train_batches": self.trainer.limit_train_batches,
         }
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
