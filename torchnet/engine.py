@@ -136,7 +136,7 @@ class _Step:
 
     def __init__(self, engine: Engine, batch_size: int, divisor: int | None, names: tuple[str, ...] | None) -> None:
         self.engine, self.divisor = engine, divisor
-        weight, self.groups = next(engine.net.parameters()), engine.optimizer.param_groups
+        weight = next(engine.net.parameters())
         # Pixels are rounded at once to what the first product takes: it would make the same of them.
         rounded = getattr(engine.net, "matmul_dtype", None) if weight.dtype == torch.float32 else None
         self.pixel_dtype = rounded if rounded and engine.augment is None else weight.dtype
@@ -154,6 +154,11 @@ class _Step:
         self.turns = self._turns()
         self.grads: list[tuple[Tensor, Tensor]] = []
         self.fingerprint: Any = None  # of what was captured, once a block is done
+
+    @property
+    def groups(self) -> list[dict[str, Any]]:
+        """Those of the optimizer now: loading a state puts others in their place."""
+        return self.engine.optimizer.param_groups
 
     def run(self, order: Tensor, schedule: Sequence[Mapping[str, Any]] | None) -> Tensor:
         """Take the steps of one block; return their losses."""

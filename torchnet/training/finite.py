@@ -17,7 +17,7 @@ _COPY_SHARE = 0.003  # of the time of a run, the most that copies may take
 
 
 class FiniteSteps:
-    """Take the steps of an engine; look at their losses, and at the weights and gradients, once a block.
+    """Take the steps of an engine; look at their losses, and at gradients, weights and optimizer once a block.
 
     Once a block is enough to notice, and costs next to nothing. To know the step, and the tensor, the steps are taken
     again one by one from the last copy that was made of the state, with the same bits.
@@ -42,7 +42,7 @@ class FiniteSteps:
             step: the number of the first step.
 
         Raises:
-            NonFiniteError: if a loss, a gradient or a weight is infinite or not a number.
+            NonFiniteError: if a loss, a gradient, a weight or a number that the optimizer keeps is not finite.
         """
         options = [{key: value for key, value in group.items() if key != "params"} for group in self._groups]
         if options != self.options or time.monotonic() - self.copied_at > self.copy_seconds / _COPY_SHARE:
@@ -79,6 +79,10 @@ class FiniteSteps:
                 yield f"the gradient of {name}", weight.grad
         yield from net.named_buffers()
         yield from net.named_parameters()
+        for name, weight in net.named_parameters():  # AdamW's squares overflow long before the gradients do
+            for key, kept in self.engine.optimizer.state[weight].items():
+                if isinstance(kept, Tensor):
+                    yield f"{key} of {name}", kept
 
     def _copy(self, options: Any) -> None:
         self.copied_at = time.monotonic()
