@@ -80,8 +80,8 @@ class FiniteSteps:
         yield from net.named_buffers()
         yield from net.named_parameters()
         for name, weight in net.named_parameters():  # AdamW's squares overflow long before the gradients do
-            for key, kept in self.engine.optimizer.state[weight].items():
-                if isinstance(kept, Tensor):
+            for key, kept in self.engine.optimizer.state.get(weight, {}).items():
+                if isinstance(kept, Tensor) and kept.device == weight.device:  # some count their steps on the CPU
                     yield f"{key} of {name}", kept
 
     def _copy(self, options: Any) -> None:
