@@ -278,6 +278,16 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         (
             [
                 "--trainer.callbacks+=EarlyStopping",
+                "--trainer.callbacks.monitor=val/loss",
+                "--trainer.callbacks.check_on_train_epoch_end=true",
+                "--data.validation_fraction=0.2",
+                "--trainer.check_val_every_n_epoch=2",
+            ],
+            "EarlyStopping: val/loss would be looked for at the end of every epoch",
+        ),
+        (
+            [
+                "--trainer.callbacks+=EarlyStopping",
                 "--trainer.callbacks.monitor=train/loss",
                 "--trainer.check_val_every_n_epoch=2",
             ],

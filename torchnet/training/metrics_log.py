@@ -1,6 +1,7 @@
 """The log of a run, metrics.csv: each row is in the file as soon as it is known, and none is ever lost or twice."""
 
 import csv
+import errno
 import io
 import os
 from argparse import Namespace
@@ -51,8 +52,10 @@ class MetricsLog(Logger):
         row: dict[str, Any] = {**metrics, "step": step}
         columns = sorted({*self.columns, *row})
         if columns == self.columns:
+            line = _text(columns, [row])
             with self.path.open("ab", buffering=0) as file:
-                file.write(_text(columns, [row]))  # at once: a kill leaves the whole of it or nothing
+                if file.write(line) != len(line):  # at once: a kill leaves the whole of it or nothing
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         else:
             before = read_metrics(self.path) if self.rows > 0 else []
             write_durably(self.path, _text(columns, [*before, row], header=True))
