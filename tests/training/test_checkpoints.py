@@ -1,6 +1,9 @@
 """When a run is saved, which checkpoints are kept, and which one `last` is."""
 
+import errno
 import itertools
+import os
+import resource
 import shutil
 import time
 from pathlib import Path
@@ -9,7 +12,7 @@ import pytest
 import torch
 from pytorch_lightning import Callback, Trainer
 
-from torchnet.storage import read_checkpoint, write_checkpoint
+from torchnet.storage import durable, read_checkpoint, write_checkpoint
 from torchnet.training import checkpoints
 from torchnet.training.runs import step_checkpoints
 
@@ -159,6 +162,66 @@ class TestLast:
         history, rows = ((each / "metrics.csv").read_text().splitlines() for each in (moved, the_run()))
         assert rows[: len(history)] == history
         assert (the_run() / "checkpoints" / "best.ckpt").is_file()
+
+
+class TestFullDisk:
+    """Exit code 74 with the path and the cause; what was saved stays as it is, and nothing half-written is left."""
+
+    @pytest.fixture
+    def expect_74(self, cli, capsys):
+        assert cli(*SHORT) == 0
+        before = {path: path.read_bytes() for path in Path("runs").rglob("*") if path.is_file()}
+        capsys.readouterr()
+
+        def expect_74(cause: str, *options: str) -> None:
+            assert cli("--ckpt_path=last", "--trainer.max_epochs=5", "--trainer.logger=false", *options) == 74
+            err = capsys.readouterr().err
+            assert err.count("\n") == 1
+            assert f"{cause}: 'runs/" in err
+            assert {path: path.read_bytes() for path in before} == before
+            assert not list(Path("runs").rglob("*.part"))
+            assert cli("test", "--ckpt_path=last") == 0
+
+        return expect_74
+
+    @pytest.mark.parametrize("size", [0, 1, 500, 4096, 20_000, 40_000, 65_536, 77_000])  # a checkpoint has 77 kB
+    def test_files_may_have_so_many_bytes(self, size, expect_74, monkeypatch):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        write, limited = durable._write, []
+
+        def write_within_limits(path: Path, content: bytes) -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))  # for the run's own files alone
+            try:
+                write(path, content)
+            except OSError:
+                limited.append(path.name)
+                raise
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(durable, "_write", write_within_limits)
+            expect_74("File too large")
+        assert limited
+
+    @pytest.mark.parametrize(
+        ("call", "cause"), [("fsync", errno.EIO), ("fsync", errno.ENOSPC), ("replace", errno.EROFS)]
+    )
+    def test_a_call_fails(self, call, cause, expect_74, monkeypatch):
+        def fails(target: object, *others: object) -> None:
+            name = os.readlink(f"/proc/self/fd/{target}") if isinstance(target, int) else str(target)
+            if ".ckpt." in name:
+                raise OSError(cause, os.strerror(cause))
+            real(target, *others)
+
+        real = getattr(os, call)
+        monkeypatch.setattr(os, call, fails)
+        expect_74(os.strerror(cause))
+
+    def test_there_is_no_folder_to_write_into(self, expect_74, cli, capsys):
+        Path("runs/blocked").write_text("a file where the folder of the runs should be")
+        assert cli(*SHORT, "--name=blocked") == 74
+        assert "runs/blocked" in capsys.readouterr().err
 
 
 def test_a_run_that_cannot_be_resumed_leaves_everything_as_it_was(cli, capsys):

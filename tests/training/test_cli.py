@@ -278,16 +278,6 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         (
             [
                 "--trainer.callbacks+=EarlyStopping",
-                "--trainer.callbacks.monitor=val/loss",
-                "--trainer.callbacks.check_on_train_epoch_end=true",
-                "--data.validation_fraction=0.2",
-                "--trainer.check_val_every_n_epoch=2",
-            ],
-            "EarlyStopping: val/loss would be looked for at the end of every epoch",
-        ),
-        (
-            [
-                "--trainer.callbacks+=EarlyStopping",
                 "--trainer.callbacks.monitor=train/loss",
                 "--trainer.check_val_every_n_epoch=2",
             ],
@@ -517,7 +507,7 @@ class TestCheckpointThatCannotBeUsed:
     def test_no_checkpoint_at_all(self, cli, capsys, content):
         Path("x.ckpt").write_bytes(content)
         self.expect(
-            cli, capsys, "x.ckpt: expected a checkpoint that ends with the SHA-256", DIGITS, "--ckpt_path", "x.ckpt"
+            cli, capsys, "x.ckpt: expected a checkpoint that ends with its SHA-256", DIGITS, "--ckpt_path", "x.ckpt"
         )
 
     def test_damaged_or_of_another_network(self, cli, capsys):
@@ -525,7 +515,9 @@ class TestCheckpointThatCannotBeUsed:
         good = newest()
         shutil.copy(good, "cut.ckpt")
         os.truncate("cut.ckpt", good.stat().st_size // 2)
-        self.expect(cli, capsys, "cut.ckpt: expected a checkpoint that ends with", DIGITS, "--ckpt_path", "cut.ckpt")
+        self.expect(
+            cli, capsys, "cut.ckpt: expected a checkpoint that ends with its SHA-256", DIGITS, "--ckpt_path", "cut.ckpt"
+        )
         wider = (DIGITS, "--model.hidden_sizes", "[64, 32]", "--ckpt_path", good)
         self.expect(cli, capsys, "belongs to another network: net.2.weight is float32 (64, 64) there", *wider)
         double = (DIGITS, "--model.dtype", "float64", "--ckpt_path", good)
@@ -536,7 +528,7 @@ class TestCheckpointThatCannotBeUsed:
         self.expect(
             cli,
             capsys,
-            "flipped.ckpt: expected a checkpoint that ends with the SHA-256 of its content, got one that differs",
+            "flipped.ckpt: expected a checkpoint with the SHA-256 that stands at its end, got another one",
             DIGITS,
             "--ckpt_path",
             "flipped.ckpt",
@@ -549,8 +541,4 @@ class TestCheckpointThatCannotBeUsed:
         write_checkpoint(Path("bare.ckpt"), {"state_dict": {}})
         self.expect(
             cli, capsys, "bare.ckpt: contents: expected a checkpoint of a run", DIGITS, "--ckpt_path", "bare.ckpt"
-        )
-        write_checkpoint(Path("list.ckpt"), [1, 2])
-        self.expect(
-            cli, capsys, "list.ckpt: contents: expected a dictionary, got list", DIGITS, "--ckpt_path", "list.ckpt"
         )

@@ -135,6 +135,18 @@ def test_early_stopping(cli, capsys):
     assert "stopped after epoch 4" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--trainer.max_steps=5",),
+        ("--trainer.check_val_every_n_epoch=2", "--trainer.callbacks.check_on_train_epoch_end=true"),
+    ],
+)
+def test_early_stopping_waits_for_a_metric_that_is_not_measured_yet(options, cli):
+    stop = ("--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor=val/loss")
+    assert cli(DIGITS, *stop, *options, "--data.validation_fraction=0.2", "--trainer.max_epochs=4") == 0
+
+
 def test_the_average_is_what_is_evaluated_and_saved(cli):
     options = ("--model.ema_decay=0.9", "--model.normalization=batch_norm", "--trainer.max_epochs=2")
     assert cli(DIGITS, *options) == 0

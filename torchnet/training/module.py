@@ -179,6 +179,8 @@ class Classifier(LightningModule):
         refuse_trainer(self.trainer, self.weight_dtype, self.matmul_dtype)
         if stage == "fit":
             refuse_metrics(self.trainer, None if self.schedule is None else self.schedule.metric)
+            for callback in self.trainer.early_stopping_callbacks:
+                callback.strict = False  # there is such a metric, if not at the end of every epoch or of one cut short
             refuse_single_samples(self.net, self.trainer.datamodule)  # type: ignore[attr-defined]  # set by Trainer.fit
 
     def configure_optimizers(self) -> Any:

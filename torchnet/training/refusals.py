@@ -56,12 +56,6 @@ def refuse_metrics(trainer: Any, scheduler_metric: str | None) -> None:
                 "EarlyStopping: train/loss is known at the end of an epoch, but it would be looked for after a "
                 "validation: set --trainer.callbacks.check_on_train_epoch_end true"
             )
-        in_each = callback.monitor == "train/loss" or trainer.check_val_every_n_epoch == 1
-        if callback._check_on_train_epoch_end and not in_each:
-            raise UsageError(
-                f"EarlyStopping: {callback.monitor} would be looked for at the end of every epoch, but it is not "
-                "measured in each of them: leave check_on_train_epoch_end out"
-            )
     validates = trainer.datamodule.validates and trainer.limit_val_batches != 0
     known = ("train/loss", *(("val/loss", "val/accuracy") if validates else ()))
     for name, metric in asked:
