@@ -104,7 +104,7 @@ def test_the_command_writes_a_picture(tmp_path):
     ("words", "code", "message"),
     [
         ([], 2, "expected a setting that deforms images, such as --rotation 15: all of them are 0"),
-        (["--config", "nowhere.yaml"], 74, "nowhere.yaml"),
+        (["--config", "nowhere.yaml"], 2, "nowhere.yaml: there is no such file"),
         (["--config", "plain.yaml"], 2, "plain.yaml: expected data.deformation with numbers for some of"),
         (["--config", "odd.yaml"], 2, "odd.yaml: expected data.deformation with numbers for some of"),
         (["--rotation", "270"], 2, "rotation: expected degrees from 0 to 180, got 270.0"),
