@@ -112,7 +112,7 @@ def test_early_stopping_in_float64_is_not_refused(cli):
     assert cli("--ckpt_path=last", "--trainer.max_steps=48") == 0
 
 
-@pytest.mark.parametrize("name", ["processor", "torch", "threads", "device"])
+@pytest.mark.parametrize("name", ["processor", "torch", "number of threads", "device"])
 def test_another_environment_is_allowed_on_request(name, cli, made, capsys, monkeypatch):
     def elsewhere(device: torch.device) -> dict[str, str]:
         return environment(device) | {name: "another"}

@@ -256,7 +256,7 @@ BY_HAND = [
             at("torchnet", "environment", name, put="Z80"),
             (f"was saved with another {name} (Z80; ", "--allow-environment-change"),
         )
-        for name in ("processor", "torch", "threads", "device")
+        for name in ("processor", "torch", "number of threads", "device")
     ),
     *(
         Wrong(run, f"resumed with {' '.join(options)}", lambda contents: None, (words,), options)

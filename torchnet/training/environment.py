@@ -15,7 +15,7 @@ def environment(device: torch.device) -> dict[str, str]:
     found = {
         "processor": f"{_processor()}, {torch.backends.cpu.get_cpu_capability()}",
         "torch": f"{torch.__version__}, {torch.version.git_version}",
-        "threads": str(torch.get_num_threads()),
+        "number of threads": str(torch.get_num_threads()),
         "device": device.type,
     }
     if device.type == "cuda":
