@@ -9,7 +9,7 @@ text; or one out of a grammar, in which most values are right. Nothing is traine
 types and no number that is not finite; a known fault must be refused; what is right must not be. Three cases of fifty
 go through the command line as well, and must end in exit code 2 with one line, or in 0.
 
-The exit code is 1 if a case ends in anything else, or takes more than ten seconds.
+The exit code is 1 if a case ends in anything else, or takes more than two minutes.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from torchnet.training.errors import UsageError
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 SHIPPED = [path.read_text() for path in sorted(CONFIGS.glob("*.yaml"))]
 ALLOWED = ("refused", "accepted")
-MOST_SECONDS = 10
+MOST_SECONDS = 120  # however busy the machine
 SCIENTIFIC = "model: {lr: 1e-3}\n"
 
 GRAMMAR: dict[str, dict[str, tuple[str, ...]]] = {
