@@ -13,7 +13,7 @@ from torchnet.data import Block
 from torchnet.engine import Engine
 from torchnet.training.errors import NonFiniteError
 
-_COPY_SHARE = 0.003  # of the time of a run, the most that copies may take
+_COPY_SHARE = 0.001  # of the time of a run, the most that copies may take
 
 
 class FiniteSteps:
