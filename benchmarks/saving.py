@@ -40,7 +40,7 @@ def seconds_of_run(way: str, epochs: int) -> float:
     from torchnet.training.finite import FiniteSteps
 
     arguments = [f"--trainer.max_epochs={epochs}", f"--trainer.default_root_dir={tempfile.mkdtemp()}"]
-    if way != "saved and watched":
+    if way != "saved and watched":  # no option turns the watch off: it is taken out from here
         FiniteSteps.run = _unwatched  # type: ignore[method-assign]
     if way == "neither":
         arguments.append("--trainer.enable_checkpointing=false")

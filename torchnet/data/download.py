@@ -1,11 +1,7 @@
 """The download of one file, which neither a slow mirror nor an endless answer nor a broken line can turn into harm."""
 
-import os
 import sys
-import tempfile
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
@@ -69,41 +65,6 @@ def fetch(
                 progress.advance(task, len(chunk))
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise DownloadError(f"{url}: {error}") from error
-
-
-def write_whole(path: Path, fetch_into: Callable[[BinaryIO], None]) -> None:
-    """Make a file appear under its name when all of it is on the disk, and leave nothing behind if that fails.
-
-    Args:
-        path: of the file.
-        fetch_into: writes the content, and raises if it is not what it should be.
-
-    Raises:
-        OSError: if the file cannot be written; and whatever `fetch_into` raises.
-    """
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            fetch_into(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes files for the owner alone
-        os.replace(temporary, path)
-    except BaseException:  # Ctrl-C, too
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have the names in a folder written to the disk, where the system lets folders be opened."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _progress(shown: bool) -> Progress:

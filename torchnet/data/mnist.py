@@ -1,20 +1,20 @@
 """MNIST: found on disk, or else downloaded and verified."""
 
 import hashlib
+import io
 import os
 import queue
 import sys
-import tempfile
 import threading
 import time
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from torchnet.data.dataset import DataError
-from torchnet.data.download import DownloadError, fetch, write_whole
+from torchnet.data.download import DownloadError, fetch
 from torchnet.data.gunzip import GzipReader
 from torchnet.data.idx import FILES, find_idx_file
+from torchnet.storage import write_durably
 
 # SHA-256 of the decompressed files: mirrors differ in how they compress.
 _SHA256 = {
@@ -99,8 +99,7 @@ def _reachable_mirrors() -> list[str]:
 
     def ask(mirror: str) -> None:
         try:
-            with tempfile.TemporaryFile() as file:
-                _fetch_intact(mirror, name, file, _ANSWER_SECONDS, _ANSWER_SECONDS)
+            _fetch_intact(mirror, name, io.BytesIO(), _ANSWER_SECONDS, _ANSWER_SECONDS)
             answers.put(mirror)
         except Exception:  # a mirror that fails in whatever way is one that does not answer
             answers.put(None)
@@ -119,11 +118,12 @@ def _reachable_mirrors() -> list[str]:
 
 def _download_file(mirror: str, name: str, folder: Path) -> bool:
     """Download one file; return whether the mirror delivered it intact."""
-    fetch_into = partial(_fetch_intact, mirror, name, stall_seconds=_STALL_SECONDS, max_seconds=_FILE_SECONDS, bar=True)
+    file = io.BytesIO()
     try:
-        write_whole(folder / f"{name}.gz", fetch_into)
+        _fetch_intact(mirror, name, file, _STALL_SECONDS, _FILE_SECONDS, bar=True)
     except DownloadError:
         return False
+    write_durably(folder / f"{name}.gz", file.getvalue())
     return True
 
 

@@ -13,7 +13,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from torchnet.storage import CheckpointError, read_checkpoint, write_durably
+from torchnet.storage import CheckpointError, plain, read_checkpoint, write_durably
 from torchnet.training.environment import environment
 from torchnet.training.errors import NonFiniteError
 from torchnet.training.metrics_log import METRICS, MetricsLog, read_metrics
@@ -141,7 +141,7 @@ class Checkpoints(Callback):
         self.copied_at = time.monotonic()
         position = Position.of(trainer)
         log = _metrics_log(trainer)
-        self.newest = _copied(trainer._checkpoint_connector.dump_checkpoint(weights_only=False)) | {
+        self.newest = plain(trainer._checkpoint_connector.dump_checkpoint(weights_only=False)) | {
             "epoch": position.epochs,
             "loops": position.loops(),
             "torchnet": {
@@ -207,17 +207,6 @@ class Checkpoints(Callback):
 
 def _metrics_log(trainer: Trainer) -> MetricsLog | None:
     return next((logger for logger in trainer.loggers if isinstance(logger, MetricsLog)), None)
-
-
-def _copied(value: Any) -> Any:
-    """Return a copy that no step will change, with its tensors in the memory of the CPU."""
-    if isinstance(value, Tensor):
-        return value.detach().to("cpu", copy=True)
-    if isinstance(value, dict):
-        return {key: _copied(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_copied(item) for item in value)
-    return value
 
 
 def _tensors(state: dict[str, Any]) -> list[tuple[str, Tensor]]:
