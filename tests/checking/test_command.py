@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from torchnet.__main__ import main
+from torchnet.commands import main
 
 from ..conftest import ROOT
 

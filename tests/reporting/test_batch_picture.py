@@ -11,7 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from torchnet.__main__ import main
+from torchnet.commands import main
 from torchnet.data import Deformation, load, scale_pixels
 from torchnet.reporting import write_batch_picture
 
@@ -84,7 +84,7 @@ def test_the_command_draws_the_first_image_of_each_class_and_what_becomes_of_it(
 
 def test_the_command_draws_what_a_configuration_would_train_on(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr("torchnet.deformation_command.draw_deformation", lambda *arguments: drawn.append(arguments))
+    monkeypatch.setattr("torchnet.commands.deformation.draw_deformation", lambda *arguments: drawn.append(arguments))
     config = tmp_path / "config.yaml"
     config.write_text("model: {lr: 1}\ndata: {deformation: {rotation: 12, scale: 0.1}}\n")
     assert main(["deformation", "--config", str(config), "--scale", "0.3", "--output", "a.png"]) == 0

@@ -134,7 +134,7 @@ class TestLast:
             assert cli(*arguments) == 66
             err = capsys.readouterr().err
             assert err.count("passed over: ") == 3
-            assert "error: --ckpt_path last: expected a checkpoint that can be read" in err
+            assert "error: last: expected a checkpoint that can be read" in err
         assert sorted(Path("runs").glob("*/*")) == before
 
     def test_a_named_one_that_is_damaged_is_an_error(self, cli, capsys):

@@ -500,7 +500,7 @@ class TestCheckpointThatCannotBeUsed:
         self.expect(cli, capsys, "nowhere.ckpt: no such checkpoint", DIGITS, "--ckpt_path", "nowhere.ckpt")
         for which in ("last", "best"):
             for config in ([], [DIGITS]):
-                message = f"--ckpt_path {which}: there is no checkpoint under runs"
+                message = f"{which}: there is no checkpoint under runs"
                 self.expect(cli, capsys, message, *config, "--ckpt_path", which)
 
     @pytest.mark.parametrize("content", [b"", b"text", bytes(1000)])

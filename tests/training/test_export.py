@@ -5,7 +5,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from torchnet.__main__ import main
+from torchnet.commands import main
 from torchnet.data import load
 from torchnet.training.module import Classifier
 

@@ -7,24 +7,14 @@ from pathlib import Path
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 
-from torchnet.checking import GradientError
-from torchnet.data import DataError, MnistUnavailableError
+from torchnet.data import MnistUnavailableError
 from torchnet.training.console import silence_libraries
-from torchnet.training.errors import CheckpointError, NonFiniteError, StoppedError, UsageError
-from torchnet.training.runs import RUNS, find_checkpoint, run_of
+from torchnet.training.errors import EXIT_CODES, StoppedError, UsageError, report_error
+from torchnet.training.runs import CONFIG, RUNS, find_checkpoint, run_of
 from torchnet.training.signals import stopped_by_signals
 from torchnet.training.trainer_cli import TrainerCLI
 
-_EXIT_CODES: dict[type[Exception], int] = {
-    UsageError: 2,
-    MisconfigurationException: 2,
-    DataError: 65,
-    CheckpointError: 66,
-    NonFiniteError: 70,
-    GradientError: 70,
-    OSError: 74,
-}
-_REPORTED: tuple[type[BaseException], ...] = (StoppedError, *_EXIT_CODES)
+_REPORTED: tuple[type[BaseException], ...] = (StoppedError, *EXIT_CODES)
 _FALLBACK_TITLE = "NOT MNIST: scikit-learn's bundled 8x8 digits (MNIST could not be found or downloaded)"
 
 
@@ -40,8 +30,10 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
     try:
         with stopped_by_signals():
             _run(command, options, configs)
+    except MisconfigurationException as error:  # so Lightning calls wrong usage
+        return report_error(UsageError(str(error)))
     except _REPORTED as error:
-        return _report(error)
+        return report_error(error)
     except SystemExit as error:  # --help and --print_config
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     return 0
@@ -63,7 +55,7 @@ def _run(command: str, options: list[str], configs: Path) -> None:
     if named.ckpt_path is not None:  # a checkpoint brings the configuration of its run along
         checkpoint = find_checkpoint(named.ckpt_path, Path(named.root), named.name)
         options.append(f"--ckpt_path={checkpoint}")  # found once, so that what is damaged is named once
-        of_run = run_of(checkpoint) / "config.yaml"
+        of_run = run_of(checkpoint) / CONFIG
         if of_run.is_file():
             config = of_run
         else:
@@ -99,12 +91,3 @@ def _print_notice(text: str) -> None:
     console.rule("NOTICE: THIS IS NOT MNIST", characters="=")
     console.print(text, highlight=False, markup=False)
     console.rule(characters="=")
-
-
-def _report(error: BaseException) -> int:
-    """Print one line that says what went wrong; return the exit code."""
-    if isinstance(error, StoppedError):
-        print(error, file=sys.stderr)
-        return error.exit_code
-    print("error:", " ".join(str(error).split()), file=sys.stderr)
-    return next(code for kind, code in _EXIT_CODES.items() if isinstance(error, kind))

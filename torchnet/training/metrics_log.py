@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import importlib.util
 import io
 import os
 from argparse import Namespace
@@ -10,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers import Logger
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from torchnet.storage import write_durably
 
@@ -67,6 +68,14 @@ class MetricsLog(Logger):
         if self.rows > 0:
             with self.path.open("rb") as file:
                 os.fsync(file.fileno())
+
+
+def run_loggers(run_folder: Path) -> list[Logger]:
+    """Return what logs into the folder of a run: metrics.csv always, TensorBoard where it is installed."""
+    loggers: list[Logger] = [MetricsLog(run_folder)]
+    if importlib.util.find_spec("tensorboard") is not None:
+        loggers.append(TensorBoardLogger(run_folder, name="", version=""))
+    return loggers
 
 
 def read_metrics(path: Path, rows: int | None = None) -> list[dict[str, Any]]:

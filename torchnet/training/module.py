@@ -26,9 +26,9 @@ from torchnet.training.blocks import count_steps
 from torchnet.training.finite import FiniteSteps
 from torchnet.training.refusals import refuse_metrics, refuse_single_samples, refuse_trainer
 from torchnet.training.schedule import INTERVALS, advance, next_options, schedule_of
+from torchnet.training.trained import DTYPES
 from torchnet.training.update import clipping, optimizer_of, trial_of
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 NOTEBOOK_INITIALIZER = "notebook"
 
 

@@ -1,19 +1,15 @@
 """The folders of runs and what is where in them: <root>/<name>/<time>/checkpoints/step=600.ckpt and so on."""
 
-import importlib.util
 import re
 import sys
 from datetime import datetime
 from pathlib import Path
 
-from pytorch_lightning.loggers import Logger, TensorBoardLogger
-
 from torchnet.storage import CheckpointError, read_checkpoint
 from torchnet.training.errors import UsageError
-from torchnet.training.metrics_log import MetricsLog
 
 RUNS = "runs"  # the root, if no other is asked for
-CHECKPOINTS, REPORT = "checkpoints", "report.json"
+CONFIG, CHECKPOINTS, REPORT = "config.yaml", "checkpoints", "report.json"
 LAST, BEST = "last", "best.ckpt"  # the word for the newest checkpoint on the command line, and the name of a file
 
 
@@ -41,23 +37,27 @@ def step_checkpoints(folder: Path) -> list[Path]:
     return [steps[step] for step in sorted(steps, reverse=True)]
 
 
-def find_checkpoint(ckpt_path: str, root: Path, name: str = "*") -> Path:
-    """Return the checkpoint that --ckpt_path names.
+def find_checkpoint(named: str, root: Path, name: str = "*") -> Path:
+    """Return the checkpoint that a word or a path stands for.
 
     Args:
-        ckpt_path: a file; or "last" or "best", for that of the newest run that has one. Damaged ones are passed over
-            and named on stderr.
+        named: a file; the folder of a run, for its newest checkpoint; or "last" or "best", for that of the newest run
+            that has one. Damaged ones are passed over and named on stderr, but for a file.
         root: where the runs are.
         name: of the runs to look at; "*" for those of the name that the newest run has.
 
     Raises:
         CheckpointError: if there is no such checkpoint, or only damaged ones.
     """
-    if ckpt_path not in (LAST, "best"):
-        if not Path(ckpt_path).exists():
-            raise CheckpointError(f"{ckpt_path}: no such checkpoint; --ckpt_path takes a file, last or best")
-        return Path(ckpt_path)
-    found = _candidates(ckpt_path, root, name)
+    if named in (LAST, "best"):
+        place, found = root / name, _candidates(named, root, name)
+    elif Path(named).is_dir():
+        place = Path(named)
+        found = step_checkpoints(place / CHECKPOINTS)
+    elif Path(named).exists():
+        return Path(named)
+    else:
+        raise CheckpointError(f"{named}: no such checkpoint; expected a file, the folder of a run, last or best")
     for path in found:
         try:
             read_checkpoint(path)
@@ -67,10 +67,10 @@ def find_checkpoint(ckpt_path: str, root: Path, name: str = "*") -> Path:
             return path
     if found:
         raise CheckpointError(
-            f"--ckpt_path {ckpt_path}: expected a checkpoint that can be read under {root / name}, but all "
-            f"{len(found)} are damaged: train again, without --ckpt_path"
+            f"{named}: expected a checkpoint that can be read under {place}, but all {len(found)} are damaged: train "
+            "again, from the start"
         )
-    raise CheckpointError(f"--ckpt_path {ckpt_path}: there is no checkpoint under {root / name}: train a network first")
+    raise CheckpointError(f"{named}: there is no checkpoint under {place}: train a network first")
 
 
 def _candidates(which: str, root: Path, name: str) -> list[Path]:
@@ -85,11 +85,3 @@ def run_of(checkpoint: Path) -> Path:
     """Return the folder of the run that a checkpoint belongs to; its own folder if it stands outside of a run."""
     folder = checkpoint.absolute().parent
     return folder.parent if folder.name == CHECKPOINTS else folder
-
-
-def run_loggers(run_folder: Path) -> list[Logger]:
-    """Return what logs into the folder of a run: metrics.csv always, TensorBoard where it is installed."""
-    loggers: list[Logger] = [MetricsLog(run_folder)]
-    if importlib.util.find_spec("tensorboard") is not None:
-        loggers.append(TensorBoardLogger(run_folder, name="", version=""))
-    return loggers

@@ -21,10 +21,11 @@ from torchnet.training.checkpoints import Checkpoints
 from torchnet.training.environment import environment
 from torchnet.training.errors import CheckpointError, StoppedError, UsageError
 from torchnet.training.loss_line import LossLine
+from torchnet.training.metrics_log import run_loggers
 from torchnet.training.module import Classifier
 from torchnet.training.refusals import refuse_callbacks, refuse_trainer
 from torchnet.training.resuming import Verification, finished_epochs
-from torchnet.training.runs import CHECKPOINTS, REPORT, new_run_folder, run_loggers, run_of, step_checkpoints
+from torchnet.training.runs import CHECKPOINTS, CONFIG, REPORT, new_run_folder, run_of, step_checkpoints
 from torchnet.training.step_bar import StepBar
 
 _SPEAKS_FOR_ITSELF = (DataError, UsageError, MisconfigurationException, OSError)
@@ -119,7 +120,7 @@ class TrainerCLI(ArgumentsCLI):
             self.run_folder = new_run_folder(Path(config.trainer.default_root_dir), config.name)
             config.ckpt_path = None  # so that the configuration, used again, trains from the start
             text = self._parser("fit").dump(config, skip_unset=False)  # null is a value, too
-            write_durably(self.run_folder / "config.yaml", text.encode())
+            write_durably(self.run_folder / CONFIG, text.encode())
             if config.trainer.logger in (None, True):
                 self.trainer.loggers = run_loggers(self.run_folder)
             self.checkpoints.folder = self.run_folder / CHECKPOINTS

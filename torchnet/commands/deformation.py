@@ -1,18 +1,15 @@
 """What a deformation does to training images, as a picture: `python -m torchnet deformation`."""
 
 import argparse
-import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-import yaml
-
-from torchnet.data import DataError, Deformation, load, scale_pixels
+if TYPE_CHECKING:
+    from torchnet.data import Deformation
 
 DESCRIPTION = "Draw training images before and after a random deformation, to see whether its settings are sensible."
-EXAMPLES = """\
+EPILOG = """\
 examples:
   python -m torchnet deformation --config configs/accurate.yaml
   python -m torchnet deformation --rotation 15 --scale 0.15 --translation 1.5
@@ -35,48 +32,38 @@ _HELP = {
 _DRAWS = 6
 
 
-def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command and its options to those of `python -m torchnet`."""
-    parser = commands.add_parser(
-        "deformation",
-        help=DESCRIPTION,
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument(
         "--source", default="mnist", help="mnist, digits, or the path of a .mat file, an .npz file or a folder (mnist)"
     )
     parser.add_argument("--config", type=Path, metavar="PATH", help="of a configuration with a data.deformation")
-    for field in fields(Deformation):
+    for name, text in _HELP.items():
+        whole = name == "seed"
         parser.add_argument(
-            f"--{field.name}",
-            type=type(field.default),
-            metavar="WHOLE_NUMBER" if field.name == "seed" else "NUMBER",
-            help=_HELP[field.name],
+            f"--{name}", type=int if whole else float, metavar="WHOLE_NUMBER" if whole else "NUMBER", help=text
         )
     parser.add_argument(
         "--output", type=Path, default=Path("deformation.png"), help="a .png, .pdf or .svg file (deformation.png)"
     )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Draw the picture that the options ask for; return the exit code."""
+    from torchnet.data import DataError, Deformation
+    from torchnet.training.errors import UsageError
+
     try:
-        named = {field.name: getattr(options, field.name) for field in fields(Deformation)}
+        named = {name: getattr(options, name) for name in _HELP}
         settings = {} if options.config is None else _settings_of(options.config)
         deformation = Deformation(**settings | {name: value for name, value in named.items() if value is not None})
         if not deformation.is_affine and not deformation.is_elastic:
             raise ValueError("expected a setting that deforms images, such as --rotation 15: all of them are 0")
         draw_deformation(deformation, options.source, options.output)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except (ValueError, OSError) as error:
-        print("error:", " ".join(str(error).split()), file=sys.stderr)
-        return 65 if isinstance(error, DataError) else 74 if isinstance(error, OSError) else 2
+    except DataError:
+        raise
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     print(options.output)
     return 0
 
@@ -87,27 +74,31 @@ def _settings_of(config: Path) -> dict[str, Any]:
     Raises:
         ValueError: if there are none, or it is no plain YAML file; OSError: if it cannot be read.
     """
-    from torchnet.training.config_file import check_config_file  # imports the parser of configurations
+    import yaml
 
-    known = {field.name for field in fields(Deformation)}
+    from torchnet.training.config_file import check_config_file
+
     check_config_file(config)
     try:
         settings = yaml.safe_load(config.read_text())["data"]["deformation"]
-        if settings.keys() <= known and all(isinstance(value, (int, float)) for value in settings.values()):
+        if settings.keys() <= _HELP.keys() and all(isinstance(value, (int, float)) for value in settings.values()):
             return dict(settings)
     except (KeyError, TypeError, AttributeError):
         pass
-    raise ValueError(f"{config}: expected data.deformation with numbers for some of {', '.join(sorted(known))}")
+    raise ValueError(f"{config}: expected data.deformation with numbers for some of {', '.join(sorted(_HELP))}")
 
 
-def draw_deformation(deformation: Deformation, source: str, path: Path) -> None:
+def draw_deformation(deformation: "Deformation", source: str, path: Path) -> None:
     """Draw the first training image of each class, and what becomes of it in several steps.
 
     Raises:
         DataError: if the data are not there, are not what they should be, or have no height and width.
         ValueError: if the path has a suffix that is not one of a picture; OSError: if it cannot be written.
     """
-    from torchnet.reporting import write_batch_picture  # here: the commands that draw nothing need not wait for it
+    import torch
+
+    from torchnet.data import DataError, load, scale_pixels
+    from torchnet.reporting import write_batch_picture
 
     data = load(source)
     if data.train_images.ndim != 3:

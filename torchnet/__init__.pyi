@@ -1,0 +1,66 @@
+"""The public names, and where each of them is. torchnet/__init__.py reads this, and imports what is asked for."""
+
+from . import checking, data, initializers, layers, losses, network, optimizers, reference
+from .averaging import WeightAverage
+from .checking import check
+from .clipping import clip_by_norm, clip_by_value
+from .layers import (
+    ELU,
+    GELU,
+    BatchNorm1d,
+    Dropout,
+    Identity,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    ReLU,
+    Residual,
+    RMSNorm,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Tanh,
+    set_step,
+)
+from .losses import cross_entropy, mean_squared_error, one_vs_rest_cross_entropy
+from .network import MLP, layer_sizes
+from .optimizers import SGD
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "MLP",
+    "SGD",
+    "BatchNorm1d",
+    "Dropout",
+    "Identity",
+    "Layer",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "RMSNorm",
+    "ReLU",
+    "Residual",
+    "SiLU",
+    "Sigmoid",
+    "Softplus",
+    "Tanh",
+    "WeightAverage",
+    "check",
+    "checking",
+    "clip_by_norm",
+    "clip_by_value",
+    "cross_entropy",
+    "data",
+    "initializers",
+    "layer_sizes",
+    "layers",
+    "losses",
+    "mean_squared_error",
+    "network",
+    "one_vs_rest_cross_entropy",
+    "optimizers",
+    "reference",
+    "set_step",
+]

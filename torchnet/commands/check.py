@@ -1,0 +1,157 @@
+"""The proof from the command line: `python -m torchnet check`."""
+
+import argparse
+import contextlib
+import json
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torchnet.checking import Report
+
+DESCRIPTION = "Check hand-written gradients, and say which kind of mistake a wrong one is."
+EPILOG = """\
+examples:
+  python -m torchnet check                                          the default network
+  python -m torchnet check --all                                    every layer, activation and loss of torchnet
+  python -m torchnet check --config configs/notebook.yaml           what this configuration would train
+  python -m torchnet check mypackage.mymodule:MyLayer --input 4,7   a layer of your own, made without arguments
+  python -m torchnet check 'mymodule:MyLayer(7, bias=False)' --input 4,7
+  python -m torchnet check mymodule:my_loss --input 4,10 --targets 10
+  python -m torchnet check 'torchnet:MLP((784, 1024, 1024, 10))' --input 32,784 --targets 10
+
+exit code: 0 if every gradient is right, 1 if one is wrong, 2 for wrong usage, 65 for bad data.
+"""
+_SMALL = 500_000  # weights
+_WIDE = 130  # columns, where no terminal sets the width
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument(
+        "subject",
+        nargs="?",
+        help="MODULE:NAME, or MODULE:NAME(ARGUMENTS): a layer, network, loss, autograd Function, or pair of functions",
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--config", type=Path, help="check what this configuration would train, on a batch of its data")
+    what.add_argument("--all", action="store_true", help="check all of torchnet with every oracle; print one table")
+    parser.add_argument(
+        "--input", action="append", default=[], metavar="SHAPE", help="an input of random numbers: 4,7; once for each"
+    )
+    parser.add_argument("--targets", type=int, metavar="CLASSES", help="random classes as the last input")
+    parser.add_argument(
+        "--dtype",
+        choices=("float64", "float32", "bfloat16"),
+        help="of weights and inputs; as they are made if left out",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the random numbers (0)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check what the options name; return the exit code."""
+    import torch
+    from rich.console import Console
+
+    from torchnet.checking import SubjectError, overview
+    from torchnet.data import DataError
+
+    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    try:
+        if options.all:
+            if options.subject or options.input or options.dtype or options.json:
+                raise SubjectError("--all takes no other option: it checks everything, in float64, and prints a table")
+            with Console(stderr=True).status("checking everything", spinner="dots"), _threads_kept():
+                torch.set_num_threads(1)
+                table, passed = overview()
+            console.print(table)
+            return int(not passed)
+        # What a stranger's code prints is not part of the report.
+        with (
+            Console(stderr=True).status("checking", spinner="dots"),
+            contextlib.redirect_stdout(sys.stderr),
+            _threads_kept(),
+        ):
+            reports = list(_reports(options))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except SystemExit as error:
+        print(f"error: what is checked ended the program (sys.exit({error.code!r}))", file=sys.stderr)
+        return 2
+    except Exception as error:  # of what is checked, too: whatever a stranger's forward or backward may raise
+        print("error:", " ".join(str(error).split()) + _origin(error), file=sys.stderr)
+        return 65 if isinstance(error, DataError) else 2
+    if options.json:
+        print(json.dumps([json.loads(report.to_json()) for report in reports], indent=2, ensure_ascii=False))
+    else:
+        for report in reports:
+            console.print(report, highlight=False)
+    return int(not all(report.passed for report in reports))
+
+
+def _reports(options: argparse.Namespace) -> "Iterator[Report]":
+    from torchnet.checking import SubjectError, check, named_subject, random_inputs
+    from torchnet.checking.catalog import default_network
+
+    if options.subject is not None:
+        if options.config is not None:
+            raise SubjectError(f"expected one thing to check, got {options.subject} and another: check one at a time")
+        subject = named_subject(options.subject, options.dtype)
+        _one_thread_if_small(subject)
+        yield check(subject, *random_inputs(subject, options.input, options.targets, options.dtype, options.seed))
+        return
+    if options.input or options.targets is not None:
+        raise SubjectError("--input and --targets need a subject, MODULE:NAME, that is called with them")
+    if options.config is not None:
+        if options.dtype is not None:
+            raise SubjectError("--dtype: a configuration has its own, model.dtype")
+        from torchnet.training.subject import subjects_of_config  # imports Lightning
+
+        for on, net, images, targets, loss in subjects_of_config(options.config, options.seed):
+            _one_thread_if_small(net)
+            report = check(net, images, targets, loss=loss, seed=options.seed)
+            yield replace(report, place=f"{report.place}, {on}")
+        return
+    net, images, targets = default_network(options.dtype or "float32", options.seed)
+    _one_thread_if_small(net)
+    yield check(net, images, targets, seed=options.seed)
+
+
+def _one_thread_if_small(subject: Any) -> None:
+    """Do without threads that wait for each other longer than they work, as they do on a busy machine."""
+    import torch
+
+    weights = subject.parameters() if isinstance(subject, torch.nn.Module) else ()
+    if sum(weight.numel() for weight in weights) < _SMALL:
+        torch.set_num_threads(1)
+
+
+@contextlib.contextmanager
+def _threads_kept() -> Iterator[None]:
+    import torch
+
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _origin(error: Exception) -> str:
+    """Say where an error was raised that is not about the usage of this command."""
+    from torchnet.checking import SubjectError
+    from torchnet.data import DataError
+    from torchnet.training.errors import UsageError
+
+    if isinstance(error, (SubjectError, UsageError, DataError)):
+        return ""
+    if isinstance(error, SyntaxError):
+        return ""  # it says where itself
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f" ({type(error).__name__} in {Path(last.filename).name}, line {last.lineno})"
