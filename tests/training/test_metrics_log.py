@@ -7,7 +7,8 @@ import random
 import pytest
 
 from torchnet.storage import durable
-from torchnet.training.metrics_log import METRICS, MetricsLog, read_metrics
+from torchnet.reporting.metrics import METRICS, read_metrics
+from torchnet.training.metrics_log import MetricsLog
 
 
 def expect_rows(got, expected) -> None:

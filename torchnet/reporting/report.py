@@ -11,6 +11,7 @@ from rich.table import Table
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_stat_scores
 
+from torchnet.reporting.mistakes import confident_mistakes, confusion_matrix
 from torchnet.storage import write_durably
 
 _FIRST_COLUMN, _COLUMN = 10, 9  # characters, with the space around: the names of the rows, and 0.123456
@@ -50,13 +51,16 @@ def classification_report(predictions: Tensor, labels: Tensor, num_classes: int)
     return report
 
 
-def run_report(title: str, losses: list[dict[str, float]], outputs: dict[str, tuple[Tensor, Tensor]]) -> dict[str, Any]:
-    """Return the report of a run: title, the losses printed while training, accuracy and report of each split.
+def run_report(
+    title: str, losses: list[dict[str, float]], outputs: dict[str, tuple[Tensor, Tensor]], images: dict[str, Tensor]
+) -> dict[str, Any]:
+    """Return the report of a run: title, the losses printed while training, and what came of each split.
 
     Args:
         title: what the report is headed with.
         losses: one a line printed, with "epoch", "test_loss" and "train_loss".
         outputs: the logits (n, C) and the labels (n,) of each split.
+        images: (n, ...) uint8, of the splits of which the worst mistakes are wanted.
     """
     reports = {
         split: classification_report(logits.argmax(dim=1), labels, num_classes=logits.shape[1])
@@ -67,6 +71,11 @@ def run_report(title: str, losses: list[dict[str, float]], outputs: dict[str, tu
         "losses": losses,
         "accuracy": {split: rows["recall"]["micro avg"] for split, rows in reports.items()},
         "classification_report": reports,
+        "confusion_matrix": {
+            split: confusion_matrix(logits.argmax(dim=1), labels, num_classes=logits.shape[1])
+            for split, (logits, labels) in outputs.items()
+        },
+        "mistakes": {split: confident_mistakes(pixels, *outputs[split]) for split, pixels in images.items()},
     }
 
 

@@ -13,6 +13,7 @@ from torchnet.training.config_file import parse_with_files
 from torchnet.training.data_module import ImageData
 from torchnet.training.errors import UsageError
 from torchnet.training.gradient_check import GradientCheck
+from torchnet.training.gradient_health import GradientHealth
 from torchnet.training.loss_line import LossLine
 from torchnet.training.module import Classifier
 from torchnet.training.runs import RUNS, find_checkpoint
@@ -72,6 +73,9 @@ class ArgumentsCLI(LightningCLI):
         )
 
         parser.add_argument(
+            "--report", type=bool, default=True, help="Whether to draw report.html, with its figures, at the end."
+        )
+        parser.add_argument(
             "--allow_environment_change",
             type=bool,
             default=False,
@@ -82,6 +86,7 @@ class ArgumentsCLI(LightningCLI):
         parser.add_lightning_class_args(Checkpoints, "checkpoints")
         parser.add_lightning_class_args(LossLine, "loss_line")
         parser.add_lightning_class_args(GradientCheck, "gradient_check")
+        parser.add_lightning_class_args(GradientHealth, "gradient_health")
         parser.link_arguments("seed_everything", "model.seed")
         parser.link_arguments("seed_everything", "data.seed")
         parser.link_arguments("model.dtype", "data.dtype")

@@ -13,10 +13,11 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from torchnet.reporting.metrics import METRICS, read_metrics
 from torchnet.storage import CheckpointError, plain, read_checkpoint, write_durably
 from torchnet.training.environment import environment
 from torchnet.training.errors import NonFiniteError
-from torchnet.training.metrics_log import METRICS, MetricsLog, read_metrics
+from torchnet.training.metrics_log import MetricsLog
 from torchnet.training.position import Position
 from torchnet.training.runs import BEST, run_of, step_checkpoints
 from torchnet.training.signals import raise_if_stopped
@@ -187,7 +188,7 @@ class Checkpoints(Callback):
         if len(rows) < wanted:
             print(f"the logs begin with {len(rows)} rows: expected {wanted} in {path}")
         for row in rows:
-            step = row.pop("step")
+            step = int(row.pop("step"))
             for logger in trainer.loggers:
                 logger.log_metrics(row, step)
 

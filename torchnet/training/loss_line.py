@@ -14,7 +14,7 @@ from torchnet.training.errors import NonFiniteError
 class LossLine(Callback):
     """Print and log the notebook's loss on the whole test and training sets, after epochs 1, 1 + n, 1 + 2n, ...
 
-    Where there is a validation set, its loss follows.
+    Where there is a validation set, its loss follows. With them, accuracies and the loss on the test images are logged.
 
     The lines printed so far are part of a checkpoint, so that the report of a resumed run has all of them.
 
@@ -36,10 +36,14 @@ class LossLine(Callback):
             return
         data = trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit, missing from its annotations
         epoch = trainer.current_epoch + 1
-        loss = {}
+        loss, logged = {}, {}
         for split in ("test", "train", *(["val"] if data.validates else [])):
             logits, labels = evaluate(cast(MLP, pl_module.trained), data.evaluation_loader(split))
             loss[split] = one_vs_rest_cross_entropy(logits, labels)[0].item()
+            if split != "val":  # whose own loss and accuracy are logged after every validation
+                logged[f"{split}/accuracy"] = (logits.argmax(dim=1) == labels).double().mean().item()
+            if split == "test":
+                logged["test/loss"] = cast(Any, pl_module).evaluation_loss(logits, labels)[0].item()
             if not math.isfinite(loss[split]):
                 raise NonFiniteError(
                     f"after epoch {epoch} the notebook's loss on the {split} images is {loss[split]}: "
@@ -48,7 +52,7 @@ class LossLine(Callback):
         self.losses.append({"epoch": epoch, **{f"{split}_loss": value for split, value in loss.items()}})
         for logger in trainer.loggers:  # not through self.log, which would round to float32
             logger.log_metrics(
-                {"epoch": epoch - 1, **{f"{split}/notebook_loss": value for split, value in loss.items()}},
+                {"epoch": epoch - 1, **{f"{split}/notebook_loss": value for split, value in loss.items()}, **logged},
                 trainer.global_step - 1,
             )
         print(f"Epoch {epoch}:", ", ".join(f"{split} loss = {value:.12g}" for split, value in loss.items()), flush=True)

@@ -7,15 +7,13 @@ import io
 import os
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
+from torchnet.reporting.metrics import METRICS, read_metrics
 from torchnet.storage import write_durably
-
-METRICS = "metrics.csv"
 
 
 class MetricsLog(Logger):
@@ -76,15 +74,6 @@ def run_loggers(run_folder: Path) -> list[Logger]:
     if importlib.util.find_spec("tensorboard") is not None:
         loggers.append(TensorBoardLogger(run_folder, name="", version=""))
     return loggers
-
-
-def read_metrics(path: Path, rows: int | None = None) -> list[dict[str, Any]]:
-    """Return the first rows of a metrics.csv, or all: of each, the metrics that it has."""
-    with path.open(newline="") as file:
-        return [
-            {name: int(text) if text.lstrip("-").isdigit() else float(text) for name, text in row.items() if text}
-            for row in islice(csv.DictReader(file), rows)
-        ]
 
 
 def _text(columns: list[str], rows: Iterable[Mapping[str, Any]], header: bool = False) -> bytes:

@@ -9,7 +9,7 @@ from torchnet.storage import CheckpointError, read_checkpoint
 from torchnet.training.errors import UsageError
 
 RUNS = "runs"  # the root, if no other is asked for
-CONFIG, CHECKPOINTS, REPORT = "config.yaml", "checkpoints", "report.json"
+CONFIG, CHECKPOINTS = "config.yaml", "checkpoints"
 LAST, BEST = "last", "best.ckpt"  # the word for the newest checkpoint on the command line, and the name of a file
 
 

@@ -14,18 +14,23 @@ from torch import Tensor
 
 from torchnet.data import DataError
 from torchnet.reporting import evaluate, print_report, run_report, write_predictions, write_report
+from torchnet.reporting.page import FIGURES, PAGE, write_page
+from torchnet.reporting.progress import track
+from torchnet.reporting.record import FACTS, REPORT
 from torchnet.storage import read_checkpoint, write_durably
 from torchnet.training.arguments import ArgumentsCLI
 from torchnet.training.checkpoint_io import CheckpointFiles
 from torchnet.training.checkpoints import Checkpoints
 from torchnet.training.environment import environment
 from torchnet.training.errors import CheckpointError, StoppedError, UsageError
+from torchnet.training.facts import Facts
 from torchnet.training.loss_line import LossLine
 from torchnet.training.metrics_log import run_loggers
 from torchnet.training.module import Classifier
+from torchnet.training.record import read_record
 from torchnet.training.refusals import refuse_callbacks, refuse_trainer
 from torchnet.training.resuming import Verification, finished_epochs
-from torchnet.training.runs import CHECKPOINTS, CONFIG, REPORT, new_run_folder, run_of, step_checkpoints
+from torchnet.training.runs import CHECKPOINTS, CONFIG, new_run_folder, run_of, step_checkpoints
 from torchnet.training.step_bar import StepBar
 
 _SPEAKS_FOR_ITSELF = (DataError, UsageError, MisconfigurationException, OSError)
@@ -47,6 +52,7 @@ class TrainerCLI(ArgumentsCLI):
 
     def __init__(self, arguments: list[str], title: str | None = None) -> None:
         self.title = title
+        self.facts = Facts(arguments)
         super().__init__(arguments)
 
     def instantiate_classes(self) -> None:
@@ -95,6 +101,7 @@ class TrainerCLI(ArgumentsCLI):
         refuse_callbacks(callbacks)
         if options.enable_progress_bar or (options.enable_progress_bar is None and sys.stdout.isatty()):
             callbacks.append(StepBar())
+        callbacks.append(self.facts)
         callbacks.append(LambdaCallback(on_train_start=lambda *_: self._announce()))
         self.keeps_results = self.subcommand == "fit" and not options.fast_dev_run
         saves = self.keeps_results and options.enable_checkpointing is not False
@@ -166,6 +173,11 @@ class TrainerCLI(ArgumentsCLI):
         if self.keeps_results:
             report = self._report(list(self.datamodule.splits))
             write_report(report, self.run_folder / REPORT)
+            self.facts.write(self.run_folder / FACTS, self.trainer.strategy.root_device)
+            if self._get(self.config, "report"):
+                record = read_record(self.run_folder, self.model.trained)
+                write_page([record], self.run_folder / PAGE, self.run_folder / FIGURES, track)
+                print(f"report in {self.run_folder / PAGE}")
             print(f"results in {self.run_folder}", flush=True)
 
     def validate(self, model: Classifier, **kwargs: Any) -> None:
@@ -195,6 +207,7 @@ class TrainerCLI(ArgumentsCLI):
             self.title or self._get(self.config, "name"),
             losses,
             {split: evaluate(self.model.trained, self.datamodule.evaluation_loader(split)) for split in splits},
+            {split: self.datamodule.splits[split][0] for split in splits if split != "train"},
         )
         print_report(report, Console(width=None if sys.stdout.isatty() else _WIDE))
         return report

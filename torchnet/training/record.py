@@ -1,0 +1,68 @@
+"""The record of a run, from its folder."""
+
+import math
+import sys
+from pathlib import Path
+
+import yaml
+
+from torchnet.layers import Linear
+from torchnet.network import MLP
+from torchnet.reporting.record import Record
+from torchnet.storage import CheckpointError
+from torchnet.training.config_file import check_config_file
+from torchnet.training.errors import UsageError
+from torchnet.training.runs import CHECKPOINTS, CONFIG, step_checkpoints
+from torchnet.training.trained import load_trained
+
+
+def read_record(folder: Path, net: MLP | None = None) -> Record:
+    """Return the record of the run in a folder.
+
+    Args:
+        folder: of the run.
+        net: its network; that of its newest checkpoint if None.
+
+    Raises:
+        UsageError: if it is not the folder of a run.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        raise UsageError(f"{folder}: expected the folder of a run, with its {CONFIG}, there is none")
+    check_config_file(path)
+    text = path.read_text()
+    config = yaml.safe_load(text)
+    if not isinstance(config.get("model"), dict):
+        raise UsageError(f"{path}: expected the configuration of a run, got one without model")
+    net = net or _newest_network(folder)
+    linears = [] if net is None else [part for part in net.modules() if isinstance(part, Linear)]
+    model = config["model"]
+    sizes = [linears[0].in_features, *(linear.out_features for linear in linears)] if linears else ["unknown"]
+    side = math.isqrt(linears[0].in_features) if linears else 0
+    first = linears[0].weight.detach().cpu().double() if side * side == (linears and linears[0].in_features) else None
+    return Record(
+        folder=folder,
+        config=config,
+        config_text=text,
+        network=", ".join(["-".join(map(str, sizes)), *_words(model)]),
+        weights=0 if net is None else sum(weight.numel() for weight in net.parameters()),
+        first_layer=None if first is None else first.view(-1, side, side).numpy(),
+    )
+
+
+def _newest_network(folder: Path) -> MLP | None:
+    for checkpoint in step_checkpoints(folder / CHECKPOINTS):
+        try:
+            return load_trained(checkpoint).net
+        except CheckpointError as error:
+            print(f"passed over: {error}", file=sys.stderr)
+    return None
+
+
+def _words(model: dict[str, object]) -> list[str]:
+    """Return what else there is to say of a network, from its configuration."""
+    activation = model.get("activation", "sigmoid")
+    words = [activation if isinstance(activation, str) else " and ".join(dict.fromkeys(map(str, activation)))]  # type: ignore[call-overload]
+    words += [str(model["normalization"])] if model.get("normalization") else []
+    words += ["dropout"] if model.get("dropout") else []
+    return words + (["residual"] if model.get("residual") else [])
