@@ -5,6 +5,7 @@
     python -m benchmarks scale                      # how the cost of a step grows with width, depth and batch
     python -m benchmarks depth                      # what 20 layers do to gradients, of sigmoids and of residual blocks
     python -m benchmarks saving                     # what checkpoints, and the watch on numbers, cost the default run
+    python -m benchmarks report                     # what its page and gradient health in its logs cost the default run
     python -m benchmarks gpu                        # on an NVIDIA GPU: the step eager, compiled, and as a CUDA graph
     python -m benchmarks --peers torchnet,autograd  # some of the peers
 
@@ -19,11 +20,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.children import ChildError
-from benchmarks.commands import run_depth, run_gpu, run_race, run_recipes, run_saving, run_scale
+from benchmarks.commands import run_depth, run_gpu, run_race, run_recipes, run_scale, run_ways
 from benchmarks.peers import PEERS
 
 _SEEDS = 5
-_SAVING_TURNS = 9
+_TURNS = 9
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 run_depth(Path(folder), options.out)
             elif options.what == "recipes":
                 run_recipes(_SEEDS, Path(folder), options.out)
-            elif options.what == "saving":
-                run_saving(_SAVING_TURNS, options.epochs, options.out)
+            elif options.what in ("saving", "report"):
+                run_ways(options.what, _TURNS, options.epochs, options.out)
             elif options.what == "gpu":
                 run_gpu(options.epochs, options.seed, options.out)
             else:
@@ -59,7 +60,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "what", nargs="?", choices=("peers", "recipes", "scale", "depth", "saving", "gpu"), default="peers"
+        "what", nargs="?", choices=("peers", "recipes", "scale", "depth", "saving", "report", "gpu"), default="peers"
     )
     parser.add_argument("--epochs", type=_from_one_up, default=40, metavar="N", help="of each peer (default: 40)")
     parser.add_argument("--peers", type=_peers, default=list(PEERS), metavar="A,B", help=f"of {', '.join(PEERS)}")

@@ -13,7 +13,7 @@ from benchmarks.output import bar, plot, publish
 from benchmarks.peers import RECIPES
 from benchmarks.points import Measured, Point, points
 from benchmarks.race import race
-from benchmarks.saving import WAYS, measure_saving, saving_table
+from benchmarks.saving import WAYS, measure_ways, ways_table
 from benchmarks.summary import summarize
 from benchmarks.tables import gpu_table, peers_table, recipes_table, scale_table
 
@@ -71,15 +71,15 @@ def run_depth(folder: Path, out: Path) -> None:
     plot("plot_depth", runs, out / "depth.png")
 
 
-def run_saving(turns: int, epochs: int, out: Path) -> None:
-    """Let the default run train with checkpoints and with an eye on its numbers, and without."""
-    terminal, load = Terminal(), os.getloadavg()[0]
-    with bar(1 + turns * len(WAYS)) as show:
+def run_ways(what: str, turns: int, epochs: int, out: Path) -> None:
+    """Let the default run train with and without something: "saving" or "report"."""
+    terminal, load, ways = Terminal(), os.getloadavg()[0], WAYS[what]
+    with bar(1 + turns * len(ways)) as show:
         show("matrix products")
         threads, ceiling = call(terminal, "benchmarks.ceiling:measure_ceiling")
-        runs = measure_saving(turns, epochs, terminal, show)
+        runs = measure_ways(ways, turns, epochs, terminal, show)
     header = describe(threads, ceiling, load)
-    publish(header, saving_table(runs), {"runs": runs}, out / "saving.txt", out / "saving.json")
+    publish(header, ways_table(ways, runs), {"runs": runs}, out / f"{what}.txt", out / f"{what}.json")
 
 
 def run_scale(out: Path) -> None:

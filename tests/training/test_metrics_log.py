@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from torchnet.storage import durable
 from torchnet.reporting.metrics import METRICS, read_metrics
+from torchnet.storage import durable
 from torchnet.training.metrics_log import MetricsLog
 
 

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from torchnet.reporting import figures
+from torchnet.reporting.figures import Drawing, shades
 from torchnet.reporting.findings import findings
+from torchnet.reporting.pixels import data_url, digit, first_layer
 from torchnet.reporting.record import Record
 from torchnet.storage import write_durably
 
@@ -20,11 +21,11 @@ PAGE, FIGURES = "report.html", "figures"
 
 
 class Picture(NamedTuple):
-    """A figure of the page: its name, that of its file, and what draws it, or returns None."""
+    """A figure of the page: its name there, that of its file, and what draws it, or returns None."""
 
     name: str
     file: str
-    draw: Callable[[], Figure | None]
+    draw: Callable[[], Drawing | None]
 
 
 def write_page(
@@ -47,10 +48,10 @@ def write_page(
     folder.mkdir(parents=True, exist_ok=True)
     drawn: dict[str, Markup] = {}
     for picture in track(_pictures(records)):
-        figure = picture.draw()
-        if figure is not None:
-            drawn[picture.name] = Markup(figures.svg(figure))
-            write_durably(folder / f"{picture.file}.png", figures.png(figure))
+        drawing = picture.draw()
+        if drawing is not None:
+            drawn[picture.name] = Markup(drawing.svg)
+            (folder / f"{picture.file}.png").write_bytes(drawing.png)  # drawn again sooner than forced to the disk
     environment = Environment(
         loader=PackageLoader("torchnet.reporting"),
         autoescape=True,
@@ -58,7 +59,7 @@ def write_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"share": lambda value: f"{value:.2%}", "duration": _duration}
+    environment.filters |= {"share": "{:.2%}".format, "duration": _duration, "digit": digit, "shades": shades}
     text = environment.get_template("report.html").render(
         records=records,
         labels=labels(records),
@@ -78,13 +79,18 @@ def _pictures(records: Sequence[Record]) -> list[Picture]:
         for name, draw in (
             ("confusion", partial(figures.confusion, record, "test")),
             ("mistakes", partial(figures.mistakes, record, "test")),
-            ("first_layer", partial(figures.first_layer, record)),
+            ("first_layer", partial(_first_layer, record)),
             ("gradient_norm", partial(figures.health, record, ("gradient_norm",), "norm of the gradient", None)),
             ("update_ratio", partial(figures.health, record, ("update_ratio",), "update / weight", (1e-4, 1e-2))),
             ("blocked", partial(figures.health, record, ("saturated", "dead"), "saturated or dead, %", None)),
         ):
             pictures.append(Picture(f"{name}{k}", f"{name}{number}", draw))
     return pictures
+
+
+def _first_layer(record: Record) -> Drawing | None:
+    png = first_layer(record)
+    return None if png is None else Drawing(png, f'<img src="{data_url(png)}" alt="">')
 
 
 def labels(records: Sequence[Record]) -> list[str]:

@@ -86,6 +86,16 @@ class Record:
     def images_per_second(self) -> float | None:
         return self.facts["images"] / self.facts["seconds"] if self.facts.get("seconds") else None
 
+    def confusion(self, split: str) -> np.ndarray | None:
+        """Return the confusion matrix of a split, (C, C); None if there was no evaluation."""
+        matrices = (self.report or {}).get("confusion_matrix", {})
+        return np.array(matrices[split]) if split in matrices else None
+
+    def mistakes(self, split: str) -> list[dict[str, Any]]:
+        """Return the worst mistakes in a split, if images have a height and a width and there was an evaluation."""
+        found = (self.report or {}).get("mistakes", {}).get(split, [])
+        return [mistake for mistake in found if len(mistake["shape"]) == 2]
+
     def layered(self, metric: str) -> dict[int, tuple[list[float], list[float]]]:
         """Return the steps and values of a metric of gradient health, for each layer."""
         names = sorted({name for row in self.rows for name in row if name.startswith(f"{metric}/layer_")})
