@@ -16,7 +16,7 @@ from torchnet import reference
 
 from .conftest import ROOT
 
-COMMAND = [sys.executable, str(ROOT / "train.py"), f"--config={ROOT / 'configs' / 'notebook.yaml'}"]
+COMMAND = [sys.executable, str(ROOT / "train.py"), f"--config={ROOT / 'configs' / 'notebook.yaml'}", "--report=false"]
 
 
 def loss_lines(numbers: dict) -> list[str]:

@@ -16,6 +16,8 @@ _COMMON = (
     "--trainer.log_every_n_steps=3",
     "--loss_line.every_n_epochs=1",
     "--trainer.logger=true",
+    "--gradient_health.every_n_steps=7",
+    "--report=false",
 )
 _VALIDATED = ("--data.validation_fraction=0.1",)
 _MOMENTUM = ("--model.activation=tanh", "--model.lr=0.1", "--model.momentum=0.9")

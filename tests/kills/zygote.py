@@ -19,7 +19,7 @@ from typing import Any
 
 from .plan import ROOT, Ended, Plan
 
-WARM_UP = ("--data.source=digits", "--trainer.max_epochs=1", "--data.validation_fraction=0.1")
+WARM_UP = ("--data.source=digits", "--trainer.max_epochs=1", "--data.validation_fraction=0.1", "--report=false")
 
 
 class Zygote:

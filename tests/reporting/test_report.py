@@ -12,7 +12,7 @@ from sklearn.metrics import classification_report as sklearn_report
 
 from torchnet import MLP
 from torchnet.data import BatchLoader, scale_pixels
-from torchnet.reporting import classification_report, evaluate, print_report, run_report, write_report
+from torchnet.reporting import classification_report, evaluate, print_report, read_report, run_report, write_report
 
 
 def random_case(n: int = 300) -> tuple[torch.Tensor, torch.Tensor]:
@@ -60,14 +60,16 @@ def example_report() -> dict:
     predictions, labels = random_case()
     logits = torch.nn.functional.one_hot(predictions, 10).double()
     losses = [{"epoch": 1, "test_loss": 0.1, "train_loss": 0.2}]
-    return run_report("a run", losses, {"train": (logits, labels), "test": (logits[:200], labels[:200])})
+    images = torch.randint(256, (200, 3, 2), dtype=torch.uint8)
+    outputs = {"train": (logits, labels), "test": (logits[:200], labels[:200])}
+    return run_report("a run", losses, outputs, {"test": images})
 
 
 def test_report_holds_what_a_reader_asks_for(tmp_path):
     predictions, labels = random_case()
     report = example_report()
     write_report(report, tmp_path / "report.json")
-    assert json.loads((tmp_path / "report.json").read_text()) == report
+    assert json.loads((tmp_path / "report.json").read_text()) == report == read_report(tmp_path / "report.json")
     assert report["title"] == "a run"
     assert report["losses"] == [{"epoch": 1, "test_loss": 0.1, "train_loss": 0.2}]
     assert report["accuracy"]["test"] == pytest.approx(accuracy_score(labels[:200], predictions[:200]), rel=1e-15)

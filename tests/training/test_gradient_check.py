@@ -54,7 +54,18 @@ def test_a_gradient_that_drifts_stops_the_run(cli, monkeypatch, capsys):
 
     monkeypatch.setattr(Sigmoid, "backward", drifting)
     # A captured step is not taken in Python again: it would not drift.
-    assert cli(DIGITS, "--trainer.max_epochs", 3, "--model.captured", "false", *EVERY_STEP) == 70
+    assert (
+        cli(
+            DIGITS,
+            "--trainer.max_epochs",
+            3,
+            "--model.captured",
+            "false",
+            *EVERY_STEP,
+            "--gradient_health.every_n_steps=0",
+        )
+        == 70
+    )
     error = capsys.readouterr().err
     assert error.startswith("error: step 41: the gradient of 0.")
     assert error.count("\n") == 1

@@ -301,7 +301,7 @@ def make_runs(folder: Path) -> dict[str, Path]:
     made = {}
     for name, options in RUNS.items():
         with contextlib.redirect_stdout(io.StringIO()):
-            assert main(ROOT / "configs", [*options, f"--trainer.default_root_dir={folder}"]) == 0
+            assert main(ROOT / "configs", [*options, f"--trainer.default_root_dir={folder}", "--report=false"]) == 0
         (made[name],) = folder.glob(f"{name}/*/checkpoints/step=40.ckpt")
     data = load("digits")
     relabeled = {"y_train": data.train_labels[::-1], "y_test": data.test_labels}

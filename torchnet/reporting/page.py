@@ -45,7 +45,7 @@ def write_page(
     Raises:
         DataError: if a file of a run is not what a run writes; OSError: if a file cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     drawn: dict[str, Markup] = {}
     for picture in track(_pictures(records)):
         drawing = picture.draw()

@@ -11,6 +11,7 @@ import numpy as np
 
 from torchnet.data import DataError
 from torchnet.reporting.metrics import METRICS, Row, read_metrics
+from torchnet.reporting.report import read_report
 
 REPORT, FACTS = "report.json", "facts.json"
 
@@ -52,13 +53,23 @@ class Record:
 
     @cached_property
     def report(self) -> dict[str, Any] | None:
-        """Its report.json; None if it was stopped before its end."""
-        return _read_json(self.folder / REPORT, ("title", "accuracy", "classification_report"))
+        """Its report.json; None if it was stopped before its end.
+
+        Raises:
+            DataError: if it is not what a run writes.
+        """
+        path = self.folder / REPORT
+        return read_report(path) if path.is_file() else None
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What its machine was and did; empty if it was stopped before its end."""
-        return _read_json(self.folder / FACTS, ("seconds", "images", "environment")) or {}
+        """Its facts.json, what its machine was and did; empty if it was stopped before its end.
+
+        Raises:
+            DataError: if it is not what a run writes.
+        """
+        path = self.folder / FACTS
+        return _read_facts(path) if path.is_file() else {}
 
     @property
     def name(self) -> str:
@@ -84,16 +95,15 @@ class Record:
 
     @property
     def images_per_second(self) -> float | None:
-        return self.facts["images"] / self.facts["seconds"] if self.facts.get("seconds") else None
+        return self.facts["images"] / self.facts["seconds"] if self.facts else None
 
     def confusion(self, split: str) -> np.ndarray | None:
         """Return the confusion matrix of a split, (C, C); None if there was no evaluation."""
-        matrices = (self.report or {}).get("confusion_matrix", {})
-        return np.array(matrices[split]) if split in matrices else None
+        return None if self.report is None else np.array(self.report["confusion_matrix"][split])
 
     def mistakes(self, split: str) -> list[dict[str, Any]]:
         """Return the worst mistakes in a split, if images have a height and a width and there was an evaluation."""
-        found = (self.report or {}).get("mistakes", {}).get(split, [])
+        found = [] if self.report is None else self.report["mistakes"][split]
         return [mistake for mistake in found if len(mistake["shape"]) == 2]
 
     def layered(self, metric: str) -> dict[int, tuple[list[float], list[float]]]:
@@ -106,13 +116,11 @@ class Record:
         return found
 
 
-def _read_json(path: Path, keys: tuple[str, ...]) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
+def _read_facts(path: Path) -> dict[str, Any]:
     try:
-        contents = json.loads(path.read_text())
-        if isinstance(contents, dict) and all(key in contents for key in keys):
-            return contents
-    except ValueError:
+        facts = json.loads(path.read_text())
+        if facts["seconds"] > 0 and facts["images"] >= 0 and isinstance(facts["environment"], dict):
+            return {"command": "", "peak_memory_mib": None} | facts
+    except (KeyError, TypeError, ValueError):
         pass
-    raise DataError(f"{path}: expected what a run writes there, with {', '.join(keys)}: remove it, or run again")
+    raise DataError(f"{path}: expected the facts of a run, seconds, images and environment: remove it, or train again")

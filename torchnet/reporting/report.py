@@ -11,7 +11,8 @@ from rich.table import Table
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_stat_scores
 
-from torchnet.reporting.mistakes import confident_mistakes, confusion_matrix
+from torchnet.data import DataError
+from torchnet.reporting.mistakes import confident_mistakes, confusion_matrix, pixels_of
 from torchnet.storage import write_durably
 
 _FIRST_COLUMN, _COLUMN = 10, 9  # characters, with the space around: the names of the rows, and 0.123456
@@ -86,6 +87,37 @@ def write_report(report: dict[str, Any], path: Path) -> None:
         OSError: if the file cannot be written.
     """
     write_durably(path, (json.dumps(report, indent=1) + "\n").encode())
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """Return a report that `write_report` wrote.
+
+    Raises:
+        DataError: if it is another file; OSError: if it cannot be read.
+    """
+    try:
+        report = json.loads(path.read_text())
+        splits = list(report["accuracy"])
+        _expect(all(isinstance(report["accuracy"][split], float) for split in splits))
+        for split in splits:
+            rows = report["classification_report"][split]
+            columns = list(rows["support"])
+            _expect(all(list(cells) == columns for cells in rows.values()))
+            _expect(all(isinstance(value, (int, float)) for cells in rows.values() for value in cells.values()))
+            counts = report["confusion_matrix"][split]
+            _expect(all(isinstance(count, int) and len(row) == len(counts) for row in counts for count in row))
+        for mistake in (mistake for mistakes in report["mistakes"].values() for mistake in mistakes):
+            pixels_of(mistake)
+            _expect(all(isinstance(value, float) for value in mistake["probabilities"]))
+            _expect(all(0 <= mistake[label] < len(mistake["probabilities"]) for label in ("label", "predicted")))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{path}: expected the report of a run ({error!r:.80}): remove it, or train again") from error
+    return dict(report)
+
+
+def _expect(is_so: bool) -> None:
+    if not is_so:
+        raise ValueError("something else than what a run writes")
 
 
 def print_report(report: dict[str, Any], console: Console) -> None:

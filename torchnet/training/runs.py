@@ -83,5 +83,7 @@ def _candidates(which: str, root: Path, name: str) -> list[Path]:
 
 def run_of(checkpoint: Path) -> Path:
     """Return the folder of the run that a checkpoint belongs to; its own folder if it stands outside of a run."""
-    folder = checkpoint.absolute().parent
-    return folder.parent if folder.name == CHECKPOINTS else folder
+    folder = checkpoint.parent
+    if folder.absolute().name != CHECKPOINTS:
+        return folder
+    return folder.parent if folder.name == CHECKPOINTS else folder.absolute().parent
