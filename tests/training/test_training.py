@@ -120,7 +120,8 @@ def test_a_run_that_is_told_to_stop_within_an_epoch_goes_on_with_the_rest_of_it(
     with monkeypatch.context() as patch:
         patch.setattr(Classifier, "training_step", stop_after_ten)
         minimum = () if min_epochs is None else ("--trainer.min_epochs", min_epochs)
-        assert cli(DIGITS, *MOMENTUM, "--trainer.max_epochs", 3, "--data.block_size", 5, *minimum) == 0
+        blocks = ("--data.block_size", 5, "--gradient_health.every_n_steps", 5)  # which end at 1, 5, 6, 10, ...
+        assert cli(DIGITS, *MOMENTUM, "--trainer.max_epochs", 3, *blocks, *minimum) == 0
     assert state(newest())["steps"] == (10 if min_epochs is None else 2 * 29)
     assert cli("--ckpt_path", "last") == 0
     expect_same_bits(state(newest()), straight)

@@ -139,7 +139,7 @@ class Checkpoints(Callback):
 
     def _copy(self, trainer: Trainer) -> None:
         """Keep a copy of the state as it is, between two steps."""
-        self.copied_at = time.monotonic()
+        self.copied_at, is_first = time.monotonic(), self.newest is None
         position = Position.of(trainer)
         log = _metrics_log(trainer)
         self.newest = plain(trainer._checkpoint_connector.dump_checkpoint(weights_only=False)) | {
@@ -154,7 +154,8 @@ class Checkpoints(Callback):
                 "environment": environment(trainer.strategy.root_device),
             },
         }
-        self.copy_seconds = time.monotonic() - self.copied_at
+        # The first copy takes longer than others, and would put off the second one for long.
+        self.copy_seconds = 0.0 if is_first else time.monotonic() - self.copied_at
 
     def _save(self, trainer: Trainer, due: bool = True) -> None:
         """Write the copy: as the best so far if it is that, as the newest if a save is due."""
