@@ -4,9 +4,9 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from torchnet.commands import check, deformation, export
+from torchnet.commands import check, deformation, demo, export
 
-_COMMANDS = (check, deformation, export)
+_COMMANDS = (check, deformation, demo, export)
 _DESCRIPTION = "Look into what torchnet does, its gradients and deformations; take weights out of it."
 
 
