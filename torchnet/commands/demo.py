@@ -20,7 +20,9 @@ cannot be written.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument(
-        "named", metavar="RUN", help="the folder of a run, or a checkpoint; or last or best, of the newest run under --root"
+        "named",
+        metavar="RUN",
+        help="the folder of a run, or a checkpoint; or last or best, of the newest run under --root",
     )
     parser.add_argument("output", type=Path, nargs="?", help="the file to write (demo.html in the folder of the run)")
     parser.add_argument("--root", type=Path, default=Path("runs"), metavar="FOLDER", help="of the runs (runs)")
@@ -42,13 +44,15 @@ def run(options: argparse.Namespace) -> int:
     trained = load_trained(checkpoint)
     if math.isqrt(trained.in_features) ** 2 != trained.in_features:
         raise UsageError(
-            f"{checkpoint}: expected a network for square images, got one for {trained.in_features} pixels: there is no "
-            "square to draw on"
+            f"{checkpoint}: expected a network for square images, got one for {trained.in_features} pixels: nothing that "
+            "is drawn would fit it"
         )
     loss = trained.config["model"].get("loss", "cross_entropy")
     if loss not in LOSSES:
         raise UsageError(f"{folder / CONFIG}: model.loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
     output = options.output or folder / "demo.html"
+    if output.is_dir():
+        raise UsageError(f"{output}: expected the name of a file, it is a folder")
     page = demo_page(trained.net, loss, trained.name, trained.steps)
     write_durably(output, page.encode())
     print(output)

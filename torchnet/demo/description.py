@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from torchnet.layers import Layer
+from torchnet.losses import LOSSES
 
 # What a layer is made with, as far as it tells one layer of its kind from another in evaluation.
 _OPTIONS = {
@@ -25,9 +26,9 @@ _OPTIONS = {
 def describe(layers: Iterable[Layer], loss: str) -> tuple[dict[str, Any], str]:
     """Return a network as plain data, and its numbers in base64.
 
-    Each layer has its kind, its name in the `state_dict`, its file, its options, and for each of its weights and buffers
-    the shape and the place in the row of numbers; a residual block has its layers, too. The numbers are little-endian,
-    float64 if one of the tensors is, else float32.
+    Each layer has its kind, its name in the `state_dict`, its file, its options, and for each of its weights and
+    buffers the shape and the place in the row of numbers; a residual block has its layers, too. The numbers are
+    little-endian, float64 if one of the tensors is, else float32.
 
     Args:
         layers: of the network, in order; they are shown as they work in evaluation.
@@ -38,7 +39,13 @@ def describe(layers: Iterable[Layer], loss: str) -> tuple[dict[str, Any], str]:
     dtype = torch.float64 if any(tensor.dtype == torch.float64 for tensor in numbers) else torch.float32
     row = torch.cat([tensor.detach().cpu().to(dtype).flatten() for tensor in numbers]) if numbers else torch.zeros(0)
     encoded = base64.b64encode(row.numpy().astype(row.numpy().dtype.newbyteorder("<")).tobytes()).decode()
-    return {"loss": loss, "dtype": str(dtype).removeprefix("torch."), "layers": described}, encoded
+    description = {
+        "loss": loss,
+        "loss_file": _file(LOSSES[loss].__module__),
+        "dtype": str(dtype).removeprefix("torch."),
+        "layers": described,
+    }
+    return description, encoded
 
 
 def _describe(name: str, layer: Layer, numbers: list[Tensor]) -> dict[str, Any]:
@@ -49,7 +56,7 @@ def _describe(name: str, layer: Layer, numbers: list[Tensor]) -> dict[str, Any]:
     description = {
         "kind": kind,
         "name": name,
-        "file": type(layer).__module__.replace(".", "/") + ".py",
+        "file": _file(type(layer).__module__),
         "options": options,
         "weights": _places(layer.named_parameters(recurse=False), numbers),
         "buffers": _places(layer.named_buffers(recurse=False), numbers),
@@ -58,6 +65,10 @@ def _describe(name: str, layer: Layer, numbers: list[Tensor]) -> dict[str, Any]:
         inner = (module for module in layer.children() if isinstance(module, Layer))
         description["layers"] = [_describe(f"{name}.{i}", module, numbers) for i, module in enumerate(inner)]
     return description
+
+
+def _file(module: str) -> str:
+    return module.replace(".", "/") + ".py"
 
 
 def _places(tensors: Iterable[tuple[str, Tensor]], numbers: list[Tensor]) -> dict[str, Any]:

@@ -137,9 +137,10 @@ board.show(EXAMPLES[3]);
  */
 window.torchnet = {
   network,
+  board,
+  examples: EXAMPLES,
   build: (other, base64) => new Network(other, decodeNumbers(base64, other.dtype)),
   imageOf: (strokes, side = state.side) => [...imageOf(strokes, side)],
-  examples: EXAMPLES,
 
   /** Return logits, probabilities, and the input and output of every layer. */
   forward(image, net = network) {

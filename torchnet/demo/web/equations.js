@@ -27,8 +27,8 @@ const EQUATIONS = {
   }),
   SiLU: () => ({ forward: ["y = x σ(x)"], backward: ["∂L/∂x = G ⊙ (s + y ⊙ (1 − s)),  s = σ(x)"] }),
   Softplus: ({ beta }) => ({
-    forward: ["y = log(1 + e^βx) / β", `β = ${beta}`],
-    backward: ["∂L/∂x = G ⊙ (1 − e^−βy)"],
+    forward: ["y = log(1 + e^{βx}) / β", `β = ${beta}`],
+    backward: ["∂L/∂x = G ⊙ (1 − e^{−βy})"],
   }),
   Identity: () => ({ forward: ["y = x"], backward: ["∂L/∂x = G"] }),
   BatchNorm1d: () => ({
@@ -50,18 +50,18 @@ const EQUATIONS = {
 const LOSS_EQUATIONS = {
   cross_entropy: {
     name: "Cross-entropy",
-    forward: ["L = − Σ_c t log p", "p = softmax(z)"],
+    forward: ["L = − Σ_c t_c log p_c", "p = softmax(z)"],
     backward: ["∂L/∂z = p − t"],
   },
   mean_squared_error: {
     name: "Mean squared error",
-    forward: ["L = 1/C Σ_c (z − t)²"],
+    forward: ["L = 1/C Σ_c (z_c − t_c)²"],
     backward: ["∂L/∂z = 2 (z − t) / C"],
   },
   one_vs_rest_cross_entropy: {
     name: "One-vs-rest cross-entropy",
-    forward: ["L = − Σ_c [t log p + (1 − t) log(1 − p)]", "p = softmax(z)"],
-    backward: ["∂L/∂z = p − t + v − Σ_c [c ≠ k] v p_k / (1 − p)", "v = (1 − t) ⊙ p"],
+    forward: ["L = − Σ_c [t_c log p_c + (1 − t_c) log(1 − p_c)]", "p = softmax(z)"],
+    backward: ["∂L/∂z_k = p_k − t_k + v_k − Σ_{c≠k} v_c p_k / (1 − p_c)", "v = (1 − t) ⊙ p"],
   },
 };
 

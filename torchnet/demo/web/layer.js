@@ -50,4 +50,10 @@ function backwardThrough(layers, grad) {
 
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const mean = (values) => sum(values) / values.length;
-const norm = (values) => Math.sqrt(values.reduce((total, value) => total + value * value, 0));
+
+/** Return the Euclidean norm: a loop, as there may be millions of values. */
+function norm(values) {
+  let total = 0;
+  for (let i = 0; i < values.length; i++) total += values[i] * values[i];
+  return Math.sqrt(total);
+}

@@ -50,6 +50,12 @@ class Picture {
     if (legend) this.node.append(element("div", { className: "legend" }, this.low, ramp, this.high));
   }
 
+  /** Change the caption. */
+  name(caption) {
+    this.caption.textContent = caption;
+    this.canvas.setAttribute("aria-label", caption);
+  }
+
   draw(values, limit = this.limit ?? largestOf(values)) {
     const palette = palettes[this.signed ? "diverging" : "sequential"];
     const scale = limit > 0 ? (this.signed ? 0.5 : 1) / limit : 0;

@@ -13,7 +13,13 @@ function forwardRows(network, state) {
     ),
     ...network.layers.flatMap((layer) => forwardRow(layer, state)),
     card(
-      { title: "Softmax", shape: String(classes.length), equations: ["p = softmax(z)"], pictures: [probabilities] },
+      {
+        title: "Softmax",
+        file: "torchnet/losses/softmax.py",
+        shape: String(classes.length),
+        equations: ["p = softmax(z)"],
+        pictures: [probabilities],
+      },
       () => probabilities.draw(state.probabilities),
     ),
   ];
@@ -24,9 +30,21 @@ function forwardRow(layer, state) {
     signed: !NEVER_NEGATIVE.has(layer.kind),
     limit: layer.kind === "Sigmoid" ? 1 : undefined,
   });
+  const size = sizeFact("y");
+  const units = looksAtPixels(layer, state) ? [unitPictures(layer, state, "forward")] : [];
   const own = card(
-    { ...titleOf(layer), equations: EQUATIONS[layer.kind](layer).forward, pictures: [output] },
-    () => output.draw(layer.output),
+    {
+      ...titleOf(layer),
+      equations: EQUATIONS[layer.kind](layer).forward,
+      facts: [size.node],
+      pictures: [output],
+      below: units.map((part) => part.node),
+    },
+    () => {
+      output.draw(layer.output);
+      size.update(layer.output);
+      for (const part of units) part.update();
+    },
   );
   return layer.layers ? [block(layer.layers.flatMap((inner) => forwardRow(inner, state)), "f"), own] : [own];
 }
@@ -34,7 +52,8 @@ function forwardRow(layer, state) {
 /** Return the rows of the backward pass, from the loss to the pixels. */
 function backwardRows(network, state) {
   const { side, classes } = state;
-  const { name, forward, backward } = LOSS_EQUATIONS[network.description.loss];
+  const { loss, loss_file: file } = network.description;
+  const { name, forward, backward } = LOSS_EQUATIONS[loss];
   const probabilities = new Picture({ count: classes.length, caption: "p", limit: 1, ticks: classes });
   const gradLogits = new Picture({ count: classes.length, caption: "∂L/∂z", signed: true, ticks: classes });
   const image = new Picture({ count: side * side, caption: "x", limit: 1, size: "large" });
@@ -47,10 +66,13 @@ function backwardRows(network, state) {
     "does not have, and for the places where it would have some.",
   );
   return [
-    card({ title: name, equations: [...forward, ...backward], pictures: [probabilities, gradLogits] }, () => {
-      probabilities.draw(state.probabilities);
-      gradLogits.draw(state.gradLogits);
-    }),
+    card(
+      { title: name, file, equations: [...forward, ...backward], pictures: [probabilities, gradLogits] },
+      () => {
+        probabilities.draw(state.probabilities);
+        gradLogits.draw(state.gradLogits);
+      },
+    ),
     ...[...network.layers].reverse().flatMap((layer) => backwardRow(layer, state)),
     card(
       { title: "Image", shape: `${side} × ${side}`, facts: [arriving.node, lookFor], pictures: [gradPixels, image] },
@@ -68,9 +90,8 @@ function backwardRow(layer, state) {
   const gradOutput = pictureOf("G = ∂L/∂y", size, state, { signed: true });
   const output = pictureOf("y", size, state, { signed: !NEVER_NEGATIVE.has(layer.kind) });
   const arriving = normFact("G", state);
-  const weights = Object.keys(layer.grads).map((weight) => weightFact(layer, weight));
-  const looksAtPixels = layer.kind === "Linear" && layer.in_features === state.side ** 2 && layer.name === "0";
-  const units = looksAtPixels ? [unitGradients(layer, state)] : [];
+  const weights = ["weight", "bias"].filter((weight) => layer.grads[weight]).map((weight) => weightFact(layer, weight));
+  const units = looksAtPixels(layer, state) ? [unitPictures(layer, state, "backward")] : [];
   const own = card(
     {
       ...titleOf(layer),
@@ -96,7 +117,7 @@ function card({ title, place, file, shape, equations = [], facts = [], pictures,
   const what = element("div", { className: "what" }, heading);
   if (shape) what.append(element("p", { className: "shape" }, shape));
   if (file) what.append(element("p", { className: "file" }, file));
-  const lines = equations.map((equation) => element("p", { className: "equation" }, equation));
+  const lines = equations.map(equationLine);
   const node = element(
     "li",
     { className: "row" },
@@ -106,6 +127,14 @@ function card({ title, place, file, shape, equations = [], facts = [], pictures,
     ...below,
   );
   return { node, update };
+}
+
+/** An equation, in which _ and ^ lower and raise what follows: a character, or several in braces. */
+function equationLine(equation) {
+  const parts = equation.split(/([_^](?:\{[^}]*\}|.))/).map((part) =>
+    /^[_^]/.test(part) ? element(part[0] === "_" ? "sub" : "sup", {}, part.slice(1).replace(/[{}]/g, "")) : part,
+  );
+  return element("p", { className: "equation" }, ...parts);
 }
 
 /** Rows of the layers inside a residual block. */
@@ -132,6 +161,13 @@ function titleOf(layer) {
 /** A picture of as many numbers as a layer puts out; if these are the logits, with the classes below. */
 function pictureOf(caption, count, state, options) {
   return new Picture({ count, caption, ticks: count === state.classes.length ? state.classes : undefined, ...options });
+}
+
+/** The norm of what a layer puts out. */
+function sizeFact(name) {
+  const number = element("span", { className: "number" });
+  const update = (values) => (number.textContent = numberText(norm(values)));
+  return { node: element("p", { className: "fact" }, `‖${name}‖ = `, number), update };
 }
 
 /** The norm of a gradient, as a number and as a bar on the logarithmic scale that all of them share. */
@@ -161,23 +197,37 @@ function weightFact(layer, weight) {
   return { node, update };
 }
 
-/** The gradients of the weights of a few units of the first layer, each of which is an image. */
-function unitGradients(layer, { side }) {
-  const count = Math.min(8, layer.out_features);
+const looksAtPixels = (layer, { side }) => layer.kind === "Linear" && layer.name === "0" && layer.in_features === side ** 2;
+
+const UNITS = {
+  forward: {
+    text: "W of the units with the largest y, each a row of the matrix. Red weighs ink for the unit, blue against it.",
+    rank: "output",
+    of: (layer) => layer.weight,
+  },
+  backward: {
+    text: "∂L/∂W of the units with the largest G, each a row of the matrix: the image x, times the G of the unit.",
+    rank: "gradOutput",
+    of: (layer) => layer.grads.weight,
+  },
+};
+
+/** The weights of a few units of the first layer, or the gradients of these: each unit has an image of its own. */
+function unitPictures(layer, { side }, view) {
+  const { text, rank, of } = UNITS[view];
+  const size = side * side;
   const pictures = Array.from(
-    { length: count },
-    () => new Picture({ count: side * side, caption: "", signed: true, legend: false, size: "small" }),
+    { length: Math.min(8, layer.out_features) },
+    () => new Picture({ count: size, caption: "", signed: true, legend: false, size: "small" }),
   );
-  const text = `∂L/∂W of the ${count} units with the largest G, each a row of the matrix: the image, times the unit's G.`;
   const list = element("div", { className: "pictures" }, ...pictures.map((picture) => picture.node));
   const update = () => {
-    const size = side * side;
-    const units = [...layer.gradOutput.keys()].sort((a, b) => Math.abs(layer.gradOutput[b]) - Math.abs(layer.gradOutput[a]));
-    const rows = units.slice(0, count).map((unit) => layer.grads.weight.subarray(unit * size, (unit + 1) * size));
+    const units = [...layer[rank].keys()].sort((a, b) => Math.abs(layer[rank][b]) - Math.abs(layer[rank][a]));
+    const rows = units.slice(0, pictures.length).map((unit) => of(layer).subarray(unit * size, (unit + 1) * size));
+    const limit = Math.max(...rows.map(largestOf));
     pictures.forEach((picture, k) => {
-      picture.draw(rows[k], largestOf(rows[0]));
-      picture.caption.textContent = `unit ${units[k]}`;
-      picture.canvas.setAttribute("aria-label", `gradient of the weights of unit ${units[k]}`);
+      picture.draw(rows[k], limit);
+      picture.name(`unit ${units[k]}`);
     });
   };
   return { node: element("div", { className: "units" }, element("p", { className: "look" }, text), list), update };
