@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-DISC, BAR = [[[0.4, 0.4]]], [[[0.2, 0.9], [0.2, 0.1]]]
+DISC, BAR = [[[0.4, 0.4]]], [[[0.2, 0.9], [0.33, 0.1]]]
 L_SHAPE = [[[0.1, 0.0], [0.1, 0.4], [0.1, 0.9]], [[0.1, 0.9], [0.5, 0.9]]]
 
 
@@ -22,7 +22,8 @@ def ink_box(image):
 
 def test_ink_is_as_much_as_a_line_with_round_ends_has(image_of):
     bar = image_of(BAR)
-    assert bar.sum() == pytest.approx(2.4 * (20 - 2.4) + math.pi * 1.2**2, rel=0.02)
+    length = (20 - 2.4) * math.hypot(0.13, 0.8) / 0.8
+    assert bar.sum() == pytest.approx(2.4 * length + math.pi * 1.2**2, rel=0.01)
     assert image_of(DISC).sum() == pytest.approx(math.pi * 1.2**2, rel=0.05)
     assert bar.max() == 1
     assert 0 < np.unique(bar)[1] < 1  # edges are gray

@@ -63,7 +63,7 @@ def test_losses_are_right_where_a_probability_rounds_to_one(call, expect_equal):
                 value, gradient = LOSSES[loss](torch.tensor([row], dtype=torch.float64), torch.tensor([label]))
                 what = f"{loss} of {row} for {label}"
                 expect_equal(what, float(got["loss"]), value, "torchnet", TOLERANCE)
-                expect_equal(what, np.array([got["gradLogits"]]), gradient, "torchnet", TOLERANCE)
+                expect_equal(what, np.array([got["gradLogits"]], float), gradient, "torchnet", TOLERANCE)
 
 
 def test_numbers_keep_their_type_and_counters_stay_behind():

@@ -44,8 +44,8 @@ def run(options: argparse.Namespace) -> int:
     trained = load_trained(checkpoint)
     if math.isqrt(trained.in_features) ** 2 != trained.in_features:
         raise UsageError(
-            f"{checkpoint}: expected a network for square images, got one for {trained.in_features} pixels: nothing that "
-            "is drawn would fit it"
+            f"{checkpoint}: expected a network for square images, got one for {trained.in_features} pixels: it is one "
+            "that cannot be drawn for"
         )
     loss = trained.config["model"].get("loss", "cross_entropy")
     if loss not in LOSSES:

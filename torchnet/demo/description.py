@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchnet.layers import Layer
+from torchnet.layers import Layer, Residual
 from torchnet.losses import LOSSES
 
 # What a layer is made with, as far as it tells one layer of its kind from another in evaluation.
@@ -53,7 +53,7 @@ def _describe(name: str, layer: Layer, numbers: list[Tensor]) -> dict[str, Any]:
     options = {option: getattr(layer, option) for option in _OPTIONS.get(kind, ())}
     if kind == "RMSNorm" and options["eps"] is None:
         options["eps"] = torch.finfo(next(layer.parameters()).dtype).eps
-    description = {
+    description: dict[str, Any] = {
         "kind": kind,
         "name": name,
         "file": _file(type(layer).__module__),
@@ -61,9 +61,8 @@ def _describe(name: str, layer: Layer, numbers: list[Tensor]) -> dict[str, Any]:
         "weights": _places(layer.named_parameters(recurse=False), numbers),
         "buffers": _places(layer.named_buffers(recurse=False), numbers),
     }
-    if kind == "Residual":
-        inner = (module for module in layer.children() if isinstance(module, Layer))
-        description["layers"] = [_describe(f"{name}.{i}", module, numbers) for i, module in enumerate(inner)]
+    if isinstance(layer, Residual):
+        description["layers"] = [_describe(f"{name}.{i}", inner, numbers) for i, inner in enumerate(layer)]
     return description
 
 

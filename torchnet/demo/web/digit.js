@@ -3,7 +3,7 @@
 // What was done to the images of each size: `box` is the square in which the ink fits, `line` how wide it is, in pixels;
 // and whether the image is then moved until its center of mass is in the middle.
 const FORMS = {
-  28: { box: 20, line: 2.4, byMass: true }, // MNIST: Y. LeCun et al. 1998, and http://yann.lecun.com/exdb/mnist
+  28: { box: 20, line: 2.4, byMass: true }, // MNIST, as its authors describe it
   8: { box: 8, line: 0.9, byMass: false }, // the digits of scikit-learn, which fill their image
 };
 const formOf = (side) => FORMS[side] ?? { box: (side * 20) / 28, line: (side * 2.4) / 28, byMass: true };
