@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
+LINE = 2.5  # pixels
 DISC, BAR = [[[0.4, 0.4]]], [[[0.2, 0.9], [0.33, 0.1]]]
 L_SHAPE = [[[0.1, 0.0], [0.1, 0.4], [0.1, 0.9]], [[0.1, 0.9], [0.5, 0.9]]]
 
@@ -22,9 +23,9 @@ def ink_box(image):
 
 def test_ink_is_as_much_as_a_line_with_round_ends_has(image_of):
     bar = image_of(BAR)
-    length = (20 - 2.4) * math.hypot(0.13, 0.8) / 0.8
-    assert bar.sum() == pytest.approx(2.4 * length + math.pi * 1.2**2, rel=0.01)
-    assert image_of(DISC).sum() == pytest.approx(math.pi * 1.2**2, rel=0.05)
+    length = (20 - LINE) * math.hypot(0.13, 0.8) / 0.8
+    assert bar.sum() == pytest.approx(LINE * length + math.pi * (LINE / 2) ** 2, rel=0.01)
+    assert image_of(DISC).sum() == pytest.approx(math.pi * (LINE / 2) ** 2, rel=0.05)
     assert bar.max() == 1
     assert 0 < np.unique(bar)[1] < 1  # edges are gray
 
@@ -37,7 +38,7 @@ def test_the_center_of_mass_is_in_the_middle(strokes, image_of):
 def test_the_larger_side_of_the_ink_is_20_pixels_and_shapes_are_kept(image_of, call):
     height, width = ink_box(image_of(L_SHAPE))
     assert height in (20, 21)  # between the pixels it touches one more
-    assert width == pytest.approx((20 - 2.4) * 0.4 / 0.9 + 2.4, abs=1.1)
+    assert width == pytest.approx((20 - LINE) * 0.4 / 0.9 + LINE, abs=1.1)
     moved = [[[5 + 3 * x, 3 * y - 7] for x, y in stroke] for stroke in L_SHAPE]
     np.testing.assert_array_equal(image_of(moved), image_of(L_SHAPE))
 

@@ -9,6 +9,7 @@ from torchnet.demo.description import describe
 from torchnet.layers import Layer
 
 _WEB = Path(__file__).parent / "web"
+_STYLES = ("base.css", "drawing.css", "passes.css", "rows.css")
 # In the order in which they are needed: a class comes before those that extend it.
 _SCRIPTS = (
     "layer.js",
@@ -22,7 +23,10 @@ _SCRIPTS = (
     "elements.js",
     "pictures.js",
     "equations.js",
+    "plots.js",
+    "facts.js",
     "rows.js",
+    "views.js",
     "board.js",
     "demo.js",
 )
@@ -44,6 +48,10 @@ def demo_page(layers: Iterable[Layer], loss: str, name: str, steps: int) -> str:
         steps=steps,
         network=network,
         numbers=numbers,
-        style=(_WEB / "demo.css").read_text(encoding="utf-8"),
-        script="\n".join((_WEB / script).read_text(encoding="utf-8") for script in _SCRIPTS),
+        style=_text(_STYLES),
+        script=_text(_SCRIPTS),
     )
+
+
+def _text(names: Iterable[str]) -> str:
+    return "\n".join((_WEB / name).read_text(encoding="utf-8") for name in names)

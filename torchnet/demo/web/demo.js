@@ -13,6 +13,7 @@ const state = {
   image: blank,
   view: "forward",
   label: null, // that it should have been; if none is chosen, the one that is most probable
+  taken: 0, // steps, in this page
   shareOfBar: () => 0,
 };
 const pictures = { seen: new Picture({ count: pixels, caption: "What the network sees", limit: 1, legend: false }) };
@@ -36,10 +37,15 @@ function goBackward() {
   const label = state.label ?? state.answer;
   const { loss, gradLogits } = network.loss(state.logits, label);
   Object.assign(state, { loss, gradLogits, gradImage: network.backward(gradLogits) });
-  state.shareOfBar = logarithmicScale([...network.everyLayer()].map((layer) => norm(layer.gradOutput)).concat(norm(state.gradImage)));
+  const layers = [...network.everyLayer()];
+  for (const layer of layers) {
+    layer.gradNorms = Object.fromEntries(Object.entries(layer.grads).map(([weight, grad]) => [weight, norm(grad)]));
+  }
+  const gradNorms = layers.flatMap((layer) => Object.values(layer.gradNorms));
+  state.shareOfBar = logarithmicScale([...layers.map((layer) => norm(layer.gradOutput)), norm(state.gradImage)]);
   byId("loss").textContent = numberText(loss);
   byId(`label-${label}`).checked = true;
-  byId("promise").textContent = numberText(-Number(byId("lr").value) * squaredNormOfGradients());
+  byId("promise").textContent = numberText(-Number(byId("lr").value) * norm(gradNorms) ** 2);
 }
 
 /** Return a function that gives a norm its share of a bar: a decade or more between the smallest and the largest. */
@@ -49,9 +55,6 @@ function logarithmicScale(norms) {
   const decades = Math.max(1, Math.ceil(high - low)) + 1;
   return (size) => (size > 0 ? Math.max(0, 1 - (high - Math.log10(size)) / decades) : 0);
 }
-
-const squaredNormOfGradients = () =>
-  [...network.everyLayer()].flatMap((layer) => Object.values(layer.grads)).reduce((total, grad) => total + norm(grad) ** 2, 0);
 
 function showProbabilities(isEmpty) {
   state.classes.forEach((name, k) => {
@@ -80,14 +83,21 @@ function show(view) {
 function takeStep() {
   const before = state.loss;
   network.step(Number(byId("lr").value));
+  countSteps(state.taken + 1);
   update();
   byId("outcome").textContent = `The loss went from ${numberText(before)} to ${numberText(state.loss)}.`;
 }
 
 function resetWeights() {
   network.reset();
+  countSteps(0);
   byId("outcome").textContent = "The weights are those of the run again.";
   update();
+}
+
+function countSteps(count) {
+  state.taken = count;
+  byId("taken").textContent = count > 0 ? ` and ${countText(count)} taken here` : "";
 }
 
 function choose(label) {

@@ -3,10 +3,10 @@
 // What was done to the images of each size: `box` is the square in which the ink fits, `line` how wide it is, in pixels;
 // and whether the image is then moved until its center of mass is in the middle.
 const FORMS = {
-  28: { box: 20, line: 2.4, byMass: true }, // MNIST, as its authors describe it
-  8: { box: 8, line: 0.9, byMass: false }, // the digits of scikit-learn, which fill their image
+  28: { box: 20, line: 2.5, byMass: true }, // MNIST, as its authors describe it
+  8: { box: 8, line: 1.2, byMass: false }, // the digits of scikit-learn, which fill their image
 };
-const formOf = (side) => FORMS[side] ?? { box: (side * 20) / 28, line: (side * 2.4) / 28, byMass: true };
+const formOf = (side) => FORMS[side] ?? { box: (side * 20) / 28, line: (side * 2.5) / 28, byMass: true };
 
 const SAMPLES = 6; // along each side of a pixel
 const SMALLEST = 0.12; // of the board: what is smaller is a dot, and not blown up
