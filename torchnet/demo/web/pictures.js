@@ -2,14 +2,16 @@
 
 const SHADES = 256;
 const palettes = {};
+const colors = {}; // of the plots
 
-/** Read both palettes from the style, which has others for light and dark. */
+/** Read the palettes and colors from the style, which has others for light and dark. */
 function readPalettes() {
   const style = getComputedStyle(document.documentElement);
   for (const name of ["sequential", "diverging"]) {
     const stops = style.getPropertyValue(`--${name}`).split(",").map(rgb);
     palettes[name] = new Uint32Array(SHADES).map((_, k) => shade(stops, k / (SHADES - 1)));
   }
+  for (const name of ["line", "muted", "accent"]) colors[name] = style.getPropertyValue(`--${name}`);
 }
 
 const rgb = (hex) => [1, 3, 5].map((k) => parseInt(hex.trim().slice(k, k + 2), 16));

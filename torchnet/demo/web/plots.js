@@ -39,7 +39,6 @@ function drawPlot(canvas, { width, low, high }, [xs, ys], [unitXs, unitYs]) {
   canvas.width = PLOT_WIDTH * devicePixelRatio;
   canvas.height = PLOT_HEIGHT * devicePixelRatio;
   const context = canvas.getContext("2d");
-  const color = (name) => getComputedStyle(canvas).getPropertyValue(name);
   context.scale(devicePixelRatio, devicePixelRatio);
   const across = (x) => PLOT_EDGE + ((x + width) / (2 * width)) * (PLOT_WIDTH - 2 * PLOT_EDGE);
   const up = (y) => PLOT_HEIGHT - PLOT_EDGE - ((y - low) / (high - low || 1)) * (PLOT_HEIGHT - 2 * PLOT_EDGE);
@@ -48,13 +47,13 @@ function drawPlot(canvas, { width, low, high }, [xs, ys], [unitXs, unitYs]) {
     for (const [x, y] of points) context.lineTo(across(x), up(y));
     context.stroke();
   };
-  context.strokeStyle = color("--line");
+  context.strokeStyle = colors.line;
   path([[-width, 0], [width, 0]]);
   path([[0, low], [0, high]]);
-  context.strokeStyle = color("--muted");
+  context.strokeStyle = colors.muted;
   context.lineWidth = 1.5;
   path([...xs].map((x, k) => [x, ys[k]]));
-  context.fillStyle = color("--accent");
+  context.fillStyle = colors.accent;
   context.globalAlpha = 0.5;
   for (let i = 0; i < unitXs.length; i++) context.fillRect(across(unitXs[i]) - 2, up(unitYs[i]) - 2, 4, 4);
 }
