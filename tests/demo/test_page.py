@@ -64,7 +64,7 @@ def titles(browser):
 def test_an_example_is_there_at_once(opened):
     two_frames(opened)
     assert max(probabilities(opened)) > 0.3
-    assert find(opened, "#answer").text.startswith("It takes this for a ")
+    assert find(opened, "#answer").text.startswith("Most probable: ")
     assert len(find(opened, "#rows").find_elements(By.CSS_SELECTOR, ".row")) == len(titles(opened)) > 8
 
 
@@ -126,6 +126,20 @@ def test_the_backward_pass_is_one_click_away_and_a_step_lowers_the_loss(opened):
     assert re.match(r"The loss went from \S+ to \S+\.", find(opened, "#outcome").text)
     find(opened, "#reset").click()
     assert opened.execute_script("return torchnet.backward(...arguments)", image, wrong)["loss"] == before
+
+
+def test_a_step_that_is_too_large_is_said_to_be_and_can_be_taken_back(opened):
+    draw(opened, SEVEN)
+    find(opened, "#backward").click()
+    find(opened, "#lr").clear()
+    find(opened, "#lr").send_keys("1e200")
+    for _ in range(3):
+        find(opened, "#step").click()
+    assert find(opened, "#outcome").text == "The loss is no number any more: η was too large. Reset the weights."
+    assert "steps of training and 3 taken here." in find(opened, ".run").text
+    find(opened, "#reset").click()
+    assert sum(probabilities(opened)) == pytest.approx(1, abs=1e-12)
+    assert "taken here" not in find(opened, ".run").text
 
 
 def test_every_control_can_be_reached_and_used_from_the_keyboard(opened):

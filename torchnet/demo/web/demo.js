@@ -25,7 +25,7 @@ function update() {
   state.image = imageOf(board.strokes, state.side);
   state.logits = network.forward(state.image);
   state.probabilities = softmax(state.logits).probs;
-  state.answer = state.probabilities.indexOf(Math.max(...state.probabilities));
+  state.answer = state.probabilities.reduce((best, p, k, all) => (p > all[best] ? k : best), 0);
   if (state.view === "backward") goBackward();
   document.body.classList.toggle("empty", isEmpty);
   pictures.seen.draw(state.image);
@@ -63,7 +63,7 @@ function showProbabilities(isEmpty) {
     row.style.setProperty("--share", state.probabilities[k]);
     row.lastChild.textContent = percentText(state.probabilities[k]);
   });
-  const text = isEmpty ? "Nothing is drawn yet." : `It takes this for a ${state.classes[state.answer]}.`;
+  const text = isEmpty ? "Nothing is drawn yet." : `Most probable: ${state.classes[state.answer]}`;
   if (byId("answer").textContent !== text) byId("answer").textContent = text; // which screen readers read out
 }
 
@@ -85,7 +85,9 @@ function takeStep() {
   network.step(Number(byId("lr").value));
   countSteps(state.taken + 1);
   update();
-  byId("outcome").textContent = `The loss went from ${numberText(before)} to ${numberText(state.loss)}.`;
+  byId("outcome").textContent = Number.isFinite(state.loss)
+    ? `The loss went from ${numberText(before)} to ${numberText(state.loss)}.`
+    : "The loss is no number any more: η was too large. Reset the weights.";
 }
 
 function resetWeights() {
@@ -118,7 +120,7 @@ function fillIn() {
   }
   for (const [k, example] of EXAMPLES.entries()) {
     const draw = () => (choose(null), board.show(example));
-    byId("examples").append(element("button", { type: "button", onclick: draw, "aria-label": `Draw a ${k}` }, String(k)));
+    byId("examples").append(element("button", { type: "button", onclick: draw, "aria-label": `Draw the digit ${k}` }, String(k)));
   }
   byId("clear").onclick = () => (choose(null), board.clear());
   byId("forward").onclick = () => show("forward");
@@ -143,7 +145,7 @@ board.show(EXAMPLES[3]);
  *     torchnet.backward(image, 3).layers[0].grads.weight
  *
  * `build` makes another network, from what torchnet/demo/description.py writes; both functions take it as their last
- * argument. Everything that is returned is a copy.
+ * argument. What they return are copies. `imageOf` makes an image of strokes, such as those of `examples` or `board`.
  */
 window.torchnet = {
   network,
