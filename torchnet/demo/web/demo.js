@@ -114,13 +114,15 @@ function fillIn() {
   byId("seen").append(pictures.seen.node);
   for (const [k, name] of state.classes.entries()) {
     const bar = element("span", { className: "bar" }, element("i"));
-    byId("probabilities").append(element("li", {}, element("b", {}, name), bar, element("span", { className: "number" })));
+    const number = element("span", { className: "number" });
+    byId("probabilities").append(element("li", {}, element("b", {}, name), bar, number));
     const radio = element("input", { type: "radio", name: "label", id: `label-${k}`, onchange: () => choose(k) });
     byId("labels").append(radio, element("label", { for: `label-${k}` }, name));
   }
   for (const [k, example] of EXAMPLES.entries()) {
-    const draw = () => (choose(null), board.show(example));
-    byId("examples").append(element("button", { type: "button", onclick: draw, "aria-label": `Draw the digit ${k}` }, String(k)));
+    const onclick = () => (choose(null), board.show(example));
+    const label = `Draw the digit ${k}`;
+    byId("examples").append(element("button", { type: "button", onclick, "aria-label": label }, String(k)));
   }
   byId("clear").onclick = () => (choose(null), board.clear());
   byId("forward").onclick = () => show("forward");

@@ -1,12 +1,20 @@
 // From strokes to the image that the network sees, in the form of the data that it was trained on.
 
-// What was done to the images of each size: `box` is the square in which the ink fits, `line` how wide it is, in pixels;
-// and whether the image is then moved until its center of mass is in the middle.
+// What was done to the images of each size: `box` is the square in which the ink fits, `line` how wide it is, in
+// pixels; and whether the image is then moved until its center of mass is in the middle.
 const FORMS = {
   28: { box: 20, line: 2.5, byMass: true }, // MNIST, as its authors describe it
   8: { box: 8, line: 1.2, byMass: false }, // the digits of scikit-learn, which fill their image
 };
 const formOf = (side) => FORMS[side] ?? { box: (side * 20) / 28, line: (side * 2.5) / 28, byMass: true };
+
+/** Say what is done to strokes. */
+function formText(side) {
+  const { box, byMass } = formOf(side);
+  const size = Math.round(box);
+  const moved = byMass ? ", with their center of mass in the middle" : "";
+  return `The strokes, fitted into ${size} × ${size} pixels${moved}: the form of the images in training.`;
+}
 
 const SAMPLES = 6; // along each side of a pixel
 const SMALLEST = 0.12; // of the board: what is smaller is a dot, and not blown up

@@ -11,7 +11,8 @@ function sizeFact(name) {
 function normFact(name, state) {
   const number = element("span", { className: "number" });
   const bar = element("i");
-  const node = element("p", { className: "fact norm" }, `‖${name}‖ = `, number, element("span", { className: "bar" }, bar));
+  const scale = element("span", { className: "bar" }, bar);
+  const node = element("p", { className: "fact norm" }, `‖${name}‖ = `, number, scale);
   const update = (grad) => {
     const size = norm(grad);
     number.textContent = numberText(size);
@@ -36,11 +37,11 @@ function weightFact(layer, weight, state) {
   return { node, update };
 }
 
-const looksAtPixels = (layer, { side }) => layer.kind === "Linear" && layer.name === "0" && layer.in_features === side ** 2;
+const looksAtPixels = (layer) => layer.kind === "Linear" && layer.name === "0";
 
 const UNITS = {
   forward: {
-    text: "W of the units with the largest |y|, each a row of the matrix. Red weighs ink for the unit, blue against it.",
+    text: "W of the units with the largest |y|, each a row of the matrix. Red weighs ink for it, blue against it.",
     rank: "output",
     of: (layer) => layer.weight,
   },

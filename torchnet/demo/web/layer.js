@@ -1,7 +1,7 @@
 // The contract that every layer keeps, as in torchnet/layers/layer.py: a forward pass and, below it, a backward pass.
 //
-// The input is one image, a row x of I numbers, in double precision. A layer's `forward` returns its output; what passes
-// through is noted by `forwardThrough` and `backwardThrough`, so that `backward` finds it there and the page can show it.
+// The input is one image, a row x of I numbers, in double precision. A layer's `forward` returns its output; what
+// passes through is noted by `forwardThrough` and `backwardThrough`: there `backward` finds it, and the page shows it.
 
 class Layer {
   constructor({ kind, name, file, options, weights, buffers }, numbers) {

@@ -1,4 +1,4 @@
-// The layers with weights, and the two around layers, as in torchnet/layers/: each forward pass above its backward pass.
+// The layers with weights, Dropout and Residual, as in torchnet/layers/: each forward pass above its backward pass.
 
 class Linear extends Layer {
   /** y = x Wᵀ + b */

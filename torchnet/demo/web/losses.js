@@ -1,4 +1,4 @@
-// The losses, as in torchnet/losses/: each returns its value for one image, and its gradient with respect to the logits.
+// The losses, as in torchnet/losses/: each returns its value for one image, and its gradient, that of the logits.
 
 /** Return log p and p, both from the exponentials, shifted so that the largest of them is e⁰ = 1. */
 function softmax(logits) {

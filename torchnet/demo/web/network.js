@@ -11,7 +11,7 @@ function makeLayer(description, numbers) {
 
 class Network {
   /**
-   * @param description what torchnet/demo/description.py writes: the layers, and where in the numbers their tensors are.
+   * @param description what torchnet/demo/description.py writes: layers, and where in the numbers their tensors are.
    * @param numbers a Float32Array or Float64Array.
    */
   constructor(description, numbers) {

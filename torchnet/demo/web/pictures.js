@@ -48,7 +48,8 @@ class Picture {
     const kind = count <= 16 ? "strip" : "square";
     this.node = element("figure", { className: `picture ${kind} ${size}` }, this.caption, this.canvas);
     this.node.style.setProperty("--columns", this.columns);
-    if (ticks) this.node.append(element("div", { className: "ticks" }, ...ticks.map((tick) => element("span", {}, tick))));
+    const texts = ticks?.map((tick) => element("span", {}, tick));
+    if (texts) this.node.append(element("div", { className: "ticks" }, ...texts));
     if (legend) this.node.append(element("div", { className: "legend" }, this.low, ramp, this.high));
   }
 

@@ -1,4 +1,4 @@
-// An activation as a curve, with a dot for each unit: y over x, or the slope ∂y/∂x, by which the gradient is multiplied.
+// An activation as a curve, with a dot for each unit: y over x, or the slope ∂y/∂x, which multiplies the gradient.
 
 const ELEMENTWISE = new Set(["ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]);
 const [PLOT_WIDTH, PLOT_HEIGHT, PLOT_EDGE] = [220, 104, 8];
@@ -30,7 +30,8 @@ function activationPlot(layer, view) {
     const low = Math.min(0, ...curve);
     const high = Math.max(0, ...curve);
     drawPlot(canvas, { width, low, high }, [x, curve], [layer.input, of(layer, layer.input)]);
-    range.textContent = `x from ${numberText(-width)} to ${numberText(width)}, ${name} from ${numberText(low)} to ${numberText(high)}`;
+    const fromTo = (from, to) => `from ${numberText(from)} to ${numberText(to)}`;
+    range.textContent = `x ${fromTo(-width, width)}, ${name} ${fromTo(low, high)}`;
   };
   return { node, update };
 }

@@ -1,5 +1,5 @@
-// The two views, forward and backward: a list of rows each, in the order of the pass, from one end of the network to the
-// other. A row is { node, update }: an element, and a function that draws what the layers hold by then.
+// The two views, forward and backward: a list of rows each, in the order of the pass, from one end of the network to
+// the other. A row is { node, update }: an element, and a function that draws what the layers hold by then.
 
 /** Return the rows of the forward pass, from the image to the probabilities. */
 function forwardRows(network, state) {
@@ -7,8 +7,14 @@ function forwardRows(network, state) {
   const image = new Picture({ count: side * side, caption: "x", limit: 1, size: "large" });
   const probabilities = new Picture({ count: classes.length, caption: "p", limit: 1, ticks: classes });
   return [
-    card({ title: "Image", shape: `${side} × ${side} = ${side * side} pixels`, pictures: [image] }, () =>
-      image.draw(state.image),
+    card(
+      {
+        title: "Image",
+        shape: `${side} × ${side} = ${side * side} pixels`,
+        facts: [element("p", { className: "look" }, formText(side))],
+        pictures: [image],
+      },
+      () => image.draw(state.image),
     ),
     ...network.layers.flatMap((layer) => forwardRow(layer, state)),
     card(
@@ -30,7 +36,7 @@ function forwardRow(layer, state) {
     limit: layer.kind === "Sigmoid" ? 1 : undefined,
   });
   const size = sizeFact("y");
-  const units = looksAtPixels(layer, state) ? [unitPictures(layer, state, "forward")] : [];
+  const units = looksAtPixels(layer) ? [unitPictures(layer, state, "forward")] : [];
   const plots = ELEMENTWISE.has(layer.kind) ? [activationPlot(layer, "forward")] : [];
   const own = card(
     {
@@ -62,8 +68,8 @@ function backwardRows(network, state) {
   const lookFor = element(
     "p",
     { className: "look" },
-    "Red: less ink here would lower the loss. Blue: more ink here would lower it. Look for strokes that the chosen digit ",
-    "does not have, and for the places where it would have some.",
+    "Red: less ink here would lower the loss. Blue: more ink here would lower it. Look for strokes that the chosen ",
+    "digit does not have, and for the places where it would have some.",
   );
   return [
     card(
@@ -90,8 +96,9 @@ function backwardRow(layer, state) {
   const gradOutput = pictureOf("G = ∂L/∂y", size, state, { signed: true });
   const output = pictureOf("y", size, state, { signed: !NEVER_NEGATIVE.has(layer.kind) });
   const arriving = normFact("G", state);
-  const weights = ["weight", "bias"].filter((weight) => layer.grads[weight]).map((weight) => weightFact(layer, weight, state));
-  const units = looksAtPixels(layer, state) ? [unitPictures(layer, state, "backward")] : [];
+  const names = ["weight", "bias"].filter((weight) => layer.grads[weight]);
+  const weights = names.map((weight) => weightFact(layer, weight, state));
+  const units = looksAtPixels(layer) ? [unitPictures(layer, state, "backward")] : [];
   const plots = ELEMENTWISE.has(layer.kind) ? [activationPlot(layer, "backward")] : [];
   const own = card(
     {
