@@ -127,7 +127,7 @@ function fillIn() {
   byId("clear").onclick = () => (choose(null), board.clear());
   byId("forward").onclick = () => show("forward");
   byId("backward").onclick = () => show("backward");
-  byId("step").onclick = takeStep;
+  byId("backward-controls").onsubmit = (event) => (event.preventDefault(), takeStep());
   byId("reset").onclick = resetWeights;
   byId("lr").oninput = update;
   const redraw = () => (readPalettes(), board.draw(), update());
