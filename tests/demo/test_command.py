@@ -2,12 +2,16 @@
 
 import shutil
 
+import numpy as np
 import pytest
 import yaml
 
 from torchnet import MLP
 from torchnet.commands import main
 from torchnet.demo import demo_page
+from torchnet.training.cli import main as train
+
+from .conftest import ROOT
 
 
 def test_it_writes_into_the_folder_of_the_run_and_prints_the_path(digits_run, capsys):
@@ -50,6 +54,18 @@ def test_what_cannot_be_is_one_sentence(arguments, code, words, digits_run, caps
     assert main(["demo", *(str(digits_run) if word == "RUN" else word for word in arguments)]) == code
     err = capsys.readouterr().err
     assert words in err
+    assert err.count("\n") == 1
+
+
+def test_a_network_for_images_that_are_no_squares_is_refused(capsys, tmp_path):
+    images, labels = np.arange(480, dtype=np.uint8).reshape(20, 6, 4), np.arange(20, dtype=np.uint8) % 10
+    np.savez(tmp_path / "narrow.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    options = (f"--data.source={tmp_path / 'narrow.npz'}", "--trainer.max_epochs=1", "--data.batch_size=5")
+    assert train(ROOT / "configs", [*options, f"--trainer.default_root_dir={tmp_path / 'runs'}"]) == 0
+    capsys.readouterr()
+    assert main(["demo", "last", "--root", str(tmp_path / "runs")]) == 2
+    err = capsys.readouterr().err
+    assert "expected a network for square images, got one for 24 pixels" in err
     assert err.count("\n") == 1
 
 

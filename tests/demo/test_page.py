@@ -9,6 +9,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+from torchnet import MLP, BatchNorm1d, Dropout, LayerNorm, Linear, Residual, RMSNorm
+from torchnet.demo import demo_page
+from torchnet.layers import ACTIVATIONS
+from torchnet.losses import LOSSES
+
 # From its middle, as shares of the board.
 SEVEN = [(-0.25, -0.3), (0.25, -0.3), (-0.05, 0.35)]
 
@@ -194,11 +199,27 @@ def test_the_page_asks_for_nothing_but_itself(browser, page):
     assert {url for url in asked if not url.startswith("data:")} == {page.as_uri()}
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_layer_and_loss_has_its_rows(loss, opened, tmp_path):
+    activations = [make() for make in ACTIVATIONS.values()]
+    block = Residual(LayerNorm(12), Residual(RMSNorm(12), Linear(12, 12, bias=False)), Dropout())
+    layers = [Linear(16, 12), BatchNorm1d(12), *activations, block, Linear(12, 3)]
+    path = tmp_path / "all.html"
+    path.write_text(demo_page(layers, loss, "all", 0))
+    opened.get(path.as_uri())
+    for view in ("forward", "backward"):
+        find(opened, f"#{view}").click()
+        two_frames(opened)
+        kinds = ["Linear", "BatchNorm1d", *(type(layer).__name__ for layer in activations)]
+        kinds += ["LayerNorm", "RMSNorm", "Linear", "Residual", "Dropout", "Residual", "Linear"]
+        shown = titles(opened)
+        assert sorted(shown[1:-1]) == sorted(kinds)
+        assert len(opened.find_elements(By.CSS_SELECTOR, ".plot")) == len(activations) - 1  # not of Identity
+        assert min(colors(opened)) > 1
+
+
 def test_a_large_network_is_ready_soon(opened, tmp_path):
     """12 million weights: the page of the largest configuration works, if it is not quick."""
-    from torchnet import MLP
-    from torchnet.demo import demo_page
-
     large = tmp_path / "large.html"
     large.write_text(
         demo_page(MLP((784, 2500, 2000, 1500, 1000, 500, 10), initializer="xavier_normal"), "cross_entropy", "large", 0)

@@ -2,7 +2,7 @@
 
 /** A row: what it is on the left, equations and numbers in the middle, pictures on the right. */
 function card({ title, place, file, shape, equations = [], facts = [], pictures, below = [] }, update) {
-  const heading = element("h3", {}, title, ...(place ? [element("small", {}, place)] : []));
+  const heading = element("h3", {}, title, ...(place ? [" ", element("small", {}, place)] : []));
   const what = element("div", { className: "what" }, heading);
   if (shape) what.append(element("p", { className: "shape" }, shape));
   if (file) what.append(element("p", { className: "file" }, ...breakable(file)));
