@@ -4,9 +4,9 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from torchnet.commands import check, deformation, export, report
+from torchnet.commands import check, deformation, demo, export, report
 
-_COMMANDS = (check, deformation, report, export)
+_COMMANDS = (report, demo, export, check, deformation)
 _DESCRIPTION = "Look into what torchnet does, its gradients and deformations; take weights out of it."
 
 

@@ -1,0 +1,87 @@
+"""Networks of random layers, weights and sizes, among which every layer and loss occurs often."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from torchnet import MLP, BatchNorm1d, Dropout, Layer, LayerNorm, Linear, Residual, RMSNorm
+from torchnet.layers import ACTIVATIONS, ELU, LeakyReLU, Softplus
+from torchnet.losses import LOSSES
+
+_ACTIVATIONS: list[Callable[[], Layer]] = [
+    *ACTIVATIONS.values(),
+    lambda: LeakyReLU(0.3),
+    lambda: ELU(0.6),
+    lambda: Softplus(2.5, threshold=1.0),
+]
+_NORMALIZATIONS = [LayerNorm, RMSNorm, lambda width: LayerNorm(width, eps=0.3), lambda width: RMSNorm(width, eps=0.2)]
+# What only evaluation has a gradient for that the page could know: they are held against autograd.
+_OF_EVALUATION = [BatchNorm1d, lambda width: Dropout(0.4), lambda width: BatchNorm1d(width, eps=0.1)]
+
+
+class Net(MLP):
+    """Any layers in order, with the loops of the MLP."""
+
+    def __init__(self, *layers: Layer) -> None:
+        nn.Sequential.__init__(self, *layers)
+
+
+@dataclass
+class Example:
+    """A network, one image for it, and what to hold against what.
+
+    Attributes:
+        net: in float64, all of its numbers drawn at random.
+        loss: its name in LOSSES.
+        image: (1, I).
+        label: the target.
+        by_hand: whether torchnet's own backward is to compare with, else autograd in evaluation mode.
+    """
+
+    net: Net
+    loss: str
+    image: Tensor
+    label: int
+    by_hand: bool
+
+
+def random_example(seed: int) -> Example:
+    """Return the example of a seed: of seeds in a row, each activation, normalization and loss has its turn."""
+    draw = random.Random(seed)
+    by_hand = seed % 3 != 0
+    # From 4 up: normalized to one or two numbers, x̂ does not depend on x, and its gradient is rounding alone.
+    widths = [draw.randint(4, 30), *(draw.randint(4, 20) for _ in range(seed % 5)), draw.randint(2, 10)]
+    layers: list[Layer] = []
+    for depth, (in_features, out_features) in enumerate(pairwise(widths)):
+        layers.append(Linear(in_features, out_features, bias=draw.random() < 0.7))
+        if depth < len(widths) - 2:
+            layers += _between(out_features, seed + depth, draw, by_hand)
+    if len(layers) == 1:
+        layers = [*_between(widths[0], seed, draw, by_hand), *layers]
+    net = Net(*layers).double()
+    generator = torch.Generator().manual_seed(seed)
+    for tensor in (*net.parameters(), *net.buffers()):
+        if tensor.dim() == 2:
+            tensor.copy_(torch.randn(tensor.shape, generator=generator) / tensor.shape[1] ** 0.5)
+        elif tensor.dim() == 1:
+            tensor.copy_(torch.randn(tensor.shape, generator=generator))
+    for module in net.modules():
+        if isinstance(module, BatchNorm1d):
+            module.running_var.square_().add_(0.1)
+    image = torch.randn((1, widths[0]), generator=generator, dtype=torch.float64)
+    return Example(net, list(LOSSES)[seed % 3 - seed // 3 % 3], image, draw.randrange(widths[-1]), by_hand)
+
+
+def _between(width: int, turn: int, draw: random.Random, by_hand: bool) -> list[Layer]:
+    """Return what stands between two linear layers: an activation, maybe a normalization or a residual block."""
+    activation = _ACTIVATIONS[turn % len(_ACTIVATIONS)]
+    norms = _NORMALIZATIONS if by_hand else _NORMALIZATIONS + _OF_EVALUATION * 3
+    layers: list[Layer] = [draw.choice(norms)(width)] if draw.random() < 0.6 else []
+    layers.append(activation())
+    if draw.random() < 0.3:
+        layers = [Residual(*layers, Residual(Linear(width, width), activation()), Linear(width, width))]
+    return layers

@@ -1,0 +1,87 @@
+"""`python -m torchnet demo`: where it writes, what it refuses, and that no name can break out of the page."""
+
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+
+from torchnet import MLP
+from torchnet.commands import main
+from torchnet.demo import demo_page
+from torchnet.training.cli import main as train
+
+from .conftest import ROOT
+
+
+def test_it_writes_into_the_folder_of_the_run_and_prints_the_path(digits_run, capsys):
+    (checkpoint,) = digits_run.glob("checkpoints/*.ckpt")
+    for named in (digits_run, checkpoint):
+        (digits_run / "demo.html").unlink(missing_ok=True)
+        assert main(["demo", str(named)]) == 0
+        assert capsys.readouterr().out == f"{digits_run / 'demo.html'}\n"
+        assert (digits_run / "demo.html").is_file()
+
+
+def test_the_last_run_is_that_under_the_root(digits_run, capsys, tmp_path):
+    page = tmp_path / "page.html"
+    assert main(["demo", "last", str(page), "--root", str(digits_run.parent.parent)]) == 0
+    assert capsys.readouterr().out == f"{page}\n"
+    assert page.read_text().count("<html") == 1
+
+
+def test_a_name_is_text_and_nothing_else():
+    name = '</script><script>alert("x")</script>&{{ 7 * 7 }}'
+    page = demo_page(MLP((4, 2)), "cross_entropy", name, 0)
+    assert page.count("<script") == page.count("</script>") == 3
+    assert "&lt;/script&gt;&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt;&amp;{{ 7 * 7 }}" in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["last", "--root", "nowhere"], 66, "there is no checkpoint under nowhere"),
+        (["nowhere"], 66, "nowhere: no such checkpoint"),
+        (["text.ckpt"], 66, "text.ckpt: expected a checkpoint"),
+        (["RUN", "no/folder/page.html"], 74, "no/folder/page.html"),
+        (["RUN", "."], 2, ".: expected the name of a file, it is a folder"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(arguments, code, words, digits_run, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.ckpt").write_text("text")
+    assert main(["demo", *(str(digits_run) if word == "RUN" else word for word in arguments)]) == code
+    err = capsys.readouterr().err
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_a_network_for_images_that_are_no_squares_is_refused(capsys, tmp_path):
+    images, labels = np.arange(480, dtype=np.uint8).reshape(20, 6, 4), np.arange(20, dtype=np.uint8) % 10
+    np.savez(tmp_path / "narrow.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    options = (f"--data.source={tmp_path / 'narrow.npz'}", "--trainer.max_epochs=1", "--data.batch_size=5")
+    assert train(ROOT / "configs", [*options, f"--trainer.default_root_dir={tmp_path / 'runs'}"]) == 0
+    capsys.readouterr()
+    assert main(["demo", "last", "--root", str(tmp_path / "runs")]) == 2
+    err = capsys.readouterr().err
+    assert "expected a network for square images, got one for 24 pixels" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ({"loss": "hinge"}, "model.loss: expected one of cross_entropy"),
+        ({"hidden_sizes": "many"}, "expected the options of a network under model"),
+    ],
+)
+def test_a_configuration_of_another_kind_is_one_sentence(model, words, digits_run, capsys, tmp_path):
+    copy = shutil.copytree(digits_run, tmp_path / "run")
+    config = yaml.safe_load((copy / "config.yaml").read_text())
+    config["model"] |= model
+    (copy / "config.yaml").write_text(yaml.safe_dump(config))
+    assert main(["demo", str(copy)]) == 2
+    err = capsys.readouterr().err
+    assert words in err
+    assert err.count("\n") == 1

@@ -1,0 +1,146 @@
+"""The mathematics of the page against torchnet's, number by number, in float64."""
+
+import base64
+
+import numpy as np
+import pytest
+import scipy.special
+import torch
+from torch import Tensor
+
+from torchnet import GELU, BatchNorm1d, Dropout, Linear, RMSNorm
+from torchnet.data import load
+from torchnet.demo import describe
+from torchnet.layers import Layer
+from torchnet.losses import LOSSES
+from torchnet.training.runs import find_checkpoint
+from torchnet.training.trained import load_trained
+
+from .networks import Example, random_example
+
+TOLERANCE = 1e-12  # relative to the norm of a tensor: a few digits of float64's rounding
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_every_number_of_a_random_network_is_torchnets(seed, call, expect_equal):
+    example = random_example(seed)
+    compare(example, describe(example.net, example.loss), call, expect_equal)
+
+
+def test_every_layer_and_loss_is_among_the_random_networks():
+    examples = [random_example(seed) for seed in range(100)]
+    kinds = [type(module) for example in examples for module in example.net.modules()]
+    for kind in Layer.__subclasses__():
+        if kind.__module__.startswith("torchnet.layers."):
+            assert kinds.count(kind) >= 5, kind
+    assert {example.loss for example in examples if example.by_hand} == set(LOSSES)
+
+
+def test_every_number_of_a_run_is_torchnets(call, digits_run, expect_equal):
+    net = load_trained(find_checkpoint(str(digits_run), digits_run)).net.double()
+    data = load("digits")
+    for image, label in zip(data.test_images[:5], data.test_labels, strict=False):
+        row = torch.from_numpy(image).flatten()[None].double() / 255
+        example = Example(net, "cross_entropy", row, (int(label) + 1) % 10, by_hand=False)
+        compare(example, None, call, expect_equal)
+
+
+def test_gelu_is_right_far_from_zero(call):
+    x = np.concatenate([np.linspace(-37, 37, 3001), [0.0, 1e-300, -1e-9]])
+    got = call("forward", x.tolist(), net=describe([GELU()], "cross_entropy"))["logits"]
+    expected = x * scipy.special.ndtr(x)
+    np.testing.assert_allclose(got, expected, rtol=2e-13, atol=1e-300)
+    near = abs(x) < 5
+    np.testing.assert_allclose(np.array(got)[near], expected[near], rtol=2e-15, atol=1e-300)
+
+
+def test_losses_are_right_where_a_probability_rounds_to_one(call, expect_equal):
+    logits = [[800.0, -3.0, 2.0], [0.1, 41.0, -700.0], [1e-9, 0.0, 0.0]]
+    for loss in LOSSES:
+        for row in logits:
+            for label in range(3):
+                got = call("backward", row, label, net=describe([Dropout()], loss))
+                value, gradient = LOSSES[loss](torch.tensor([row], dtype=torch.float64), torch.tensor([label]))
+                what = f"{loss} of {row} for {label}"
+                expect_equal(what, float(got["loss"]), value, "torchnet", TOLERANCE)
+                expect_equal(what, np.array([got["gradLogits"]], float), gradient, "torchnet", TOLERANCE)
+
+
+def test_numbers_keep_their_type_and_counters_stay_behind():
+    layers = [Linear(4, 3), BatchNorm1d(3), RMSNorm(3)]
+    description, numbers = describe(layers, "mean_squared_error")
+    assert description["dtype"] == "float32"
+    assert description["layers"][2]["options"]["eps"] == torch.finfo(torch.float32).eps
+    row = np.frombuffer(base64.b64decode(numbers), "<f4")
+    tensors = [tensor for layer in layers for tensor in layer.state_dict().values() if tensor.dim() > 0]
+    np.testing.assert_array_equal(row, torch.cat([tensor.flatten() for tensor in tensors]))
+    assert describe([Linear(4, 3, dtype=torch.float64)], "cross_entropy")[0]["dtype"] == "float64"
+
+
+def compare(example: Example, net: tuple[dict, str] | None, call, expect_equal) -> None:
+    """Hold all that the page says of an example against torchnet's own backward, or autograd in evaluation mode."""
+    image = example.image.flatten().tolist()
+    forward, backward = call("forward", image, net=net), call("backward", image, example.label, net=net)
+    oracle = "torchnet" if example.by_hand else "autograd"
+    logits, loss, gradients = (by_hand if example.by_hand else by_autograd)(example)
+
+    kinds = [type(module).__name__ for module in example.net.modules() if isinstance(module, Layer)]
+
+    def expect(what: str, got: object, expected: Tensor) -> None:
+        got = torch.tensor(got, dtype=torch.float64).reshape(expected.shape)
+        expect_equal(f"{what} of {', '.join(kinds)}, {example.loss}", got, expected, oracle, TOLERANCE)
+
+    expect("logits", forward["logits"], logits)
+    expect("probabilities", forward["probabilities"], logits.softmax(dim=1))
+    expect("loss", backward["loss"], loss)
+    expect("gradient of the image", backward["gradImage"], gradients.pop("image"))
+    for layer in backward["layers"]:
+        expect(f"gradient of the input of {layer['name']}", layer["gradInput"], gradients.pop(layer["name"]))
+        for weight, grad in layer["grads"].items():
+            name = f"{layer['name']}.{weight}"
+            expect(f"gradient of {name}", grad, gradients.pop(name))
+    assert not gradients, f"the page says nothing of {list(gradients)}"
+
+
+def by_hand(example: Example) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Return logits, loss, and the gradients of image, weights and the input of each layer by torchnet's backward."""
+    net, gradients = example.net.train(), {}
+    for name, module in net.named_modules():
+        if isinstance(module, Layer):
+            note_result(module, name, gradients)
+    logits = net(example.image)
+    loss, grad_logits = LOSSES[example.loss](logits, torch.tensor([example.label]))
+    gradients["image"] = net.backward(grad_logits, input_grad=True)
+    return logits, loss, gradients | {name: weight.grad for name, weight in net.named_parameters()}
+
+
+def note_result(layer: Layer, name: str, gradients: dict[str, Tensor]) -> None:
+    backward = layer.backward
+
+    def noted(grad: Tensor, input_grad: bool = True) -> Tensor | None:
+        gradients[name] = backward(grad, input_grad)
+        return gradients[name]
+
+    layer.backward = noted
+
+
+def by_autograd(example: Example) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Return the same by autograd through the network in evaluation mode."""
+    net, inputs = example.net.eval().requires_grad_(True), {}
+    for name, module in net.named_modules():
+        if isinstance(module, Layer):
+            # A copy, so that its gradient is what comes back through this layer alone.
+            module.register_forward_pre_hook(lambda _, args, name=name: keep(inputs, name, args[0].clone()))
+    image = keep(inputs, "image", example.image.clone().requires_grad_())
+    logits = net(image)
+    loss, _ = LOSSES[example.loss](logits, torch.tensor([example.label]))
+    net.zero_grad()
+    loss.backward()
+    gradients = {name: tensor.grad for name, tensor in inputs.items()}
+    return logits.detach(), loss.detach(), gradients | {name: weight.grad for name, weight in net.named_parameters()}
+
+
+def keep(inputs: dict[str, Tensor], name: str, tensor: Tensor) -> Tensor:
+    tensor.retain_grad()
+    inputs[name] = tensor
+    return tensor

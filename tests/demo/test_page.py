@@ -1,0 +1,232 @@
+"""Someone draws on the page, looks at the passes, and takes a step."""
+
+import json
+import re
+
+import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from torchnet import MLP, BatchNorm1d, Dropout, LayerNorm, Linear, Residual, RMSNorm
+from torchnet.demo import demo_page
+from torchnet.layers import ACTIVATIONS
+from torchnet.losses import LOSSES
+
+# From its middle, as shares of the board.
+SEVEN = [(-0.25, -0.3), (0.25, -0.3), (-0.05, 0.35)]
+
+
+def find(browser, selector):
+    return browser.find_element(By.CSS_SELECTOR, selector)
+
+
+def draw(browser, points):
+    board = find(browser, "#board")
+    (x, y), *others = [(board.size["width"] * x, board.size["height"] * y) for x, y in points]
+    chain = ActionChains(browser, duration=20).move_to_element_with_offset(board, x, y).click_and_hold()
+    for next_x, next_y in others:
+        for _ in range(5):
+            chain.move_by_offset((next_x - x) / 5, (next_y - y) / 5)
+        x, y = next_x, next_y
+    chain.release().perform()
+    two_frames(browser)
+
+
+def two_frames(browser):
+    browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+
+
+def probabilities(browser):
+    code = """
+        const rows = [...document.querySelectorAll("#probabilities li")];
+        return rows.map((row) => Number(row.style.getPropertyValue("--share")));
+    """
+    return browser.execute_script(code)
+
+
+def colors(browser):
+    """Return of each picture of the layers how many colors it has."""
+    code = """
+        return [...document.querySelectorAll("#rows canvas")].map((canvas) => {
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            return new Set(new Uint32Array(data.buffer)).size;
+        });
+    """
+    return browser.execute_script(code)
+
+
+def number(browser, selector):
+    text = find(browser, selector).text.replace("\u2212", "-")
+    mantissa, _, power = text.partition("·10")
+    return float(mantissa) * 10 ** int(power.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")) or 0)
+
+
+def titles(browser):
+    return [row.text.split(" ")[0] for row in browser.find_elements(By.CSS_SELECTOR, "#rows h3")]
+
+
+def test_an_example_is_there_at_once(opened):
+    two_frames(opened)
+    assert max(probabilities(opened)) > 0.3
+    assert find(opened, "#answer").text.startswith("Most probable: ")
+    assert len(find(opened, "#rows").find_elements(By.CSS_SELECTOR, ".row")) == len(titles(opened)) > 8
+
+
+def test_the_forward_pass_follows_the_pen(opened):
+    two_frames(opened)
+    before = probabilities(opened)
+    draw(opened, SEVEN)
+    assert probabilities(opened) != before
+    assert sum(probabilities(opened)) == pytest.approx(1, abs=1e-12)
+    assert min(colors(opened)) > 1  # nothing is blank
+    assert titles(opened)[0] == "Image"
+    assert titles(opened)[-1] == "Softmax"
+    image = opened.execute_script("return torchnet.imageOf(torchnet.board.strokes)")
+    logits = opened.execute_script("return torchnet.forward(arguments[0]).probabilities", image)
+    assert logits == probabilities(opened)
+    drawn = probabilities(opened)
+    draw(opened, [(0.3, 0.3), (0.3, 0.35)])  # adds a stroke, where the example went away
+    assert probabilities(opened) != drawn
+
+
+def test_clear_leaves_an_empty_board_that_invites(opened):
+    draw(opened, SEVEN)
+    assert not find(opened, ".invitation").is_displayed()
+    find(opened, "#clear").click()
+    two_frames(opened)
+    assert find(opened, ".invitation").is_displayed()
+    assert find(opened, "#answer").text == "Nothing is drawn yet."
+    assert colors(opened)[0] == 1
+    find(opened, "#examples button:nth-child(8)").click()
+    two_frames(opened)
+    assert not find(opened, ".invitation").is_displayed()
+
+
+def test_the_backward_pass_is_one_click_away_and_a_step_lowers_the_loss(opened):
+    draw(opened, SEVEN)
+    find(opened, "#backward").click()
+    assert titles(opened)[0] == "Cross-entropy"
+    assert titles(opened)[-1] == "Image"
+    answer = max(range(10), key=probabilities(opened).__getitem__)
+    assert find(opened, f"#label-{answer}").is_selected()
+    loss_of_answer = number(opened, "#loss")
+    wrong = (answer + 4) % 10
+    find(opened, f"label[for=label-{wrong}]").click()
+    assert number(opened, "#loss") > loss_of_answer
+    assert min(colors(opened)) > 1
+    image = opened.execute_script("return torchnet.imageOf(torchnet.board.strokes)")
+    gradients = opened.execute_script("return torchnet.backward(...arguments)", image, wrong)
+    assert number(opened, "#loss") == pytest.approx(gradients["loss"], rel=5e-3)
+    squares = sum(x * x for layer in gradients["layers"] for grad in layer["grads"].values() for x in grad)
+    assert number(opened, "#promise") == pytest.approx(-0.001 * squares, rel=6e-3)
+    norms = [row.text for row in opened.find_elements(By.CSS_SELECTOR, ".norm .number")]
+    assert len(norms) == len(gradients["layers"]) + 1
+    before = gradients["loss"]
+    find(opened, "#lr").clear()
+    find(opened, "#lr").send_keys("0.0001")
+    find(opened, "#step").click()
+    after = opened.execute_script("return torchnet.backward(...arguments)", image, wrong)["loss"]
+    assert after - before == pytest.approx(-0.0001 * squares, rel=0.1)  # as the first order says
+    assert re.match(r"The loss went from \S+ to \S+\.", find(opened, "#outcome").text)
+    find(opened, "#reset").click()
+    assert opened.execute_script("return torchnet.backward(...arguments)", image, wrong)["loss"] == before
+
+
+def test_a_step_that_is_too_large_is_said_to_be_and_can_be_taken_back(opened):
+    draw(opened, SEVEN)
+    find(opened, "#backward").click()
+    find(opened, "#lr").clear()
+    find(opened, "#lr").send_keys("1e200")
+    find(opened, "#lr").send_keys(Keys.ENTER)
+    for _ in range(2):
+        find(opened, "#step").click()
+    assert find(opened, "#outcome").text == "The loss is no number any more: η was too large. Reset the weights."
+    assert "steps of training and 3 taken here." in find(opened, ".run").text
+    find(opened, "#reset").click()
+    assert sum(probabilities(opened)) == pytest.approx(1, abs=1e-12)
+    assert "taken here" not in find(opened, ".run").text
+
+
+def test_every_control_can_be_reached_and_used_from_the_keyboard(opened):
+    find(opened, "#backward").click()
+    code = """
+        const controls = [...document.querySelectorAll("button, input")];
+        const isNamed = (control) => control.labels?.length || control.textContent;
+        return controls.filter((control) => control.tabIndex < 0 || !isNamed(control)).length;
+    """
+    assert opened.execute_script(code) == 0
+    find(opened, "#label-3").send_keys(" ")
+    assert find(opened, "#label-3").is_selected()
+
+
+@pytest.mark.parametrize("view", ["forward", "backward"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_wider_than_the_window(view, width, opened):
+    size = {"width": width, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    find(opened, f"#{view}").click()
+    two_frames(opened)
+    widest = opened.execute_script("return document.documentElement.scrollWidth")
+    opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert widest == width
+
+
+def test_the_palettes_change_with_light_and_dark(opened):
+    background, shades = [], []
+    for scheme in ("light", "dark"):
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}
+        opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature, still]})
+        two_frames(opened)
+        background.append(opened.execute_script("return getComputedStyle(document.body).backgroundColor"))
+        code = "return [...document.querySelector('#rows canvas').getContext('2d').getImageData(0, 0, 1, 1).data]"
+        shades.append(sum(opened.execute_script(code)[:3]))
+    assert background[0] != background[1]
+    assert shades[0] > 600 > 200 > shades[1]  # paper, a corner of the image, is light in light and dark in dark
+
+
+def test_the_page_asks_for_nothing_but_itself(browser, page):
+    browser.get_log("performance")
+    browser.get(page.as_uri())
+    two_frames(browser)
+    draw(browser, SEVEN)
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = {
+        message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"
+    }
+    assert {url for url in asked if not url.startswith("data:")} == {page.as_uri()}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_layer_and_loss_has_its_rows(loss, opened, tmp_path):
+    activations = [make() for make in ACTIVATIONS.values()]
+    block = Residual(LayerNorm(12), Residual(RMSNorm(12), Linear(12, 12, bias=False)), Dropout())
+    layers = [Linear(16, 12), BatchNorm1d(12), *activations, block, Linear(12, 3)]
+    path = tmp_path / "all.html"
+    path.write_text(demo_page(layers, loss, "all", 0))
+    opened.get(path.as_uri())
+    for view in ("forward", "backward"):
+        find(opened, f"#{view}").click()
+        two_frames(opened)
+        kinds = ["Linear", "BatchNorm1d", *(type(layer).__name__ for layer in activations)]
+        kinds += ["LayerNorm", "RMSNorm", "Linear", "Residual", "Dropout", "Residual", "Linear"]
+        shown = titles(opened)
+        assert sorted(shown[1:-1]) == sorted(kinds)
+        assert len(opened.find_elements(By.CSS_SELECTOR, ".plot")) == len(activations) - 1  # not of Identity
+        assert min(colors(opened)) > 1
+
+
+def test_a_large_network_is_ready_soon(opened, tmp_path):
+    """12 million weights: the page of the largest configuration works, if it is not quick."""
+    large = tmp_path / "large.html"
+    large.write_text(
+        demo_page(MLP((784, 2500, 2000, 1500, 1000, 500, 10), initializer="xavier_normal"), "cross_entropy", "large", 0)
+    )
+    opened.get(large.as_uri())
+    WebDriverWait(opened, 60).until(lambda browser: browser.execute_script("return Boolean(window.torchnet)"))
+    draw(opened, SEVEN)
+    find(opened, "#backward").click()
+    assert sum(probabilities(opened)) == pytest.approx(1, abs=1e-12)
+    assert min(colors(opened)) > 1

@@ -1,0 +1,28 @@
+// Elements of the page, and numbers as text.
+
+/** Return a new element with properties, attributes ("aria-...", "for", "role") and children. */
+function element(tag, properties = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name in node) node[name] = value;
+    else node.setAttribute(name, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+const MINUS = "\u2212";
+const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+
+/** Return a number with three digits: 0.0123, −4.56, 7.89·10⁻¹⁰. */
+function numberText(value) {
+  if (value === 0 || !Number.isFinite(value)) return String(value).replace("-", MINUS);
+  const exponent = Math.floor(Math.log10(Math.abs(value)));
+  if (exponent >= -3 && exponent < 5) return Number(value.toPrecision(3)).toString().replace("-", MINUS);
+  const [digits, power] = value.toExponential(2).split("e");
+  const raised = [...String(Number(power))].map((character) => RAISED[character]).join("");
+  return `${digits.replace("-", MINUS)}·10${raised}`;
+}
+
+const countText = (count) => count.toLocaleString("en-US");
+const percentText = (share) => `${(100 * share).toFixed(1)} %`;

@@ -1,0 +1,69 @@
+// The equations of each layer and loss, as in the README; those of a layer are a function of it.
+
+const NORMALIZED = "x̂ = (x − μ) r,  r = 1 / √(σ² + ε)";
+
+const EQUATIONS = {
+  Linear: ({ bias }) => ({
+    forward: [bias ? "y = x Wᵀ + b" : "y = x Wᵀ"],
+    backward: ["∂L/∂W = Gᵀ x", ...(bias ? ["∂L/∂b = Σₙ Gₙ"] : []), "∂L/∂x = G W"],
+  }),
+  Sigmoid: () => ({ forward: ["y = σ(x) = 1 / (1 + e⁻ˣ)"], backward: ["∂L/∂x = G ⊙ y ⊙ (1 − y)"] }),
+  Tanh: () => ({ forward: ["y = tanh x"], backward: ["∂L/∂x = G ⊙ (1 − y²)"] }),
+  ReLU: () => ({ forward: ["y = max(x, 0)"], backward: ["∂L/∂x = G ⊙ [y > 0]"] }),
+  LeakyReLU: ({ negative_slope: s }) => ({
+    forward: ["y = x where x > 0,  s x elsewhere", `s = ${s}`],
+    backward: ["∂L/∂x = G ⊙ ([x > 0] + s [x ≤ 0])"],
+  }),
+  ELU: ({ alpha }) => ({
+    forward: ["y = x where x > 0,  α (eˣ − 1) elsewhere", `α = ${alpha}`],
+    backward: ["∂L/∂x = G ⊙ ([x > 0] + α eˣ [x ≤ 0])"],
+  }),
+  GELU: ({ approximate }) => ({
+    forward: approximate === "none" ? ["y = x Φ(x)"] : ["y = x σ(v),  v = 2√(2/π) (x + 0.044715 x³)"],
+    backward: [
+      "∂L/∂x = G ⊙ (Φ(x) + x φ(x))",
+      approximate === "none" ? "φ(x) = exp(−x²/2) / √(2π)" : "Φ(x) = σ(v),  φ(x) = σ(v) (1 − σ(v)) v′",
+    ],
+  }),
+  SiLU: () => ({ forward: ["y = x σ(x)"], backward: ["∂L/∂x = G ⊙ (s + y ⊙ (1 − s)),  s = σ(x)"] }),
+  Softplus: ({ beta }) => ({
+    forward: ["y = log(1 + e^{βx}) / β", `β = ${beta}`],
+    backward: ["∂L/∂x = G ⊙ (1 − e^{−βy})"],
+  }),
+  Identity: () => ({ forward: ["y = x"], backward: ["∂L/∂x = G"] }),
+  BatchNorm1d: () => ({
+    forward: ["y = γ x̂ + β", NORMALIZED, "μ and σ²: the running ones"],
+    backward: ["∂L/∂γ = Σₙ Gₙ ⊙ x̂ₙ", "∂L/∂β = Σₙ Gₙ", "∂L/∂x = γ r ⊙ G", "the running μ and σ² are constants"],
+  }),
+  LayerNorm: () => ({
+    forward: ["y = γ x̂ + β", NORMALIZED, "μ and σ²: of this sample"],
+    backward: ["∂L/∂γ = Σₙ Gₙ ⊙ x̂ₙ", "∂L/∂β = Σₙ Gₙ", "∂L/∂x = r (G γ − (Σᵢ G γ + x̂ Σᵢ G γ x̂) / I)"],
+  }),
+  RMSNorm: () => ({
+    forward: ["y = γ x̂", "x̂ = x r,  r = 1 / √(Σᵢ x² / I + ε)"],
+    backward: ["∂L/∂γ = Σₙ Gₙ ⊙ x̂ₙ", "∂L/∂x = r (G γ − x̂ Σᵢ G γ x̂ / I)"],
+  }),
+  Dropout: () => ({ forward: ["y = x", "it drops in training only"], backward: ["∂L/∂x = G"] }),
+  Residual: () => ({ forward: ["y = x + f(x)"], backward: ["∂L/∂x = G + ∂L/∂x of the block"] }),
+};
+
+const LOSS_EQUATIONS = {
+  cross_entropy: {
+    name: "Cross-entropy",
+    forward: ["L = − Σ_c t_c log p_c", "p = softmax(z)"],
+    backward: ["∂L/∂z = p − t"],
+  },
+  mean_squared_error: {
+    name: "Mean squared error",
+    forward: ["L = 1/C Σ_c (z_c − t_c)²"],
+    backward: ["∂L/∂z = 2 (z − t) / C"],
+  },
+  one_vs_rest_cross_entropy: {
+    name: "One-vs-rest cross-entropy",
+    forward: ["L = − Σ_c [t_c log p_c + (1 − t_c) log(1 − p_c)]", "p = softmax(z)"],
+    backward: ["∂L/∂z_k = p_k − t_k + v_k − Σ_{c≠k} v_c p_k / (1 − p_c)", "v = (1 − t) ⊙ p"],
+  },
+};
+
+// The layers whose output is never negative.
+const NEVER_NEGATIVE = new Set(["Sigmoid", "ReLU", "Softplus"]);

@@ -1,0 +1,120 @@
+// The layers with weights, Dropout and Residual, as in torchnet/layers/: each forward pass above its backward pass.
+
+class Linear extends Layer {
+  /** y = x Wᵀ + b */
+  forward(x) {
+    const { weight, in_features: I, out_features: O } = this;
+    const y = new Float64Array(O);
+    for (let o = 0, row = 0; o < O; o++, row += I) {
+      let product = 0;
+      for (let i = 0; i < I; i++) product += x[i] * weight[row + i];
+      y[o] = this.bias ? product + this.bias[o] : product;
+    }
+    return y;
+  }
+
+  /** ∂L/∂W = Gᵀ x, ∂L/∂b = Σₙ Gₙ, ∂L/∂x = G W */
+  backward(grad) {
+    const { weight, input: x, in_features: I, out_features: O } = this;
+    const gradWeight = this.grads.weight;
+    const gradInput = new Float64Array(I);
+    for (let o = 0, row = 0; o < O; o++, row += I) {
+      const g = grad[o];
+      for (let i = 0; i < I; i++) {
+        gradWeight[row + i] = g * x[i];
+        gradInput[i] += g * weight[row + i];
+      }
+    }
+    if (this.bias) this.grads.bias.set(grad);
+    return gradInput;
+  }
+}
+
+class BatchNorm1d extends Layer {
+  /** y = γ x̂ + β, x̂ = (x - μ) r, r = 1 / √(σ² + ε), with the running μ and σ², as in evaluation */
+  forward(x) {
+    const { weight, bias, running_mean, running_var, eps } = this;
+    this.rstd = running_var.map((variance) => 1 / Math.sqrt(variance + eps));
+    this.normalized = x.map((value, i) => (value - running_mean[i]) * this.rstd[i]);
+    return this.normalized.map((value, i) => weight[i] * value + bias[i]);
+  }
+
+  /** ∂L/∂γ = G ⊙ x̂, ∂L/∂β = G, ∂L/∂x = γ r ⊙ G: the running statistics are constants */
+  backward(grad) {
+    this.grads.bias.set(grad);
+    this.grads.weight.set(grad.map((g, i) => g * this.normalized[i]));
+    return grad.map((g, i) => g * this.weight[i] * this.rstd[i]);
+  }
+}
+
+class LayerNorm extends Layer {
+  /** y = γ x̂ + β, x̂ = (x - μ) r, r = 1 / √(σ² + ε), μ and σ² over the features of the sample */
+  forward(x) {
+    const center = mean(x);
+    const centered = x.map((value) => value - center);
+    this.rstd = 1 / Math.sqrt(mean(centered.map((value) => value * value)) + this.eps);
+    this.normalized = centered.map((value) => value * this.rstd);
+    return this.normalized.map((value, i) => this.weight[i] * value + this.bias[i]);
+  }
+
+  /** ∂L/∂γ = G ⊙ x̂, ∂L/∂β = G, ∂L/∂x = r (H - x̂ mean(H ⊙ x̂) - mean(H)) with H = G ⊙ γ */
+  backward(grad) {
+    const { weight, normalized, rstd } = this;
+    this.grads.bias.set(grad);
+    this.grads.weight.set(grad.map((g, i) => g * normalized[i]));
+    const scaled = grad.map((g, i) => g * weight[i]);
+    const along = mean(scaled.map((h, i) => h * normalized[i]));
+    const straight = scaled.map((h, i) => h - normalized[i] * along);
+    const center = mean(straight); // that of H, and of what rounding left in x̂
+    return straight.map((h) => (h - center) * rstd);
+  }
+}
+
+class RMSNorm extends Layer {
+  /** y = γ x̂, x̂ = x r, r = 1 / √(mean(x²) + ε) */
+  forward(x) {
+    this.rrms = 1 / Math.sqrt(mean(x.map((value) => value * value)) + this.eps);
+    this.normalized = x.map((value) => value * this.rrms);
+    return this.normalized.map((value, i) => this.weight[i] * value);
+  }
+
+  /** ∂L/∂γ = G ⊙ x̂, ∂L/∂x = r (H - x̂ mean(H ⊙ x̂)) with H = G ⊙ γ */
+  backward(grad) {
+    const { weight, normalized, rrms } = this;
+    this.grads.weight.set(grad.map((g, i) => g * normalized[i]));
+    const scaled = grad.map((g, i) => g * weight[i]);
+    const along = mean(scaled.map((h, i) => h * normalized[i]));
+    return scaled.map((h, i) => (h - normalized[i] * along) * rrms);
+  }
+}
+
+class Dropout extends Layer {
+  /** y = x, as in evaluation */
+  forward(x) {
+    return x.slice();
+  }
+
+  /** ∂L/∂x = G */
+  backward(grad) {
+    return grad.slice();
+  }
+}
+
+class Residual extends Layer {
+  constructor(description, numbers) {
+    super(description, numbers);
+    this.layers = description.layers.map((inner) => makeLayer(inner, numbers));
+  }
+
+  /** y = x + f(x) */
+  forward(x) {
+    const y = forwardThrough(this.layers, x);
+    return x.map((value, i) => value + y[i]);
+  }
+
+  /** ∂L/∂x = G + ∂L/∂x of the block */
+  backward(grad) {
+    const through = backwardThrough(this.layers, grad);
+    return grad.map((g, i) => g + through[i]);
+  }
+}

@@ -1,0 +1,76 @@
+// Numbers as small images: sequential colors for what is never negative, diverging ones, centered on 0, for the rest.
+
+const SHADES = 256;
+const palettes = {};
+const colors = {}; // of the plots
+
+/** Read the palettes and colors from the style, which has others for light and dark. */
+function readPalettes() {
+  const style = getComputedStyle(document.documentElement);
+  for (const name of ["sequential", "diverging"]) {
+    const stops = style.getPropertyValue(`--${name}`).split(",").map(rgb);
+    palettes[name] = new Uint32Array(SHADES).map((_, k) => shade(stops, k / (SHADES - 1)));
+  }
+  for (const name of ["line", "muted", "accent"]) colors[name] = style.getPropertyValue(`--${name}`);
+}
+
+const rgb = (hex) => [1, 3, 5].map((k) => parseInt(hex.trim().slice(k, k + 2), 16));
+
+/** Return the color at a share of the way along the stops, as the bytes of a canvas. */
+function shade(stops, share) {
+  const k = Math.min(Math.floor(share * (stops.length - 1)), stops.length - 2);
+  const t = share * (stops.length - 1) - k;
+  const [r, g, b] = stops[k].map((from, channel) => Math.round(from + t * (stops[k + 1][channel] - from)));
+  return (255 << 24) | (b << 16) | (g << 8) | r;
+}
+
+/** A picture of numbers with its caption and legend; few numbers are one row, others as good as a square. */
+class Picture {
+  /**
+   * @param count of the numbers.
+   * @param signed whether they may be negative.
+   * @param limit the number with the strongest color; the largest there is if left out.
+   * @param ticks a text below each number.
+   */
+  constructor({ count, caption, signed = false, limit, ticks, legend = true, size = "" }) {
+    this.signed = signed;
+    this.limit = limit;
+    this.columns = count <= 16 ? count : Math.ceil(Math.sqrt(count));
+    const rows = Math.ceil(count / this.columns);
+    this.canvas = element("canvas", { width: this.columns, height: rows, role: "img", "aria-label": caption });
+    this.canvas.style.aspectRatio = `${this.columns} / ${rows}`;
+    this.image = new ImageData(this.columns, rows);
+    this.pixels = new Uint32Array(this.image.data.buffer);
+    this.caption = element("figcaption", {}, caption);
+    this.low = element("span");
+    this.high = element("span");
+    const ramp = element("i", { className: `ramp ${signed ? "diverging" : "sequential"}` });
+    const kind = count <= 16 ? "strip" : "square";
+    this.node = element("figure", { className: `picture ${kind} ${size}` }, this.caption, this.canvas);
+    this.node.style.setProperty("--columns", this.columns);
+    const texts = ticks?.map((tick) => element("span", {}, tick));
+    if (texts) this.node.append(element("div", { className: "ticks" }, ...texts));
+    if (legend) this.node.append(element("div", { className: "legend" }, this.low, ramp, this.high));
+  }
+
+  /** Change the caption. */
+  name(caption) {
+    this.caption.textContent = caption;
+    this.canvas.setAttribute("aria-label", caption);
+  }
+
+  draw(values, limit = this.limit ?? largestOf(values)) {
+    const palette = palettes[this.signed ? "diverging" : "sequential"];
+    const scale = limit > 0 ? (this.signed ? 0.5 : 1) / limit : 0;
+    const zero = this.signed ? 0.5 : 0;
+    for (let i = 0; i < values.length; i++) {
+      const share = Math.min(1, Math.max(0, zero + scale * values[i]));
+      this.pixels[i] = palette[Math.round(share * (SHADES - 1))];
+    }
+    this.canvas.getContext("2d").putImageData(this.image, 0, 0);
+    this.low.textContent = this.signed ? numberText(-limit) : "0";
+    this.high.textContent = numberText(limit);
+  }
+}
+
+const largestOf = (values) => values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);

@@ -1,0 +1,60 @@
+// An activation as a curve, with a dot for each unit: y over x, or the slope ∂y/∂x, which multiplies the gradient.
+
+const ELEMENTWISE = new Set(["ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]);
+const [PLOT_WIDTH, PLOT_HEIGHT, PLOT_EDGE] = [220, 104, 8];
+const CURVE_POINTS = 121;
+
+const PLOTTED = {
+  forward: { name: "y", of: (layer, x) => Object.create(layer).forward(x) },
+  backward: { name: "∂y/∂x", of: slopes },
+};
+
+/** Return the slope of an activation at each x, by its own backward pass. */
+function slopes(layer, x) {
+  const copy = Object.create(layer); // what it remembers of x stays out of the layer itself
+  copy.input = x;
+  copy.output = copy.forward(x);
+  return copy.backward(x.map(() => 1));
+}
+
+function activationPlot(layer, view) {
+  const { name, of } = PLOTTED[view];
+  const label = `${name} over x, with a dot for each unit`;
+  const canvas = element("canvas", { role: "img", "aria-label": label });
+  const range = element("span");
+  const node = element("figure", { className: "plot" }, canvas, element("figcaption", {}, `${label}: `, range));
+  const update = () => {
+    const width = Math.max(1, largestOf(layer.input));
+    const x = Float64Array.from({ length: CURVE_POINTS }, (_, k) => width * ((2 * k) / (CURVE_POINTS - 1) - 1));
+    const curve = of(layer, x);
+    const low = Math.min(0, ...curve);
+    const high = Math.max(0, ...curve);
+    drawPlot(canvas, { width, low, high }, [x, curve], [layer.input, of(layer, layer.input)]);
+    const fromTo = (from, to) => `from ${numberText(from)} to ${numberText(to)}`;
+    range.textContent = `x ${fromTo(-width, width)}, ${name} ${fromTo(low, high)}`;
+  };
+  return { node, update };
+}
+
+function drawPlot(canvas, { width, low, high }, [xs, ys], [unitXs, unitYs]) {
+  canvas.width = PLOT_WIDTH * devicePixelRatio;
+  canvas.height = PLOT_HEIGHT * devicePixelRatio;
+  const context = canvas.getContext("2d");
+  context.scale(devicePixelRatio, devicePixelRatio);
+  const across = (x) => PLOT_EDGE + ((x + width) / (2 * width)) * (PLOT_WIDTH - 2 * PLOT_EDGE);
+  const up = (y) => PLOT_HEIGHT - PLOT_EDGE - ((y - low) / (high - low || 1)) * (PLOT_HEIGHT - 2 * PLOT_EDGE);
+  const path = (points) => {
+    context.beginPath();
+    for (const [x, y] of points) context.lineTo(across(x), up(y));
+    context.stroke();
+  };
+  context.strokeStyle = colors.line;
+  path([[-width, 0], [width, 0]]);
+  path([[0, low], [0, high]]);
+  context.strokeStyle = colors.muted;
+  context.lineWidth = 1.5;
+  path([...xs].map((x, k) => [x, ys[k]]));
+  context.fillStyle = colors.accent;
+  context.globalAlpha = 0.5;
+  for (let i = 0; i < unitXs.length; i++) context.fillRect(across(unitXs[i]) - 2, up(unitYs[i]) - 2, 4, 4);
+}
