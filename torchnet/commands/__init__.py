@@ -12,8 +12,8 @@ from torchnet.commands import check, deformation, export
 _COMMANDS = (check, deformation, export)
 _DESCRIPTION = "Look into what torchnet does, its gradients and deformations; take weights out of it."
 _EPILOG = """\
-A command and --help shows its options and examples. Networks are trained by
-python train.py.
+COMMAND --help shows the options of a command, and examples. Networks are
+trained by python train.py; see python train.py --help.
 """
 _CHOICE = re.compile(r"invalid choice: '?([^']*)'? \(choose from (.*)\)")
 
@@ -31,7 +31,8 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         if (found := _CHOICE.search(message)) is not None:
             message += did_you_mean(nearest(found[1], re.findall(r"[\w.-]+", found[2])))
-        self.exit(2, f"error: {message}\n")
+        hint = "" if message.endswith("?") else f": see {self.prog} --help"
+        self.exit(2, f"error: {message}{hint}\n")
 
 
 _SHARED: dict[str, Any] = {"formatter_class": _HelpFormatter, "allow_abbrev": False}

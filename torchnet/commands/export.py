@@ -13,20 +13,23 @@ if TYPE_CHECKING:
 DESCRIPTION = "Write a trained network to a file that PyTorch alone, or ONNX Runtime, runs with the same outputs."
 EPILOG = """\
 examples:
-  python -m torchnet export last                       safetensors, beside the checkpoint
-  python -m torchnet export last digits.onnx           the whole network, for ONNX Runtime and others
-  python -m torchnet export best weights.pt            a state_dict, for torch.load
+  python -m torchnet export last                 safetensors, by the checkpoint
+  python -m torchnet export last digits.onnx     for ONNX Runtime and others
+  python -m torchnet export best weights.pt      a state_dict, for torch.load
   python -m torchnet export runs/accurate/2026-01-31_12-00-00.000 --to onnx
 
-safetensors and torch hold the weights alone, with the names and shapes of the same network built from torch.nn:
-"0.weight", "0.bias", "2.weight", ... onnx holds the layers, too; it takes the package onnx (pip install onnx). The
-lines of Python that run the file are printed; those for safetensors are also in it, as the metadata "source".
+safetensors and torch hold the weights alone, with the names and shapes of the
+same network built from torch.nn: "0.weight", "0.bias", "2.weight", ... onnx
+holds the layers, too; it takes the package onnx (pip install onnx). The lines
+of Python that run the file are printed; those for safetensors are also in the
+file, as the metadata "source".
 
-If the run kept a moving average of its weights, they are the average. Operands of products are not rounded, also where
-the run did that (model.matmul_dtype). Without its run, a checkpoint gives its weights alone: safetensors or torch.
+If the run kept a moving average of its weights, they are the average. Operands
+of products are not rounded, even if the run did that (model.matmul_dtype).
+Without its run, a checkpoint gives its weights alone: safetensors or torch.
 
-exit code: 0 when the file is written, 2 for wrong usage, 66 for a checkpoint that cannot be used, 74 for a file that
-cannot be written.
+exit code: 0 when the file is written, 2 for wrong usage, 66 for a checkpoint
+that cannot be used, 74 for a file that cannot be written.
 """
 _SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch": ".pt"}
 _LOAD = {".safetensors": "load_file({path!r})", ".pt": "torch.load({path!r}, weights_only=True)"}
@@ -44,9 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "checkpoint", metavar="RUN", help="last, best (of the newest run), the folder of a run, or a checkpoint"
     )
-    parser.add_argument("output", metavar="OUTPUT", type=Path, nargs="?", help="the file (beside the checkpoint)")
-    parser.add_argument("--to", choices=_SUFFIXES, help="the format (by the suffix of OUTPUT, else safetensors)")
-    parser.add_argument("--root", type=Path, default=Path("runs"), metavar="FOLDER", help="of the runs (runs)")
+    parser.add_argument(
+        "output", metavar="OUTPUT", type=Path, nargs="?", help="the file (default: beside the checkpoint)"
+    )
+    parser.add_argument(
+        "--to", choices=_SUFFIXES, help="the format (default: by the suffix of OUTPUT, else safetensors)"
+    )
+    parser.add_argument("--root", type=Path, default=Path("runs"), metavar="FOLDER", help="of the runs (default: runs)")
 
 
 def run(options: argparse.Namespace) -> int:

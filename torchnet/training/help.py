@@ -14,7 +14,7 @@ _TITLES = {
     "checkpoints": "checkpoints, of which there is also best.ckpt, by validation loss",
     "loss_line": "the notebook's loss, printed for the whole test and training sets",
     "gradient_check": "comparison of gradients with autograd's while training",
-    "trainer": "length, device and logs, by Lightning's Trainer (--print_config names all of its options)",
+    "trainer": "length, device and logs: Lightning's Trainer (all its options: --print_config)",
 }
 _EPILOG = """\
 A list is written like this: '[256, 128]'. The options of an optimizer, a
@@ -26,7 +26,7 @@ examples:
   python train.py --model.optimizer torch.optim.AdamW --model.optimizer.lr 0.002
   python train.py --model.scheduler torch.optim.lr_scheduler.StepLR \\
                   --model.scheduler.step_size 1000
-  python train.py --data.deformation.rotation 12 --data.deformation.translation 1
+  python train.py --data.deformation.rotation 12 --data.deformation.scale 0.1
   python train.py --data.validation_fraction 0.1 \\
                   --trainer.callbacks EarlyStopping \\
                   --trainer.callbacks.monitor val/loss
@@ -35,7 +35,7 @@ TEXTS_OF_COMMANDS = {
     command: {
         "usage": f"python train.py {command} [OPTIONS]",
         "description": f"{text[0].upper()}{text[1:]}.",
-        "epilog": _EPILOG,
+        "epilog": _EPILOG if command == "fit" else f"example:\n  python train.py {command} --ckpt_path last\n",
     }
     for command, text in COMMANDS.items()
 }
@@ -57,6 +57,7 @@ _TEXTS = {  # in place of Lightning's and jsonargparse's
     "trainer.default_root_dir": "the folder of all runs.",
     "trainer.fast_dev_run": "take one step of everything and write nothing, to see that it runs.",
 }
+_LEFT_OUT = ("ActionLink", "_ActionConfigLoad", "_ActionHelpClassPath", "weights_only", "verbose", "return_predictions")
 _LONGEST_TYPE = 21  # characters
 
 
@@ -66,8 +67,7 @@ class HelpFormatter(DefaultHelpFormatter, RawDescriptionHelpFormatter):
     def add_argument(self, action: Action) -> None:
         """Leave out what follows from other options, ways to say the same, and all of the Trainer without a text."""
         kind, name = type(action).__name__, action.dest
-        others = kind in ("ActionLink", "_ActionConfigLoad", "_ActionHelpClassPath") or name == "weights_only"
-        if not others and (name in _TEXTS or not name.startswith("trainer.")):
+        if kind not in _LEFT_OUT and name not in _LEFT_OUT and (name in _TEXTS or not name.startswith("trainer.")):
             super().add_argument(action)
 
     def _get_help_string(self, action: Action) -> str:
