@@ -1,15 +1,38 @@
 """The promises of the house that no linter checks."""
 
+import re
 import subprocess
 import sys
 
+import pytest
+
 from .conftest import ROOT
 
+LIGHTNING = {"lightning_fabric", "pytorch_lightning", "torchmetrics"}
+SLOW = LIGHTNING | {"jsonargparse", "matplotlib", "numpy", "rich", "scipy", "sklearn", "torch"}
 
-def test_importing_torchnet_imports_no_lightning():
-    code = "import sys, torchnet; print('pytorch_lightning' in sys.modules, 'torchmetrics' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout == "False False\n"
+
+def imported_by(*arguments: str) -> set[str]:
+    """The packages that a run of Python imports."""
+    command = [sys.executable, "-X", "importtime", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    modules = re.findall(r"^import time: +\d+ \| +\d+ \| +(\S+)$", done.stderr, re.MULTILINE)
+    assert "torchnet" in modules, done.stderr
+    return {module.partition(".")[0] for module in modules}
+
+
+def test_the_mathematics_waits_for_torch_and_numpy_alone():
+    code = "import torchnet.layers; from torchnet import MLP, SGD, cross_entropy"
+    assert imported_by("-c", code) & SLOW == {"numpy", "torch"}
+
+
+@pytest.mark.parametrize("command", ["train.py --help", "-m torchnet --help", "-m torchnet export --help"])
+def test_help_waits_for_nothing(command):
+    assert not imported_by(*command.split()) & SLOW
+
+
+def test_a_trained_network_waits_neither_for_lightning_nor_for_what_only_some_data_need():
+    assert not imported_by("-c", "import torchnet.training.trained") & (LIGHTNING | {"matplotlib", "sklearn"})
 
 
 def test_the_package_calls_no_autograd_but_as_an_oracle():

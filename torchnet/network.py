@@ -1,6 +1,6 @@
 """The network: layers in order. Its forward pass is a loop over them, its backward pass the same loop reversed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, cast
@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from torchnet.choices import expect_one_of
 from torchnet.initializers import INITIALIZERS
 from torchnet.layers import ACTIVATIONS, NORMALIZATIONS, BatchNorm1d, Dropout, Layer, Linear, Residual
 
@@ -97,12 +98,12 @@ class MLP(nn.Sequential):
         hidden = len(sizes) - 2
         names = [activation] if isinstance(activation, str) else list(activation)
         for name in names:
-            _expect_known("activation", name, ACTIVATIONS)
+            expect_one_of("activation", name, ACTIVATIONS)
         activations = _one_each("activation", names, hidden)
         dropouts = _one_each("dropout", [dropout] if isinstance(dropout, (int, float)) else list(dropout), hidden)
-        _expect_known("initializer", initializer, INITIALIZERS)
+        expect_one_of("initializer", initializer, INITIALIZERS)
         if normalization is not None:
-            _expect_known("normalization", normalization, NORMALIZATIONS)
+            expect_one_of("normalization", normalization, NORMALIZATIONS)
         linear = partial(
             Linear,
             initializer=INITIALIZERS[initializer],
@@ -174,8 +175,3 @@ def _one_each(name: str, values: list[Any], hidden: int) -> list[Any]:
     if len(values) not in (1, hidden):
         raise ValueError(f"{name}: expected one, or one for each of {hidden} hidden layers, got {values}")
     return values * hidden if len(values) == 1 else values
-
-
-def _expect_known(argument: str, name: str, known: Mapping[str, Any]) -> None:
-    if name not in known:
-        raise ValueError(f"{argument}: expected one of {', '.join(known)}, got {name!r}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from torchnet.training.cli import main
+from torchnet.training.start import main
 
 ROOT = Path(__file__).parent.parent.parent
 DIGITS = f"--config={ROOT / 'configs' / 'digits.yaml'}"

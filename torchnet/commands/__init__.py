@@ -1,13 +1,41 @@
 """The commands of `python -m torchnet`, one a file. What a command needs is imported when it runs: --help is quick."""
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
+from typing import Any, NoReturn
 
+from torchnet.choices import did_you_mean, nearest
 from torchnet.commands import check, deformation, demo, export, report
 
 _COMMANDS = (report, demo, export, check, deformation)
-_DESCRIPTION = "Look into what torchnet does, its gradients and deformations; take weights out of it."
+_DESCRIPTION = "Look at a trained network, use it, take it away; check gradients."
+_EPILOG = """\
+COMMAND --help shows the options of a command, and examples. Networks are
+trained by python train.py; see python train.py --help.
+"""
+_CHOICE = re.compile(r"invalid choice: '?([^']*)'? \(choose from (.*)\)")
+
+
+class _HelpFormatter(argparse.HelpFormatter):
+    """Text of several lines stays as it is, such as examples; one line is wrapped."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "\n" in text else super()._fill_text(text, width, indent)
+
+
+class _Parser(argparse.ArgumentParser):
+    """What is wrong is one sentence, without the usage above it."""
+
+    def error(self, message: str) -> NoReturn:
+        if (found := _CHOICE.search(message)) is not None:
+            message += did_you_mean(nearest(found[1], re.findall(r"[\w.-]+", found[2])))
+        hint = "" if message.endswith("?") else f": see {self.prog} --help"
+        self.exit(2, f"error: {message}{hint}\n")
+
+
+_SHARED: dict[str, Any] = {"formatter_class": _HelpFormatter, "allow_abbrev": False}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,7 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
     Args:
         arguments: those of the process if None.
     """
-    options = _parser().parse_args(arguments)
+    options, unknown = _parser().parse_known_args(arguments)
+    if unknown:
+        parser: _Parser = options.parser
+        near = [name for word in unknown for name in nearest(word.partition("=")[0], parser._option_string_actions)]
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{did_you_mean(near)}")
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
@@ -29,18 +61,17 @@ def main(arguments: list[str] | None = None) -> int:
         return report_error(error)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m torchnet", description=_DESCRIPTION, allow_abbrev=False)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def _parser() -> _Parser:
+    parser = _Parser("python -m torchnet", description=_DESCRIPTION, epilog=_EPILOG, **_SHARED)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in _COMMANDS:
         subparser = commands.add_parser(
             command.__name__.rpartition(".")[-1],
             help=command.DESCRIPTION,
             description=command.DESCRIPTION,
             epilog=command.EPILOG,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
+            **_SHARED,
         )
         command.add_arguments(subparser)
-        subparser.set_defaults(run=command.run)
+        subparser.set_defaults(run=command.run, parser=subparser)
     return parser

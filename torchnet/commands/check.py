@@ -16,15 +16,21 @@ if TYPE_CHECKING:
 DESCRIPTION = "Check hand-written gradients, and say which kind of mistake a wrong one is."
 EPILOG = """\
 examples:
-  python -m torchnet check                                          the default network
-  python -m torchnet check --all                                    every layer, activation and loss of torchnet
-  python -m torchnet check --config configs/notebook.yaml           what this configuration would train
-  python -m torchnet check mypackage.mymodule:MyLayer --input 4,7   a layer of your own, made without arguments
+  python -m torchnet check                 the default network
+  python -m torchnet check --all           all layers, activations and losses
+  python -m torchnet check --config configs/notebook.yaml
+                                           what this configuration would train
+
+a layer, a loss or a network of your own, by its module; a class is made
+without arguments, or with those that are named:
+  python -m torchnet check mypackage.mymodule:MyLayer --input 4,7
   python -m torchnet check 'mymodule:MyLayer(7, bias=False)' --input 4,7
   python -m torchnet check mymodule:my_loss --input 4,10 --targets 10
-  python -m torchnet check 'torchnet:MLP((784, 1024, 1024, 10))' --input 32,784 --targets 10
+  python -m torchnet check 'torchnet:MLP((784, 1024, 1024, 10))' \\
+                           --input 32,784 --targets 10
 
-exit code: 0 if every gradient is right, 1 if one is wrong, 2 for wrong usage, 65 for bad data.
+exit code: 0 if every gradient is right, 1 if one is wrong, 2 for wrong usage,
+65 for bad data.
 """
 _SMALL = 500_000  # weights
 _WIDE = 130  # columns, where no terminal sets the width
@@ -38,19 +44,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="MODULE:NAME, or MODULE:NAME(ARGUMENTS): a layer, network, loss, autograd Function, or pair of functions",
     )
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--config", type=Path, help="check what this configuration would train, on a batch of its data")
+    what.add_argument(
+        "--config", type=Path, metavar="FILE", help="check what this configuration would train, on a batch of its data"
+    )
     what.add_argument("--all", action="store_true", help="check all of torchnet with every oracle; print one table")
     parser.add_argument(
-        "--input", action="append", default=[], metavar="SHAPE", help="an input of random numbers: 4,7; once for each"
+        "--input",
+        action="append",
+        default=[],
+        metavar="SHAPE",
+        help="of an input of random numbers: 4,7; once for each",
     )
-    parser.add_argument("--targets", type=int, metavar="CLASSES", help="random classes as the last input")
+    parser.add_argument(
+        "--targets", type=int, metavar="CLASSES", help="the last input is one of CLASSES for each sample, at random"
+    )
     parser.add_argument(
         "--dtype",
         choices=("float64", "float32", "bfloat16"),
-        help="of weights and inputs; as they are made if left out",
+        help="of weights and inputs (default: as they are made)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the random numbers (0)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--seed", type=int, default=0, help="of the random numbers (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -13,12 +13,14 @@ EPILOG = """\
 examples:
   python -m torchnet deformation --config configs/accurate.yaml
   python -m torchnet deformation --rotation 15 --scale 0.15 --translation 1.5
-  python -m torchnet deformation --elastic_strength 1.4 --elastic_smoothness 4 --output elastic.png
-  python -m torchnet deformation --source digits --rotation 10 --shear 10 --scale 0.1
+  python -m torchnet deformation --elastic_strength 1.4 --elastic_smoothness 4
+  python -m torchnet deformation --source digits --rotation 10 --output out.pdf
 
-Settings that are not named are those of the configuration, or 0, which leaves their part out.
+Settings that are not named are those of the configuration, or 0, which leaves
+their part out.
 
-exit code: 0 when the picture is written, 2 for wrong usage, 65 for bad data, 74 for a file that cannot be written.
+exit code: 0 when the picture is written, 2 for wrong usage, 65 for bad data,
+74 for a file that cannot be written.
 """
 _HELP = {
     "rotation": "degrees, the largest angle to either side",
@@ -35,16 +37,22 @@ _DRAWS = 6
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument(
-        "--source", default="mnist", help="mnist, digits, or the path of a .mat file, an .npz file or a folder (mnist)"
+        "--source",
+        default="mnist",
+        help="mnist, digits, or the path of a .mat file, an .npz file or a folder (default: mnist)",
     )
-    parser.add_argument("--config", type=Path, metavar="PATH", help="of a configuration with a data.deformation")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="a configuration with a data.deformation")
     for name, text in _HELP.items():
         whole = name == "seed"
         parser.add_argument(
             f"--{name}", type=int if whole else float, metavar="WHOLE_NUMBER" if whole else "NUMBER", help=text
         )
     parser.add_argument(
-        "--output", type=Path, default=Path("deformation.png"), help="a .png, .pdf or .svg file (deformation.png)"
+        "--output",
+        type=Path,
+        default=Path("deformation.png"),
+        metavar="FILE",
+        help="a .png, .pdf or .svg file (default: deformation.png)",
     )
 
 

@@ -1,44 +1,141 @@
-"""The trained weights alone, for other programs: `python -m torchnet export`."""
+"""A trained network for other programs: `python -m torchnet export`."""
 
 import argparse
+import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-DESCRIPTION = "Write the weights of a checkpoint, and nothing else, to a file of the format safetensors."
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from torchnet.training.trained import Trained
+
+DESCRIPTION = "Write a trained network to a file that PyTorch alone, or ONNX Runtime, runs with the same outputs."
 EPILOG = """\
 examples:
-  python -m torchnet export last
-  python -m torchnet export runs/accurate/2026-01-31_12-00-00.000/checkpoints/best.ckpt weights.safetensors
+  python -m torchnet export last                 safetensors, by the checkpoint
+  python -m torchnet export last digits.onnx     for ONNX Runtime and others
+  python -m torchnet export best weights.pt      a state_dict, for torch.load
+  python -m torchnet export runs/accurate/2026-01-31_12-00-00.000 --to onnx
 
-The weights have the names and shapes of the same network built from torch.nn: "0.weight", "0.bias", "2.weight", ...
-If the run kept a moving average of its weights, they are the average.
+safetensors and torch hold the weights alone, with the names and shapes of the
+same network built from torch.nn: "0.weight", "0.bias", "2.weight", ... onnx
+holds the layers, too; it takes the package onnx (pip install onnx). The lines
+of Python that run the file are printed; those for safetensors are also in the
+file, as the metadata "source".
 
-exit code: 0 when the file is written, 2 for wrong usage, 66 for a checkpoint that cannot be used, 74 for a file that
-cannot be written.
+If the run kept a moving average of its weights, they are the average. Operands
+of products are not rounded, even if the run did that (model.matmul_dtype).
+Without its run, a checkpoint gives its weights alone: safetensors or torch.
+
+exit code: 0 when the file is written, 2 for wrong usage, 66 for a checkpoint
+that cannot be used, 74 for a file that cannot be written.
+"""
+_SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch": ".pt"}
+_LOAD = {".safetensors": "load_file({path!r})", ".pt": "torch.load({path!r}, weights_only=True)"}
+_RUN_ONNX = """\
+import onnxruntime
+
+session = onnxruntime.InferenceSession({path!r})
+pixels = images.reshape(len(images), -1).astype("{dtype}") / 255  # of images (N, ...) with pixels from 0 to 255
+(logits,) = session.run(["logits"], {{"images": pixels}})
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("checkpoint", help="a file; or last or best, of the newest run under --root")
-    parser.add_argument("output", type=Path, nargs="?", help="the file to write (beside the checkpoint)")
-    parser.add_argument("--root", type=Path, default=Path("runs"), metavar="FOLDER", help="of the runs (runs)")
+    parser.add_argument(
+        "checkpoint", metavar="RUN", help="last, best (of the newest run), the folder of a run, or a checkpoint"
+    )
+    parser.add_argument(
+        "output", metavar="OUTPUT", type=Path, nargs="?", help="the file (default: beside the checkpoint)"
+    )
+    parser.add_argument(
+        "--to", choices=_SUFFIXES, help="the format (default: by the suffix of OUTPUT, else safetensors)"
+    )
+    parser.add_argument("--root", type=Path, default=Path("runs"), metavar="FOLDER", help="of the runs (default: runs)")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the weights that the options ask for; return the exit code."""
-    from torchnet.storage import CheckpointError, read_checkpoint, write_weights
-    from torchnet.training.errors import UsageError
-    from torchnet.training.runs import find_checkpoint
-    from torchnet.training.trained import trained_weights
+    """Write the network that the options ask for; return the exit code."""
+    from torchnet.storage import CheckpointError, read_checkpoint
+    from torchnet.training.runs import CONFIG, find_checkpoint, run_of
+    from torchnet.training.trained import load_trained, trained_weights
 
+    to = _format(options.to, options.output)
     checkpoint = find_checkpoint(options.checkpoint, options.root)
-    output = options.output or checkpoint.with_suffix(".safetensors")
-    if output.suffix != ".safetensors":
-        raise UsageError(f"{output}: expected the name of a .safetensors file")
-    contents = read_checkpoint(checkpoint)
-    weights = trained_weights(contents)
-    if not weights:
-        raise CheckpointError(f"{checkpoint}: expected a checkpoint of a run, there are no weights in it")
-    write_weights(output, weights, {"global_step": str(contents.get("global_step"))})
+    output = options.output or checkpoint.with_suffix(_SUFFIXES[to])
+    if to == "onnx" or (run_of(checkpoint) / CONFIG).is_file():
+        trained = load_trained(checkpoint)
+        weights = trained.net.state_dict()
+        program = (_write_onnx if to == "onnx" else _write_weights_of)(trained, output)
+    else:  # without the configuration of the run, it is not known what is between the weights
+        contents = read_checkpoint(checkpoint)
+        weights, program = trained_weights(contents), None
+        if not weights:
+            raise CheckpointError(f"{checkpoint}: expected a checkpoint of a run, there are no weights in it")
+        _write_weights(weights, output, {"global_step": str(contents.get("global_step"))})
     print(f"{len(weights)} tensors, {sum(tensor.numel() for tensor in weights.values()):,} numbers, in {output}")
+    if program is not None:
+        print(f"To run it without torchnet:\n\n{program}", end="")
     return 0
+
+
+def _format(to: str | None, output: Path | None) -> str:
+    """Return the format that is asked for, by its name or by the suffix of a file."""
+    from torchnet.training.errors import UsageError
+
+    if output is None:
+        return to or "safetensors"
+    by_suffix = {suffix: name for name, suffix in _SUFFIXES.items()}.get(output.suffix)
+    if by_suffix is None or to not in (None, by_suffix):
+        expected = " or ".join(_SUFFIXES.values()) if to is None else f"{_SUFFIXES[to]}, with --to {to}"
+        raise UsageError(f"{output}: expected the name of a file that ends with {expected}")
+    return by_suffix
+
+
+def _write_onnx(trained: "Trained", output: Path) -> str:
+    """Write a network as a graph; return a program that runs it."""
+    from torchnet.storage import write_durably
+    from torchnet.training.errors import UsageError
+
+    try:
+        from torchnet.exporting.onnx_graph import onnx_model
+    except ModuleNotFoundError as error:
+        raise UsageError(f"onnx: expected the package {error.name}, it is not installed: pip install onnx") from error
+    pixels = f"{trained.in_features} pixels an image, scaled from 0..255 to 0..1"
+    try:
+        model = onnx_model(trained.net, _metadata(trained) | {"images": pixels})
+    except ValueError as error:
+        raise UsageError(f"{trained.checkpoint}: {error}: export it --to safetensors or torch") from error
+    write_durably(output, model.SerializeToString())
+    dtype = next(trained.net.parameters()).dtype
+    return _RUN_ONNX.format(path=str(output), dtype=str(dtype).removeprefix("torch."))
+
+
+def _write_weights_of(trained: "Trained", output: Path) -> str:
+    """Write the weights of a network; return a program that builds it and loads them."""
+    from torchnet.exporting.torch_source import torch_source
+
+    load = _LOAD[output.suffix]
+    source = torch_source(trained.net, load.format(path=output.name))
+    _write_weights(trained.net.state_dict(), output, _metadata(trained) | {"source": source})
+    return torch_source(trained.net, load.format(path=str(output)))
+
+
+def _write_weights(weights: "dict[str, Tensor]", output: Path, metadata: dict[str, str]) -> None:
+    """Write weights durably: with metadata as safetensors; alone, as a `state_dict`, for torch.load."""
+    import torch
+
+    from torchnet.storage import plain, write_durably, write_weights
+
+    if output.suffix == ".safetensors":
+        write_weights(output, weights, metadata)
+    else:
+        archive = io.BytesIO()
+        torch.save(plain(weights), archive)
+        write_durably(output, archive.getvalue())
+
+
+def _metadata(trained: "Trained") -> dict[str, str]:
+    return {"name": trained.name, "global_step": str(trained.steps)}

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 NUM_CLASSES = 10
 
@@ -105,5 +104,7 @@ def stratified_split(labels: np.ndarray, fraction: float) -> tuple[np.ndarray, n
     Raises:
         ValueError: if the fraction leaves a part without a sample of each class.
     """
+    from sklearn.model_selection import train_test_split  # here: it takes seconds, which a run without it need not wait
+
     first, second = train_test_split(np.arange(len(labels)), test_size=fraction, stratify=labels, random_state=0)
     return np.sort(first), np.sort(second)

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 _CHUNK = 2**16
 
@@ -68,5 +68,13 @@ def fetch(
 
 
 def _progress(shown: bool) -> Progress:
-    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    return Progress(*columns, console=Console(stderr=True), disable=not (shown and sys.stderr.isatty()))
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+        console=Console(stderr=True),
+        disable=not (shown and sys.stderr.isatty()),
+    )

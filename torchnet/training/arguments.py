@@ -1,11 +1,11 @@
 """The arguments of the command line: what they are, and what they become."""
 
-import re
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from jsonargparse import Namespace
 from jsonargparse.typing import restricted_number_type
+from pytorch_lightning import Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from torchnet.training.checkpoints import Checkpoints
@@ -14,20 +14,23 @@ from torchnet.training.data_module import ImageData
 from torchnet.training.errors import UsageError
 from torchnet.training.gradient_check import GradientCheck
 from torchnet.training.gradient_health import GradientHealth
+from torchnet.training.help import TEXTS_OF_COMMANDS, HelpFormatter, give_titles
 from torchnet.training.loss_line import LossLine
 from torchnet.training.module import Classifier
+from torchnet.training.parser import Parser, suggestion
 from torchnet.training.runs import RUNS, find_checkpoint
 
 _Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
+_SECTIONS: dict[str, type] = {
+    "model": Classifier,
+    "data": ImageData,
+    "checkpoints": Checkpoints,
+    "loss_line": LossLine,
+    "gradient_check": GradientCheck,
+    "gradient_health": GradientHealth,
+    "trainer": Trainer,
+}
 _NULLABLE = ("trainer.", "checkpoints.every_n_seconds")  # what may be null even where there is a default
-_DESCRIPTION = "Train and use networks whose gradients are written by hand. Without a command: fit."
-
-
-class _Parser(LightningArgumentParser):
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raise, in the words of the command line, what jsonargparse would print below the usage before it exits."""
-        message = re.sub(r'Parser key "([^"]+)"', r"--\1", message)
-        raise UsageError(re.sub(r"<class '(\w+)'>", r"\1", message)) from ex
 
 
 class ArgumentsCLI(LightningCLI):
@@ -46,8 +49,8 @@ class ArgumentsCLI(LightningCLI):
             Classifier,
             ImageData,
             args=arguments,
-            parser_class=_Parser,
-            parser_kwargs={"description": _DESCRIPTION, "allow_abbrev": False},
+            parser_class=Parser,
+            parser_kwargs={"allow_abbrev": False, "formatter_class": HelpFormatter, **TEXTS_OF_COMMANDS},
             seed_everything_default=10,
             save_config_callback=None,  # before_fit saves it, whatever the logger
             auto_configure_optimizers=False,
@@ -62,40 +65,43 @@ class ArgumentsCLI(LightningCLI):
         )
 
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_argument(
-            "--name", type=str, default="default", help="Name of the run and of the folder of its results."
-        )
+        parser.add_argument("--name", type=str, default="default", help="of the run, and of the folder of its results.")
         parser.add_argument(
             "--seed_everything",
             type=_Seed,
             default=self.seed_everything_default,
-            help="Seed of the weights, of the order of the data, of dropout and of deformations.",
+            help="seed of the weights, of the order of the data, of dropout and of deformations.",
         )
-
         parser.add_argument(
-            "--report", type=bool, default=True, help="Whether to draw report.html, with its figures, at the end."
+            "--report", type=bool, default=True, help="draw report.html, with its figures, at the end."
         )
         parser.add_argument(
             "--allow_environment_change",
             type=bool,
             default=False,
-            help="Go on from a checkpoint of another processor, torch or number of threads: not to the same bit.",
+            help="go on from a checkpoint of another processor, torch or number of threads: not to the same bit.",
         )
 
+    def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        for section, kind in _SECTIONS.items():  # Lightning would have those of the Trainer first
+            parser.add_lightning_class_args(kind, section)
+        parser.set_defaults({f"trainer.{name}": value for name, value in self.trainer_defaults.items()})
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_lightning_class_args(Checkpoints, "checkpoints")
-        parser.add_lightning_class_args(LossLine, "loss_line")
-        parser.add_lightning_class_args(GradientCheck, "gradient_check")
-        parser.add_lightning_class_args(GradientHealth, "gradient_health")
         parser.link_arguments("seed_everything", "model.seed")
         parser.link_arguments("seed_everything", "data.seed")
         parser.link_arguments("model.dtype", "data.dtype")
         parser.link_arguments("data.in_features", "model.in_features", apply_on="instantiate")
         parser.link_arguments("data.num_classes", "model.num_classes", apply_on="instantiate")
 
+    def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
+        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        give_titles(parser)
+        return parser
+
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         try:
-            self.config = parse_with_files(parser.parse_args, args)
+            self.config = parse_with_files(self._parse, args)
         except (UsageError, OSError):
             raise
         except Exception as error:  # what else a parser may meet: a configuration that is no text, a number too large
@@ -117,6 +123,13 @@ class ArgumentsCLI(LightningCLI):
             )
         if command == "validate" and options.data.validation_fraction == 0:
             raise UsageError("validate needs a validation set: set one aside with --data.validation_fraction")
+
+    def _parse(self, arguments: list[str]) -> Namespace:
+        try:
+            return self.parser.parse_args(arguments)
+        except UsageError as error:
+            options = self._parser(arguments[0]).get_defaults()
+            raise UsageError(f"{error}{suggestion(str(error), options)}") from error
 
     def _refuse_nulls(self, options: Namespace, defaults: Namespace) -> None:
         """Raise a UsageError for a null where a value belongs, which the parser lets pass for every type."""

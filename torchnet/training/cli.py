@@ -40,7 +40,7 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
 
 
 def _with_command(arguments: list[str]) -> list[str]:
-    is_command = arguments and (not arguments[0].startswith("-") or arguments[0] in ("-h", "--help"))
+    is_command = arguments and not arguments[0].startswith("-")
     words = {"--allow-environment-change": "--allow_environment_change=true"}
     return [words.get(it, it) for it in (arguments if is_command else ["fit", *arguments])]
 
@@ -48,7 +48,7 @@ def _with_command(arguments: list[str]) -> list[str]:
 def _run(command: str, options: list[str], configs: Path) -> None:
     named, options = _options_that_choose_the_config(options)
     config = configs / "default.yaml"
-    if named.config or named.help or command.startswith("-"):
+    if named.config or named.help:
         # Configurations first: what stands on the command line counts, on whichever side of them.
         TrainerCLI([command, *(f"--config={path}" for path in named.config), *options])
         return

@@ -10,6 +10,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from torchnet.choices import expect_one_of
 from torchnet.data import BatchLoader, BlockLoader, Dataset, Deformation, load, stratified_split
 from torchnet.data.order import ORDERS, notebook, shuffled
 from torchnet.training.blocks import steps_until_due
@@ -58,10 +59,8 @@ class ImageData(LightningDataModule):
         for name, size in (("batch_size", batch_size), ("block_size", block_size)):
             if size < 1:
                 raise ValueError(f"{name}: expected a whole number from 1 up, got {size}")
-        if order not in ORDERS:
-            raise ValueError(f"order: expected one of {', '.join(ORDERS)}, got {order!r}")
-        if dtype not in DTYPES:
-            raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
+        expect_one_of("order", order, ORDERS)
+        expect_one_of("dtype", dtype, DTYPES)
         if not 0 <= validation_fraction < 1:
             raise ValueError(f"validation_fraction: expected a number from 0 to below 1, got {validation_fraction}")
         self.source, self.batch_size, self.order, self.seed = source, batch_size, order, seed

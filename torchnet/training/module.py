@@ -16,6 +16,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from torchnet import reference
 from torchnet.averaging import WeightAverage
+from torchnet.choices import expect_one_of
 from torchnet.data import Batch, Block, scale_pixels
 from torchnet.engine import Engine
 from torchnet.layers import Linear
@@ -113,8 +114,7 @@ class Classifier(LightningModule):
             ("matmul_dtype", matmul_dtype, (*MATMUL_DTYPES, None)),
             ("scheduler_interval", scheduler_interval, INTERVALS),
         ):
-            if value not in choices:
-                raise ValueError(f"{name}: expected one of {', '.join(map(str, choices))}, got {value!r}")
+            expect_one_of(name, value, choices)
         if matmul_dtype is not None and dtype != "float32":
             raise ValueError(f"matmul_dtype: expected None with dtype {dtype}, got {matmul_dtype}: it is for float32")
         self.automatic_optimization = False

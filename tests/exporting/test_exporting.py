@@ -1,0 +1,164 @@
+"""Every layer, in networks that PyTorch alone and ONNX Runtime run: the same logits."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+import torchnet.layers
+from torchnet import (
+    ELU,
+    GELU,
+    MLP,
+    BatchNorm1d,
+    Dropout,
+    Identity,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    ReLU,
+    Residual,
+    RMSNorm,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Tanh,
+)
+from torchnet.exporting.onnx_graph import onnx_model
+from torchnet.exporting.torch_source import torch_source
+from torchnet.layers import ACTIVATIONS, NORMALIZATIONS
+
+LAYERS = [
+    Sigmoid(),
+    Tanh(),
+    ReLU(),
+    LeakyReLU(),
+    LeakyReLU(0.3),
+    ELU(),
+    ELU(1.7),
+    GELU(),
+    GELU("tanh"),
+    SiLU(),
+    Softplus(),
+    Softplus(2.0, 1.5),  # there is a step at the threshold
+    Identity(),
+    Dropout(0.4),
+    BatchNorm1d(6),
+    BatchNorm1d(6, eps=0.3, momentum=None),
+    LayerNorm(6),
+    LayerNorm(6, eps=0.3),
+    RMSNorm(6),
+    RMSNorm(6, eps=0.3),
+    Linear(6, 6),
+    Linear(6, 6, bias=False),
+    Residual(Linear(6, 6), Tanh()),
+    Residual(Residual(BatchNorm1d(6), GELU()), Dropout(0.2), Linear(6, 6, bias=False)),
+]
+NETS = {" ".join(str(layer).split()): nn.Sequential(Linear(5, 6), layer, Linear(6, 4)) for layer in LAYERS} | {
+    "every activation in turn": MLP([5, *[6] * len(ACTIVATIONS), 4], [*ACTIVATIONS], dropout=0.1, residual=True),
+    **{
+        f"{name}, residual": MLP([5, 7, 6, 6, 4], ["relu", "gelu", "elu"], normalization=name, residual=True)
+        for name in NORMALIZATIONS
+    },
+}
+TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-14}
+
+
+@pytest.fixture(params=NETS)
+def name(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def net(name: str) -> nn.Sequential:
+    """Weights and running statistics at random; outputs around zero, on both sides of every kink."""
+    net, generator = NETS[name].float().eval(), torch.Generator().manual_seed(5)
+    for key, tensor in net.state_dict().items():
+        if key.endswith("running_var"):
+            tensor.uniform_(0.5, 2, generator=generator)
+        elif tensor.is_floating_point():
+            tensor.copy_(torch.randn(tensor.shape, generator=generator))
+    return net
+
+
+def images(n: int) -> torch.Tensor:
+    return torch.randint(256, (n, 1, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(n))
+
+
+def logits_of(net: nn.Sequential, images: torch.Tensor) -> torch.Tensor:
+    return net(images.flatten(1).to(net[0].weight.dtype) / 255)
+
+
+def run_source(source: str, **names: object) -> tuple[nn.Sequential, torch.Tensor]:
+    exec(source, names)
+    return names["net"], names["logits"]
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("n", [1, 7])
+def test_the_source_builds_the_network_from_torch_alone(name, net, dtype, n, expect_equal):
+    net = net.to(dtype)
+    twin, logits = run_source(torch_source(net, "state"), images=images(n), state=net.state_dict())
+    assert not any(type(module).__module__.startswith("torchnet") for module in twin.modules())
+    assert twin.state_dict().keys() == net.state_dict().keys()
+    assert logits.dtype == dtype
+    expect_equal(name, logits.detach(), logits_of(net, images(n)), f"torch.nn, exported, {dtype}", TOLERANCE[dtype])
+
+
+def test_what_only_training_uses_is_in_the_source_too():
+    net = nn.Sequential(Linear(5, 6), Dropout(0.4), BatchNorm1d(6, momentum=None), BatchNorm1d(6, momentum=0.3))
+    twin, _ = run_source(torch_source(net, "state"), images=images(1), state=net.state_dict())
+    assert (twin[1].p, twin[2].momentum, twin[3].momentum) == (0.4, None, 0.3)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("n", [1, 7])
+def test_onnx_runtime_gives_the_same_logits(name, net, dtype, n, expect_equal):
+    net = net.to(dtype)
+    if dtype == torch.float64 and any(
+        isinstance(layer, GELU) and layer.approximate == "none" for layer in net.modules()
+    ):
+        with pytest.raises(ValueError, match="expected no gelu in a network of float64: ONNX Runtime has no error"):
+            onnx_model(net, {})
+        return
+    session = onnxruntime.InferenceSession(onnx_model(net, {}).SerializeToString())
+    pixels = images(n).flatten(1).numpy().astype(str(dtype).removeprefix("torch.")) / 255
+    (logits,) = session.run(None, {"images": pixels})
+    expect_equal(name, logits, logits_of(net, images(n)), f"ONNX Runtime, {dtype}", TOLERANCE[dtype])
+
+
+def test_every_layer_is_among_them():
+    here = {type(module) for net in NETS.values() for module in net.modules()}
+    layers = [getattr(torchnet.layers, name) for name in torchnet.layers.__all__]
+    assert {it for it in layers if isinstance(it, type)} - here == {torchnet.layers.Layer}
+
+
+def test_a_model_says_what_it_takes_and_gives():
+    net = MLP([5, 6, 6, 4], normalization="batch_norm")
+    model = onnx_model(net, {"name": "mine", "global_step": "3"})
+    onnx.checker.check_model(model, full_check=True)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    (taken,), (given,) = session.get_inputs(), session.get_outputs()
+    assert (taken.name, taken.type, taken.shape) == ("images", "tensor(float)", ["N", 5])
+    assert (given.name, given.type, given.shape) == ("logits", "tensor(float)", ["N", 4])
+    assert session.get_modelmeta().custom_metadata_map == {"name": "mine", "global_step": "3"}
+    names = {it.name for it in model.graph.initializer}
+    assert names >= {name for name in net.state_dict() if not name.endswith("num_batches_tracked")}
+
+
+def test_extreme_inputs_stay_finite():
+    for layer in LAYERS:
+        net = nn.Sequential(Linear(5, 6), layer, Linear(6, 4)).float().eval()
+        session = onnxruntime.InferenceSession(onnx_model(net, {}).SerializeToString())
+        for scale in (0.0, 1e-30, 1e4):
+            x = torch.randn(3, 5, generator=torch.Generator().manual_seed(1)) * scale
+            (logits,) = session.run(None, {"images": x.numpy()})
+            np.testing.assert_allclose(logits, net(x).numpy(), rtol=1e-4, atol=1e-5, err_msg=f"{layer}")
+
+
+def test_what_has_no_room_in_a_file_is_refused(monkeypatch):
+    monkeypatch.setattr("torchnet.exporting.onnx_graph._MOST_BYTES", 200)
+    with pytest.raises(ValueError, match="expected weights of less than 2 GiB"):
+        onnx_model(MLP([5, 6, 4]), {})

@@ -1,0 +1,60 @@
+"""What may have been meant by a name that is not known."""
+
+import pytest
+
+from torchnet.choices import did_you_mean, expect_one_of, nearest
+from torchnet.layers import ACTIVATIONS
+
+OPTIONS = ["trainer.max_epochs", "trainer.min_epochs", "checkpoints.every_n_epochs", "loss_line.every_n_epochs"]
+OPTIONS += ["model.lr", "model.loss", "data.batch_size", "data.block_size", "data.source"]
+
+
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [
+        ("trainer.max_epoch", ["trainer.max_epochs"]),
+        ("epochs", ["trainer.max_epochs", "trainer.min_epochs"]),  # in their order, as they are equally alike
+        ("lr", ["model.lr"]),
+        ("modle.lr", ["model.lr"]),
+        ("trainer.batch_size", ["data.batch_size"]),  # which is it, and nothing that is only like it
+        ("loss_line.every_n_epoch", ["loss_line.every_n_epochs", "checkpoints.every_n_epochs"]),
+        ("trainer.learning_rate", []),  # the section alone is no likeness
+        ("", []),
+    ],
+)
+def test_the_last_part_of_a_name_counts_first(word, near):
+    assert nearest(word, OPTIONS) == near
+
+
+def test_at_most_three_are_named():
+    assert nearest("abcd", ["abce", "abcf", "abcg", "abch"]) == ["abce", "abcf", "abcg"]
+    assert nearest("abcd", []) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        ([], ""),
+        (["a"], ": did you mean a?"),
+        (["a", "b"], ": did you mean a or b?"),
+        (["a", "b", "c"], ": did you mean a, b or c?"),
+    ],
+)
+def test_a_question_names_them(names, text):
+    assert did_you_mean(names) == text
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_name_but_for_one_letter_is_near(name):
+    for i in range(len(name)):
+        assert name in nearest(name[:i] + name[i + 1 :], ACTIVATIONS) or name[:i] + name[i + 1 :] in ACTIVATIONS
+
+
+def test_what_is_not_known_is_refused_with_a_suggestion():
+    expect_one_of("activation", "tanh", ACTIVATIONS)
+    with pytest.raises(
+        ValueError, match=r"activation: expected one of sigmoid, .*, got 'sigmod': did you mean sigmoid"
+    ):
+        expect_one_of("activation", "sigmod", ACTIVATIONS)
+    with pytest.raises(ValueError, match=r"matmul_dtype: expected one of tf32, None, got 'int8'$"):
+        expect_one_of("matmul_dtype", "int8", ("tf32", None))
