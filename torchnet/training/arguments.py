@@ -72,9 +72,7 @@ class ArgumentsCLI(LightningCLI):
             default=self.seed_everything_default,
             help="seed of the weights, of the order of the data, of dropout and of deformations.",
         )
-        parser.add_argument(
-            "--report", type=bool, default=True, help="draw report.html, with its figures, at the end."
-        )
+        parser.add_argument("--report", type=bool, default=True, help="draw report.html, with its figures, at the end.")
         parser.add_argument(
             "--allow_environment_change",
             type=bool,

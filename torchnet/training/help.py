@@ -14,6 +14,7 @@ _TITLES = {
     "checkpoints": "checkpoints, of which there is also best.ckpt, by validation loss",
     "loss_line": "the notebook's loss, printed for the whole test and training sets",
     "gradient_check": "comparison of gradients with autograd's while training",
+    "gradient_health": "norms, updates and saturation of each layer in the logs",
     "trainer": "length, device and logs: Lightning's Trainer (all its options: --print_config)",
 }
 _EPILOG = """\

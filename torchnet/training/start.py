@@ -29,7 +29,7 @@ options, the same for all commands:
   --print_config         print the options that a run would have, and end
   --SECTION.NAME VALUE   an option by itself, over those of files; the sections
                          are model, data, checkpoints, loss_line,
-                         gradient_check and trainer
+                         gradient_check, gradient_health and trainer
 
 examples:
   python train.py                                     the notebook's network
