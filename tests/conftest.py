@@ -4,7 +4,7 @@ import itertools
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 import scipy.io
 import torch
+from selenium.webdriver import Chrome
 from torch import Tensor
 
 from torchnet.data import MnistUnavailableError, load
 from torchnet.data.dataset import Dataset
 from torchnet.data.mnist import mnist_path
+
+from .browser import NoBrowserError, start_browser
 
 pytest_plugins = ["torchnet.checking.pytest_plugin"]
 
@@ -78,6 +81,16 @@ def some_of_mnist(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> P
         y_test=mnist.test_labels[some],
     )
     return path
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    try:
+        chrome = start_browser(tmp_path_factory.mktemp("browser"))
+    except NoBrowserError as error:
+        pytest.fail(str(error)) if os.environ.get("TORCHNET_REQUIRE_BROWSER") else pytest.skip(str(error))
+    yield chrome
+    chrome.quit()
 
 
 @pytest.fixture(scope="session")

@@ -1,52 +1,16 @@
-"""A browser without a window, and the page of a run that was trained for two epochs."""
+"""The page of a run on the small digits."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 
 from torchnet.commands import main
 from torchnet.training.cli import main as train
 
 ROOT = Path(__file__).parent.parent.parent
-# No window and no traffic of its own; the sandbox needs rights that a container has not.
-_FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1280,900",
-)
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if program is None or driver is None:
-        reason = "no browser to open the page in: install chromium and chromium-driver"
-        pytest.fail(reason) if os.environ.get("TORCHNET_REQUIRE_BROWSER") else pytest.skip(reason)
-    options = ChromeOptions()
-    options.binary_location = program
-    for flag in (*_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})  # the console; the requests
-    chrome = Chrome(options=options, service=Service(executable_path=driver))
-    # What moves would have to be waited for.
-    chrome.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
-    )
-    yield chrome
-    chrome.quit()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,6 +14,7 @@ from PIL import Image
 from torchnet.commands import main
 from torchnet.data import load
 
+from ..browser import reset, set_media, set_width
 from .conftest import DIGITS
 
 FIGURES = {"loss", "accuracy", "confusion", "mistakes", "first_layer", "gradient_norm", "update_ratio", "blocked"}
@@ -242,3 +244,27 @@ def test_a_damaged_checkpoint_is_passed_over(run, capsys):
     assert "passed over: " in capsys.readouterr().err
     assert "first_layer" not in {path.stem for path in (run / "figures").iterdir() if os.path.getmtime(path) > 1e12}
     expect_sound(run / "report.html")
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_shows_it_at_every_width(scheme, width, finished, browser, request):
+    request.addfinalizer(lambda: reset(browser))
+    set_width(browser, width)
+    set_media(browser, {"prefers-color-scheme": scheme})
+    browser.get_log("browser")
+    browser.get((finished / "report.html").as_uri())
+    assert browser.get_log("browser") == []
+    size = "return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    wide, high = browser.execute_script(size)
+    assert wide <= width, "it has to be moved sideways"
+    assert high > 3000
+    drawn = """
+        return [...document.querySelectorAll("figure svg, figure img")].map((it) => it.getBoundingClientRect().width);
+    """
+    widths = browser.execute_script(drawn)
+    assert len(widths) == 5 + 1 + len(json.loads((finished / "report.json").read_text())["mistakes"]["test"])
+    assert min(widths) > 60
+    color = "return getComputedStyle(document.querySelector('figure svg text')).fill"
+    red, green, blue = map(int, re.findall(r"\d+", browser.execute_script(color)))
+    assert (red + green + blue > 3 * 128) == (scheme == "dark"), "text as dark as the page, or as light"

@@ -1,0 +1,45 @@
+"""The pictures of the README, from a run: `python -m tests.pictures RUN`.
+
+    python train.py
+    python -m tests.pictures last
+
+docs/demo.png is what `python -m torchnet demo` shows of it in a browser, docs/report.png the beginning of its report.
+"""
+
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+
+from torchnet.commands import main
+
+from .browser import set_width, start_browser
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def take(chrome: Chrome, page: Path, width: int, height: int, picture: Path, click: tuple[str, ...] = ()) -> None:
+    """Open a page, click on what some selectors find, and write what is to be seen as a PNG file."""
+    set_width(chrome, width, height, scale=1.25)
+    chrome.get(page.absolute().as_uri())
+    for selector in click:
+        chrome.find_element(By.CSS_SELECTOR, selector).click()
+    image = Image.open(io.BytesIO(chrome.get_screenshot_as_png())).convert("RGB")
+    image.quantize(128, dither=Image.Dither.NONE).save(picture, optimize=True)
+    print(picture)
+
+
+if __name__ == "__main__":
+    (run,) = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        pages = {name: Path(folder, f"{name}.html") for name in ("demo", "report")}
+        if main(["demo", run, str(pages["demo"])]) or main(["report", run, "--output", str(pages["report"])]):
+            sys.exit(1)
+        chrome = start_browser(Path(folder, "profile"))
+        take(chrome, pages["demo"], 1280, 1400, DOCS / "demo.png", ("#backward", "label[for='label-5']"))
+        take(chrome, pages["report"], 1180, 1400, DOCS / "report.png")
+        chrome.quit()
