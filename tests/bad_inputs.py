@@ -1,0 +1,180 @@
+"""Bad input for the commands that look at a run and use it: each is refused in one sentence, with its exit code.
+
+`python -m tests.bad_inputs` calls every command as a user does, in a process of its own; pytest calls them in its own.
+"""
+
+import contextlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from torchnet.commands import main
+from torchnet.training import start
+
+ROOT = Path(__file__).parent.parent
+RUN = "runs/digits/one"  # of every case; its checkpoint, and one of a damaged copy of it, damaged
+CHECKPOINT, DAMAGED = f"{RUN}/checkpoints/step=29.ckpt", "runs/digits/two/checkpoints/step=29.ckpt"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command, its exit code and part of what it is to say; `train.py predict` if it begins so."""
+
+    command: str
+    code: int
+    words: str
+
+
+CASES = [
+    # missing
+    Case("report nowhere", 66, "nowhere: no such checkpoint"),
+    Case("demo nowhere", 66, "nowhere: no such checkpoint"),
+    Case("export nowhere", 66, "nowhere: no such checkpoint"),
+    Case("predict nowhere digit.png", 66, "nowhere: no such checkpoint"),
+    Case("predict last nowhere.png", 65, "nowhere.png"),
+    Case("train.py predict --ckpt_path nowhere digit.png", 66, "nowhere: no such checkpoint"),
+    Case("train.py predict digit.png", 2, "predict needs a trained network"),
+    Case("report last --root nowhere", 66, "there is no checkpoint under nowhere"),
+    Case("demo best", 66, "best: there is no checkpoint"),
+    Case("export runs/digits/empty", 66, "there is no checkpoint under runs/digits/empty"),
+    # wrong
+    Case("report .", 2, "expected the folder of a run"),
+    Case("report last --output page.pdf", 2, "page.pdf: expected the name of an .html file"),
+    Case("export last net.docx", 2, "net.docx: expected"),
+    Case("export last net.onnx --to torch", 2, "net.onnx"),
+    Case("demo digit.png", 66, "digit.png: expected a checkpoint"),
+    Case("export text.txt", 66, "text.txt: expected a checkpoint"),
+    Case("predict last text.txt", 65, "text.txt"),
+    Case("predict last drawing.svg", 65, "drawing.svg"),
+    Case("predict last photo.heic", 65, "photo.heic"),
+    Case("predict last runs", 65, "runs"),
+    Case(f"predict last {CHECKPOINT}", 65, "step=29.ckpt"),
+    Case("train.py predict --ckpt_path last --model.lr 1 digit.png", 2, "predict"),
+    # huge
+    Case("predict last huge.png", 65, "huge.png"),
+    Case("predict last long.png", 65, "long.png"),
+    # empty and blank
+    Case("predict last empty.png", 65, "empty.png"),
+    Case("predict last blank.png", 65, "blank.png"),
+    Case("export empty.png", 66, "empty.png: expected a checkpoint"),
+    Case("demo runs/digits/blank", 66, "expected a checkpoint"),
+    # damaged
+    Case(f"export {DAMAGED}", 66, "expected a checkpoint with the SHA-256"),
+    Case(f"demo {DAMAGED}", 66, "expected a checkpoint with the SHA-256"),
+    Case(f"predict {DAMAGED} digit.png", 66, "expected a checkpoint with the SHA-256"),
+    Case("predict last cut.png", 65, "cut.png"),
+    Case("report runs/digits/garbled", 65, "report.json: expected the report of a run"),
+    Case("report runs/digits/torn", 65, "metrics.csv: expected the metrics of a run"),
+    Case("demo runs/digits/strange", 2, "config.yaml: expected the options of a network"),
+    Case("predict runs/digits/other digit.png", 66, "belongs to another network"),
+    # what cannot be written
+    Case("report last --output no/folder/page.html", 74, "no/folder"),
+    Case("demo last no/folder/page.html", 74, "no/folder"),
+    Case("export last no/folder/net.pt", 74, "no/folder"),
+    Case("predict last digit.png --output no/folder/answers.png", 74, "no/folder"),
+]
+
+
+def make(folder: Path) -> None:
+    """Make, in a folder, the runs and files that the cases name."""
+    run = folder / RUN
+    arguments = [f"--config={ROOT / 'configs' / 'digits.yaml'}", "--trainer.max_epochs=1", "--report=false"]
+    assert start.main(ROOT / "configs", [*arguments, f"--trainer.default_root_dir={folder / 'made'}"]) == 0
+    (made,) = (folder / "made" / "digits").iterdir()
+    run.parent.mkdir(parents=True)
+    shutil.move(made, run)
+    shutil.rmtree(folder / "made")
+    for name, spoil in SPOILED.items():
+        copy = Path(shutil.copytree(run, run.parent / name))
+        spoil(copy)
+    pixels = np.full((60, 50), 255, np.uint8)
+    pixels[10:50, 22:28] = 0
+    Image.fromarray(pixels).save(folder / "digit.png")
+    content = (folder / "digit.png").read_bytes()
+    (folder / "cut.png").write_bytes(content[: len(content) // 2])
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.txt").write_text("a 7, in words\n")
+    (folder / "drawing.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    (folder / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200))
+    Image.fromarray(np.full((60, 50), 200, np.uint8)).save(folder / "blank.png")
+    Image.new("1", (20_000, 20_000)).save(folder / "huge.png")
+    Image.new("1", (300_000, 400)).save(folder / "long.png")
+
+
+def _garble(path: str, content: bytes) -> Callable[[Path], object]:
+    return lambda run: (run / path).write_bytes(content)
+
+
+def _damage(run: Path) -> None:
+    path = run / "checkpoints" / "step=29.ckpt"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+SPOILED: dict[str, Callable[[Path], object]] = {
+    "two": _damage,
+    "empty": lambda run: shutil.rmtree(run / "checkpoints"),
+    "blank": _garble("checkpoints/step=29.ckpt", b""),
+    "garbled": _garble("report.json", b'{"accuracy": 1}'),
+    "torn": _garble("metrics.csv", b"step,train/loss\n1,many\n"),
+    "strange": _garble("config.yaml", b"model: {hidden_sizes: many}\n"),
+    "other": _garble("config.yaml", b"model: {hidden_sizes: [3]}\n"),
+}
+
+
+def wrong_with(case: Case, code: int, out: str, err: str) -> str | None:
+    """Return what is wrong with what a command did; None if it is as it should be."""
+    lines = [line for line in err.splitlines() if not line.startswith("passed over: ")]
+    if code != case.code:
+        return f"expected exit code {case.code}, got {code}: {err}"
+    if len(lines) != 1 or case.words not in lines[0]:
+        return f"expected one sentence with {case.words!r}, got {err!r}"
+    return f"expected no traceback, got {out!r}" if "Traceback" in out else None
+
+
+def call(case: Case) -> str | None:
+    """Call a command in this process, in the present folder."""
+    words = case.command.split()
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = start.main(ROOT / "configs", words[1:]) if words[0] == "train.py" else main(words)
+        except SystemExit as error:
+            code = int(error.code or 0)
+    return wrong_with(case, code, out.getvalue(), err.getvalue())
+
+
+def spawn(case: Case) -> str | None:
+    """Call a command as a user does, in the present folder."""
+    words = case.command.split()
+    program = [str(ROOT / "train.py"), *words[1:]] if words[0] == "train.py" else ["-m", "torchnet", *words]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, *program], capture_output=True, text=True, timeout=120, env=environment)
+    return wrong_with(case, done.returncode, done.stdout, done.stderr)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        with contextlib.redirect_stdout(io.StringIO()):
+            make(Path(folder))
+        wrong = 0
+        for case in CASES:
+            fault = spawn(case)
+            wrong += fault is not None
+            print(
+                f"{'wrong' if fault else 'right'}  {case.code}  {case.command}",
+                f"({fault})" if fault else "",
+                flush=True,
+            )
+    print(f"refused as they should be: {len(CASES) - wrong} of {len(CASES)}")
+    sys.exit(wrong > 0)
