@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
-from scipy import ndimage
 
 from .strokes import written
 
@@ -23,8 +22,8 @@ STORED = {
 # Pairs of pen and paper. Of the last three both have nearly the same brightness: only the colors differ.
 COLORS = [
     ("black", "white"), ("white", "black"), ("navy", "white"), ("#404040", "#f4f0e6"), ("yellow", "#203070"),
-    ("#e8e8e8", "#185030"), ("crimson", "#fafad2"), ("#909090", "white"), ("#d02020", "#187818"), ("#b04ab0", "#408040"),
-    ("#3c6edc", "#b06000"),
+    ("#e8e8e8", "#185030"), ("crimson", "#fafad2"), ("#909090", "white"), ("#d02020", "#187818"),
+    ("#b04ab0", "#408040"), ("#3c6edc", "#b06000"),
 ]  # fmt: skip
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 _OVER = 3  # times the final size, at which it is drawn
@@ -62,7 +61,7 @@ def drawing(digit: int, seed: int) -> Drawing:
 def stroke_mask(
     digit: int, size: tuple[int, int], extent: float, thickness: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return which part of each pixel is covered by the strokes, (height, width) from 0 to 1, somewhere in a picture."""
+    """Return which part of each pixel strokes cover, (height, width) from 0 to 1; they are somewhere in the picture."""
     over = _OVER if max(size) < 1000 else 1
     strokes = [stroke * extent for stroke in written(digit, rng)]
     low = np.min([stroke.min(axis=0) for stroke in strokes], axis=0)
@@ -79,9 +78,7 @@ def stroke_mask(
     return np.asarray(image.reduce(over), dtype=np.float32) / 255
 
 
-def _on_paper(
-    coverage: np.ndarray, pen: str, paper: str, traits: list[str], rng: np.random.Generator
-) -> Image.Image:
+def _on_paper(coverage: np.ndarray, pen: str, paper: str, traits: list[str], rng: np.random.Generator) -> Image.Image:
     pen_color, paper_color = (np.asarray(Image.new("RGB", (1, 1), it), np.float32)[0, 0] / 255 for it in (pen, paper))
     traits.append(f"{pen} on {paper}")
     colors = paper_color + coverage[..., None] * (pen_color - paper_color)
@@ -120,7 +117,3 @@ def stored(picture: Image.Image, kind: str, orientation: int = 1) -> bytes:
     file = io.BytesIO()
     picture.save(file, kind, **options)
     return file.getvalue()
-
-
-def blurred(coverage: np.ndarray, sigma: float) -> np.ndarray:
-    return ndimage.gaussian_filter(coverage, sigma)

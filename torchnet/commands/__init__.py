@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from torchnet.commands import check, deformation, export
+from torchnet.commands import check, deformation, export, predict
 
-_COMMANDS = (check, deformation, export)
-_DESCRIPTION = "Look into what torchnet does, its gradients and deformations; take weights out of it."
+_COMMANDS = (check, deformation, export, predict)
+_DESCRIPTION = "Look into what torchnet does, its gradients and deformations; take weights out of it; use it on images."
 
 
 def main(arguments: list[str] | None = None) -> int:

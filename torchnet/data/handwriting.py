@@ -73,8 +73,8 @@ def _cropped(ink: np.ndarray) -> np.ndarray:
 def _scaled(ink: np.ndarray, longest: int) -> np.ndarray:
     """Scale to a longer side of `longest` pixels; the other side keeps the ratio.
 
-    Downwards each pixel is the mean over the area that it covers, so that a thin stroke becomes a gray one, not a broken
-    one; upwards, where there is nothing to average, it is interpolated.
+    Downwards each pixel is the mean over the area that it covers, so that a thin stroke becomes gray, not broken;
+    upwards, where there is nothing to average, it is interpolated.
     """
     height, width = ink.shape
     scale = longest / max(height, width)

@@ -40,8 +40,8 @@ def find_ink(colors: np.ndarray) -> np.ndarray:
 def _difference(colors: np.ndarray) -> tuple[np.ndarray, float]:
     """Return how far each pixel's color is from that of the paper there, and how far noise alone may take it.
 
-    It is a distance between colors, not brightnesses: a red pen on green paper of the same brightness is as good as any,
-    and a white one on black paper needs no special care.
+    It is a distance between colors, not brightnesses: a red pen on green paper of the same brightness is as good as
+    any, and a white one on black paper needs no special care.
     """
     grain = _GRAIN * max(colors.shape)
     smooth = ndimage.gaussian_filter(colors, (grain, grain, 0)) if grain > 0.3 else colors
@@ -141,4 +141,4 @@ def _pieces_of_a_digit(ink: np.ndarray) -> np.ndarray:
 
 def _extent(mask: np.ndarray) -> int:
     """Return the longer side of the box around what is set."""
-    return max(np.ptp(indices) + 1 if len(indices) else 0 for indices in np.nonzero(mask))
+    return max(int(np.ptp(indices)) + 1 if len(indices) else 0 for indices in np.nonzero(mask))

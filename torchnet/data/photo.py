@@ -43,9 +43,9 @@ def read_image(path: Path) -> np.ndarray:
     if (name := _foreign(content)) is not None:
         raise DataError(f"{path}: expected an image such as PNG or JPEG, got {name}: {_HOW}")
     try:
-        with warnings.catch_warnings(action="ignore"):  # Pillow's hints at what is odd about a file
-            with Image.open(io.BytesIO(content)) as image:
-                return _colors(_upright(path, image))
+        # Without Pillow's hints at what is odd about a file.
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
+            return _colors(_upright(path, image))
     except DataError:
         raise
     except Image.UnidentifiedImageError as error:
@@ -102,8 +102,8 @@ def _upright(path: Path, image: Image.Image) -> Image.Image:
     # The mean of the pixels that become one: a thin stroke grows paler, but none is lost. Transparent ones count for
     # nothing in it, as Pillow takes care of.
     if (longest := max(upright.size)) > LONGEST_SIDE:
-        size = tuple(max(1, round(side * LONGEST_SIDE / longest)) for side in upright.size)
-        upright = upright.resize(size, Image.Resampling.BOX)
+        width, height = (max(1, round(side * LONGEST_SIDE / longest)) for side in upright.size)
+        upright = upright.resize((width, height), Image.Resampling.BOX)
     return upright
 
 
