@@ -26,14 +26,20 @@ COLORS = [
     ("#b04ab0", "#408040"), ("#3c6edc", "#b06000"),
 ]  # fmt: skip
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
+WITH_EXIF = ("PNG", "JPEG", "WEBP", "TIFF")
 _OVER = 3  # times the final size, at which it is drawn
 
 
 @dataclass(frozen=True)
 class Drawing:
     digit: int
-    name: str  # of the file, which says how it was made
+    name: str  # of a file, which says how it was made
     content: bytes
+
+
+def drawings(n: int, first_seed: int = 0) -> list[Drawing]:
+    """Draw n digits, each of the ten in turn."""
+    return [drawing(k % 10, first_seed + k // 10) for k in range(n)]
 
 
 def drawing(digit: int, seed: int) -> Drawing:
@@ -53,7 +59,7 @@ def drawing(digit: int, seed: int) -> Drawing:
         picture.putalpha(Image.fromarray(np.uint8(255 * coverage)))
     else:
         picture = _on_paper(coverage, pen, paper, traits, rng)
-    orientation = int(rng.integers(1, 9)) if kind in ("JPEG", "PNG", "TIFF", "WEBP") else 1
+    orientation = 1 + (3 * digit + seed) % 8 if kind in WITH_EXIF else 1
     traits.append(f"orientation {orientation}")
     return Drawing(digit, f"{digit} {seed} {' '.join(traits)}.{kind.lower()}", stored(picture, kind, orientation))
 

@@ -1,7 +1,8 @@
 """A picture with a handwritten digit -> the form in which a network knows digits from MNIST.
 
 MNIST's digits were scaled into a box of 20 x 20 pixels with their aspect ratio kept, antialiased, and moved so that
-their center of mass is the center of 28 x 28 pixels. A network that has learned from them can read nothing else.
+their center of mass is the center of 28 x 28 pixels; in its files it lies in the middle of pixel 14, counted from 0.
+A network that has learned from them can read nothing else.
 
 Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits".
 """
@@ -25,18 +26,20 @@ class Form:
     Attributes:
         size: pixels, the side of an image.
         box: pixels, the side of the box that a digit fills.
+        center: pixels from the upper and the left border to the center of mass.
         thinnest: pixels, the width of the strokes of 19 in 20 of its digits is above it.
         thickest: pixels, that of 19 in 20 is below it.
     """
 
     size: int
     box: int
+    center: float
     thinnest: float
     thickest: float
 
 
-MNIST = Form(size=28, box=20, thinnest=1.9, thickest=4.4)
-DIGITS = Form(size=8, box=8, thinnest=1.3, thickest=2.5)  # scikit-learn's
+MNIST = Form(size=28, box=20, center=14.5, thinnest=1.9, thickest=4.4)
+DIGITS = Form(size=8, box=8, center=4, thinnest=1.3, thickest=2.5)  # scikit-learn's
 
 
 def form_of(size: int) -> Form:
@@ -44,7 +47,8 @@ def form_of(size: int) -> Form:
     if size == DIGITS.size:
         return DIGITS
     scale = size / MNIST.size
-    return Form(size, max(1, round(MNIST.box * scale)), MNIST.thinnest * scale, MNIST.thickest * scale)
+    box = max(1, round(MNIST.box * scale))
+    return Form(size, box, MNIST.center * scale, MNIST.thinnest * scale, MNIST.thickest * scale)
 
 
 def to_mnist_form(colors: np.ndarray, size: int = MNIST.size) -> np.ndarray:
@@ -60,7 +64,7 @@ def to_mnist_form(colors: np.ndarray, size: int = MNIST.size) -> np.ndarray:
     form = form_of(size)
     ink = _scaled(_cropped(find_ink(colors)), _FINE * form.box)
     ink = _cropped(_of_known_thickness(ink, form))
-    centered = _centered(_scaled(ink, form.box), size)
+    centered = _centered(_scaled(ink, form.box), form)
     return np.rint(centered * (255 / centered.max())).astype(np.uint8)
 
 
@@ -100,11 +104,13 @@ def _of_known_thickness(ink: np.ndarray, form: Form) -> np.ndarray:
     return np.clip(inside - outside - taken + 0.5, 0, 1).astype(np.float32)
 
 
-def _centered(ink: np.ndarray, size: int) -> np.ndarray:
-    """Put the digit into an image so that its center of mass is in the middle, or as near to it as there is room."""
-    image = np.zeros((size, size), dtype=np.float32)
-    corner = []
-    for length, center in zip(ink.shape, ndimage.center_of_mass(ink), strict=True):
-        corner.append(int(np.clip(round((size - 1) / 2 - center), 0, size - length)))
-    image[corner[0] : corner[0] + ink.shape[0], corner[1] : corner[1] + ink.shape[1]] = ink
+def _centered(ink: np.ndarray, form: Form) -> np.ndarray:
+    """Put the digit into an image so that its center of mass is where it belongs, or as near to it as there is room."""
+    centers = ndimage.center_of_mass(ink)  # of the first pixel, the center is at 0, half a pixel from the border
+    top, left = (
+        int(np.clip(round(form.center - 0.5 - center), 0, form.size - length))
+        for center, length in zip(centers, ink.shape, strict=True)
+    )
+    image = np.zeros((form.size, form.size), dtype=np.float32)
+    image[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
     return image

@@ -23,7 +23,7 @@ _EDGE, _ABOVE, _HEADS, _TEXT_WIDTH = 0.2, 1.2, 0.25, 7.6
 _BLOCK_WIDTH = 2 * _IMAGE + 2 * _GAP + _BARS
 _BLOCK_HEIGHT = _NAME + _IMAGE + _DIGITS + _BELOW
 _MOST = 100  # images in a picture: more could not be looked at
-_LONGEST_NAME = 42  # characters that fit above an image
+_LONGEST_NAME = 38  # characters that fit above an image, left of the answer
 _LABEL, _OTHER = "#1f6fb4", "0.72"  # the colors of bars
 
 
@@ -59,7 +59,7 @@ def write_answers_picture(answers: list[Answer], title: str, path: Path) -> None
         _draw_heads(axes, column * (_BLOCK_WIDTH + _BETWEEN))
     for k, answer in enumerate(drawn):
         x = k % columns * (_BLOCK_WIDTH + _BETWEEN)
-        _draw_answer(axes, x, _HEADS + k // columns * _BLOCK_HEIGHT, answer)
+        _draw_answer(axes, x, _HEADS + k // columns * _BLOCK_HEIGHT, answer, int(zoom * _LONGEST_NAME))
     file = io.BytesIO()
     with warnings.catch_warnings(action="ignore"):  # of letters in the names of files that the font does not have
         figure.savefig(file, format=path.suffix[1:].lower(), dpi=150 if len(drawn) <= 20 else 100)
@@ -78,12 +78,12 @@ def _draw_heads(axes: Any, x: float) -> None:
         axes.text(x + left, _HEADS / 2, head, va="center", fontsize=9, color="0.35", fontstyle="italic")
 
 
-def _draw_answer(axes: Any, x: float, y: float, answer: Answer) -> None:
+def _draw_answer(axes: Any, x: float, y: float, answer: Answer, longest_name: int) -> None:
     """Draw a block: a line with the name and the answer, and below it the two images and the bars."""
     label, top, bars = answer.label, y + _NAME, x + 2 * _IMAGE + 2 * _GAP
     share = 100 * answer.probabilities[label]
     middle = y + _NAME / 2
-    axes.text(x, middle, _shortened(printable(answer.path)), va="center", fontsize=8, parse_math=False)
+    axes.text(x, middle, _shortened(printable(answer.path), longest_name), va="center", fontsize=8, parse_math=False)
     axes.text(
         bars + _BARS, middle, f"{label}   {share:.1f} %", ha="right", va="center", color=_LABEL, fontweight="bold"
     )
@@ -110,6 +110,6 @@ def _draw_image(axes: Any, x: float, y: float, pixels: np.ndarray, frame: str) -
     axes.plot(*corners, color=frame, linewidth=0.8, clip_on=False)
 
 
-def _shortened(name: str) -> str:
+def _shortened(name: str, longest: int) -> str:
     """Keep the end of a long name, which tells files apart."""
-    return name if len(name) <= _LONGEST_NAME else "…" + name[1 - _LONGEST_NAME :]
+    return name if len(name) <= longest else "…" + name[1 - longest :]

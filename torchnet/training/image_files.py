@@ -41,15 +41,9 @@ def predict_image_files(checkpoint: Path, files: Sequence[Path], output: Path | 
     if any(file.resolve() == picture.resolve() for file in files):
         raise UsageError(f"{picture}: expected another name for the picture, this is one of the images")
     trained = load_trained(checkpoint)
-    size = math.isqrt(trained.in_features)
-    if size**2 != trained.in_features:
-        raise UsageError(
-            f"{checkpoint}: expected a network of square images, such as 28 x 28, got one of {trained.in_features} "
-            "inputs: what is beside what in them is not known"
-        )
     answers: list[Answer] = []
     codes: list[int] = []
-    for result in _results(trained, files, size):
+    for result in answers_to(files, trained):
         if isinstance(result, Answer):
             answers.append(result)
         else:
@@ -61,8 +55,18 @@ def predict_image_files(checkpoint: Path, files: Sequence[Path], output: Path | 
     return codes[0] if codes else 0
 
 
-def _results(trained: Trained, files: Sequence[Path], size: int) -> Iterator[Answer | DataError | OSError]:
-    """Yield for each file what the network says, or what is wrong with the file."""
+def answers_to(files: Sequence[Path], trained: Trained) -> Iterator[Answer | DataError | OSError]:
+    """Yield for each file what a network says, or what is wrong with the file.
+
+    Raises:
+        UsageError: if the network is not one of square images; CheckpointError: if its answer is not finite.
+    """
+    size = math.isqrt(trained.in_features)
+    if size**2 != trained.in_features:
+        raise UsageError(
+            f"{trained.checkpoint}: expected a network of square images, such as 28 x 28, got one of "
+            f"{trained.in_features} inputs: what is beside what in them is not known"
+        )
     for path in files:
         try:
             colors = read_image(path)
