@@ -7,6 +7,7 @@ A network that has learned from them can read nothing else.
 Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits".
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,8 @@ from scipy import ndimage
 
 from torchnet.data.ink import find_ink
 
-_FINE = 8  # strokes are measured and changed at so many times the final resolution
+_FINE = 8  # strokes are measured and changed at no less than so many times the final resolution
+_STROKE = 0.4  # of full ink: what is more belongs to a stroke, even to one as thin as a pixel
 _BOX_EDGE = 0.2  # of full ink: where the box around the digit ends
 
 
@@ -62,7 +64,8 @@ def to_mnist_form(colors: np.ndarray, size: int = MNIST.size) -> np.ndarray:
         DataError: if there is no digit.
     """
     form = form_of(size)
-    ink = _scaled(_cropped(find_ink(colors)), _FINE * form.box)
+    ink = _cropped(find_ink(colors))
+    ink = _scaled(ink, max(_FINE * form.box, *ink.shape))
     ink = _cropped(_of_known_thickness(ink, form))
     centered = _centered(_scaled(ink, form.box), form)
     return np.rint(centered * (255 / centered.max())).astype(np.uint8)
@@ -89,17 +92,15 @@ def _scaled(ink: np.ndarray, longest: int) -> np.ndarray:
 
 def _of_known_thickness(ink: np.ndarray, form: Form) -> np.ndarray:
     """Make strokes thicker or thinner that are so thin or thick as the network has hardly ever seen."""
-    # The distance to the border of the stroke: positive in it, negative around it.
-    margin = int(np.ceil(_FINE * form.thinnest))
-    padded = np.pad(ink, margin)
-    stroke = padded >= 0.5
+    side = max(ink.shape)
+    padded = np.pad(ink, math.ceil(side * form.thinnest / form.box))  # room for strokes that grow
+    stroke = padded >= _STROKE
     inside, outside = ndimage.distance_transform_edt(stroke), ndimage.distance_transform_edt(~stroke)
     thickness = 4 * inside[stroke].mean()  # across a stroke of width w, the mean distance to its border is w / 4
-    side = max(ink.shape)
     wanted = float(np.clip(thickness / side, form.thinnest / form.box, form.thickest / form.box))
     # Taking d away on both sides changes the box, too, which is then scaled: (thickness - 2 d) / (side - 2 d) = wanted.
     taken = (thickness - wanted * side) / (2 * (1 - wanted))
-    if abs(taken) < 0.5:  # pixels, of the fine ones
+    if abs(taken) < 0.5:  # pixels
         return ink
     return np.clip(inside - outside - taken + 0.5, 0, 1).astype(np.float32)
 
