@@ -67,19 +67,21 @@ def _read(path: Path) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL
         cause = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{path}: expected an image file, got {cause!r}: name another one") from error
-    with open(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or a pipe"
             raise DataError(f"{path}: expected an image file, got {kind}: name the files themselves")
-        try:
-            content = file.read(_MOST_BYTES + 1)
-        except OSError as error:
-            raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
+        if status.st_size > _MOST_BYTES:
+            raise DataError(f"{path}: expected an image of at most {_MOST_BYTES >> 20} MiB, got a larger file: {_HOW}")
+        with open(descriptor, "rb", closefd=False) as file:
+            content = file.read(status.st_size + 1)
+    except OSError as error:
+        raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
+    finally:
+        os.close(descriptor)
     if not content:
         raise DataError(f"{path}: expected an image, got an empty file")
-    if len(content) > _MOST_BYTES:
-        raise DataError(f"{path}: expected an image of at most {_MOST_BYTES >> 20} MiB, got a larger file: {_HOW}")
     return content
 
 
