@@ -41,7 +41,7 @@ class Form:
 
 
 MNIST = Form(size=28, box=20, center=14.5, thinnest=1.9, thickest=4.4)
-DIGITS = Form(size=8, box=8, center=4, thinnest=1.3, thickest=2.5)  # scikit-learn's
+DIGITS = Form(size=8, box=8, center=4.07, thinnest=1.3, thickest=2.5)  # scikit-learn's
 
 
 def form_of(size: int) -> Form:

@@ -1,6 +1,7 @@
 """What a trained network says about image files, for `train.py predict` and `python -m torchnet predict` alike."""
 
 import math
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -38,7 +39,7 @@ def predict_image_files(checkpoint: Path, files: Sequence[Path], output: Path | 
     picture = output or run_of(checkpoint) / PICTURE
     if picture.suffix.lower() not in PICTURE_SUFFIXES:
         raise UsageError(f"{picture}: expected the name of a {', '.join(PICTURE_SUFFIXES)} file for the picture")
-    if any(file.resolve() == picture.resolve() for file in files):
+    if any(os.path.realpath(file) == os.path.realpath(picture) for file in files):
         raise UsageError(f"{picture}: expected another name for the picture, this is one of the images")
     trained = load_trained(checkpoint)
     answers: list[Answer] = []
