@@ -135,6 +135,7 @@ def blank(what: str) -> np.ndarray:
         "a pixel": np.ones((1, 1)),
         "a line": rng.random((1, 50)),
         "light that falls": 0.3 + 0.4 * x + 0.2 * y * y,
+        "a soft shadow": 0.9 * (1 - 0.1 * np.exp(-((x - 0.3) ** 2 + (y - 0.3) ** 2) / 0.03)),
         "noise": (0.7 + rng.normal(0, 0.05, (200, 300))).clip(0, 1),
         "specks": np.where(rng.random((200, 300)) < 0.001, 0.0, 1.0),
         "hardly any ink": 1 - 0.03 * ink_of(7),
@@ -143,7 +144,8 @@ def blank(what: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "what", ["black", "white", "a pixel", "a line", "light that falls", "noise", "specks", "hardly any ink"]
+    "what",
+    ["black", "white", "a pixel", "a line", "light that falls", "a soft shadow", "noise", "specks", "hardly any ink"],
 )
 def test_a_picture_without_a_digit_is_refused(what):
     with pytest.raises(DataError, match=r"^expected a digit.*, found nothing but"):
