@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from torchnet.choices import did_you_mean, nearest
-from torchnet.commands import check, deformation, demo, export, report
+from torchnet.commands import check, deformation, demo, export, predict, report
 
-_COMMANDS = (report, demo, export, check, deformation)
+_COMMANDS = (report, predict, demo, export, check, deformation)
 _DESCRIPTION = "Look at a trained network, use it, take it away; check gradients."
 _EPILOG = """\
 COMMAND --help shows the options of a command, and examples. Networks are

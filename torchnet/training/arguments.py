@@ -18,7 +18,7 @@ from torchnet.training.help import TEXTS_OF_COMMANDS, HelpFormatter, give_titles
 from torchnet.training.loss_line import LossLine
 from torchnet.training.module import Classifier
 from torchnet.training.parser import Parser, suggestion
-from torchnet.training.runs import RUNS, find_checkpoint
+from torchnet.training.runs import RUNS, checkpoint_needed, find_checkpoint
 
 _Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
 _SECTIONS: dict[str, type] = {
@@ -115,10 +115,7 @@ class ArgumentsCLI(LightningCLI):
             root = Path(options.trainer.default_root_dir)
             options.ckpt_path = str(find_checkpoint(options.ckpt_path, root, options.name))
         elif command != "fit":
-            raise UsageError(
-                f"{command} needs a trained network: name a checkpoint with --ckpt_path PATH, "
-                "or the newest one with --ckpt_path last"
-            )
+            raise checkpoint_needed(command)
         if command == "validate" and options.data.validation_fraction == 0:
             raise UsageError("validate needs a validation set: set one aside with --data.validation_fraction")
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from torchnet.data import MnistUnavailableError
 from torchnet.training.console import silence_libraries
 from torchnet.training.errors import EXIT_CODES, StoppedError, UsageError, report_error
+from torchnet.training.image_arguments import part, predict_named_files
 from torchnet.training.runs import CONFIG, RUNS, find_checkpoint, run_of
 from torchnet.training.signals import stopped_by_signals
 from torchnet.training.trainer_cli import TrainerCLI
@@ -21,6 +22,8 @@ _FALLBACK_TITLE = "NOT MNIST: scikit-learn's bundled 8x8 digits (MNIST could not
 def main(configs: Path, arguments: list[str] | None = None) -> int:
     """Run `[fit|validate|test|predict] [options]`, fit if no command is named, and return the exit code.
 
+    `predict` with image files, `predict digit.png ...`, predicts these; without, the test images of the run's data.
+
     Args:
         configs: the folder of default.yaml, which is read if no configuration is named, and digits.yaml.
         arguments: those of the process if None.
@@ -29,14 +32,13 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
     command, *options = _with_command(sys.argv[1:] if arguments is None else arguments)
     try:
         with stopped_by_signals():
-            _run(command, options, configs)
+            return _run(command, options, configs)
     except MisconfigurationException as error:  # so Lightning calls wrong usage
         return report_error(UsageError(str(error)))
     except _REPORTED as error:
         return report_error(error)
     except SystemExit as error:  # --help and --print_config
         return error.code if isinstance(error.code, int) else int(error.code is not None)
-    return 0
 
 
 def _with_command(arguments: list[str]) -> list[str]:
@@ -45,13 +47,15 @@ def _with_command(arguments: list[str]) -> list[str]:
     return [words.get(it, it) for it in (arguments if is_command else ["fit", *arguments])]
 
 
-def _run(command: str, options: list[str], configs: Path) -> None:
+def _run(command: str, options: list[str], configs: Path) -> int:
+    if command == "predict" and (words := part(options)).files and not words.ask_for_help:
+        return predict_named_files(words)
     named, options = _options_that_choose_the_config(options)
     config = configs / "default.yaml"
     if named.config or named.help:
         # Configurations first: what stands on the command line counts, on whichever side of them.
         TrainerCLI([command, *(f"--config={path}" for path in named.config), *options])
-        return
+        return 0
     if named.ckpt_path is not None:  # a checkpoint brings the configuration of its run along
         checkpoint = find_checkpoint(named.ckpt_path, Path(named.root), named.name)
         options.append(f"--ckpt_path={checkpoint}")  # found once, so that what is damaged is named once
@@ -67,6 +71,7 @@ def _run(command: str, options: list[str], configs: Path) -> None:
             raise
         _print_notice(f"{error}.\n\nTraining on scikit-learn's bundled 8x8 digits instead (configs/digits.yaml).")
         TrainerCLI([command, f"--config={configs / 'digits.yaml'}", *options], title=_FALLBACK_TITLE)
+    return 0
 
 
 def _options_that_choose_the_config(options: list[str]) -> tuple[argparse.Namespace, list[str]]:

@@ -73,6 +73,14 @@ def find_checkpoint(named: str, root: Path, name: str = "*") -> Path:
     raise CheckpointError(f"{named}: there is no checkpoint under {place}: train a network first")
 
 
+def checkpoint_needed(command: str) -> UsageError:
+    """Return the error of a command that was given no checkpoint."""
+    return UsageError(
+        f"{command} needs a trained network: name a checkpoint with --ckpt_path PATH, "
+        "or the newest one with --ckpt_path last"
+    )
+
+
 def _candidates(which: str, root: Path, name: str) -> list[Path]:
     """Return the checkpoints that "last" or "best" may stand for, the newest run's first."""
     folders = sorted(root.glob(f"{name}/*/{CHECKPOINTS}"), key=lambda folder: folder.parent.name, reverse=True)
