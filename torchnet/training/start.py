@@ -9,7 +9,7 @@ COMMANDS = {
     "fit": "train a network; this is done if no command is named",
     "validate": "print loss and report of the validation images",
     "test": "print loss and report of the test images",
-    "predict": "write predictions.csv of the test images",
+    "predict": "answer for image files; without any, write predictions.csv",
 }
 _OVERVIEW = """\
 usage: python train.py [COMMAND] [OPTIONS]
@@ -38,7 +38,7 @@ examples:
   python train.py --model.hidden_sizes '[256, 128]' --model.activation relu
   python train.py --ckpt_path last --trainer.max_epochs 60
   python train.py test --ckpt_path last
-  python train.py predict --ckpt_path runs/default/2026-01-31_12-00-00.000
+  python train.py predict --ckpt_path last digit.png photos/*.jpg
 
 The results are in runs/<name>/<time>/. See also: python -m torchnet --help
 
