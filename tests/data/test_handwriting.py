@@ -126,6 +126,23 @@ def test_the_digits_of_scikit_learn_come_out_as_they_were():
     assert np.median([likeness(form, image) for form, image in zip(forms, images, strict=True)]) > 0.9
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_blots_and_patches_are_refused_or_brought_into_the_form(seed):
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(1, 60, 2)
+    colors = np.ones((height, width, 3), dtype=np.float32)
+    for _ in range(rng.integers(1, 5)):
+        row, column = rng.integers(height), rng.integers(width)
+        colors[row : row + rng.integers(1, 40), column : column + rng.integers(1, 40)] = rng.random(3)
+    for size in (1, 8, 28):
+        try:
+            form = to_mnist_form(colors, size)
+        except DataError:
+            continue
+        assert form.shape == (size, size)
+        assert form.max() == 255
+
+
 def blank(what: str) -> np.ndarray:
     rng = np.random.default_rng(0)
     y, x = np.indices((200, 300)) / 300

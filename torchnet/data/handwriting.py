@@ -99,7 +99,8 @@ def _of_known_thickness(ink: np.ndarray, form: Form) -> np.ndarray:
     thickness = 4 * inside[stroke].mean()  # across a stroke of width w, the mean distance to its border is w / 4
     wanted = float(np.clip(thickness / side, form.thinnest / form.box, form.thickest / form.box))
     # Taking d away on both sides changes the box, too, which is then scaled: (thickness - 2 d) / (side - 2 d) = wanted.
-    taken = (thickness - wanted * side) / (2 * (1 - wanted))
+    # Of a blot, which is no stroke, the middle is left.
+    taken = min((thickness - wanted * side) / (2 * (1 - wanted)), float(inside.max()) - 1)
     if abs(taken) < 0.5:  # pixels
         return ink
     return np.clip(inside - outside - taken + 0.5, 0, 1).astype(np.float32)
