@@ -26,7 +26,7 @@ def main() -> int:
     )
     parser.add_argument("--root", type=Path, default=Path("runs"), help="of the runs (runs)")
     parser.add_argument("--drawings", type=int, default=200, metavar="NUMBER", help="beside the twenty (200)")
-    parser.add_argument("--folder", type=Path, default=Path("handwriting"), help="for the drawings (handwriting)")
+    parser.add_argument("--folder", type=Path, default=Path("runs/handwriting"), help="for the drawings")
     options = parser.parse_args()
     trained = load_trained(find_checkpoint(options.checkpoint, options.root))
     options.folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A page on which a trained network can be drawn for: `python -m torchnet demo`."""
+"""A page to draw digits on, for a trained network: `python -m torchnet demo`."""
 
 import argparse
 from pathlib import Path
