@@ -13,9 +13,9 @@ from benchmarks.output import bar, plot, publish
 from benchmarks.peers import RECIPES
 from benchmarks.points import Measured, Point, points
 from benchmarks.race import race
-from benchmarks.saving import WAYS, measure_ways, ways_table
 from benchmarks.summary import summarize
 from benchmarks.tables import gpu_table, peers_table, recipes_table, scale_table
+from benchmarks.ways import WAYS, measure_ways, ways_table
 
 
 def run_race(peers: Sequence[str], epochs: int, seed: int, folder: Path, out: Path) -> None:
@@ -79,7 +79,7 @@ def run_ways(what: str, turns: int, epochs: int, out: Path) -> None:
         threads, ceiling = call(terminal, "benchmarks.ceiling:measure_ceiling")
         runs = measure_ways(ways, turns, epochs, terminal, show)
     header = describe(threads, ceiling, load)
-    publish(header, ways_table(ways, runs), {"runs": runs}, out / f"{what}.txt", out / f"{what}.json")
+    publish(header, ways_table(runs), {"runs": runs}, out / f"{what}.txt", out / f"{what}.json")
 
 
 def run_scale(out: Path) -> None:

@@ -19,7 +19,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from torchnet.reporting.metrics import series
-from torchnet.reporting.mistakes import pixels_of
 from torchnet.reporting.record import Record
 
 INK, FAINT, GRID = "#1b1f24", "#5c6570", "#d6dade"
@@ -42,8 +41,8 @@ _STYLE: dict[Any, Any] = {
     "text.color": INK,
     "xtick.color": FAINT,
     "ytick.color": FAINT,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
+    "xtick.bottom": False,
+    "ytick.left": False,
     "legend.frameon": False,
     "lines.solid_capstyle": "round",
     "svg.fonttype": "none",
@@ -59,22 +58,19 @@ class Drawing(NamedTuple):
     """A figure, as a PNG file and as an element of a page; empty where the page shows the same in its own way."""
 
     png: bytes
-    svg: str
+    element: str
 
 
-def drawn(in_page: bool) -> Callable[[Callable[..., Figure | None]], Callable[..., Drawing | None]]:
+def drawn(make: Callable[..., Figure | None]) -> Callable[..., Drawing | None]:
     """Make a function that returns a figure into one that draws it, in the style of all."""
 
-    def decorate(make: Callable[..., Figure | None]) -> Callable[..., Drawing | None]:
-        @wraps(make)
-        def draw(*arguments: Any) -> Drawing | None:
-            with matplotlib.rc_context(_STYLE):
-                figure = make(*arguments)
-                return None if figure is None else Drawing(_png(figure), _svg(figure) if in_page else "")
+    @wraps(make)
+    def draw(*arguments: Any) -> Drawing | None:
+        with matplotlib.rc_context(_STYLE):
+            figure = make(*arguments)
+            return None if figure is None else Drawing(_png(figure), _svg(figure))
 
-        return draw
-
-    return decorate
+    return draw
 
 
 def _png(figure: Figure) -> bytes:
@@ -98,7 +94,7 @@ def _svg(figure: Figure) -> str:
     return text
 
 
-@drawn(in_page=True)
+@drawn
 def curves(records: Sequence[Record], labels: Sequence[str], what: str) -> Figure | None:
     """Draw "loss" or "accuracy" over the epochs, of each split; of several runs, each in a color of its own."""
     figure, axes = _figure(xlabel="epoch", ylabel=what if what == "loss" else "right, %")
@@ -125,63 +121,13 @@ def curves(records: Sequence[Record], labels: Sequence[str], what: str) -> Figur
         return None
     if what == "loss":
         _logarithmic(axes)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.legend(labelcolor="linecolor", loc="best", handlelength=1.6)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    # Where lines rarely are: to find out where there are none takes as long as to draw them.
+    axes.legend(labelcolor="linecolor", loc="upper right" if what == "loss" else "lower right", handlelength=1.6)
     return figure
 
 
-@drawn(in_page=False)
-def confusion(record: Record, split: str) -> Figure | None:
-    """Draw which classes were taken for which: numbers of images, the mistakes shaded."""
-    counts = record.confusion(split)
-    if counts is None:
-        return None
-    classes = len(counts)
-    figure, axes = _figure(xlabel="what the network said", ylabel="what it was", height=_WIDTH)
-    axes.grid(False)
-    shade = np.zeros((classes, classes, 4))
-    shade[..., :3] = matplotlib.colors.to_rgb(SERIES[1])
-    shade[..., 3] = shades(counts)
-    shade[np.eye(classes, dtype=bool)] = (*matplotlib.colors.to_rgb(SERIES[0]), 0.14)
-    axes.imshow(shade, interpolation="nearest")
-    for row, column in zip(*counts.nonzero(), strict=True):
-        axes.text(column, row, f"{counts[row, column]}", ha="center", va="center_baseline", fontsize=7.5)
-    axes.set_xticks(range(classes))
-    axes.set_yticks(range(classes))
-    axes.spines[:].set_visible(False)
-    return figure
-
-
-def shades(counts: np.ndarray) -> np.ndarray:
-    """Return how dark each cell of a confusion matrix is to be, 0 to 1, by its share of the most frequent mistake."""
-    mistakes = np.where(np.eye(len(counts), dtype=bool), 0, counts)
-    shade: np.ndarray = 0.75 * np.sqrt(mistakes / max(1, mistakes.max()))
-    return shade
-
-
-@drawn(in_page=False)
-def mistakes(record: Record, split: str) -> Figure | None:
-    """Draw the images that the network got wrong and was most sure of, as it saw them."""
-    found = record.mistakes(split)
-    if not found:
-        return None
-    columns, gap, text = 4, 0.12, 0.52  # the gap and the room for the text in units of an image's width
-    height, width = found[0]["shape"]
-    rows, tall = -(-len(found) // columns), height / width
-    figure = Figure(figsize=(_WIDTH, _WIDTH * (rows * (tall + text)) / (columns * (1 + gap) - gap)))
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, columns * (1 + gap) - gap), ylim=(rows * (tall + text), 0))
-    axes.axis("off")
-    for k, mistake in enumerate(found):
-        x, y = k % columns * (1 + gap), k // columns * (tall + text)
-        axes.imshow(pixels_of(mistake), "gray", vmin=0, vmax=255, extent=(x, x + 1, y + tall, y), aspect="auto")
-        sure, right = (mistake["probabilities"][mistake[key]] for key in ("predicted", "label"))
-        first = f"{mistake['label']} taken for {mistake['predicted']}"
-        axes.text(x, y + tall + 0.16, first, fontsize=8.5, fontweight="bold", va="center")
-        axes.text(x, y + tall + 0.34, f"{sure:.2%} : {right:.2%}", fontsize=7.8, color=FAINT, va="center")
-    return figure
-
-
-@drawn(in_page=True)
+@drawn
 def health(record: Record, metrics: Sequence[str], ylabel: str, band: tuple[float, float] | None) -> Figure | None:
     """Draw metrics of gradient health over the steps, a line for each layer, from the first to the last.
 
@@ -208,8 +154,8 @@ def health(record: Record, metrics: Sequence[str], ylabel: str, band: tuple[floa
         axes.set_ylim(bottom=0, top=max(5, axes.get_ylim()[1]))
     elif any(value > 0 for _, (_, values) in lines for value in values):
         _logarithmic(axes)
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.legend(labelcolor="linecolor", loc="best", handlelength=1.6)
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.legend(labelcolor="linecolor", loc="upper left" if ylabel.endswith("%") else "upper right", handlelength=1.6)
     return figure
 
 
@@ -240,7 +186,6 @@ def _logarithmic(axes: Axes) -> None:
     axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)) if few else NullLocator())
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: _plain(value)) if few else NullFormatter())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
-    axes.tick_params(axis="y", which="minor", size=0)
 
 
 def _plain(value: float) -> str:

@@ -11,9 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from torchnet.reporting import figures
-from torchnet.reporting.figures import Drawing, shades
+from torchnet.reporting.figures import Drawing
 from torchnet.reporting.findings import findings
-from torchnet.reporting.pixels import data_url, digit, first_layer
+from torchnet.reporting.pixels import confusion, data_url, digit, first_layer, mistakes, shades
 from torchnet.reporting.record import Record
 from torchnet.storage import write_durably
 
@@ -50,7 +50,7 @@ def write_page(
     for picture in track(_pictures(records)):
         drawing = picture.draw()
         if drawing is not None:
-            drawn[picture.name] = Markup(drawing.svg)
+            drawn[picture.name] = Markup(drawing.element)
             (folder / f"{picture.file}.png").write_bytes(drawing.png)  # drawn again sooner than forced to the disk
     environment = Environment(
         loader=PackageLoader("torchnet.reporting"),
@@ -77,8 +77,8 @@ def _pictures(records: Sequence[Record]) -> list[Picture]:
     for k, record in enumerate(records):
         number = "" if len(records) == 1 else f"_{k + 1}"
         for name, draw in (
-            ("confusion", partial(figures.confusion, record, "test")),
-            ("mistakes", partial(figures.mistakes, record, "test")),
+            ("confusion", partial(_confusion, record)),
+            ("mistakes", partial(_mistakes, record)),
             ("first_layer", partial(_first_layer, record)),
             ("gradient_norm", partial(figures.health, record, ("gradient_norm",), "norm of the gradient", None)),
             ("update_ratio", partial(figures.health, record, ("update_ratio",), "update / weight", (1e-4, 1e-2))),
@@ -86,6 +86,16 @@ def _pictures(records: Sequence[Record]) -> list[Picture]:
         ):
             pictures.append(Picture(f"{name}{k}", f"{name}{number}", draw))
     return pictures
+
+
+def _confusion(record: Record) -> Drawing | None:
+    counts = record.confusion("test")
+    return None if counts is None else Drawing(confusion(counts), "")
+
+
+def _mistakes(record: Record) -> Drawing | None:
+    found = record.mistakes("test")
+    return Drawing(mistakes(found), "") if found else None
 
 
 def _first_layer(record: Record) -> Drawing | None:

@@ -1,4 +1,4 @@
-"""Pictures made of pixels: digits as a network sees them, and what its first layer looks for."""
+"""Pictures made of pixels: what a network takes for what, digits as it sees them, what its first layer looks for."""
 
 import base64
 import io
@@ -7,14 +7,68 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
-from PIL import Image
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
+from torchnet.reporting.figures import FAINT, INK, SERIES
 from torchnet.reporting.mistakes import pixels_of
 from torchnet.reporting.record import Record
 
 _UNITS = 64  # that are shown of the first layer
 _COLUMNS = 8
 _PICTURE = 720  # pixels, about the width of a picture as a file
+_CELL, _MARGIN = 60, 70  # pixels, of the confusion matrix: a cell, and the room for labels
+_DIGIT, _GAP, _TEXT = 162, 18, 64  # pixels, of the mistakes: an image, what is between two, and the text below
+
+
+def confusion(counts: np.ndarray) -> bytes:
+    """Return the confusion matrix in a PNG file: numbers of images, the mistakes shaded.
+
+    Shape:
+        counts: (C, C).
+    """
+    side = _MARGIN + _CELL * len(counts)
+    picture = Image.new("RGB", (side + 8, side + 8), "white")
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(20)
+    draw.text((_MARGIN, 4), "what the network said", FAINT, font)
+    draw.text((4, _MARGIN - 30), "it was", FAINT, font)
+    shade = shades(counts)
+    for row, column in np.ndindex(counts.shape):
+        color, alpha = (SERIES[0], 0.14) if row == column else (SERIES[1], shade[row, column])
+        mixed = tuple(round(255 + float(alpha) * (part - 255)) for part in ImageColor.getrgb(color))
+        x, y = _MARGIN + _CELL * column, _MARGIN + _CELL * row
+        draw.rectangle((x, y, x + _CELL - 1, y + _CELL - 1), mixed)
+        if counts[row, column]:
+            draw.text((x + _CELL // 2, y + _CELL // 2), f"{counts[row, column]}", INK, font, anchor="mm")
+    for label in range(len(counts)):
+        middle = _MARGIN + _CELL * label + _CELL // 2
+        draw.text((middle, _MARGIN - 20), f"{label}", FAINT, font, anchor="mm")
+        draw.text((_MARGIN - 20, middle), f"{label}", FAINT, font, anchor="mm")
+    return _png(picture)
+
+
+def shades(counts: np.ndarray) -> np.ndarray:
+    """Return how dark each cell of a confusion matrix is to be, 0 to 1, by its share of the most frequent mistake."""
+    mistakes = np.where(np.eye(len(counts), dtype=bool), 0, counts)
+    shade: np.ndarray = 0.75 * np.sqrt(mistakes / max(1, mistakes.max()))
+    return shade
+
+
+def mistakes(found: list[dict[str, Any]]) -> bytes:
+    """Return the images that a network got wrong and was most sure of, as it saw them, in a PNG file."""
+    columns = 4
+    height = round(_DIGIT * found[0]["shape"][0] / found[0]["shape"][1])
+    rows = math.ceil(len(found) / columns)
+    size = (columns * (_DIGIT + _GAP) - _GAP, rows * (height + _TEXT))
+    picture = Image.new("RGB", size, "white")
+    draw, large, small = ImageDraw.Draw(picture), ImageFont.load_default(19), ImageFont.load_default(17)
+    for k, mistake in enumerate(found):
+        x, y = k % columns * (_DIGIT + _GAP), k // columns * (height + _TEXT)
+        image = Image.fromarray(pixels_of(mistake)).resize((_DIGIT, height), Image.Resampling.NEAREST)
+        picture.paste(image, (x, y))
+        sure, right = (mistake["probabilities"][mistake[key]] for key in ("predicted", "label"))
+        draw.text((x, y + height + 5), f"{mistake['label']} taken for {mistake['predicted']}", INK, large)
+        draw.text((x, y + height + 29), f"{sure:.2%} : {right:.2%}", FAINT, small)
+    return _png(picture)
 
 
 def first_layer(record: Record) -> bytes | None:

@@ -26,7 +26,7 @@ class GradientHealth(Callback):
         ValueError: if every_n_steps is negative.
     """
 
-    def __init__(self, every_n_steps: int = 50) -> None:
+    def __init__(self, every_n_steps: int = 100) -> None:
         if every_n_steps < 0:
             raise ValueError(f"every_n_steps: expected a whole number from 0 (never) up, got {every_n_steps}")
         self.every_n_steps = every_n_steps
