@@ -49,7 +49,7 @@ _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "torchnet",
 }
 _WIDTH, _HEIGHT = 4.4, 2.9  # inches
-_DPI = 160
+_DPI = 130
 _FEW = 12  # points of a line that are marked
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
