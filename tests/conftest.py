@@ -15,6 +15,7 @@ import torch
 from selenium.webdriver import Chrome
 from torch import Tensor
 
+import torchnet.checking  # noqa: F401  # if it cannot be imported, this file cannot, which pytest reports as such
 from torchnet.data import MnistUnavailableError, load
 from torchnet.data.dataset import Dataset
 from torchnet.data.mnist import mnist_path

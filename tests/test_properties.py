@@ -235,7 +235,9 @@ def distance(a: Tensor, b: Tensor) -> float:
 def expect_equal_but_for_rounding(case: Case, got: Grads, expected: Grads) -> None:
     allowed = rounding(case.net(), case.loss, case.x(), case.targets())
     for name in expected:
-        assert distance(got[name], expected[name]) <= allowed[name], name
+        # A sum in parts, or in another order, rounds otherwise even where what is summed up has no error of its own.
+        ulps = 8 * torch.finfo(torch.float64).eps * expected[name].norm().item()
+        assert distance(got[name], expected[name]) <= allowed[name] + ulps, name
 
 
 @given(cases(BLOCKS))

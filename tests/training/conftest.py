@@ -18,7 +18,8 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 
     def call(*arguments: object) -> int:
         words = [str(argument) for argument in arguments]
-        page = [] if any(word.startswith("--report") for word in words) else ["--report=false"]
+        trains = not words or words[0] == "fit" or words[0].startswith("-")
+        page = ["--report=false"] if trains and not any(word.startswith("--report") for word in words) else []
         return main(ROOT / "configs", [*words, *page])
 
     return call

@@ -75,7 +75,7 @@ def test_it_prints_label_and_probabilities_and_draws_what_the_network_saw(predic
     out, err = capsys.readouterr()
     assert err == ""
     lines = out.splitlines()
-    assert lines[-1] == f"what the network saw: {run_folder().absolute() / 'predictions.png'}"
+    assert lines[-1] == f"what the network saw: {run_folder() / 'predictions.png'}"
     net = load_trained(newest()).net
     right = 0
     for label, (file, line) in enumerate(zip(files, lines[2:-1], strict=True)):
