@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from torchnet.data import load
+from torchnet import Dropout, set_step
+from torchnet.data import Deformation, load
 from torchnet.data.order import shuffled
 from torchnet.training.module import Classifier
 
@@ -58,6 +59,25 @@ def test_it_logs_what_plain_torch_measures_on_the_same_steps(clip, cli, expect_e
             expect_equal(f"{name}, step {step}", np.array(got[step][f"gradient_norm/{name}"]), norm, "torch", 1e-11)
             expect_equal(f"{name}, step {step}", np.array(got[step][f"update_ratio/{name}"]), ratio, "torch", 1e-11)
         assert got[step]["dead/layer_1"] == (hidden_1.max(axis=0) == 0).mean()
+
+
+def test_it_sees_the_images_and_the_masks_of_the_very_step(cli):
+    random = ("--data.deformation.rotation=40", "--model.dropout=[0.5,0]", "--model.initializer=xavier_normal")
+    saves = ("--checkpoints.every_n_steps=10", "--checkpoints.keep=9")
+    assert cli(DIGITS, "--trainer.max_epochs=1", "--model.lr=5", "--model.momentum=0", *random, *saves, *EVERY_10) == 0
+    data = load("digits").by_label()
+    images = torch.from_numpy(data.train_images).float() / 255
+    order = torch.from_numpy(shuffled(len(images), 10)(0))
+    for step in (10, 20):
+        weights = torch.load(newest(f"step={step}.ckpt"), weights_only=True)["state_dict"]
+        w1, b1, w2, b2 = (weights[f"net.{name}"] for name in ("0.weight", "0.bias", "3.weight", "3.bias"))
+        seen = Deformation(rotation=40, seed=10)(images[order[50 * step :][:50]], torch.tensor(step)).flatten(1)
+        dropout = Dropout(0.5, seed=10, stream=0)
+        set_step(dropout, step)
+        hidden = dropout(torch.sigmoid(seen @ w1.T + b1))
+        y = torch.sigmoid(hidden @ w2.T + b2).numpy()
+        assert 0 < logged()[step]["saturated/layer_2"] < 1
+        assert logged()[step]["saturated/layer_2"] == pytest.approx((y * (1 - y) < 0.025).mean(), abs=1e-3)
 
 
 def test_it_changes_no_bit_and_can_be_left_out(cli):
