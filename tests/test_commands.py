@@ -29,7 +29,7 @@ def test_wrong_usage_is_one_line_without_the_usage(arguments, message, capsys):
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", [[], ["check"], ["deformation"], ["export"]])
+@pytest.mark.parametrize("command", [[], ["check"], ["deformation"], ["demo"], ["export"], ["predict"], ["report"]])
 def test_help_fits_on_80_columns(command, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as exit_:

@@ -9,11 +9,11 @@ examples:
   python -m torchnet demo last
   python -m torchnet demo runs/accurate/2026-01-31_12-00-00.000 accurate.html
 
-The page is one HTML file with the network in it. It needs no server and no network: open it in a browser, on a phone,
-or put it on a site.
+The page is one HTML file with the network in it. It needs no server and no
+network: open it in a browser, on a phone, or put it on a site.
 
-exit code: 0 when the page is written, 2 for wrong usage, 66 for a checkpoint that cannot be used, 74 for a file that
-cannot be written.
+exit code: 0 when the page is written, 2 for wrong usage, 66 for a checkpoint
+that cannot be used, 74 for a file that cannot be written.
 """
 
 

@@ -7,13 +7,15 @@ DESCRIPTION = "Predict the digits on images of any kind, and draw what the netwo
 EPILOG = """\
 examples:
   python -m torchnet predict last digit.png more/*.jpg
-  python -m torchnet predict runs/accurate/2026-01-31_12-00-00.000 digit.png --output what_it_saw.png
+  python -m torchnet predict best digit.png --output what_it_saw.png
 
-An image shows one digit, of any size and color, on a background of another color. It is brought into the form of the
-training images; the picture shows the result.
+An image shows one digit, of any size and color, on a background of another
+color. It is brought into the form of the training images; the picture shows
+the result.
 
-exit code: 0 when every image is answered; else that of the first one that is not, 65 for what is no image with a digit;
-2 for wrong usage, 66 for a checkpoint that cannot be used, 74 for a file that cannot be written.
+exit code: 0 when every image is answered; else that of the first one that is
+not, 65 for what is no image with a digit; 2 for wrong usage, 66 for a
+checkpoint that cannot be used, 74 for a file that cannot be written.
 """
 
 

@@ -8,14 +8,16 @@ EPILOG = """\
 examples:
   python -m torchnet report last
   python -m torchnet report runs/default/2026-01-31_12-00-00.000
-  python -m torchnet report runs/deep_sigmoid/* runs/deep_residual/* --output depth.html
+  python -m torchnet report runs/default/* runs/fast/* --output both.html
 
-The page of one run is report.html in its folder, beside its figures as PNG files. It is also written at the end of
-python train.py. That of several is comparison.html here, unless --output says otherwise; its figures are in a folder of
-the same name without .html.
+The page of one run is report.html in its folder, beside its figures as PNG
+files. It is also written at the end of python train.py. That of several is
+comparison.html here, unless --output says otherwise; its figures are in a
+folder of the same name without .html.
 
-exit code: 0 when the page is written, 2 for wrong usage, 65 for a file of the run that is damaged, 66 if there is no
-such run, 74 for a file that cannot be written.
+exit code: 0 when the page is written, 2 for wrong usage, 65 for a file of the
+run that is damaged, 66 if there is no such run, 74 for a file that cannot be
+written.
 """
 
 
