@@ -21,9 +21,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from torchnet.reporting.metrics import series
 from torchnet.reporting.record import Record
 
-INK, FAINT, GRID = "#1b1f24", "#5c6570", "#d6dade"
+INK, FAINT, GRID, PAPER = "#1b1f24", "#5c6570", "#d6dade", "#fefefe"
 SERIES = ("#2563c9", "#c2410c", "#15803d", "#7c3aed", "#b45309", "#0e7490")  # of splits; of runs, side by side
-_VARIABLES = {INK: "--ink", FAINT: "--faint", GRID: "--grid"} | {
+_VARIABLES = {INK: "--ink", FAINT: "--faint", GRID: "--grid", PAPER: "--paper"} | {
     color: f"--series-{i}" for i, color in enumerate(SERIES)
 }
 _DEPTH = LinearSegmentedColormap.from_list("depth", ["#3b7dd8", "#9b6bd3", "#e8743b"])  # first layer to last
@@ -43,12 +43,15 @@ _STYLE: dict[Any, Any] = {
     "ytick.color": FAINT,
     "xtick.bottom": False,
     "ytick.left": False,
-    "legend.frameon": False,
+    "legend.facecolor": PAPER,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.75,
     "lines.solid_capstyle": "round",
     "svg.fonttype": "none",
     "svg.hashsalt": "torchnet",
 }
 _WIDTH, _HEIGHT = 4.4, 2.9  # inches
+_LINE = 0.18  # inches, of a legend
 _DPI = 130
 _FEW = 12  # points of a line that are marked
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -97,8 +100,9 @@ def _svg(figure: Figure) -> str:
 @drawn
 def curves(records: Sequence[Record], labels: Sequence[str], what: str) -> Figure | None:
     """Draw "loss" or "accuracy" over the epochs, of each split; of several runs, each in a color of its own."""
-    figure, axes = _figure(xlabel="epoch", ylabel=what if what == "loss" else "right, %")
     single = len(records) == 1
+    room = 0.0 if single else _LINE * len(records)
+    figure, axes = _figure(xlabel="epoch", ylabel=what if what == "loss" else "right, %", below=room)
     for run, record in enumerate(records):
         for number, (split, (line, width)) in enumerate(_SPLITS.items()):
             x, y = series(record.rows, f"{split}/{what}", "epoch")
@@ -109,7 +113,7 @@ def curves(records: Sequence[Record], labels: Sequence[str], what: str) -> Figur
             axes.plot(
                 [epoch + 1 for epoch in x],
                 y if what == "loss" else [100 * value for value in y],
-                line,
+                line if run < len(SERIES) else ":",
                 color=SERIES[(number if single else run) % len(SERIES)],
                 linewidth=width if single else 1 + (split == "test"),
                 alpha=1 if single or split != "train" else 0.55,
@@ -121,9 +125,16 @@ def curves(records: Sequence[Record], labels: Sequence[str], what: str) -> Figur
         return None
     if what == "loss":
         _logarithmic(axes)
+    else:
+        low, high = axes.get_ylim()
+        wider = max(0.0, 1 - (high - low)) / 2  # percent: a narrower range would make a landscape of noise
+        axes.set_ylim(low - wider, high + wider)
+    axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    # Where lines rarely are: to find out where there are none takes as long as to draw them.
-    axes.legend(labelcolor="linecolor", loc="upper right" if what == "loss" else "lower right", handlelength=1.6)
+    if single:  # where lines rarely are: to find out where there are none takes as long as to draw them
+        axes.legend(labelcolor="linecolor", loc="upper right" if what == "loss" else "lower right", handlelength=1.6)
+    else:
+        figure.legend(labelcolor="linecolor", loc="lower left", handlelength=1.6, borderpad=0, labelspacing=0.3)
     return figure
 
 
@@ -168,14 +179,16 @@ def smoothed(x: Iterable[float], y: Iterable[float], most: int = 60) -> tuple[li
     return [float(np.median(x[part])) for part in parts], [float(np.median(y[part])) for part in parts]
 
 
-def _figure(xlabel: str, ylabel: str, height: float = _HEIGHT) -> tuple[Figure, Axes]:
+def _figure(xlabel: str, ylabel: str, below: float = 0.0) -> tuple[Figure, Axes]:
+    """Return a figure with room below its axes, in inches."""
+    height = _HEIGHT + below
     # The margins are given, not found out: it takes longer to find them than to draw the rest.
     figure = Figure(figsize=(_WIDTH, height))
-    left, right, bottom, top = 0.5, 0.1, 0.42, 0.26  # inches
+    left, right, bottom, top = 0.5, 0.1, 0.42 + below, 0.3  # inches
     axes = figure.add_axes(
         (left / _WIDTH, bottom / height, 1 - (left + right) / _WIDTH, 1 - (bottom + top) / height), xlabel=xlabel
     )
-    axes.text(-left / (_WIDTH - left - right), 1, ylabel, color=FAINT, va="bottom", transform=axes.transAxes)
+    axes.text(-left / (_WIDTH - left - right), 1.03, ylabel, color=FAINT, va="bottom", transform=axes.transAxes)
     return figure, axes
 
 
@@ -190,7 +203,7 @@ def _logarithmic(axes: Axes) -> None:
 
 def _plain(value: float) -> str:
     exponent = math.floor(math.log10(value) + 1e-9)
-    if -4 <= exponent <= 4:
+    if -3 <= exponent <= 4:
         return f"{value:g}"
     factor = round(value / 10**exponent)
     return f"{'' if factor == 1 else f'{factor}·'}10{str(exponent).translate(_SUPERSCRIPTS)}"

@@ -52,12 +52,13 @@ def _updates(record: Record) -> Finding:
     slow = [layer for layer, ratio in late.items() if ratio < _SLOW]
     fast = [layer for layer, ratio in late.items() if ratio > _FAST]
     if slow or fast:
-        how, layers, advice = ("next to nothing", slow, "larger") if slow else ("more than a tenth", fast, "smaller")
-        return Finding(
-            False,
-            f"A step moves {_named(layers)} by {how} of their size ({late[layers[0]]:.1g}): a {advice} learning rate "
-            "may do better.",
+        how, layers, and_so = (
+            ("next to nothing", slow, "they hardly learn")
+            if slow
+            else ("more than a tenth", fast, "a smaller learning rate may do better")
         )
+        moved = f"A step moves {_named(layers)} by {how} of their size ({late[layers[0]]:.1g})"
+        return Finding(False, f"{moved}: {and_so}.")
     if not late:
         return Finding(True, "All weights are zero.")
     low, high = min(late.values()), max(late.values())
