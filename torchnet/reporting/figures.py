@@ -46,13 +46,14 @@ _STYLE: dict[Any, Any] = {
     "legend.facecolor": PAPER,
     "legend.edgecolor": "none",
     "legend.framealpha": 0.75,
+    "legend.fancybox": False,
     "lines.solid_capstyle": "round",
     "svg.fonttype": "none",
     "svg.hashsalt": "torchnet",
 }
 _WIDTH, _HEIGHT = 4.4, 2.9  # inches
 _LINE = 0.18  # inches, of a legend
-_DPI = 130
+_DPI = 110
 _FEW = 12  # points of a line that are marked
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 

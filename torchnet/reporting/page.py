@@ -64,7 +64,7 @@ def write_page(
         records=records,
         labels=labels(records),
         findings=[findings(record) for record in records],
-        differences=differences(records),
+        differences=differences(records) if len(records) > 1 else [],  # of one there are none, and it takes a while
         drawn=drawn,
     )
     write_durably(page, text.encode())
