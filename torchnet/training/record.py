@@ -4,16 +4,13 @@ import math
 import sys
 from pathlib import Path
 
-import yaml
-
 from torchnet.layers import Linear
 from torchnet.network import MLP
 from torchnet.reporting.record import Record
 from torchnet.storage import CheckpointError
-from torchnet.training.config_file import check_config_file
 from torchnet.training.errors import UsageError
 from torchnet.training.runs import CHECKPOINTS, CONFIG, step_checkpoints
-from torchnet.training.trained import load_trained
+from torchnet.training.trained import load_trained, read_config
 
 
 def read_record(folder: Path, net: MLP | None = None) -> Record:
@@ -29,11 +26,7 @@ def read_record(folder: Path, net: MLP | None = None) -> Record:
     path = folder / CONFIG
     if not path.is_file():
         raise UsageError(f"{folder}: expected the folder of a run, with its {CONFIG}, there is none")
-    check_config_file(path)
-    text = path.read_text()
-    config = yaml.safe_load(text)
-    if not isinstance(config.get("model"), dict):
-        raise UsageError(f"{path}: expected the configuration of a run, got one without model")
+    config = read_config(path)
     net = net or _newest_network(folder)
     linears = [] if net is None else [part for part in net.modules() if isinstance(part, Linear)]
     model = config["model"]
@@ -43,7 +36,7 @@ def read_record(folder: Path, net: MLP | None = None) -> Record:
     return Record(
         folder=folder,
         config=config,
-        config_text=text,
+        config_text=path.read_text(),
         network=", ".join(["-".join(map(str, sizes)), *_words(model)]),
         weights=0 if net is None else sum(weight.numel() for weight in net.parameters()),
         first_layer=None if first is None else first.view(-1, side, side).numpy(),

@@ -60,7 +60,7 @@ def load_trained(checkpoint: Path) -> Trained:
     path = run_of(checkpoint) / CONFIG
     if not path.is_file():
         raise UsageError(f"{path}: expected the configuration of the run that {checkpoint} is from, there is none")
-    config = _read_config(path)
+    config = read_config(path)
     model = config["model"]
     try:
         sizes = layer_sizes(widths[0][1], model["hidden_sizes"], widths[-1][0], model.get("depth"))
@@ -86,7 +86,12 @@ def trained_weights(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the configuration of a run.
+
+    Raises:
+        UsageError: if it is not one of a run.
+    """
     check_config_file(path)
     config = yaml.safe_load(path.read_text())
     if not isinstance(config.get("model"), dict):
