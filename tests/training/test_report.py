@@ -183,7 +183,9 @@ def test_a_run_without_logs_and_checkpoints_has_a_page(cli):
     assert "Gradients were not logged" in page.text
     (run / "report.html").unlink()
     assert main(["report", str(run)]) == 0
-    expect_sound(run / "report.html")
+    text = expect_sound(run / "report.html").text
+    assert "sigmoid, 0 epochs, begun" in text
+    assert "0 weights" not in text
 
 
 def test_features_without_height_and_width_have_no_pictures(cli):

@@ -25,7 +25,7 @@ class Record:
         config: its configuration.
         config_text: the same, as it stands in config.yaml.
         network: what was trained, in a few words.
-        weights: how many.
+        weights: how many; 0 if no checkpoint tells.
         first_layer: the weights of the first layer, (units, H, W); None if the pixels of an image are in no square.
     """
 

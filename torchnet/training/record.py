@@ -4,6 +4,9 @@ import math
 import sys
 from pathlib import Path
 
+import numpy as np
+from torch import Tensor
+
 from torchnet.layers import Linear
 from torchnet.network import MLP
 from torchnet.reporting.record import Record
@@ -29,18 +32,26 @@ def read_record(folder: Path, net: MLP | None = None) -> Record:
     config = read_config(path)
     net = net or _newest_network(folder)
     linears = [] if net is None else [part for part in net.modules() if isinstance(part, Linear)]
-    model = config["model"]
-    sizes = [linears[0].in_features, *(linear.out_features for linear in linears)] if linears else ["unknown"]
-    side = math.isqrt(linears[0].in_features) if linears else 0
-    first = linears[0].weight.detach().cpu().double() if side * side == (linears and linears[0].in_features) else None
+    sizes = [str(size) for linear in linears[:1] for size in linear.weight.shape[::-1]]
+    sizes += [str(linear.out_features) for linear in linears[1:]]
     return Record(
         folder=folder,
         config=config,
         config_text=path.read_text(),
-        network=", ".join(["-".join(map(str, sizes)), *_words(model)]),
+        network=", ".join(["-".join(sizes)] * bool(sizes) + _words(config["model"])),
         weights=0 if net is None else sum(weight.numel() for weight in net.parameters()),
-        first_layer=None if first is None else first.view(-1, side, side).numpy(),
+        first_layer=_as_images(linears[0].weight) if linears else None,
     )
+
+
+def _as_images(weight: Tensor) -> np.ndarray | None:
+    """Return the weights of each unit as an image; None if they are too many or too few for a square.
+
+    Shape:
+        weight: (O, I); returns: (O, √I, √I).
+    """
+    side = math.isqrt(weight.shape[1])
+    return weight.detach().cpu().double().view(-1, side, side).numpy() if side**2 == weight.shape[1] else None
 
 
 def _newest_network(folder: Path) -> MLP | None:
@@ -55,7 +66,7 @@ def _newest_network(folder: Path) -> MLP | None:
 def _words(model: dict[str, object]) -> list[str]:
     """Return what else there is to say of a network, from its configuration."""
     activation = model.get("activation", "sigmoid")
-    words = [activation if isinstance(activation, str) else " and ".join(dict.fromkeys(map(str, activation)))]  # type: ignore[call-overload]
+    words = [" and ".join(dict.fromkeys(activation if isinstance(activation, list) else [str(activation)]))]
     words += [str(model["normalization"])] if model.get("normalization") else []
     words += ["dropout"] if model.get("dropout") else []
     return words + (["residual"] if model.get("residual") else [])
