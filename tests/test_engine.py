@@ -99,7 +99,7 @@ def test_captured_is_plain_with_a_momentum_that_varies(optimizer):
 
 
 PARTS: dict[str, Callable[[MLP], dict[str, Any]]] = {
-    "deformation": lambda net: {"augment": lambda images, step: images * (1 + step / 7)},
+    "deformation": lambda net: {"augment": lambda images, step, start: images * (1 + step / 7)},
     "clip by norm": lambda net: {"clip": partial(clip_by_norm, max_norm=0.1)},
     "clip by value": lambda net: {"clip": partial(clip_by_value, max_value=0.01)},
     "average": lambda net: {"average": WeightAverage(net, 0.9)},
@@ -127,7 +127,7 @@ def test_parts_of_a_step_do_not_depend_on_how_it_is_taken(part, optimizer):
 @pytest.mark.parametrize("captured", [True, False])
 def test_what_is_random_is_a_function_of_the_number_of_the_step(captured):
     def make() -> Engine:
-        return engine(mlp(dropout=0.5), captured=captured, augment=lambda images, step: images * (1 + step / 7))
+        return engine(mlp(dropout=0.5), captured=captured, augment=lambda images, step, start: images * (1 + step / 7))
 
     through, resumed = make(), make()
     train(through, 2)

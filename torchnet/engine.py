@@ -9,6 +9,9 @@ done for speed lies around it and changes no result:
 - What is random in a step is a function of its number (torchnet/randomness.py), which lies on the device, too.
 - The step is captured and replayed (torchnet/capture/): its results have their memory, and Python is out of the way.
 - float32 products are computed by the faster of torch's libraries (torchnet/products.py).
+
+Several processes may train one network together (torchnet/replicas.py): each takes its share of every mini-batch, and
+the gradients are summed over all of them between backward and update.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,8 +24,10 @@ from torchnet.averaging import WeightAverage
 from torchnet.capture import CaptureError, capture, same_bits
 from torchnet.data import scale_pixels
 from torchnet.layers import set_step
+from torchnet.network import MLP
 from torchnet.optimizers import SGD
 from torchnet.products import float32_products
+from torchnet.replicas import GradientSum, Replicas, sharing
 
 
 class Engine:
@@ -38,9 +43,14 @@ class Engine:
         block_size: the steps that the device is given at once.
         captured: replay the step; False takes each step as it is written, with the same result.
         tf32: let a GPU round the operands of float32 products to TF32.
-        augment: a function (images, step) -> images, of the same shape, which deforms a mini-batch in training.
+        augment: a function (images, step, start) -> images, of the same shape, which deforms a mini-batch in training,
+            or a part of it that begins at the place start.
         clip: a function of the weights, which shortens their gradients before the update.
         average: takes up the weights after every update.
+        replicas: the processes that train the network together, each with an engine of its own. They are given the same
+            mini-batches, and each takes its rows of them. Their steps are taken as they are written, not replayed.
+        normalizer: what a loss divides by that does not divide by the number of samples, as a function of the targets
+            of a mini-batch. Only with replicas is it asked: a process sees a part of the targets alone.
     """
 
     def __init__(
@@ -53,14 +63,18 @@ class Engine:
         block_size: int = 100,
         captured: bool = True,
         tf32: bool = False,
-        augment: Callable[[Tensor, Tensor], Tensor] | None = None,
+        augment: Callable[[Tensor, Tensor, int], Tensor] | None = None,
         clip: Callable[[Iterable[Tensor]], Any] | None = None,
         average: WeightAverage | None = None,
+        replicas: Replicas | None = None,
+        normalizer: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.net, self.loss, self.optimizer = net, loss, optimizer
         self.images, self.targets = images, targets
-        self.block_size, self.captured, self.tf32 = block_size, captured, tf32
+        self.block_size, self.captured, self.tf32 = block_size, captured and replicas is None, tf32
         self.augment, self.clip, self.average = augment, clip, average
+        self.replicas, self.normalizer = replicas, normalizer
+        self.gradient_sum = None if replicas is None else GradientSum(replicas, net)
         self.step = torch.zeros((), dtype=torch.int64, device=images.device)  # the number of the next step
         self.unclipped: dict[str, Tensor] = {}  # if it is wanted, see keep_unclipped
         self._steps: dict[tuple[int, int | None], _Step] = {}
@@ -112,10 +126,17 @@ class Engine:
                     losses.append(self._step(block.shape[1], divisor, names).run(block, options))
         return torch.cat(losses)
 
-    def inputs(self, indices: Tensor, dtype: torch.dtype, step: Tensor) -> Tensor:
-        """Return what the network is trained on in a step: the images of these samples, scaled and deformed."""
+    def inputs(self, indices: Tensor, dtype: torch.dtype, step: Tensor, start: int = 0) -> Tensor:
+        """Return what the network is trained on in a step: the images of these samples, scaled and deformed.
+
+        Args:
+            indices: of a mini-batch, or a part of it.
+            dtype: of the result.
+            step: the number of the step.
+            start: the place of the first sample in the mini-batch.
+        """
         images = scale_pixels(self.images.index_select(0, indices), dtype)
-        return images if self.augment is None else self.augment(images, step)
+        return images if self.augment is None else self.augment(images, step, start)
 
     def keep_unclipped(self) -> None:
         """From now on keep, in `unclipped`, the gradients as backward wrote them, for who wants to see them."""
@@ -154,6 +175,7 @@ class _Step:
         self.turns = self._turns()
         self.grads: list[tuple[Tensor, Tensor]] = []
         self.fingerprint: Any = None  # of what was captured, once a block is done
+        self.share = None if engine.replicas is None else engine.replicas.share(batch_size)
 
     @property
     def groups(self) -> list[dict[str, Any]]:
@@ -177,27 +199,27 @@ class _Step:
         try:
             for group, options in zip(self.groups, self.options.unbind(1), strict=True):
                 group.update(zip(self.read, options, strict=True))
-            for of_step in schedule or [{}] * steps:
-                next(self.turns)
-                if not self.updates:
-                    for group in self.groups:
-                        group.update(of_step)
-                    self.engine.optimizer.step()
-                    if self.engine.average is not None:
-                        self.engine.average.update(self.engine.net)
+            with sharing(self.engine.net, self.share):
+                for of_step in schedule or [{}] * steps:
+                    next(self.turns)
+                    if not self.updates:
+                        for group in self.groups:
+                            group.update(of_step)
+                        self.engine.optimizer.step()
+                        if self.engine.average is not None:
+                            self.engine.average.update(self.engine.net)
         finally:
             for group, options in zip(self.groups, own, strict=True):
                 group.update(options)
         self.fingerprint = self.current_fingerprint(self.names)
-        return self.losses[:steps].clone()
+        losses = self.losses[:steps].clone()
+        return losses if self.engine.replicas is None else self.engine.replicas.sum(losses)
 
     def _take(self) -> None:
         """Take the next step of the block."""
         engine = self.engine
         chosen = self.order.index_select(0, self.k).view(-1)
-        logits = engine.net(engine.inputs(chosen, self.pixel_dtype, engine.step))
-        loss, grad_logits = engine.loss(logits, engine.targets.index_select(0, chosen), self.divisor)
-        engine.net.backward(grad_logits)
+        loss = self._write_gradients(chosen)
         if engine.clip is not None:
             for name, grad in engine.unclipped.items():
                 grad.copy_(engine.net.get_parameter(name).grad)
@@ -211,6 +233,31 @@ class _Step:
         self.losses.index_copy_(0, self.k, loss.view(1))
         self.k.add_(1)
         engine.step.add_(1)
+
+    def _write_gradients(self, chosen: Tensor) -> Tensor:
+        """Forward, loss and backward on a mini-batch; return its loss, of a share the part that it has in it."""
+        engine, share, gradient_sum = self.engine, self.share, self.engine.gradient_sum
+        if share is None or gradient_sum is None:
+            logits = engine.net(engine.inputs(chosen, self.pixel_dtype, engine.step))
+            loss, grad_logits = engine.loss(logits, engine.targets.index_select(0, chosen), self.divisor)
+            engine.net.backward(grad_logits)
+            return loss
+        divisor = self._divisor(chosen) * share.copies
+        rows = chosen[share.rows]
+        logits = engine.net(engine.inputs(rows, self.pixel_dtype, engine.step, share.start))
+        loss, grad_logits = engine.loss(logits, engine.targets.index_select(0, rows), divisor)
+        if isinstance(engine.net, MLP):
+            engine.net.backward(grad_logits, written=gradient_sum.add)
+        else:
+            engine.net.backward(grad_logits)
+        gradient_sum.finish()
+        return loss
+
+    def _divisor(self, chosen: Tensor) -> int | Tensor:
+        """Return what a sum over a whole mini-batch is divided by to make a mean."""
+        if self.divisor is None and self.engine.normalizer is not None:
+            return self.engine.normalizer(self.engine.targets.index_select(0, chosen))
+        return self.divisor or len(chosen)
 
     def _turns(self) -> Iterator[None]:
         """Take one step each time: plainly, while capturing it, to compare the two, and from then on by replay."""

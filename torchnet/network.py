@@ -1,6 +1,6 @@
 """The network: layers in order. Its forward pass is a loop over them, its backward pass the same loop reversed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, cast
@@ -150,14 +150,21 @@ class MLP(nn.Sequential):
             x = layer(x)
         return x
 
-    def backward(self, grad_logits: Tensor, input_grad: bool = False) -> Tensor | None:
+    def backward(
+        self, grad_logits: Tensor, input_grad: bool = False, written: Callable[[Layer], None] | None = None
+    ) -> Tensor | None:
         """Write `.grad` of every weight; return the gradient of the input if it is asked for.
 
         The chain rule: each layer turns the gradient of its output into that of its input, which is the output of the
         layer before it. What `.grad` held before is replaced.
 
+        Args:
+            grad_logits: the gradient of the loss with respect to the logits.
+            input_grad: whether that of the input is wanted.
+            written: told each layer as soon as the gradients of its weights are there.
+
         Shape:
-            grad_logits: (N, C), the gradient of the loss with respect to the logits.
+            grad_logits: (N, C).
             returns: the shape of the input, or None if input_grad is False.
 
         Raises:
@@ -167,6 +174,8 @@ class MLP(nn.Sequential):
         grad: Tensor | None = grad_logits
         for layer in reversed(list(self)):
             grad = layer.backward(cast(Tensor, grad), input_grad=input_grad or layer is not self[0])
+            if written is not None:
+                written(layer)
         return None if grad is None else grad.reshape(self._input_shape)
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 
-def uniform(shape: tuple[int, ...], seed: int, stream: int, step: Tensor) -> Tensor:
+def uniform(shape: tuple[int, ...], seed: int, stream: int, step: Tensor, start: int = 0) -> Tensor:
     """Return numbers spread evenly over (0, 1), float32.
 
     Args:
@@ -21,12 +21,13 @@ def uniform(shape: tuple[int, ...], seed: int, stream: int, step: Tensor) -> Ten
         seed: of the run; any whole number.
         stream: who draws: each has numbers of its own.
         step: (), int64, on the device where the numbers are wanted; each of 2³² steps in turn has others.
+        start: the place of the first row, for who wants some rows of a tensor that has others before them.
     """
     # 23 bits k, from -2²² up: k 2⁻²³ + 1/2 + 2⁻²⁴ and its distances from 0 and from 1 are exact in float32.
-    return (_bits(shape, seed, stream, step) >> 9).to(torch.float32) * 2.0**-23 + (0.5 + 2.0**-24)
+    return (_bits(shape, seed, stream, step, start) >> 9).to(torch.float32) * 2.0**-23 + (0.5 + 2.0**-24)
 
 
-def _bits(shape: tuple[int, ...], seed: int, stream: int, step: Tensor) -> Tensor:
+def _bits(shape: tuple[int, ...], seed: int, stream: int, step: Tensor, start: int) -> Tensor:
     """Return random bits, 32 in each int32.
 
     Seed, stream and step make two keys. One is mixed into the number of each row, the other into that of each column;
@@ -35,13 +36,14 @@ def _bits(shape: tuple[int, ...], seed: int, stream: int, step: Tensor) -> Tenso
     *leading, columns = shape or (1,)
     words = struct.unpack("<ii", hashlib.blake2b(f"{seed} {stream}".encode(), digest_size=8).digest())
     row_key, column_key = (_mix(step.to(torch.int32) ^ word) for word in words)
-    of_rows = _mix(_count(math.prod(leading), step.device) ^ row_key)
-    of_columns = _mix(_count(columns, step.device) ^ column_key)
+    before, rows = start * math.prod(leading[1:]), math.prod(leading)
+    of_rows = _mix(_count(before, before + rows, step.device) ^ row_key)
+    of_columns = _mix(_count(0, columns, step.device) ^ column_key)
     return _mix(of_rows[:, None] ^ of_columns).view(shape)
 
 
-def _count(n: int, device: torch.device) -> Tensor:
-    return torch.arange(n, dtype=torch.int32, device=device)
+def _count(start: int, stop: int, device: torch.device) -> Tensor:
+    return torch.arange(start, stop, dtype=torch.int32, device=device)
 
 
 def _mix(x: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ _REACH = 6.0  # of a control point, in the same unit: smaller weights would be s
 
 @dataclass(frozen=True)
 class Deformation:
-    """Deform each image of a mini-batch in its own way: a function `(images, step) -> images`.
+    """Deform each image of a mini-batch in its own way: a function `(images, step, start) -> images`.
 
     An image is scaled along both axes, sheared, rotated and moved, then displaced pixel by pixel. What an image goes
     through depends on seed, step and its place in the mini-batch, and on nothing else: not on how many images follow
@@ -84,7 +84,7 @@ class Deformation:
         """Whether pixels are displaced."""
         return self.elastic_strength > 0
 
-    def __call__(self, images: Tensor, step: Tensor) -> Tensor:
+    def __call__(self, images: Tensor, step: Tensor, start: int = 0) -> Tensor:
         """Return the images as they are deformed in a step; the very same ones if everything is off.
 
         They are sampled in float32, or in float64 if that is what they are.
@@ -92,6 +92,7 @@ class Deformation:
         Args:
             images: what they show on a background of 0, which is what comes in from outside.
             step: the number of the step, on the device of the images.
+            start: the place of the first image in the mini-batch, if these are not all of it.
 
         Shape:
             images: (N, H, W), of a floating-point dtype.
@@ -110,11 +111,11 @@ class Deformation:
         if not self.is_affine and not self.is_elastic:
             return images
         sampled = images if images.dtype == torch.float64 else images.float()
-        points = self.points(sampled, step).permute(0, 2, 3, 1)
+        points = self.points(sampled, step, start).permute(0, 2, 3, 1)
         # align_corners=False: the unit of a point is half an image from border to border, of any size, even of 1 pixel.
         return grid_sample(sampled[:, None], points, align_corners=False)[:, 0].to(images.dtype)
 
-    def points(self, images: Tensor, step: Tensor) -> Tensor:
+    def points(self, images: Tensor, step: Tensor, start: int = 0) -> Tensor:
         """Return where in its image each pixel takes its value from, as x (to the right) and y (down).
 
         They are counted from the middle of the image, in halves of its width and height: its borders lie at -1 and 1.
@@ -130,19 +131,19 @@ class Deformation:
         n, height, width = images.shape
         dtype, device = images.dtype, images.device
         unit = _unit(height, width, dtype, device)
-        maps = self._draw_maps(n, step, dtype) if self.is_affine else torch.eye(2, 3, device=device)
+        maps = self._draw_maps(n, step, start, dtype) if self.is_affine else torch.eye(2, 3, device=device)
         points = (unit * maps @ _pixels(height, width, dtype, device)).view(-1, 2, height, width)
         if not self.is_elastic:
             return points
         rows = smoothing(height, self.elastic_smoothness, dtype, device)
         columns = smoothing(width, self.elastic_smoothness, dtype, device)
-        noise = uniform((n, 2, rows.shape[1], columns.shape[1]), self.seed, _ELASTIC, step).to(dtype)
+        noise = uniform((n, 2, rows.shape[1], columns.shape[1]), self.seed, _ELASTIC, step, start).to(dtype)
         noise = (noise - 0.5) * (math.sqrt(12) * self.elastic_strength)  # of that standard deviation
         return (rows @ (unit[:, None] * noise @ columns.T)).add_(points)
 
-    def _draw_maps(self, n: int, step: Tensor, dtype: torch.dtype) -> Tensor:
+    def _draw_maps(self, n: int, step: Tensor, start: int, dtype: torch.dtype) -> Tensor:
         """Return what `inverse_affine` makes of the numbers drawn for each of n images, (n, 2, 3)."""
-        draws = 2 * uniform((n, 6), self.seed, _AFFINE, step).to(dtype) - 1  # over (-1, 1)
+        draws = 2 * uniform((n, 6), self.seed, _AFFINE, step, start).to(dtype) - 1  # over (-1, 1)
         wider, taller, leans, angles, right, down = draws.unbind(1)
         return inverse_affine(
             1 + self.scale * wider,

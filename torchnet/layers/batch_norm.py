@@ -10,7 +10,8 @@ class BatchNorm1d(Layer):
     """Normalize each feature over the batch, as torch.nn.BatchNorm1d does and with its names.
 
     Training normalizes with the mean and the variance of the mini-batch, and moves the running ones towards them, the
-    variance with N - 1 in place of N as torch keeps it. Evaluation normalizes with the running ones.
+    variance with N - 1 in place of N as torch keeps it. Evaluation normalizes with the running ones. Where processes
+    divide the mini-batch among them, N and every sum over n are over the whole of it.
 
     Args:
         num_features: I, the width of the input.
@@ -45,15 +46,19 @@ class BatchNorm1d(Layer):
         """
         expect_rows(x, self.weight)
         if self.training:
-            if len(x) < 2:
+            n = len(x) if self.share is None else self.share.samples
+            if n < 2:
                 raise ValueError(
-                    f"expected at least two samples in training mode, got {len(x)}: a single one has no variance; drop "
+                    f"expected at least two samples in training mode, got {n}: a single one has no variance; drop "
                     "a last mini-batch of one sample, or call eval() first"
                 )
             mean = x.mean(dim=0)
             centered = x - mean
             var = (centered * centered).mean(dim=0)
-            self._track(mean, var, len(x))
+            if self.share is not None:
+                mean, var = self.share.pool(mean, var)
+                centered = x - mean
+            self._track(mean, var, n)
         else:
             centered, var = x - self.running_mean, self.running_var
         rstd = (var + self.eps).rsqrt()
@@ -81,6 +86,9 @@ class BatchNorm1d(Layer):
         What is subtracted last is the mean of G, and of all that stands before it, since that of x̂ is zero. It is taken
         of all: rounding leaves a little of a mean in x̂, and the gradient of the input has to have none.
 
+        Processes that divide the mini-batch among them add up both sums, and that of x̂ for this mean, at once. What
+        they write to `.grad` is, as in every layer, over their own rows.
+
         Shape:
             grad_output: (N, I).
             returns: (N, I), or None if input_grad is False.
@@ -95,8 +103,15 @@ class BatchNorm1d(Layer):
         self.weight.grad = (grad_output * normalized).sum(dim=0)
         if not input_grad:
             return None
-        grad = torch.addcmul(grad_output, normalized, self.weight.grad / len(normalized), value=-1)
-        return (grad - grad.mean(dim=0)) * (self.weight * rstd)
+        if self.share is None:
+            grad = torch.addcmul(grad_output, normalized, self.weight.grad / len(normalized), value=-1)
+            mean = grad.mean(dim=0)
+        else:
+            sums = torch.stack((self.bias.grad, self.weight.grad, normalized.sum(dim=0)))
+            of_grad, of_product, of_normalized = self.share.sum(sums) / self.share.samples
+            grad = torch.addcmul(grad_output, normalized, of_product, value=-1)
+            mean = of_grad - of_normalized * of_product
+        return (grad - mean) * (self.weight * rstd)
 
     @torch.no_grad()
     def _track(self, mean: Tensor, var: Tensor, n: int) -> None:

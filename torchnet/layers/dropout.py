@@ -43,7 +43,8 @@ class Dropout(Layer):
         if not self.training:
             return x
         scale = 1 / (1 - self.p) if self.p < 1 else 0.0
-        mask = (uniform(x.shape, self.seed, self.stream, self.step) >= self.p).to(x.dtype) * scale
+        start = 0 if self.share is None else self.share.start
+        mask = (uniform(x.shape, self.seed, self.stream, self.step, start) >= self.p).to(x.dtype) * scale
         self.remember(mask)
         return x * mask
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from torchnet.replicas import Share
+
 
 class Layer(nn.Module, ABC):
     """A step of the network whose backward pass is written by hand.
@@ -17,10 +19,15 @@ class Layer(nn.Module, ABC):
     which recalls them, writes `.grad` of the layer's own weights and returns the gradient of the layer's input.
 
     Shape letters, here and everywhere: N batch, I in_features, O out_features, C classes.
+
+    Attributes:
+        share: the rows of the mini-batch that x holds, where several processes divide it among them; None if x is all
+            of it. A layer that looks at other samples, or at the place of one, asks it (torchnet/replicas.py).
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self.share: Share | None = None
         self._remembered: tuple[Tensor, ...] | None = None
 
     @abstractmethod

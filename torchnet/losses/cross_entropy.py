@@ -11,7 +11,7 @@ from torchnet.losses.targets import checked, classes_within
 def cross_entropy(
     logits: Tensor,
     targets: Tensor,
-    divisor: int | None = None,
+    divisor: int | Tensor | None = None,
     label_smoothing: float = 0.0,
     weight: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:

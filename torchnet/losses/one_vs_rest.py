@@ -7,7 +7,9 @@ from torchnet.losses.softmax import softmax
 from torchnet.losses.targets import as_rows
 
 
-def one_vs_rest_cross_entropy(logits: Tensor, targets: Tensor, divisor: int | None = None) -> tuple[Tensor, Tensor]:
+def one_vs_rest_cross_entropy(
+    logits: Tensor, targets: Tensor, divisor: int | Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Return the loss that the notebook prints, and its own gradient with respect to the logits.
 
     Each softmax output is scored as a yes-or-no question of its own. With p = softmax(z) and target rows t:

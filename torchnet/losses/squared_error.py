@@ -6,7 +6,7 @@ from torch import Tensor
 from torchnet.losses.targets import as_rows
 
 
-def mean_squared_error(logits: Tensor, targets: Tensor, divisor: int | None = None) -> tuple[Tensor, Tensor]:
+def mean_squared_error(logits: Tensor, targets: Tensor, divisor: int | Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return the mean squared error, as torch.nn.MSELoss does, and its gradient with respect to the logits.
 
     For logits z, target rows t and n the divisor of the mean:

@@ -1,0 +1,89 @@
+"""Training in several processes against the same in one: weights, losses, statistics and optimizers, to rounding."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from torchnet.data.dataset import Dataset
+
+from .faults import FAULTS
+from .processes import run_in_processes
+from .recipes import CLASSES, RECIPES, SAMPLES, SIDE, STEPS, train
+
+FEW_STEPS = 12  # two epochs, with their last mini-batches, which are smaller
+
+
+def generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+IMAGES = torch.randint(0, 256, (SAMPLES, SIDE, SIDE), generator=generator(0), dtype=torch.uint8)
+LABELS = torch.randint(0, CLASSES, (SAMPLES,), generator=generator(1))
+
+
+def data_of(name: str, mnist: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    return mnist if RECIPES[name].sizes[0] == 784 else (IMAGES, LABELS)
+
+
+def train_all(mnist: tuple[Tensor, Tensor]) -> dict[str, dict[str, Tensor]]:
+    return {name: train(name, *data_of(name, mnist)) for name in RECIPES}
+
+
+def train_with_faults() -> dict[str, dict[str, Tensor]]:
+    found = {}
+    for fault, (name, plant) in FAULTS.items():
+        with plant():
+            found[fault] = train(name, IMAGES, LABELS, FEW_STEPS)
+    return found
+
+
+@pytest.fixture(scope="module")
+def samples(mnist: Dataset) -> tuple[Tensor, Tensor]:
+    """Of MNIST, 2,750 images of all digits: mini-batches of 500, and a last one of 250."""
+    chosen = torch.randperm(len(mnist.train_labels), generator=generator(2))[:2750].numpy()
+    return torch.from_numpy(mnist.train_images[chosen]), torch.from_numpy(mnist.train_labels[chosen])
+
+
+@pytest.fixture(scope="module")
+def alone(samples: tuple[Tensor, Tensor]) -> Callable[[str], dict[str, Tensor]]:
+    return cache(lambda name: train(name, *data_of(name, samples)))
+
+
+@pytest.fixture(scope="module", params=[2, 4], ids="{} processes".format)
+def together(request: pytest.FixtureRequest, samples: tuple[Tensor, Tensor]) -> list[dict[str, dict[str, Tensor]]]:
+    return run_in_processes(request.param, train_all, samples)
+
+
+@pytest.fixture(scope="module")
+def faulty() -> dict[str, dict[str, Tensor]]:
+    return run_in_processes(2, train_with_faults)[0]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_processes_train_what_one_trains(name: str, alone: Any, together: Any, expect_equal: Any) -> None:
+    found, expected = together[0][name], alone(name)
+    assert found.keys() == expected.keys()
+    for key, value in found.items():
+        expect_equal(f"{name}: {key}", value.double(), expected[key], f"one process, {len(together)}, {STEPS} steps")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_replicas_are_equal_to_the_last_bit(name: str, together: Any) -> None:
+    first = together[0][name]
+    for other in together[1:]:
+        assert all(torch.equal(first[key], value) for key, value in other[name].items())
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_shows(fault: str, faulty: Any) -> None:
+    name, _ = FAULTS[fault]
+    expected = train(name, IMAGES, LABELS, FEW_STEPS)
+    errors = {
+        key: (value - expected[key]).double().norm() / expected[key].double().norm()
+        for key, value in faulty[fault].items()
+    }
+    assert not all(error <= 1e-12 for error in errors.values())

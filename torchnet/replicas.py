@@ -1,0 +1,195 @@
+"""One network in several processes: each trains on its share of every mini-batch, with the gradients of all of it.
+
+A loss that is divided by the size of the whole mini-batch is the sum of the losses of its parts, and so is its gradient
+the sum of theirs. So every process takes the forward and the backward pass of its own rows, the gradients are summed
+over all processes, and the same update keeps the replicas of the network equal to the last bit. How many processes
+there are is a matter of speed: the training is the same, up to the rounding of sums that are added up in another order.
+
+Whatever depends on a place in the mini-batch, or on all of its samples, asks the `Share`: the masks of dropout, the
+deformations, the statistics of batch normalization.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+_BUCKET = 2**20  # bytes of gradients that are sent at once; a larger one goes alone, and is not copied
+
+
+class Replicas:
+    """The processes of torch.distributed's default group, which must have been initialized.
+
+    Attributes:
+        rank: the number of this process, from 0.
+        size: how many there are.
+    """
+
+    def __init__(self) -> None:
+        self.rank, self.size = dist.get_rank(), dist.get_world_size()
+
+    def share(self, samples: int) -> "Share":
+        """Return the rows that this process has of a mini-batch: as many as any other, or one more.
+
+        Of a mini-batch with fewer samples than there are processes, each of them takes the whole.
+        """
+        if samples < self.size:
+            return Share(self, 0, samples, samples)
+        start, stop = (samples * rank // self.size for rank in (self.rank, self.rank + 1))
+        return Share(self, start, stop, samples)
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """Sum a tensor over all processes, in place, and return it: the same bits in all of them."""
+        dist.all_reduce(tensor)
+        return tensor
+
+    def gather(self, tensor: Tensor) -> Tensor:
+        """Return the tensors of all processes, one after the other.
+
+        Shape:
+            tensor: (...), the same in every process; returns: (size, ...).
+        """
+        gathered = tensor.new_empty((self.size, *tensor.shape))
+        dist.all_gather(list(gathered.unbind(0)), tensor.contiguous())
+        return gathered
+
+    def of_first(self, decision: bool, device: torch.device) -> bool:
+        """Return what the first process has decided, by its own clock for example, to all of them."""
+        decided = torch.tensor(decision, device=device)
+        dist.broadcast(decided, src=0)
+        return bool(decided)
+
+    def copy_first(self, tensors: Iterable[Tensor]) -> None:
+        """Make tensors what they are in the first process."""
+        for tensor in tensors:
+            dist.broadcast(tensor, src=0)
+
+
+@dataclass(frozen=True)
+class Share:
+    """The rows of a mini-batch that a process has.
+
+    Args:
+        replicas: the processes among which it is divided.
+        start: the place of the first row.
+        stop: the place behind the last one.
+        samples: N, of the whole mini-batch.
+    """
+
+    replicas: Replicas
+    start: int
+    stop: int
+    samples: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether each process has all rows."""
+        return self.stop - self.start == self.samples
+
+    @property
+    def rows(self) -> slice:
+        return slice(self.start, self.stop)
+
+    @property
+    def copies(self) -> int:
+        """How many processes have each row."""
+        return self.replicas.size if self.is_whole else 1
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """Return the sum over all processes, of what each has summed over its own rows."""
+        return self.replicas.sum(tensor.clone())
+
+    def pool(self, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and variance over all rows, from those over the rows of this process, each with its n as divisor.
+
+        With n_r rows of mean μ_r and variance σ_r² in process r, the variance of all is the mean of the variances and
+        the variance of the means:
+
+            μ = 1/N Σᵣ n_r μ_r        σ² = 1/N Σᵣ n_r (σ_r² + (μ_r - μ)²)
+
+        Shape:
+            mean, var: (I,); returns: the same.
+
+        Source: Chan, Golub & LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
+        """
+        size = self.replicas.size
+        means, variances = self.replicas.gather(torch.stack((mean, var))).unbind(1)
+        ends = torch.arange(size + 1, device=mean.device) * self.samples // size
+        part = (ends.diff().to(mean.dtype) / self.samples)[:, None]
+        mean = (part * means).sum(dim=0)
+        return mean, (part * (variances + (means - mean).square())).sum(dim=0)
+
+
+@contextmanager
+def sharing(net: nn.Module, share: Share | None) -> Iterator[None]:
+    """Within this context, the layers of a network are given the share of a mini-batch, each as its `share`."""
+    layers: list[Any] = [part for part in net.modules() if hasattr(part, "share")]
+    if share is None or share.is_whole:
+        layers = []
+    for layer in layers:
+        layer.share = share
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.share = None
+
+
+class GradientSum:
+    """Sum the gradients of a network over all processes, while its backward pass is still writing others.
+
+    Gradients are sent in the order in which they are written, the last layer's first, in buckets: what a message costs
+    is paid once for several small ones. A bucket is sent as soon as all of its gradients are there; the backward pass
+    of the layers below goes on in the meantime.
+
+    Args:
+        replicas: the processes.
+        net: the network.
+        bucket_bytes: of a bucket; a gradient of this size or more has one of its own.
+    """
+
+    def __init__(self, replicas: Replicas, net: nn.Module, bucket_bytes: int = _BUCKET) -> None:
+        self.replicas = replicas
+        self.buckets: list[list[nn.Parameter]] = []
+        room = 0
+        for weight in reversed(list(net.parameters())):
+            size = weight.numel() * weight.element_size()
+            if size > room or weight.dtype != self.buckets[-1][0].dtype:
+                self.buckets.append([])
+                room = bucket_bytes
+            self.buckets[-1].append(weight)
+            room -= size
+        self.written: set[nn.Parameter] = set()
+        self.sent = 0
+        self.on_their_way: list[tuple[list[nn.Parameter], Tensor, dist.Work]] = []
+
+    def add(self, layer: nn.Module) -> None:
+        """Take note that the gradients of a layer are written, and send the buckets that are full by now."""
+        self.written.update(layer.parameters())
+        while self.sent < len(self.buckets) and self.written.issuperset(self.buckets[self.sent]):
+            self._send()
+
+    def finish(self) -> None:
+        """Send what is left, and wait until every `.grad` is the sum over all processes."""
+        while self.sent < len(self.buckets):
+            self._send()
+        for weights, flat, work in self.on_their_way:
+            work.wait()
+            grads = flat.split([weight.numel() for weight in weights])
+            for weight, grad in zip(weights, grads, strict=True):
+                weight.grad = grad.view(weight.shape)
+        self.sent = 0
+        self.written.clear()
+        self.on_their_way.clear()
+
+    def _send(self) -> None:
+        weights = [weight for weight in self.buckets[self.sent] if weight.grad is not None]  # None: it is not trained
+        grads = [weight.grad.reshape(-1) for weight in weights if weight.grad is not None]
+        self.sent += 1
+        if grads:
+            flat = grads[0] if len(grads) == 1 else torch.cat(grads)
+            self.on_their_way.append((weights, flat, dist.all_reduce(flat, async_op=True)))
