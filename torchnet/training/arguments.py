@@ -19,6 +19,7 @@ from torchnet.training.loss_line import LossLine
 from torchnet.training.module import Classifier
 from torchnet.training.parser import Parser, suggestion
 from torchnet.training.runs import RUNS, checkpoint_needed, find_checkpoint
+from torchnet.training.together import Together
 
 _Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
 _SECTIONS: dict[str, type] = {
@@ -28,6 +29,7 @@ _SECTIONS: dict[str, type] = {
     "loss_line": LossLine,
     "gradient_check": GradientCheck,
     "gradient_health": GradientHealth,
+    "together": Together,
     "trainer": Trainer,
 }
 _NULLABLE = ("trainer.", "checkpoints.every_n_seconds")  # what may be null even where there is a default

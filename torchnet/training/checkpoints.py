@@ -31,7 +31,7 @@ class Checkpoints(Callback):
 
     Besides the times asked for it is saved when training ends, and when an error, Ctrl-C or SIGTERM ends it: what is
     saved then is the last copy in memory, as an error may have come in the middle of a step. A run that meets infinite
-    numbers or wrong gradients is left as it was last saved.
+    numbers or wrong gradients is left as it was last saved. Of processes that train together, the first one saves.
 
     Args:
         every_n_seconds: save when so much time has passed since the last save; null for never.
@@ -82,14 +82,16 @@ class Checkpoints(Callback):
         self.loaded = checkpoint["torchnet"]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.first_step, self.saved_at = trainer.global_step, time.monotonic()
+        if trainer.is_global_zero:
+            self.folder.mkdir(parents=True, exist_ok=True)
         if self.resumed_from is not None:
             trainer._logger_connector._callback_metrics.update(  # early stopping may look at them before they are new
                 {name: torch.tensor(value) for name, value in self.loaded["metrics"].items()}
             )
-            self._take_over_history(trainer, self.resumed_from)
-            self._take_over_best(self.resumed_from.parent / BEST)
+            if trainer.is_global_zero:
+                self._take_over_history(trainer, self.resumed_from)
+                self._take_over_best(self.resumed_from.parent / BEST)
 
     def steps_until_due(self, step: int) -> float:
         """Return how many steps there are to the next save after a number of steps; epochs end blocks anyway."""
@@ -125,7 +127,7 @@ class Checkpoints(Callback):
         self._save(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        if self.newest is not None and not isinstance(exception, ArithmeticError):
+        if not isinstance(exception, ArithmeticError):
             with suppress(OSError, NonFiniteError):  # there is an error already that says more
                 self._save(trainer)
 
@@ -138,7 +140,9 @@ class Checkpoints(Callback):
         )
 
     def _copy(self, trainer: Trainer) -> None:
-        """Keep a copy of the state as it is, between two steps."""
+        """Keep a copy of the state as it is, between two steps; of equal replicas, the first process keeps it."""
+        if not trainer.is_global_zero:
+            return
         self.copied_at, is_first = time.monotonic(), self.newest is None
         position = Position.of(trainer)
         log = _metrics_log(trainer)
@@ -151,7 +155,7 @@ class Checkpoints(Callback):
                 "metrics": {name: value.item() for name, value in trainer.callback_metrics.items()},
                 "metrics_rows": 0 if log is None else log.rows,
                 "options": self.options,
-                "environment": environment(trainer.strategy.root_device),
+                "environment": environment(trainer.strategy.root_device, trainer.world_size),
             },
         }
         # The first copy takes longer than others, and would put off the second one for long.
@@ -159,7 +163,8 @@ class Checkpoints(Callback):
 
     def _save(self, trainer: Trainer, due: bool = True) -> None:
         """Write the copy: as the best so far if it is that, as the newest if a save is due."""
-        assert self.newest is not None
+        if self.newest is None:
+            return
         step = self.newest["global_step"]
         for name, tensor in _tensors(self.newest):
             if not tensor.isfinite().all():

@@ -15,7 +15,7 @@ from jsonargparse import Namespace, get_loader
 
 from torchnet.training.errors import UsageError
 
-_SECTIONS = ("trainer", "model", "data", "checkpoints", "loss_line", "gradient_check", "gradient_health")
+_SECTIONS = ("trainer", "model", "data", "checkpoints", "loss_line", "gradient_check", "gradient_health", "together")
 _OPTION = "--config="
 _MAX_BYTES = 2**20
 _MAX_DEPTH = 20  # brackets within brackets

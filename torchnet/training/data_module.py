@@ -13,6 +13,7 @@ from torch.nn.functional import one_hot
 from torchnet.choices import expect_one_of
 from torchnet.data import BatchLoader, BlockLoader, Dataset, Deformation, load, stratified_split
 from torchnet.data.order import ORDERS, notebook, shuffled
+from torchnet.replicas import Replicas
 from torchnet.training.blocks import steps_until_due
 from torchnet.training.errors import UsageError
 from torchnet.training.module import DTYPES
@@ -135,8 +136,13 @@ class ImageData(LightningDataModule):
         return BlockLoader(order, self.batch_size, size, divisor)
 
     def val_dataloader(self) -> BatchLoader | list[BatchLoader]:
-        """Return the validation set; an empty list, as Lightning wants it, if there is none."""
-        return self.evaluation_loader("val") if self.validates else []
+        """Return the validation set, or the share of this process in it; an empty list, for Lightning, if none is."""
+        if not self.validates:
+            return []
+        images, labels = self.splits["val"]
+        together = self.trainer is not None and self.trainer.world_size > 1
+        rows = Replicas().share(len(labels)).rows if together else slice(None)
+        return BatchLoader(images[rows], labels[rows], _EVALUATION_BATCH)
 
     def test_dataloader(self) -> BatchLoader:
         return self.evaluation_loader("test")

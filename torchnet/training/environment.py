@@ -7,15 +7,20 @@ from pathlib import Path
 import torch
 
 
-def environment(device: torch.device) -> dict[str, str]:
+def environment(device: torch.device, processes: int = 1) -> dict[str, str]:
     """Return the processor, the GPU if it is used, torch's build and the threads that products are divided among.
 
     Another one of these may add the same numbers in another order, and round them otherwise.
+
+    Args:
+        device: of this process.
+        processes: how many train the network together, each on threads and a device of its own.
     """
+    together = f" in each of {processes} processes" if processes > 1 else ""
     found = {
         "processor": f"{_processor()}, {torch.backends.cpu.get_cpu_capability()}",
         "torch": f"{torch.__version__}, {torch.version.git_version}",
-        "number of threads": str(torch.get_num_threads()),
+        "number of threads": f"{torch.get_num_threads()}{together}",
         "device": device.type,
     }
     if device.type == "cuda":

@@ -38,19 +38,24 @@ class Facts(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.seconds = time.monotonic() - self.began
 
-    def write(self, path: Path, device: torch.device) -> None:
+    def write(self, path: Path, trainer: Trainer) -> None:
         """Write them as JSON.
+
+        Args:
+            path: of the file.
+            trainer: which has trained.
 
         Raises:
             OSError: if the file cannot be written.
         """
+        device = trainer.strategy.root_device
         facts = {
             "command": shlex.join(["python", "train.py", *self.arguments]),
             "seconds": self.seconds,
             "images": self.images,
             "peak_memory_mib": _peak_memory(device),
             "environment": {
-                **environment(device),
+                **environment(device, trainer.world_size),
                 "Python": platform.python_version(),
                 "torchnet": version("torchnet"),
                 "pytorch-lightning": version("pytorch-lightning"),

@@ -45,7 +45,10 @@ class FiniteSteps:
             NonFiniteError: if a loss, a gradient, a weight or a number that the optimizer keeps is not finite.
         """
         options = [{key: value for key, value in group.items() if key != "params"} for group in self._groups]
-        if options != self.options or time.monotonic() - self.copied_at > self.copy_seconds / _COPY_SHARE:
+        is_time = time.monotonic() - self.copied_at > self.copy_seconds / _COPY_SHARE
+        if self.engine.replicas is not None:  # which must take the same steps again
+            is_time = self.engine.replicas.of_first(is_time, self.engine.images.device)
+        if options != self.options or is_time:
             self._copy(copy.deepcopy(options))
         self.blocks.append((block, schedule, step))
         losses: list[float] = self.engine.run(block.indices, block.batch_size, block.divisor, schedule, step).tolist()

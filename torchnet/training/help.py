@@ -15,6 +15,7 @@ _TITLES = {
     "loss_line": "the notebook's loss, printed for the whole test and training sets",
     "gradient_check": "comparison of gradients with autograd's while training",
     "gradient_health": "norms, updates and saturation of each layer in the logs",
+    "together": "several processes that train one network",
     "trainer": "length, device and logs: Lightning's Trainer (all its options: --print_config)",
 }
 _EPILOG = """\
@@ -49,6 +50,8 @@ _TEXTS = {  # in place of Lightning's and jsonargparse's
     "trainer.max_steps": "steps to train for; -1 for no bound.",
     "trainer.max_time": "time to train for, as days:hours:minutes:seconds.",
     "trainer.accelerator": "cpu, gpu or auto.",
+    "trainer.devices": "GPUs of each machine, or processes where there are none; each has its share of every step.",
+    "trainer.num_nodes": "machines.",
     "trainer.limit_train_batches": "mini-batches an epoch, or the part of them, such as 0.1.",
     "trainer.check_val_every_n_epoch": "epochs from one validation to the next.",
     "trainer.callbacks": "callbacks of Lightning, such as EarlyStopping.",

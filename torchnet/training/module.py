@@ -23,6 +23,7 @@ from torchnet.layers import Linear
 from torchnet.losses import LOSSES
 from torchnet.network import MLP, layer_sizes
 from torchnet.products import MATMUL_DTYPES
+from torchnet.replicas import Replicas
 from torchnet.training.blocks import count_steps
 from torchnet.training.finite import FiniteSteps
 from torchnet.training.refusals import refuse_metrics, refuse_single_samples, refuse_trainer
@@ -215,7 +216,13 @@ class Classifier(LightningModule):
             augment=data.deformation,
             clip=self.clip,
             average=self.average,
+            replicas=Replicas() if self.trainer.world_size > 1 else None,
+            normalizer=self._total_weight if self.class_weights is not None and targets.dim() == 1 else None,
         )
+
+    def _total_weight(self, targets: Tensor) -> Tensor:
+        """Return what the mean over these samples is divided by where classes have weights."""
+        return cast(Tensor, self.class_weights).take(targets).sum()
 
     def training_step(self, block: Block, batch_idx: int) -> None:
         """Take a step for each mini-batch of the block: forward, loss, backward, update; no autograd anywhere."""

@@ -1,16 +1,20 @@
 """What does not go together is refused before training begins, in a sentence that says what does."""
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+from pytorch_lightning.strategies import SingleDeviceStrategy
 from torch import nn
 
 from torchnet.layers import BatchNorm1d
 from torchnet.products import unsupported
 from torchnet.training.errors import UsageError
+from torchnet.training.strategy import ReplicaStrategy
 
 
 def refuse_trainer(trainer: Trainer, dtype: torch.dtype, matmul_dtype: str | None) -> None:
@@ -25,13 +29,30 @@ def refuse_trainer(trainer: Trainer, dtype: torch.dtype, matmul_dtype: str | Non
             f"trainer.gradient_clip_val: expected null, got {trainer.gradient_clip_val}: Lightning does not clip "
             "hand-written gradients; choose --model.clip_norm or --model.clip_value"
         )
-    if trainer.world_size > 1:
-        raise UsageError(f"trainer.devices: expected one device, got {trainer.world_size}: gradients stay on one")
+    if not isinstance(trainer.strategy, (SingleDeviceStrategy, ReplicaStrategy)):
+        raise UsageError(
+            f"trainer.strategy: expected auto, got {type(trainer.strategy).__name__}: hand-written gradients are "
+            "summed over devices by torchnet itself; leave it out"
+        )
+    refuse_lone_processes(trainer)
     device = trainer.strategy.root_device
     if device.type == "mps" and dtype == torch.float64:
         raise UsageError("dtype: this GPU has no float64: choose --trainer.accelerator cpu, or float32")
     if (reason := unsupported(matmul_dtype, device)) is not None:
         raise UsageError(f"matmul_dtype: {reason}: leave it out")
+
+
+def refuse_lone_processes(trainer: Trainer) -> None:
+    """Raise a UsageError if what started this process has started others, with which it is not to train together."""
+    for started_by, detect, number in (
+        ("torchrun", TorchElasticEnvironment.detect, "WORLD_SIZE"),
+        ("SLURM", SLURMEnvironment.detect, "SLURM_NTASKS"),
+    ):
+        if detect() and int(os.environ.get(number, "1")) != trainer.world_size:
+            raise UsageError(
+                f"trainer.devices and trainer.num_nodes: expected as many as the {os.environ[number]} processes that "
+                f"{started_by} has started, got {trainer.world_size} in all: each of them would do everything alone"
+            )
 
 
 def refuse_callbacks(callbacks: Iterable[Any]) -> None:

@@ -29,7 +29,8 @@ options, the same for all commands:
   --print_config         print the options that a run would have, and end
   --SECTION.NAME VALUE   an option by itself, over those of files; the sections
                          are model, data, checkpoints, loss_line,
-                         gradient_check, gradient_health and trainer
+                         gradient_check, gradient_health, together and
+                         trainer
 
 examples:
   python train.py                                     the notebook's network
@@ -43,8 +44,8 @@ examples:
 The results are in runs/<name>/<time>/. See also: python -m torchnet --help
 
 exit code: 0 when done, 2 for wrong usage, 65 for bad data, 66 for a checkpoint
-that cannot be used, 70 when a number is not finite, 74 when a disk fails, 130
-after Ctrl-C, 143 after SIGTERM.
+that cannot be used, 70 when a number is not finite, 74 when a disk fails, 75
+when another process is lost, 130 after Ctrl-C, 143 after SIGTERM.
 """
 
 

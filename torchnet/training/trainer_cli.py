@@ -1,13 +1,18 @@
 """The commands: what the command line does with a network, data and a Trainer made from its arguments."""
 
+import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+from lightning_fabric.utilities.distributed import _set_num_threads_if_needed
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import LambdaCallback
+from pytorch_lightning.loggers.logger import DummyLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 from torch import Tensor
@@ -22,8 +27,16 @@ from torchnet.training.arguments import ArgumentsCLI
 from torchnet.training.checkpoint_io import CheckpointFiles
 from torchnet.training.checkpoints import Checkpoints
 from torchnet.training.environment import environment
-from torchnet.training.errors import CheckpointError, StoppedError, UsageError
+from torchnet.training.errors import (
+    CheckpointError,
+    LostProcessError,
+    StoppedError,
+    UsageError,
+    exit_code_of,
+    report_error,
+)
 from torchnet.training.facts import Facts
+from torchnet.training.launcher import Launcher, lost
 from torchnet.training.loss_line import LossLine
 from torchnet.training.metrics_log import run_loggers
 from torchnet.training.module import Classifier
@@ -32,6 +45,8 @@ from torchnet.training.refusals import refuse_callbacks, refuse_trainer
 from torchnet.training.resuming import Verification, finished_epochs
 from torchnet.training.runs import CHECKPOINTS, CONFIG, new_run_folder, run_of, step_checkpoints
 from torchnet.training.step_bar import StepBar
+from torchnet.training.strategy import use_replicas
+from torchnet.training.together import Together
 
 _SPEAKS_FOR_ITSELF = (DataError, UsageError, MisconfigurationException, OSError)
 _WIDE = 130  # columns of a table where no terminal sets the width
@@ -75,7 +90,8 @@ class TrainerCLI(ArgumentsCLI):
             verification.expect_same_run(self._decisive_options())
             verification.expect_updates_of(self.model)
             if not self._get(self.config, "allow_environment_change"):
-                verification.expect_same_environment(environment(self.trainer.strategy.root_device))
+                here = environment(self.trainer.strategy.root_device, self.trainer.world_size)
+                verification.expect_same_environment(here)
             epochs = finished_epochs(checkpoint)
             is_over = self.trainer.max_epochs is not None and 0 <= self.trainer.max_epochs <= epochs
             if is_over and (run_of(path) / REPORT).is_file():  # without a report, it was stopped before its end
@@ -109,7 +125,16 @@ class TrainerCLI(ArgumentsCLI):
             kwargs["logger"] = False
         kwargs["enable_checkpointing"] = False  # Lightning's
         kwargs["plugins"] = [*(options.plugins or []), CheckpointFiles()]
+        if self.subcommand != "fit":  # which takes a moment, whatever the run took
+            kwargs |= {"devices": 1, "num_nodes": 1}
+        use_replicas(self.together.timeout)
         trainer: Any = super().instantiate_trainer(callbacks=callbacks, enable_progress_bar=False, **kwargs)
+        # Ours are set. Lightning's would talk to the other processes wherever a signal finds this one.
+        trainer._signal_connector.register_signal_handlers = lambda: None
+        if trainer.world_size > 1:
+            _set_num_threads_if_needed(trainer.strategy.num_processes)  # and in what this one starts
+        if not trainer.is_global_zero:
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - to the end: the first process speaks for all
         refuse_trainer(trainer, self.model.weight_dtype, self.model.matmul_dtype)
         others = [callback for callback in trainer.callbacks if callback is not self.checkpoints]
         # It comes before those that may change what it is to save.
@@ -120,10 +145,25 @@ class TrainerCLI(ArgumentsCLI):
     def checkpoints(self) -> Checkpoints:
         return cast(Checkpoints, self._get(self.config_init, "checkpoints"))
 
+    @property
+    def together(self) -> Together:
+        return cast(Together, self._get(self.config_init, "together"))
+
     def before_fit(self) -> None:
+        config = self.config.fit.clone()
+        if self.trainer.world_size > 1:
+            self.together.what = {
+                "configuration": self._parser("fit").dump(config, skip_unset=False),
+                "set of training images": self.datamodule.fingerprint,
+                "version of torch": torch.__version__,
+            }
+        self.checkpoints.resumed_from = self.ckpt_path
+        if self.keeps_results and not self.trainer.is_global_zero:
+            self.keeps_results = False  # the first process does
+            if config.trainer.logger in (None, True):
+                self.trainer.loggers = [DummyLogger()]  # what is logged is computed by all
         if self.keeps_results:
             self.checkpoints.options = self._decisive_options()
-            config = self.config.fit.clone()
             self.run_folder = new_run_folder(Path(config.trainer.default_root_dir), config.name)
             config.ckpt_path = None  # so that the configuration, used again, trains from the start
             text = self._parser("fit").dump(config, skip_unset=False)  # null is a value, too
@@ -131,35 +171,52 @@ class TrainerCLI(ArgumentsCLI):
             if config.trainer.logger in (None, True):
                 self.trainer.loggers = run_loggers(self.run_folder)
             self.checkpoints.folder = self.run_folder / CHECKPOINTS
-            self.checkpoints.resumed_from = self.ckpt_path
 
     def fit(self, model: Classifier, **kwargs: Any) -> None:
         """Train; a run that cannot begin leaves no folder behind, one that is stopped leaves word of how to go on."""
         self.has_begun = False
+        with self._one_speaks():
+            try:
+                self.trainer.fit(model, **kwargs)
+            except StoppedError as error:
+                raise StoppedError(f"{error}; {self._how_to_resume()}", error.exit_code) from error
+            except Exception as error:
+                if not self.has_begun and self.keeps_results:
+                    shutil.rmtree(self.run_folder)
+                if lost(error) and self.has_begun:
+                    raise LostProcessError(hint=self._how_to_resume()) from error
+                if self.has_begun or isinstance(error, _SPEAKS_FOR_ITSELF) or lost(error):
+                    raise
+                if self.ckpt_path is not None:
+                    raise CheckpointError(f"{self.ckpt_path}: cannot be restored ({error})") from error
+                raise UsageError(f"the Trainer cannot begin: {error}") from error
+
+    @contextmanager
+    def _one_speaks(self) -> Iterator[None]:
+        """Let one process report what ends all of them; the others just end, with the exit code of their own error."""
         try:
-            self.trainer.fit(model, **kwargs)
-        except StoppedError as error:
-            raise StoppedError(f"{error}; {self._how_to_resume()}", error.exit_code) from error
-        except Exception as error:
-            if self.has_begun:
+            yield
+        except (StoppedError, Exception) as error:
+            launcher, process = self.trainer.strategy.launcher, self.trainer.global_rank
+            code = exit_code_of(error)
+            if not isinstance(launcher, Launcher) or code is None or (launcher.speaks and process == 0):
                 raise
-            if self.keeps_results:
-                shutil.rmtree(self.run_folder)
-            if isinstance(error, _SPEAKS_FOR_ITSELF):
-                raise
-            if self.ckpt_path is not None:
-                raise CheckpointError(f"{self.ckpt_path}: cannot be restored ({error})") from error
-            raise UsageError(f"the Trainer cannot begin: {error}") from error
+            raise SystemExit(report_error(error, process) if launcher.speaks else code) from error
 
     def _announce(self) -> None:
         self.has_begun = True
         weights = sum(weight.numel() for weight in self.model.net.parameters())
         sizes = "-".join(map(str, self.model.layer_sizes))
-        print(f"{sizes} network, {weights:,} weights, on {self.trainer.strategy.root_device}", flush=True)
+        processes = f"in {self.trainer.world_size} processes, " if self.trainer.world_size > 1 else ""
+        print(f"{sizes} network, {weights:,} weights, {processes}on {self.trainer.strategy.root_device}", flush=True)
+        if processes and self.model.captured:
+            print("steps are taken as they are written: to replay a captured one is for a single process", flush=True)
         if self.keeps_results:
             print(f"results in {self.run_folder}", flush=True)
 
     def _how_to_resume(self) -> str:
+        if not self.trainer.is_global_zero:
+            return "to go on from what was saved: --ckpt_path last"
         if self.keeps_results and (saved := step_checkpoints(self.run_folder / CHECKPOINTS)):
             return f"to go on from where it was: --ckpt_path {saved[0]}"
         if self.ckpt_path is not None:
@@ -170,10 +227,12 @@ class TrainerCLI(ArgumentsCLI):
         for callback in self.trainer.early_stopping_callbacks:
             if callback.stopped_epoch > 0:
                 print(f"stopped after epoch {callback.stopped_epoch + 1}: {callback.monitor} has ceased to improve")
+        if not self.trainer.is_global_zero:
+            return
         if self.keeps_results:
             report = self._report(list(self.datamodule.splits))
             write_report(report, self.run_folder / REPORT)
-            self.facts.write(self.run_folder / FACTS, self.trainer.strategy.root_device)
+            self.facts.write(self.run_folder / FACTS, self.trainer)
             if self._get(self.config, "report"):
                 record = read_record(self.run_folder, self.model.trained)
                 write_page([record], self.run_folder / PAGE, self.run_folder / FIGURES, track)
