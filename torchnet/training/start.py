@@ -1,5 +1,6 @@
 """What `python train.py` answers at once, before torch and Lightning are imported, which takes seconds."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -59,6 +60,8 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
         hint = did_you_mean(nearest(arguments[0], COMMANDS))
         print(f"error: {arguments[0]}: expected a command, {', '.join(COMMANDS)}, or an option{hint}", file=sys.stderr)
         return 2
+    # Of a lost connection torch's C++ would print the whole stack, beside the sentence that says so.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from torchnet.training import cli
 
     return cli.main(configs, arguments)
