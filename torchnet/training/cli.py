@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 
 from torchnet.data import MnistUnavailableError
@@ -34,11 +35,16 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
         with stopped_by_signals():
             return _run(command, options, configs)
     except MisconfigurationException as error:  # so Lightning calls wrong usage
-        return report_error(UsageError(str(error)))
+        return report_error(UsageError(str(error)), _process())
     except _REPORTED as error:
-        return report_error(error)
+        return report_error(error, _process())
     except SystemExit as error:  # --help and --print_config
         return error.code if isinstance(error.code, int) else int(error.code is not None)
+
+
+def _process() -> int:
+    """Return the number of this process among those that were started together."""
+    return int(getattr(rank_zero_only, "rank", 0))
 
 
 def _with_command(arguments: list[str]) -> list[str]:
@@ -91,6 +97,7 @@ def _options_that_choose_the_config(options: list[str]) -> tuple[argparse.Namesp
         raise UsageError(str(error)) from error
 
 
+@rank_zero_only
 def _print_notice(text: str) -> None:
     console = Console(stderr=True)
     console.rule("NOTICE: THIS IS NOT MNIST", characters="=")

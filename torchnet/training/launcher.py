@@ -5,14 +5,17 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import Any
 
 import torch.distributed as dist
 from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 
+from torchnet import replicas
 from torchnet.training.errors import EXIT_CODES, LostProcessError, StoppedError
 
 _SPOKEN = "torchnet has spoken"  # a key that the processes share
@@ -78,9 +81,16 @@ def is_to_speak(error: BaseException) -> bool:
 
 
 def lost(error: BaseException) -> bool:
-    """Return whether an error comes of the connection to another process."""
-    of_connection = isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error))
-    return of_connection or isinstance(error, LostProcessError)
+    """Return whether an error comes of the connection to another process.
+
+    Torch has no type of its own for most of these. So it is asked where the error was raised: by a function of
+    torch.distributed, or where GradientSum waits for one.
+    """
+    if isinstance(error, (LostProcessError, dist.DistError)):
+        return True
+    places = [Path(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    by = Path(dist.__file__).parent
+    return isinstance(error, RuntimeError) and (by in places[-1].parents or places[-1] == Path(replicas.__file__))
 
 
 def end(children: list[subprocess.Popen[Any]]) -> None:

@@ -50,8 +50,9 @@ def refuse_lone_processes(trainer: Trainer) -> None:
     ):
         if detect() and int(os.environ.get(number, "1")) != trainer.world_size:
             raise UsageError(
-                f"trainer.devices and trainer.num_nodes: expected as many as the {os.environ[number]} processes that "
-                f"{started_by} has started, got {trainer.world_size} in all: each of them would do everything alone"
+                f"trainer.devices: {started_by} has started {os.environ[number]} processes, and {trainer.world_size} "
+                "would work together: train with --trainer.devices processes on each of --trainer.num_nodes machines, "
+                "and do what is no training in one process"
             )
 
 
