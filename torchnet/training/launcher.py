@@ -52,7 +52,9 @@ class Launcher(_SubprocessScriptLauncher):
         try:
             return function(*args, **kwargs)
         except BaseException as error:
-            self.speaks = is_to_speak(error)
+            process = environment.global_rank()
+            self.speaks = process == 0  # should a signal come before the next line is done
+            self.speaks = is_to_speak(error, process)
             end(self.procs)
             raise
         finally:
@@ -62,18 +64,18 @@ class Launcher(_SubprocessScriptLauncher):
         return any(child.poll() not in (None, 0) for child in self.procs)
 
 
-def is_to_speak(error: BaseException) -> bool:
+def is_to_speak(error: BaseException, process: int) -> bool:
     """Return whether this process is the one to report an error, which others may have, too.
 
-    Of a signal the first process speaks. Of anything else the first one to come here does: what comes later, that
-    another process is lost, follows from it.
+    Of a signal process 0 speaks. Of anything else the first one to come here does: what comes later, that another
+    process is lost, follows from it.
     """
+    if isinstance(error, StoppedError):
+        return process == 0
     if not dist.is_initialized():
         return True
-    if isinstance(error, StoppedError):
-        return dist.get_rank() == 0
-    if dist.get_rank() > 0:
-        time.sleep(_FIRST_SPEAKS_WITHIN)  # where all have the same to say, one would rather hear it from the first
+    if process > 0:
+        time.sleep(_FIRST_SPEAKS_WITHIN)  # where all have the same to say, one would rather hear it from process 0
     try:
         return dist.distributed_c10d._get_default_store().add(_SPOKEN, 1) == 1
     except RuntimeError:  # it was with the first process, which is gone

@@ -136,9 +136,9 @@ class TrainerCLI(ArgumentsCLI):
         if not trainer.is_global_zero:
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - to the end: the first process speaks for all
         refuse_trainer(trainer, self.model.weight_dtype, self.model.matmul_dtype)
-        others = [callback for callback in trainer.callbacks if callback is not self.checkpoints]
-        # It comes before those that may change what it is to save.
-        trainer.callbacks = [self.checkpoints, *others] if saves else others
+        others = [it for it in trainer.callbacks if it is not self.checkpoints and it is not self.together]
+        # What is saved is looked at before that, and saved before other callbacks may change it.
+        trainer.callbacks = [self.together, *([self.checkpoints] if saves else []), *others]
         return trainer
 
     @property
