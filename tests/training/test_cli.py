@@ -283,7 +283,10 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
             ],
             "EarlyStopping: train/loss is known at the end of an epoch",
         ),
-        (["--trainer.devices", "2"], "trainer.devices: expected one device, got 2"),
+        (
+            ["--trainer.devices", "2", "--trainer.strategy", "ddp_spawn"],
+            "trainer.strategy: expected auto, got DDPStrategy",
+        ),
         (["--trainer.gradient_clip_val", "1"], "trainer.gradient_clip_val: expected null, got 1"),
         (["--trainer.max_epochs", "-3"], "max_epochs"),
         (["--config", "nowhere.yaml"], "nowhere.yaml"),

@@ -131,11 +131,11 @@ class TrainerCLI(ArgumentsCLI):
         trainer: Any = super().instantiate_trainer(callbacks=callbacks, enable_progress_bar=False, **kwargs)
         # Ours are set. Lightning's would talk to the other processes wherever a signal finds this one.
         trainer._signal_connector.register_signal_handlers = lambda: None
+        refuse_trainer(trainer, self.model.weight_dtype, self.model.matmul_dtype)
         if trainer.world_size > 1:
             _set_num_threads_if_needed(trainer.strategy.num_processes)  # and in what this one starts
         if not trainer.is_global_zero:
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - to the end: the first process speaks for all
-        refuse_trainer(trainer, self.model.weight_dtype, self.model.matmul_dtype)
         others = [it for it in trainer.callbacks if it is not self.checkpoints and it is not self.together]
         # What is saved is looked at before that, and saved before other callbacks may change it.
         trainer.callbacks = [self.together, *([self.checkpoints] if saves else []), *others]
