@@ -1,7 +1,7 @@
 """Lightning's strategy for several processes: its devices, environments and launchers, and gradients that are summed.
 
-Its own, DDP, wraps the network in what waits for autograd. It refuses a network without, and with hand-written
-gradients it would sum nothing. Here nothing is wrapped: the engine sums the gradients as backward writes them
+Its own, DDP, wraps the network in what autograd tells that a gradient is there. It refuses a network without, and of
+hand-written gradients it would sum none. Here nothing is wrapped: the engine sums the gradients as backward writes them
 (torchnet/replicas.py).
 """
 
