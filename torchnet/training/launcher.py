@@ -8,8 +8,8 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
-from signal import SIGKILL, SIGTERM
 from typing import Any
 
 import torch.distributed as dist
@@ -23,6 +23,7 @@ _FIRST_SPEAKS_WITHIN = 0.5  # seconds
 _PARENT = "TORCHNET_PARENT"  # the number of the process that started this one
 _LOOK_EVERY = 0.5  # seconds
 _GRACE = 15.0  # seconds that a process has to notice by itself, and to say more, before it is ended
+_ENDS_WITHIN = 3.0  # seconds; it has nothing to save
 
 
 class Launcher(_SubprocessScriptLauncher):
@@ -46,7 +47,7 @@ class Launcher(_SubprocessScriptLauncher):
         if not environment.creates_processes_externally:
             os.environ[_PARENT] = str(os.getpid())
             self._call_children_scripts()
-            _watch(self._has_lost_one, is_over, self.procs)
+            _watch(self.has_lost_one, is_over, self.procs)
         elif os.environ.get(_PARENT) == str(os.getppid()):
             _watch(lambda: os.environ[_PARENT] != str(os.getppid()), is_over)
         try:
@@ -60,7 +61,8 @@ class Launcher(_SubprocessScriptLauncher):
         finally:
             is_over.set()
 
-    def _has_lost_one(self) -> bool:
+    def has_lost_one(self) -> bool:
+        """Return whether a process that this one has started has failed."""
         return any(child.poll() not in (None, 0) for child in self.procs)
 
 
@@ -76,8 +78,10 @@ def is_to_speak(error: BaseException, process: int) -> bool:
         return True
     if process > 0:
         time.sleep(_FIRST_SPEAKS_WITHIN)  # where all have the same to say, one would rather hear it from process 0
+    store = dist.distributed_c10d._get_default_store()
+    store.set_timeout(timedelta(seconds=_ENDS_WITHIN))
     try:
-        return dist.distributed_c10d._get_default_store().add(_SPOKEN, 1) == 1
+        return store.add(_SPOKEN, 1) == 1
     except RuntimeError:  # it was with the first process, which is gone
         return True
 
@@ -96,14 +100,14 @@ def lost(error: BaseException) -> bool:
 
 
 def end(children: list[subprocess.Popen[Any]]) -> None:
-    """End processes: by SIGTERM, which lets them stop in order, and what is still there after the grace by force."""
+    """End processes: by SIGTERM, which lets them stop in order, and by force if they have not by then."""
     for child in children:
-        child.send_signal(SIGTERM)
-    deadline = time.monotonic() + _GRACE
+        child.terminate()
+    deadline = time.monotonic() + _ENDS_WITHIN
     for child in children:
         with suppress(subprocess.TimeoutExpired):
             child.wait(max(0.0, deadline - time.monotonic()))
-        child.send_signal(SIGKILL)  # to one that has ended, this does nothing
+        child.kill()  # to one that has ended, this does nothing
 
 
 def _watch(

@@ -8,6 +8,7 @@ hand-written gradients it would sum none. Here nothing is wrapped: the engine su
 import os
 import socket
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, cast
 
@@ -42,7 +43,13 @@ class ReplicaStrategy(DDPStrategy):
         if self.num_nodes == 1:
             _stay_within_the_machine()
         store = meet(
-            environment.main_address, environment.main_port, self.global_rank, size, timeout, self.num_nodes == 1
+            environment.main_address,
+            environment.main_port,
+            self.global_rank,
+            size,
+            timeout,
+            self.num_nodes == 1,
+            cast(Launcher, self._launcher).has_lost_one,
         )
         device = None if self.root_device.type == "cpu" else self.root_device
         dist.init_process_group(
@@ -68,7 +75,15 @@ def use_replicas(timeout: timedelta) -> None:
     StrategyRegistry.register(_NAME, ReplicaStrategy, "replicas of a network", override=True, timeout=timeout)
 
 
-def meet(address: str, port: int, rank: int, size: int, timeout: timedelta, on_one_machine: bool) -> dist.Store:
+def meet(
+    address: str,
+    port: int,
+    rank: int,
+    size: int,
+    timeout: timedelta,
+    on_one_machine: bool,
+    has_lost_one: Callable[[], bool],
+) -> dist.Store:
     """Return the store through which processes find each other, once all of them have come to it.
 
     Torch's own wait for them cannot be interrupted.
@@ -80,6 +95,7 @@ def meet(address: str, port: int, rank: int, size: int, timeout: timedelta, on_o
         size: how many are to come.
         timeout: how long to wait for them.
         on_one_machine: whether the store is for its own machine alone, and nothing listens on the network.
+        has_lost_one: whether there is no use in waiting any longer.
 
     Raises:
         LostProcessError: if they do not all come in time.
@@ -105,6 +121,10 @@ def meet(address: str, port: int, rank: int, size: int, timeout: timedelta, on_o
             come = store.add(_COME, 0)
         except dist.DistError:  # the first process is not there yet
             store = None
+        if has_lost_one():
+            raise LostProcessError(
+                "a process that was started to train with this one ended before it could", "see above"
+            )
         if time.monotonic() > deadline:
             raise LostProcessError(
                 f"expected {size} processes to meet at {address}:{port} within {timeout.total_seconds():g} seconds, "
