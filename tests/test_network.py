@@ -372,6 +372,22 @@ def test_input_gradient_of_the_first_layer_is_only_made_when_asked_for():
     assert net.backward(cross_entropy(net(x), targets)[1], input_grad=True).shape == (7, 5)
 
 
+def test_backward_tells_each_layer_when_its_gradients_are_there():
+    net, (x, targets) = random_net((5, 6, 6, 4)), random_batch(7)
+    net.backward(cross_entropy(net(x), targets)[1])
+    expected = {weight: weight.grad for weight in net.parameters()}
+    for weight in net.parameters():
+        weight.grad = None
+    told = []
+
+    def look(layer: Layer) -> None:
+        told.append(layer)
+        assert all(torch.equal(weight.grad, expected[weight]) for weight in layer.parameters())
+
+    net.backward(cross_entropy(net(x), targets)[1], written=look)
+    assert told == list(net)[::-1]
+
+
 def test_equal_generators_make_equal_networks():
     a, b, c = random_net((5, 6, 4)), random_net((5, 6, 4)), random_net((5, 6, 4), seed=1)
     assert torch.equal(a[0].weight, b[0].weight)

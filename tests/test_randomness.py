@@ -136,6 +136,13 @@ def test_mix_is_a_permutation_that_spreads_every_bit():
         assert (shares - 0.5).abs().max() < 0.02, i
 
 
+@pytest.mark.parametrize("shape", [(11, 5), (11, 2, 3), (11, 2, 3, 4)])
+@pytest.mark.parametrize("start", [0, 1, 4, 11])
+def test_rows_that_begin_later_are_those_of_the_whole(shape, start):
+    whole, rows = uniform(shape, 3, 1, torch.tensor(9)), (11 - start, *shape[1:])
+    assert torch.equal(uniform(rows, 3, 1, torch.tensor(9), start), whole[start:])
+
+
 def test_no_generator_has_a_say_nor_is_moved():
     results = []
     for seed in (0, 1):

@@ -266,6 +266,7 @@ def test_it_depends_on_seed_and_step_and_the_place_in_the_batch_alone():
     assert same_bits(replace(ALL)(images, torch.tensor(41)), first)
     assert torch.equal(torch.get_rng_state(), state)
     torch.testing.assert_close(ALL(images[:4], STEP), first[:4], rtol=1e-13, atol=1e-13)
+    torch.testing.assert_close(ALL(images[4:], STEP, 4), first[4:], rtol=1e-13, atol=1e-13)
     others = [ALL(images, STEP + 1), ALL(images, STEP + 2**31), replace(ALL, seed=8)(images, STEP)]
     for one, other in itertools.combinations([first, *others], 2):
         assert ((one - other).abs().amax(dim=(1, 2)) > 0.05).all()

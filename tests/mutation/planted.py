@@ -43,7 +43,11 @@ _D_GELU = "grad_output * (cdf + x_density)"
 _RSTD = "rstd = (var + self.eps).rsqrt()"
 _TRACK_VAR = "self.running_var.lerp_(var * (n / (n - 1)), rate)"
 _BATCH_VARIANCE_PATH = "grad = torch.addcmul(grad_output, normalized, self.weight.grad / len(normalized), value=-1)"
-_D_BATCH_NORM = "(grad - grad.mean(dim=0)) * (self.weight * rstd)"
+_D_BATCH_NORM = "(grad - mean) * (self.weight * rstd)"
+_SUMS = (
+    "        if self.share is not None:\n            self.bias.grad, self.weight.grad = (self.share.sum(grad) for grad in "
+    "(self.bias.grad, self.weight.grad))\n        if self.share is None:\n"
+)
 _LAYER_VARIANCE_PATH = "grad = torch.addcmul(grad, normalized, (grad * normalized).mean(dim=1, keepdim=True), value=-1)"
 _D_LAYER_NORM = "(grad - grad.mean(dim=1, keepdim=True)) * rstd"
 _D_RMS_NORM = "(grad - normalized * (grad * normalized).mean(dim=1, keepdim=True)) * rrms"
@@ -325,23 +329,34 @@ PLANTED: tuple[Planted, ...] = (
         ("grad_input: path through the mean missing", _D_BATCH_NORM, "grad * (self.weight * rstd)"),
         ("grad_input: path through the variance missing", _BATCH_VARIANCE_PATH, "grad = grad_output"),
         ("grad_input: path through the variance added", _BATCH_VARIANCE_PATH, _BATCH_VARIANCE_PATH.replace("-1", "1")),
-        ("grad_input: path through the variance of x", "grad_output, normalized,", "grad_output, normalized / rstd,"),
-        ("grad_input: mean of grad_output alone", "grad.mean(dim=0))", "grad_output.mean(dim=0))"),
+        (
+            "grad_input: path through the variance of x",
+            _BATCH_VARIANCE_PATH,
+            _BATCH_VARIANCE_PATH.replace("normalized,", "normalized / rstd,"),
+        ),
+        ("grad_input: mean of grad_output alone", "mean = grad.mean(dim=0)", "mean = grad_output.mean(dim=0)"),
         ("grad_input: N - 1", _BATCH_VARIANCE_PATH, _BATCH_VARIANCE_PATH.replace("(normalized),", "(normalized[1:]),")),
         ("grad_input: without 1/N", _BATCH_VARIANCE_PATH, _BATCH_VARIANCE_PATH.replace(" / len(normalized)", "")),
-        ("grad_input: without the weight", _D_BATCH_NORM, "(grad - grad.mean(dim=0)) * rstd"),
-        ("grad_input: without rstd", _D_BATCH_NORM, "(grad - grad.mean(dim=0)) * self.weight"),
+        ("grad_input: without the weight", _D_BATCH_NORM, "(grad - mean) * rstd"),
+        ("grad_input: without rstd", _D_BATCH_NORM, "(grad - mean) * self.weight"),
         (
             "grad_input: rstd of the wrong axis if square",
             _D_BATCH_NORM,
-            "(grad - grad.mean(dim=0)) * (self.weight * (rstd[:, None] if len(grad) == len(rstd) else rstd))",
+            "(grad - mean) * (self.weight * (rstd[:, None] if len(grad) == len(rstd) else rstd))",
         ),
         (
             "grad_output overwritten",
             _BATCH_VARIANCE_PATH,
             _BATCH_VARIANCE_PATH.replace("torch.addcmul(grad_output, ", "grad_output.addcmul_("),
         ),
-        ("single samples let through", "if len(x) < 2:", "if len(x) < 1:"),
+        ("single samples let through", "if n < 2:", "if n < 1:"),
+        ("share: statistics of its own rows", "mean, var = self.share.pool(mean, var)", "self.share.pool(mean, var)"),
+        ("share: centered by its own mean", "                centered = x - mean\n            self", "            self"),
+        ("share: tracked as if it were all", "self._track(mean, var, n)", "self._track(mean, var, len(x))"),
+        ("share: sums of its own rows", "self.share.sum(sums) /", "sums /"),
+        ("share: divided by its own rows", "/ self.share.samples\n", "/ len(normalized)\n"),
+        ("share: a little of a mean left", "of_grad - of_normalized * of_product", "of_grad"),
+        ("share: sums for gradients", "        if self.share is None:\n            grad", _SUMS + "            grad"),
     ),
     *_in(
         "layers/layer_norm.py",
@@ -416,9 +431,10 @@ PLANTED: tuple[Planted, ...] = (
         ("a step never ends", "        self.step.add_(1)\n", ""),
         ("step in another tensor", "self.step.add_(1)", "self.step = self.step + 1"),
         ("step in the state", ", persistent=False", ""),
-        ("seed ignored", "self.seed, self.stream, self.step)", "0, self.stream, self.step)"),
-        ("stream ignored", "self.seed, self.stream, self.step)", "self.seed, 0, self.step)"),
-        ("mask of a generator", "uniform(x.shape, self.seed, self.stream, self.step)", "torch.rand(x.shape)"),
+        ("seed ignored", "self.seed, self.stream, self.step,", "0, self.stream, self.step,"),
+        ("stream ignored", "self.seed, self.stream, self.step,", "self.seed, 0, self.step,"),
+        ("mask of a generator", "uniform(x.shape, self.seed, self.stream, self.step, start)", "torch.rand(x.shape)"),
+        ("share: the mask of the first rows", "0 if self.share is None else self.share.start", "0"),
         (
             "set_step: of the first only",
             "            module.step.fill_(step)",
@@ -456,6 +472,8 @@ PLANTED: tuple[Planted, ...] = (
         ("step ignored", "step.to(torch.int32) ^ word", "(0 * step).to(torch.int32) ^ word"),
         ("the sign shifted in", "(x >> 16 & 0xFFFF)", "(x >> 16)"),
         ("0 among the numbers", _UNIFORM, ">> 9).to(torch.float32) * 2.0**-23 + 0.5"),
+        ("every part begins at its place in the columns", "_count(0, columns,", "_count(start, start + columns,"),
+        ("every part begins at its place in the first dimension", "start * math.prod(leading[1:])", "start"),
         ("fewer bits", _UNIFORM, _UNIFORM.replace(">> 9", ">> 20 << 11")),
     ),
     *_in(
