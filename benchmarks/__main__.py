@@ -6,6 +6,7 @@
     python -m benchmarks depth                      # what 20 layers do to gradients, of sigmoids and of residual blocks
     python -m benchmarks saving                     # what checkpoints, and the watch on numbers, cost the default run
     python -m benchmarks report                     # what its page and gradient health in its logs cost the default run
+    python -m benchmarks together                   # two processes that train one network; on paper, a thousand GPUs
     python -m benchmarks gpu                        # on an NVIDIA GPU: the step eager, compiled, and as a CUDA graph
     python -m benchmarks --peers torchnet,autograd  # some of the peers
 
@@ -20,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.children import ChildError
-from benchmarks.commands import run_depth, run_gpu, run_race, run_recipes, run_scale, run_ways
+from benchmarks.commands import run_depth, run_gpu, run_race, run_recipes, run_scale, run_together, run_ways
 from benchmarks.peers import PEERS
 
 _SEEDS = 5
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     try:
         with tempfile.TemporaryDirectory(prefix="torchnet-benchmarks-") as folder:
-            _set_the_stage(folder, on_gpu=options.what == "gpu")
+            _set_the_stage(folder, options.what)
             options.out.mkdir(parents=True, exist_ok=True)
             if options.what == "scale":
                 run_scale(options.out)
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 run_recipes(_SEEDS, Path(folder), options.out)
             elif options.what in ("saving", "report"):
                 run_ways(options.what, _TURNS, options.epochs, options.out)
+            elif options.what == "together":
+                run_together(_TURNS, Path(folder), options.out)
             elif options.what == "gpu":
                 run_gpu(options.epochs, options.seed, options.out)
             else:
@@ -60,7 +63,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "what", nargs="?", choices=("peers", "recipes", "scale", "depth", "saving", "report", "gpu"), default="peers"
+        "what",
+        nargs="?",
+        choices=("peers", "recipes", "scale", "depth", "saving", "report", "together", "gpu"),
+        default="peers",
     )
     parser.add_argument("--epochs", type=_from_one_up, default=40, metavar="N", help="of each peer (default: 40)")
     parser.add_argument("--peers", type=_peers, default=list(PEERS), metavar="A,B", help=f"of {', '.join(PEERS)}")
@@ -83,10 +89,12 @@ def _from_one_up(text: str) -> int:
     return int(text)
 
 
-def _set_the_stage(folder: str, on_gpu: bool) -> None:
+def _set_the_stage(folder: str, what: str) -> None:
     """Give all children, by the environment, one device and a place for what they write that is removed after."""
-    if not on_gpu:
+    if what != "gpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    if what == "together":
+        os.environ["OMP_NUM_THREADS"] = "1"  # a thread for each process, and for the products they are held against
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ["TMPDIR"] = folder  # checkpoints and logs; and the cache of torch.compile, which starts empty so
     os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"  # of the semaphore that a killed child leaves behind

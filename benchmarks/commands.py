@@ -2,11 +2,13 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.children import ChildError, Terminal, call
+from rich.console import Group
+
+from benchmarks.children import Child, ChildError, Terminal, call
 from benchmarks.depth import ROOT, measure_depth
 from benchmarks.machine import describe, versions
 from benchmarks.output import bar, plot, publish
@@ -15,6 +17,10 @@ from benchmarks.points import Measured, Point, points
 from benchmarks.race import race
 from benchmarks.summary import summarize
 from benchmarks.tables import gpu_table, peers_table, recipes_table, scale_table
+from benchmarks.together_model import fit
+from benchmarks.together_networks import NETWORKS, NOTEBOOK, PROCESSES, RECORD, Message, Network, Together
+from benchmarks.together_paper import AVERAGED_ADAMW, PLAIN_SGD, Gpus, on_paper
+from benchmarks.together_tables import check_table, measured_table, paper_table
 from benchmarks.ways import WAYS, measure_ways, ways_table
 
 
@@ -98,6 +104,37 @@ def run_scale(out: Path) -> None:
     plot("plot_scale", rows, out / "scale.png")
 
 
+def run_together(turns: int, folder: Path, out: Path) -> None:
+    """Let two processes train one network, measure what their messages cost, and reckon with more processes.
+
+    Args:
+        turns: the laps of each way to do it.
+        folder: where the processes meet.
+        out: for the results.
+    """
+    terminal, load = Terminal(), os.getloadavg()[0]
+    with bar(2 + len(NETWORKS)) as show:
+        show("matrix products")
+        threads, ceiling = call(terminal, "benchmarks.ceiling:measure_ceiling")
+        messages, rows = _measure_together(NETWORKS, turns, folder, terminal, show)
+    # One of 4 bytes lies far below the line of all others, and no message of a step is so small.
+    link = fit([(message.size, message.between_products) for message in messages[1:]])
+    header = [
+        *describe(threads, ceiling, load),
+        f"a message of n bytes between two processes that compute takes {1e6 * link.latency:.0f} µs + "
+        f"n / ({link.bandwidth / 1e9:.2f} GB/s);",
+        f"  of 4 bytes {1e6 * messages[0].between_products:.0f} µs, or {1e6 * messages[0].in_a_row:.0f} µs in a row",
+    ]
+    works = {row.network: row.work for row in rows}
+    paper = [
+        *on_paper("notebook", works[NOTEBOOK], PLAIN_SGD, Gpus()),
+        *on_paper("record.yaml", works[RECORD], AVERAGED_ADAMW, Gpus()),
+    ]
+    tables = Group(measured_table(rows), check_table(rows, link), paper_table(paper))
+    numbers: dict[str, Sequence[object]] = {"messages": messages, "networks": rows, "on_paper": paper}
+    publish(header, tables, numbers, out / "together.txt", out / "together.json")
+
+
 def run_gpu(epochs: int, seed: int, out: Path) -> None:
     """Take the step on a GPU in every way."""
     with bar(1) as show:
@@ -115,3 +152,22 @@ def _measure(point: Point, terminal: Terminal) -> Measured:
         return call(terminal, "benchmarks.scale:measure", point)
     except ChildError as error:
         return Measured(point, fault=str(error))
+
+
+def _measure_together(
+    networks: Sequence[Network], turns: int, folder: Path, terminal: Terminal, show: Callable[[str], None]
+) -> tuple[list[Message], list[Together]]:
+    """Start two processes that train together; return what the first of them has measured."""
+    children: list[Child] = []
+    try:
+        show("messages")
+        for rank in range(PROCESSES):
+            children.append(Child(terminal, "benchmarks.together:take_part", rank, folder, networks, turns))
+        messages, rows = children[0].receive(), []
+        for network in networks:
+            show(str(network))
+            rows.append(children[0].receive())
+        return messages, rows
+    finally:
+        for child in children:
+            child.kill()

@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 
 _WIDE = 160  # columns of a table, wherever it is printed
 
@@ -39,7 +38,9 @@ def bar(total: int) -> Iterator[Callable[[str], None]]:
         yield show
 
 
-def publish(header: Sequence[str], table: Table, numbers: dict[str, Sequence[object]], text: Path, data: Path) -> None:
+def publish(
+    header: Sequence[str], table: RenderableType, numbers: dict[str, Sequence[object]], text: Path, data: Path
+) -> None:
     """Print the header and the table, and write them and the numbers, which are lists of dataclasses, to files."""
     with text.open("w") as file:
         for console in (Console(width=_WIDE), Console(width=_WIDE, file=file)):

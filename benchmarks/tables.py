@@ -16,7 +16,7 @@ _WIDEST_FAULT = 60  # characters in a line
 
 def peers_table(rows: Sequence[Summary]) -> Table:
     """Return the table of the peers."""
-    table = _table(
+    table = plain_table(
         "peer",
         "epoch\nms",
         "quartiles\nms",
@@ -57,7 +57,9 @@ def recipes_table(races: Sequence[Sequence[Summary]]) -> Table:
 
     A recipe that never reaches the target counts with all of its seconds, which are less than it would need.
     """
-    table = _table("recipe", *(f"seed {seed}\ns (epochs)" for seed in range(len(races))), "median\ns", "times as\nlong")
+    table = plain_table(
+        "recipe", *(f"seed {seed}\ns (epochs)" for seed in range(len(races))), "median\ns", "times as\nlong"
+    )
     table.caption = f"seconds of training to {TARGET:.2%} of the test images; > = not reached"
     medians = []
     for rows in zip(*races, strict=True):
@@ -87,7 +89,7 @@ def _to_target(row: Summary) -> str:
 
 def gpu_table(rows: Sequence[Way]) -> Table:
     """Return the table of the ways to take a step on a GPU."""
-    table = _table(
+    table = plain_table(
         "way", "epoch\nms", "step\nms", "ratio to\nthe first*", "first epoch\nms", "training\ns", "test\naccuracy"
     )
     table.caption = "* > 1 = slower"
@@ -106,7 +108,7 @@ def gpu_table(rows: Sequence[Way]) -> Table:
 
 def scale_table(rows: Sequence[Measured], ceiling_gflops: float) -> Table:
     """Return the table of the cost of a step."""
-    table = _table(
+    table = plain_table(
         "series",
         "width",
         "depth",
@@ -139,7 +141,8 @@ def scale_table(rows: Sequence[Measured], ceiling_gflops: float) -> Table:
     return table
 
 
-def _table(first: str, *others: str) -> Table:
+def plain_table(first: str, *others: str) -> Table:
+    """Return a table without rows; all columns but the first one are of numbers."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), caption_justify="left")
     table.add_column(first, max_width=_WIDEST_FAULT)
     for name in others:

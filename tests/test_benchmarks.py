@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,15 @@ import torch
 import yaml
 
 import torchnet
-from benchmarks import gpu
+from benchmarks import commands, gpu
 from benchmarks.autograd_loop import autograd_loop, build_network
 from benchmarks.depth import measure_depth
 from benchmarks.plots import plot_depth
 from benchmarks.points import Point
 from benchmarks.scale import measure
+from benchmarks.together_model import Cluster, Link, Workload, fit, message, predict, speedup
+from benchmarks.together_networks import Network
+from benchmarks.together_paper import Gpus, on_paper
 from torchnet.engine import Engine
 
 from .conftest import ROOT
@@ -92,3 +96,71 @@ def test_depth_shows_where_gradients_vanish(tmp_path):
     assert residual.accuracy > 0.7 > sigmoid.accuracy
     plot_depth(runs, tmp_path / "depth.png")
     assert (tmp_path / "depth.png").stat().st_size > 10_000
+
+
+def test_two_processes_train_together_in_every_way(tmp_path, monkeypatch, capsys):
+    notebook, record = Network((12, 8, 3), batch=9), Network((12, 400, 800, 3), batch=8, normalization="batch_norm")
+    monkeypatch.setattr(commands, "call", lambda *_: (1, {}))  # the products of the machine are in its header only
+    monkeypatch.setattr(commands, "NETWORKS", (notebook, record))
+    monkeypatch.setattr(commands, "NOTEBOOK", notebook)
+    monkeypatch.setattr(commands, "RECORD", record)
+    commands.run_together(turns=1, folder=tmp_path, out=tmp_path)
+    numbers = json.loads((tmp_path / "together.json").read_text())
+    assert [len(numbers[name]) for name in ("messages", "networks", "on_paper")] == [8, 2, 8]
+    plain, normalized = numbers["networks"]
+    for row in (plain, normalized):
+        assert min(row[way] for way in ("alone", "few", "compute", "overlapped", "afterwards")) > 0
+    assert plain["work"]["flops"] == 4 * 12 * 8 + 6 * 8 * 3
+    assert plain["work"]["buckets"] == [4 * (12 * 8 + 8 + 8 * 3 + 3)]
+    large = 4 * 400 * 800  # more than a bucket holds: alone on its way
+    last, first = 4 * (3 + 3 * 800 + 2 * 800), 4 * (2 * 400 + 12 * 400)
+    assert normalized["work"]["buckets"] == [last, large, first]
+    assert normalized["work"]["batch_norms"] == 2
+    assert normalized["work"]["operations"] > plain["work"]["operations"] > 20
+    assert "12-400-800-3, batch norm" in capsys.readouterr().out
+
+
+WORK = Workload(batch=8, flops=100, buckets=(600, 200), batch_norms=0, operations=10)
+CLUSTER = Cluster(100, 1, launch=0.01, replay=0, near=Link(0.5, 100), far=Link(1, 50), machine=2, in_order=False)
+
+
+def test_the_model_of_a_step_is_what_it_says():
+    assert predict(WORK, CLUSTER, 1).seconds == 1 + 8
+    near = predict(WORK, CLUSTER, 2)
+    assert (near.compute, near.messages, near.small) == (1 + 4, 6.5 + 2.5, 0)
+    assert near.exposed == pytest.approx(9 - 2 / 3 * 5 / 4)
+    far = predict(WORK, CLUSTER, 4)
+    assert (far.compute, far.messages) == (1 + 2, (2 + 1.5 * 12) + (2 + 1.5 * 4))
+    assert far.exposed == pytest.approx(28 - 2 / 3 * 3 / 4)
+    assert predict(WORK, replace(CLUSTER, near=Link(0.1, 1e12)), 2).exposed == pytest.approx(0.1)  # the last message
+    slow = replace(CLUSTER, launch=1, replay=0.2)
+    assert (predict(WORK, slow, 1).compute, predict(WORK, slow, 2).compute) == (9, 10)
+
+
+def test_in_the_model_batch_normalization_waits():
+    work, in_order = replace(WORK, batch_norms=3), replace(CLUSTER, in_order=True)
+    assert predict(work, CLUSTER, 2).small == 2 * 3 * 0.5
+    assert predict(work, CLUSTER, 2).exposed == predict(WORK, in_order, 2).exposed == predict(WORK, CLUSTER, 2).exposed
+    assert predict(work, in_order, 2).exposed == 9
+    crowd = predict(work, in_order, 16)  # more than there are samples: each takes the whole, and asks nobody
+    assert (crowd.compute, crowd.small) == (9, 0)
+
+
+def test_the_model_scales_both_ways():
+    assert speedup(WORK, CLUSTER, 2) == pytest.approx(9 / (5 + 9 - 5 / 6))
+    assert speedup(WORK, CLUSTER, 2, weak=True) == pytest.approx(2 * 9 / (9 + 9 - 9 / 6))
+
+
+def test_on_paper_the_shortest_step_is_found():
+    gpus = Gpus(rate=1, memory=1e30, launch=0, replay=0, latency=3, near=1e30, far=1e30)
+    work = Workload(batch=64, flops=1, buckets=(4,), batch_norms=0, operations=1)
+    stays, _, grows, _ = on_paper("one layer", work, 12, gpus)  # t(P) = 64 / P + 3 log₂ P
+    assert stays.milliseconds == pytest.approx((64_000, 17_000, 19_000, 94_000))
+    assert (stays.best, stays.halved) == (16, 8)
+    assert (grows.best, grows.halved) == (1024, None)
+
+
+def test_the_link_is_fitted():
+    link = Link(3e-5, 2e9)
+    fitted = fit([(size, message(size, link, 2)) for size in (4, 2**10, 2**20, 2**26)])
+    assert astuple(fitted) == pytest.approx(astuple(link))
