@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-_BUCKET = 2**20  # bytes of gradients that are sent at once; a larger one goes alone, and is not copied
+_BUCKET = 2**20  # bytes
 
 
 class Replicas:
@@ -142,27 +142,19 @@ def sharing(net: nn.Module, share: Share | None) -> Iterator[None]:
 class GradientSum:
     """Sum the gradients of a network over all processes, while its backward pass is still writing others.
 
-    Gradients are sent in the order in which they are written, the last layer's first, in buckets: what a message costs
-    is paid once for several small ones. A bucket is sent as soon as all of its gradients are there; the backward pass
-    of the layers below goes on in the meantime.
+    Gradients are sent in buckets, the last layer's first, as backward writes them. A large one goes alone, and is not
+    copied; small ones wait until there are enough of them, as each message has its price. A bucket is sent as soon as
+    all of its gradients are there; the backward pass of the layers below goes on in the meantime.
 
     Args:
         replicas: the processes.
         net: the network.
-        bucket_bytes: of a bucket; a gradient of this size or more has one of its own.
+        bucket_bytes: of a bucket at most, but for one with a single gradient.
     """
 
     def __init__(self, replicas: Replicas, net: nn.Module, bucket_bytes: int = _BUCKET) -> None:
         self.replicas = replicas
-        self.buckets: list[list[nn.Parameter]] = []
-        room = 0
-        for weight in reversed(list(net.parameters())):
-            size = weight.numel() * weight.element_size()
-            if size > room or weight.dtype != self.buckets[-1][0].dtype:
-                self.buckets.append([])
-                room = bucket_bytes
-            self.buckets[-1].append(weight)
-            room -= size
+        self.buckets = in_buckets(list(net.parameters())[::-1], bucket_bytes)
         self.written: set[nn.Parameter] = set()
         self.sent = 0
         self.on_their_way: list[tuple[list[nn.Parameter], Tensor, dist.Work]] = []
@@ -193,3 +185,21 @@ class GradientSum:
         if grads:
             flat = grads[0] if len(grads) == 1 else torch.cat(grads)
             self.on_their_way.append((weights, flat, dist.all_reduce(flat, async_op=True)))
+
+
+def in_buckets(weights: list[nn.Parameter], bucket_bytes: int) -> list[list[nn.Parameter]]:
+    """Return weights, whose gradients are written in this order, in buckets in the order in which these are full."""
+    buckets: list[list[nn.Parameter]] = []
+    small: list[nn.Parameter] = []
+    room = 0
+    for weight in weights:
+        if weight.nbytes >= bucket_bytes:
+            buckets.append([weight])
+            continue
+        if weight.nbytes > room or weight.dtype != small[0].dtype:
+            small, room = [], bucket_bytes
+            buckets.append(small)
+        small.append(weight)
+        room -= weight.nbytes
+    places = {weight: place for place, weight in enumerate(weights)}
+    return sorted(buckets, key=lambda bucket: places[bucket[-1]])

@@ -45,8 +45,9 @@ _TRACK_VAR = "self.running_var.lerp_(var * (n / (n - 1)), rate)"
 _BATCH_VARIANCE_PATH = "grad = torch.addcmul(grad_output, normalized, self.weight.grad / len(normalized), value=-1)"
 _D_BATCH_NORM = "(grad - mean) * (self.weight * rstd)"
 _SUMS = (
-    "        if self.share is not None:\n            self.bias.grad, self.weight.grad = (self.share.sum(grad) for grad in "
-    "(self.bias.grad, self.weight.grad))\n        if self.share is None:\n"
+    "        if self.share is not None:\n"
+    "            self.bias.grad, self.weight.grad = map(self.share.sum, (self.bias.grad, self.weight.grad))\n"
+    "        if self.share is None:\n"
 )
 _LAYER_VARIANCE_PATH = "grad = torch.addcmul(grad, normalized, (grad * normalized).mean(dim=1, keepdim=True), value=-1)"
 _D_LAYER_NORM = "(grad - grad.mean(dim=1, keepdim=True)) * rstd"
@@ -351,7 +352,11 @@ PLANTED: tuple[Planted, ...] = (
         ),
         ("single samples let through", "if n < 2:", "if n < 1:"),
         ("share: statistics of its own rows", "mean, var = self.share.pool(mean, var)", "self.share.pool(mean, var)"),
-        ("share: centered by its own mean", "                centered = x - mean\n            self", "            self"),
+        (
+            "share: centered by its own mean",
+            "                centered = x - mean\n            self",
+            "            self",
+        ),
         ("share: tracked as if it were all", "self._track(mean, var, n)", "self._track(mean, var, len(x))"),
         ("share: sums of its own rows", "self.share.sum(sums) /", "sums /"),
         ("share: divided by its own rows", "/ self.share.samples\n", "/ len(normalized)\n"),

@@ -12,7 +12,7 @@ from torch import Tensor
 from torchnet import MLP, SGD, WeightAverage, clip_by_norm, cross_entropy, mean_squared_error
 from torchnet.data import Deformation
 from torchnet.engine import Engine
-from torchnet.replicas import Replicas
+from torchnet.replicas import GradientSum, Replicas
 
 STEPS, CLASSES, SIDE = 200, 10, 8
 SAMPLES = 131
@@ -78,7 +78,9 @@ RECIPES = {
 }
 
 
-def train(name: str, images: Tensor, labels: Tensor, steps: int = STEPS) -> dict[str, Tensor]:
+def train(
+    name: str, images: Tensor, labels: Tensor, steps: int = STEPS, bucket_bytes: int = 2**20
+) -> dict[str, Tensor]:
     """Train for some steps, alone or with the other processes; return the losses and all that has been trained."""
     recipe = RECIPES[name]
     generator = torch.Generator().manual_seed(5)
@@ -97,6 +99,8 @@ def train(name: str, images: Tensor, labels: Tensor, steps: int = STEPS) -> dict
         replicas=Replicas() if dist.is_initialized() else None,
         normalizer=recipe.normalizer,
     )
+    if engine.replicas is not None:
+        engine.gradient_sum = GradientSum(engine.replicas, net, bucket_bytes)
     losses: list[Tensor] = []
     step = 0
     while step < steps:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from torchnet.data.dataset import Dataset
+from torchnet.replicas import in_buckets
 
 from .faults import FAULTS
 from .processes import run_in_processes
@@ -29,15 +30,15 @@ def data_of(name: str, mnist: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     return mnist if RECIPES[name].sizes[0] == 784 else (IMAGES, LABELS)
 
 
-def train_all(mnist: tuple[Tensor, Tensor]) -> dict[str, dict[str, Tensor]]:
-    return {name: train(name, *data_of(name, mnist)) for name in RECIPES}
+def train_all(mnist: tuple[Tensor, Tensor], bucket_bytes: int) -> dict[str, dict[str, Tensor]]:
+    return {name: train(name, *data_of(name, mnist), STEPS, bucket_bytes) for name in RECIPES}
 
 
 def train_with_faults() -> dict[str, dict[str, Tensor]]:
     found = {}
     for fault, (name, plant) in FAULTS.items():
         with plant():
-            found[fault] = train(name, IMAGES, LABELS, FEW_STEPS)
+            found[fault] = train(name, IMAGES, LABELS, FEW_STEPS, bucket_bytes=800)
     return found
 
 
@@ -53,9 +54,11 @@ def alone(samples: tuple[Tensor, Tensor]) -> Callable[[str], dict[str, Tensor]]:
     return cache(lambda name: train(name, *data_of(name, samples)))
 
 
-@pytest.fixture(scope="module", params=[2, 4], ids="{} processes".format)
+# All gradients in one bucket, and the small ones in buckets of 800 bytes, the others alone.
+@pytest.fixture(scope="module", params=[(2, 800), (4, 2**20)], ids=["2 processes", "4 processes"])
 def together(request: pytest.FixtureRequest, samples: tuple[Tensor, Tensor]) -> list[dict[str, dict[str, Tensor]]]:
-    return run_in_processes(request.param, train_all, samples)
+    size, bucket_bytes = request.param
+    return run_in_processes(size, train_all, samples, bucket_bytes)
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +90,11 @@ def test_fault_shows(fault: str, faulty: Any) -> None:
         for key, value in faulty[fault].items()
     }
     assert not all(error <= 1e-12 for error in errors.values())
+
+
+def test_large_gradients_go_alone_and_small_ones_wait_for_others():
+    weights = [nn.Parameter(torch.zeros(size), requires_grad=False) for size in (3, 50, 4, 2, 50, 1, 1)]
+    weights.append(nn.Parameter(torch.zeros(1, dtype=torch.float64), requires_grad=False))
+    buckets = in_buckets(weights, bucket_bytes=40)  # ten numbers in float32
+    places = [[next(k for k, it in enumerate(weights) if it is weight) for weight in bucket] for bucket in buckets]
+    assert places == [[1], [4], [0, 2, 3, 5], [6], [7]]
