@@ -1,7 +1,5 @@
 """Training in several processes against the same in one: weights, losses, statistics and optimizers, to rounding."""
 
-from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import pytest
@@ -30,8 +28,8 @@ def data_of(name: str, mnist: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     return mnist if RECIPES[name].sizes[0] == 784 else (IMAGES, LABELS)
 
 
-def train_all(mnist: tuple[Tensor, Tensor], bucket_bytes: int) -> dict[str, dict[str, Tensor]]:
-    return {name: train(name, *data_of(name, mnist), STEPS, bucket_bytes) for name in RECIPES}
+def train_all(mnist: tuple[Tensor, Tensor], steps: int, bucket_bytes: int) -> dict[str, dict[str, Tensor]]:
+    return {name: train(name, *data_of(name, mnist), steps, bucket_bytes) for name in RECIPES}
 
 
 def train_with_faults() -> dict[str, dict[str, Tensor]]:
@@ -42,54 +40,37 @@ def train_with_faults() -> dict[str, dict[str, Tensor]]:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def samples(mnist: Dataset) -> tuple[Tensor, Tensor]:
     """Of MNIST, 2,750 images of all digits: mini-batches of 500, and a last one of 250."""
     chosen = torch.randperm(len(mnist.train_labels), generator=generator(2))[:2750].numpy()
     return torch.from_numpy(mnist.train_images[chosen]), torch.from_numpy(mnist.train_labels[chosen])
 
 
-@pytest.fixture(scope="module")
-def alone(samples: tuple[Tensor, Tensor]) -> Callable[[str], dict[str, Tensor]]:
-    return cache(lambda name: train(name, *data_of(name, samples)))
+# The small gradients in buckets of 800 bytes and the others alone; and all of them in one.
+@pytest.mark.parametrize(
+    ("size", "steps", "bucket_bytes"), [(2, STEPS, 800), (4, STEPS // 4, 2**20)], ids=["2 processes", "4 processes"]
+)
+def test_processes_train_what_one_trains(
+    size: int, steps: int, bucket_bytes: int, samples: tuple[Tensor, Tensor], expect_equal: Any
+) -> None:
+    first, *others = run_in_processes(size, train_all, samples, steps, bucket_bytes)
+    for name, found in first.items():
+        expected = train(name, *data_of(name, samples), steps)
+        assert found.keys() == expected.keys()
+        for key, value in found.items():
+            expect_equal(f"{name}: {key}", value.double(), expected[key], f"one process, {size} of them")
+            for other in others:
+                assert torch.equal(other[name][key], value), f"{name}: {key} is not the same in all processes"
 
 
-# All gradients in one bucket, and the small ones in buckets of 800 bytes, the others alone.
-@pytest.fixture(scope="module", params=[(2, 800), (4, 2**20)], ids=["2 processes", "4 processes"])
-def together(request: pytest.FixtureRequest, samples: tuple[Tensor, Tensor]) -> list[dict[str, dict[str, Tensor]]]:
-    size, bucket_bytes = request.param
-    return run_in_processes(size, train_all, samples, bucket_bytes)
-
-
-@pytest.fixture(scope="module")
-def faulty() -> dict[str, dict[str, Tensor]]:
-    return run_in_processes(2, train_with_faults)[0]
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_processes_train_what_one_trains(name: str, alone: Any, together: Any, expect_equal: Any) -> None:
-    found, expected = together[0][name], alone(name)
-    assert found.keys() == expected.keys()
-    for key, value in found.items():
-        expect_equal(f"{name}: {key}", value.double(), expected[key], f"one process, {len(together)}, {STEPS} steps")
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_replicas_are_equal_to_the_last_bit(name: str, together: Any) -> None:
-    first = together[0][name]
-    for other in together[1:]:
-        assert all(torch.equal(first[key], value) for key, value in other[name].items())
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_fault_shows(fault: str, faulty: Any) -> None:
-    name, _ = FAULTS[fault]
-    expected = train(name, IMAGES, LABELS, FEW_STEPS)
-    errors = {
-        key: (value - expected[key]).double().norm() / expected[key].double().norm()
-        for key, value in faulty[fault].items()
-    }
-    assert not all(error <= 1e-12 for error in errors.values())
+def test_faults_show() -> None:
+    for fault, found in run_in_processes(2, train_with_faults)[0].items():
+        expected = train(FAULTS[fault][0], IMAGES, LABELS, FEW_STEPS)
+        errors = [
+            (value - expected[key]).double().norm() / expected[key].double().norm() for key, value in found.items()
+        ]
+        assert not all(error <= 1e-12 for error in errors), f"nobody would notice: {fault}"
 
 
 def test_large_gradients_go_alone_and_small_ones_wait_for_others():

@@ -72,7 +72,7 @@ def test_processes_train_what_one_trains(alone: Any, together: Any, folder: Path
 
 
 @pytest.mark.parametrize("who", ["first", "second"])
-def test_process_that_is_killed_takes_the_other_down(who: str, together: Any, folder: Path) -> None:
+def test_process_that_is_killed_takes_the_other_down(who: str, folder: Path, request: pytest.FixtureRequest) -> None:
     run = start(folder / who, *ALL, *EPOCHS, processes=2)
     run.first_weights()
     os.kill(run.command.pid if who == "first" else run.child(), signal.SIGKILL)
@@ -84,14 +84,14 @@ def test_process_that_is_killed_takes_the_other_down(who: str, together: Any, fo
         read_checkpoint(checkpoint)
     if who == "first":
         resumed = train(folder / who, *EPOCHS, "--ckpt_path=last", processes=2)
-        assert same_bits(resumed, together)
+        assert same_bits(resumed, request.getfixturevalue("together"))
     else:
         code, _, err = resume_in_one_process(run).end()
         assert code == 66
         assert "another number of threads (1 in each of 2 processes; here it is 1)" in err
         again = resume_in_one_process(run, "--allow-environment-change")
         assert again.end()[0] == 0
-        error, where = worst_difference(read_checkpoint(again.checkpoints()[0]), together)
+        error, where = worst_difference(read_checkpoint(again.checkpoints()[0]), request.getfixturevalue("alone"))
         assert error <= 1e-12, where
 
 
