@@ -12,6 +12,7 @@ deformations, the statistics of batch normalization.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -116,12 +117,17 @@ class Share:
 
         Source: Chan, Golub & LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
         """
-        size = self.replicas.size
         means, variances = self.replicas.gather(torch.stack((mean, var))).unbind(1)
-        ends = torch.arange(size + 1, device=mean.device) * self.samples // size
-        part = (ends.diff().to(mean.dtype) / self.samples)[:, None]
-        mean = (part * means).sum(dim=0)
-        return mean, (part * (variances + (means - mean).square())).sum(dim=0)
+        parts = _parts(self.samples, self.replicas.size, mean.dtype, mean.device)
+        mean = (parts * means).sum(dim=0)
+        return mean, (parts * (variances + (means - mean).square())).sum(dim=0)
+
+
+@cache
+def _parts(samples: int, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the part n_r / N of the rows that each process has, (size, 1)."""
+    ends = torch.arange(size + 1) * samples // size
+    return (ends.diff().to(device, dtype) / samples)[:, None]
 
 
 @contextmanager
