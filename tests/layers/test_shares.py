@@ -92,6 +92,13 @@ def test_batch_norm_sees_the_whole_mini_batch(size, numbers, momentum, expect_eq
         expect_equal(name, combined, expected[name], "torch.nn and autograd on the whole", tolerance)
 
 
+def test_the_gradient_of_the_input_has_no_mean_however_far_from_zero_the_input_is():
+    x = random(40, 40)
+    found = in_threads(3, step(BatchNorm1d(40, eps=0.02), (1000 + 1e-2 * x).float(), x.float()))
+    grad_input = torch.cat([process["input"] for process in found])
+    assert (grad_input.mean(dim=0).abs() <= 1e-6 * grad_input.abs().amax(dim=0)).all()
+
+
 def test_batch_norm_refuses_a_whole_mini_batch_of_one_sample_and_no_share_of_one():
     x = random(3, 4)
     in_threads(3, step(BatchNorm1d(4, dtype=torch.float64), x, x))
