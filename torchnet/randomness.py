@@ -22,7 +22,12 @@ def uniform(shape: tuple[int, ...], seed: int, stream: int, step: Tensor, start:
         stream: who draws: each has numbers of its own.
         step: (), int64, on the device where the numbers are wanted; each of 2³² steps in turn has others.
         start: the place of the first row, for who wants some rows of a tensor that has others before them.
+
+    Raises:
+        ValueError: if there is a start, and no rows.
     """
+    if start != 0 and len(shape) < 2:
+        raise ValueError(f"expected a shape (N, ...) of rows with start {start}, got {shape}")
     # 23 bits k, from -2²² up: k 2⁻²³ + 1/2 + 2⁻²⁴ and its distances from 0 and from 1 are exact in float32.
     return (_bits(shape, seed, stream, step, start) >> 9).to(torch.float32) * 2.0**-23 + (0.5 + 2.0**-24)
 

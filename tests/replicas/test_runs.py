@@ -4,6 +4,7 @@ import csv
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -103,13 +104,19 @@ def resume_in_one_process(run: Run, *options: str) -> Run:
     ("options", "code", "message"),
     [
         pytest.param(
-            ("--trainer.callbacks=tests.replicas.drift.BitFlip", "--trainer.callbacks.step=9"),
+            ("--trainer.callbacks=tests.replicas.odd.BitFlip", "--trainer.callbacks.step=9"),
             70,
             "step 14: 4.weight of process 1 is not that of process 0: the replicas have drifted apart",
             id="drift",
         ),
         pytest.param(
             ("--model.lr=1e38", "--model.weight_decay=1e38"), 70, " is infinite; what was saved", id="infinite numbers"
+        ),
+        pytest.param(
+            ("--trainer.callbacks=tests.replicas.odd.EndInSetup",),
+            75,
+            "has ended, or does not answer; nothing is saved yet",
+            id="an end before the start",
         ),
     ],
 )
@@ -128,6 +135,22 @@ def test_ctrl_c_reaches_all_and_one_answers(folder: Path) -> None:
     assert code == 130
     assert err.startswith("interrupted; to go on from where it was: --ckpt_path runs/digits/")
     assert err.count("\n") == 1
+
+
+def test_a_stop_that_one_process_wants_stops_all(folder: Path) -> None:
+    stopped = train(folder / "one", *ALL, *EPOCHS, "--trainer.callbacks=tests.replicas.odd.StopInOne", processes=2)
+    assert stopped["global_step"] < 25
+
+
+def test_ctrl_c_ends_a_process_that_waits_for_one_that_is_silent(folder: Path) -> None:
+    run = start(folder / "silent", *ALL, "--trainer.max_epochs=1000", processes=2)
+    run.first_weights()
+    os.kill(run.child(), signal.SIGSTOP)
+    time.sleep(1)
+    run.command.send_signal(signal.SIGINT)
+    code, _, err = run.end()
+    assert code == 130
+    assert err.startswith("interrupted; to go on from where it was: --ckpt_path runs/digits/")
 
 
 def test_processes_with_other_options_are_refused(folder: Path) -> None:

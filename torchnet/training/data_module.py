@@ -140,7 +140,8 @@ class ImageData(LightningDataModule):
         if not self.validates:
             return []
         images, labels = self.splits["val"]
-        together = self.trainer is not None and self.trainer.world_size > 1
+        # A part of the batches would be another one if it were of a share.
+        together = self.trainer is not None and self.trainer.world_size > 1 and self.trainer.limit_val_batches == 1.0
         rows = Replicas().share(len(labels)).rows if together else slice(None)
         return BatchLoader(images[rows], labels[rows], _EVALUATION_BATCH)
 

@@ -68,5 +68,5 @@ def report_error(error: BaseException, process: int = 0) -> int:
         print(error, file=sys.stderr)
     else:
         where = f"process {process}: " if process > 0 else ""
-        print(f"error: {where}{' '.join(str(error).split())}", file=sys.stderr)
+        sys.stderr.write(f"error: {where}{' '.join(str(error).split())}\n")  # at once: other processes write, too
     return code

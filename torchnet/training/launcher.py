@@ -1,6 +1,8 @@
 """The processes of one machine: how the first one starts the others, and how all of them end when one does."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +18,7 @@ import torch.distributed as dist
 from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 
 from torchnet import replicas
-from torchnet.training.errors import EXIT_CODES, LostProcessError, StoppedError
+from torchnet.training.errors import EXIT_CODES, LostProcessError, StoppedError, UsageError
 
 _SPOKEN = "torchnet has spoken"  # a key that the processes share
 _FIRST_SPEAKS_WITHIN = 0.5  # seconds
@@ -38,32 +40,52 @@ class Launcher(_SubprocessScriptLauncher):
     """
 
     speaks = True
+    _has_launched = False
 
     def launch(self, function: Callable[..., Any], *args: Any, trainer: Any = None, **kwargs: Any) -> Any:
-        """Call the function in all processes, and return what it returns in this one."""
+        """Call the function in all processes, and return what it returns in this one.
+
+        Raises:
+            UsageError: if that was done before: the others start by running the whole program again.
+        """
         environment = self.cluster_environment
         environment.validate_settings(num_devices=self.num_processes, num_nodes=self.num_nodes)
-        is_over = threading.Event()
+        if Launcher._has_launched:
+            raise UsageError("trainer.devices: a program trains in several processes once: start another one")
+        self.parent = int(os.environ.pop(_PARENT, "0"))
         if not environment.creates_processes_externally:
+            Launcher._has_launched = self.num_processes > 1
             os.environ[_PARENT] = str(os.getpid())
             self._call_children_scripts()
-            _watch(self.has_lost_one, is_over, self.procs)
-        elif os.environ.get(_PARENT) == str(os.getppid()):
-            _watch(lambda: os.environ[_PARENT] != str(os.getppid()), is_over)
+            del os.environ[_PARENT]
+        is_over = threading.Event()
+        _watch(self.has_lost_one, is_over, self.procs)
+        _watch_signals(is_over, self.procs)
         try:
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            dist.destroy_process_group()
+            return result
         except BaseException as error:
             process = environment.global_rank()
             self.speaks = process == 0  # should a signal come before the next line is done
             self.speaks = is_to_speak(error, process)
-            end(self.procs)
+            for child in self.procs if self.speaks else ():
+                child.kill()  # it has nothing to save, and nothing to say
             raise
         finally:
             is_over.set()
 
     def has_lost_one(self) -> bool:
-        """Return whether a process that this one has started has failed."""
-        return any(child.poll() not in (None, 0) for child in self.procs)
+        """Return whether a process that this one has started has failed, or the one that has started it is gone."""
+        return any(child.poll() not in (None, 0) for child in self.procs) or self.parent not in (0, os.getppid())
+
+    def end_others(self) -> None:
+        """Wait for the processes that this one has started, of which one may have to speak; end by force who stays."""
+        deadline = time.monotonic() + _ENDS_WITHIN
+        for child in self.procs:
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(max(0.0, deadline - time.monotonic()))
+            child.kill()  # to one that has ended, this does nothing
 
 
 def is_to_speak(error: BaseException, process: int) -> bool:
@@ -99,30 +121,41 @@ def lost(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and (by in places[-1].parents or places[-1] == Path(replicas.__file__))
 
 
-def end(children: list[subprocess.Popen[Any]]) -> None:
-    """End processes: by SIGTERM, which lets them stop in order, and by force if they have not by then."""
-    for child in children:
-        child.terminate()
-    deadline = time.monotonic() + _ENDS_WITHIN
-    for child in children:
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(max(0.0, deadline - time.monotonic()))
-        child.kill()  # to one that has ended, this does nothing
-
-
-def _watch(
-    is_gone: Callable[[], bool], is_over: threading.Event, children: list[subprocess.Popen[Any]] | None = None
-) -> None:
+def _watch(is_gone: Callable[[], bool], is_over: threading.Event, children: list[subprocess.Popen[Any]]) -> None:
     """Look for the end of another process, and end this one after it unless that comes about by itself."""
 
     def look() -> None:
         while not is_over.wait(_LOOK_EVERY):
             if is_gone():
-                if is_over.wait(_GRACE):
-                    return
-                print(f"error: {LostProcessError()}", file=sys.stderr, flush=True)
-                for child in children or []:
-                    child.kill()
-                os._exit(EXIT_CODES[LostProcessError])
+                if not is_over.wait(_GRACE):
+                    _end_by_force(f"error: {LostProcessError()}", EXIT_CODES[LostProcessError], children)
+                return
 
     threading.Thread(target=look, daemon=True, name="watch over processes").start()
+
+
+def _watch_signals(is_over: threading.Event, children: list[subprocess.Popen[Any]]) -> None:
+    """Have a signal end this process even while it waits for another one, where Python cannot answer it."""
+    if threading.current_thread() is not threading.main_thread():  # where Python allows no handlers either
+        return
+    reading, writing = socket.socketpair()
+    writing.setblocking(False)
+    signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+
+    def look(open_for_good: socket.socket) -> None:
+        number = reading.recv(1)[0]
+        if not is_over.wait(_ENDS_WITHIN):
+            for child in children:
+                child.kill()  # then there is nobody left to wait for, and the answer may come after all
+            if not is_over.wait(_ENDS_WITHIN):
+                _end_by_force("stopped while it waited for another process", 128 + number, [])
+
+    threading.Thread(target=look, args=(writing,), daemon=True, name="watch over signals").start()
+
+
+def _end_by_force(why: str, exit_code: int, children: list[subprocess.Popen[Any]]) -> None:
+    sys.stderr.write(f"{why}\n")
+    sys.stderr.flush()
+    for child in children:
+        child.kill()
+    os._exit(exit_code)

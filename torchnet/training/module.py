@@ -243,6 +243,16 @@ class Classifier(LightningModule):
             (lr,) = scheduler.get_last_lr() if options is None else [options[-1]["lr"]]
             self.log("train/lr", lr, on_step=True, on_epoch=False, batch_size=1)
 
+    def on_train_batch_end(self, *args: Any) -> None:
+        self._stop_together()
+
+    def _stop_together(self) -> None:
+        """Stop if a callback of any process wants to, or some would wait for ever for those that have stopped."""
+        if self.trainer.world_size > 1:
+            self.trainer.should_stop = self.trainer.strategy.reduce_boolean_decision(
+                self.trainer.should_stop, all=False
+            )
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["epoch_so_far"] = {"loss_sum": self.loss_sum, "samples": self.samples, "metric": self.metric}
 
@@ -261,6 +271,7 @@ class Classifier(LightningModule):
             elif (metric := mean.item() if self.schedule.metric == "train/loss" else self.metric) is not None:
                 advance(self.lr_schedulers(), metric)
         self.metric = None
+        self._stop_together()
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits of images whose pixels are 0..255.
@@ -275,6 +286,8 @@ class Classifier(LightningModule):
     def on_validation_end(self) -> None:
         if self.schedule is not None and self.schedule.metric in self.trainer.callback_metrics:
             self.metric = self.trainer.callback_metrics[self.schedule.metric].item()
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            self._stop_together()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._log_evaluation("val", batch)

@@ -46,7 +46,7 @@ def refuse_lone_processes(trainer: Trainer) -> None:
     """Raise a UsageError if what started this process has started others, with which it is not to train together."""
     for started_by, detect, number in (
         ("torchrun", TorchElasticEnvironment.detect, "WORLD_SIZE"),
-        ("SLURM", SLURMEnvironment.detect, "SLURM_NTASKS"),
+        ("srun", SLURMEnvironment.detect, "SLURM_STEP_NUM_TASKS"),
     ):
         if detect() and int(os.environ.get(number, "1")) != trainer.world_size:
             raise UsageError(

@@ -16,12 +16,14 @@ import torch.distributed as dist
 from pytorch_lightning.strategies import DDPStrategy, StrategyRegistry
 
 from torchnet.replicas import Replicas
-from torchnet.training.errors import LostProcessError
+from torchnet.training.errors import LostProcessError, UsageError
 from torchnet.training.launcher import Launcher
 
 _COME = "how many have come"  # a key in the store
 _ATTEMPT = timedelta(seconds=2)  # the longest that one cannot interrupt
 _LOOK_EVERY = 0.05  # seconds
+_QUIET = 15.0  # seconds that one waits before one is told for whom
+_TIME_TO_START = 60.0  # seconds that the others have at least
 _NAME = "ddp"  # what Lightning chooses by itself where it is asked for more than one device
 
 
@@ -61,8 +63,13 @@ class ReplicaStrategy(DDPStrategy):
             device_id=device,
         )
 
+    def on_exception(self, exception: BaseException) -> None:
+        cast(Launcher, self._launcher).end_others()  # by now all is saved
+
     def configure_ddp(self) -> None:
         """Begin with the network of the first process, in place of a wrapper around it."""
+        if cast(Any, self.lightning_module).automatic_optimization:
+            raise UsageError("trainer.strategy: expected a module that sums its gradients itself, as torchnet's does")
         Replicas().copy_first(cast(Any, self.model).state_dict().values())
 
 
@@ -98,44 +105,51 @@ def meet(
         has_lost_one: whether there is no use in waiting any longer.
 
     Raises:
+        UsageError: if another program has the port.
         LostProcessError: if they do not all come in time.
     """
     is_host = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"  # else torchrun has one
-    listening = socket.create_server((address, port)).detach() if is_host and on_one_machine else None
-    deadline = time.monotonic() + timeout.total_seconds()
+    began, waits = time.monotonic(), max(timeout.total_seconds(), _TIME_TO_START)
     store: dist.Store | None = None
-    come = 0
+    come, has_come, has_said = 0, False, False
     while come < size:
         try:
             if store is None:
-                store = dist.TCPStore(
-                    address,
-                    port,
-                    is_master=is_host,
-                    timeout=_ATTEMPT,
-                    wait_for_workers=False,
-                    master_listen_fd=listening,
-                )
-                store = dist.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
-                come = store.add(_COME, 1)
-            come = store.add(_COME, 0)
-        except dist.DistError:  # the first process is not there yet
+                store = _store(address, port, is_host, on_one_machine)
+            come, has_come = store.add(_COME, 0 if has_come else 1), True
+        except dist.DistError:  # process 0 is not there yet
             store = None
         if has_lost_one():
+            raise LostProcessError("another process ended before all of them could begin", "nothing is saved yet")
+        seconds = time.monotonic() - began
+        if seconds > waits:
             raise LostProcessError(
-                "a process that was started to train with this one ended before it could", "see above"
-            )
-        if time.monotonic() > deadline:
-            raise LostProcessError(
-                f"expected {size} processes to meet at {address}:{port} within {timeout.total_seconds():g} seconds, "
-                f"{come or 'none'} came",
+                f"expected {size} processes to meet at {address}:{port} within {waits:g} seconds, of which {come} came",
                 "start the same command for each of them; on several machines MASTER_ADDR and MASTER_PORT must be the "
                 "same, and NODE_RANK another on each",
             )
+        if seconds > _QUIET and come < size and not has_said:
+            print(f"waiting at {address}:{port}: {come} of {size} processes have come", flush=True)
+            has_said = True
         time.sleep(_LOOK_EVERY)
     assert store is not None
     store.set_timeout(timeout)
     return store
+
+
+def _store(address: str, port: int, is_host: bool, on_one_machine: bool) -> dist.Store:
+    try:
+        listening = socket.create_server((address, port)).detach() if is_host and on_one_machine else None
+        store = dist.TCPStore(
+            address, port, is_master=is_host, timeout=_ATTEMPT, wait_for_workers=False, master_listen_fd=listening
+        )
+    except (OSError, dist.DistError) as error:
+        if not is_host:
+            raise
+        raise UsageError(
+            f"MASTER_PORT: expected a port that is free, but {address}:{port} cannot be used ({error})"
+        ) from error
+    return dist.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
 
 
 def _stay_within_the_machine() -> None:

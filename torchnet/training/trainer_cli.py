@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import torch
 from lightning_fabric.utilities.distributed import _set_num_threads_if_needed
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import LambdaCallback
 from pytorch_lightning.loggers.logger import DummyLogger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
@@ -77,6 +77,7 @@ class TrainerCLI(ArgumentsCLI):
             raise
         except Exception as error:  # a constructor, of ours or of the Trainer's parts, refused its arguments
             raise UsageError(str(error)) from error
+        self.datamodule.trainer = self.trainer  # they are looked at before training, and have to be on its device then
         if self.ckpt_path is not None:
             self._verify_checkpoint(self.ckpt_path)
 
@@ -113,7 +114,8 @@ class TrainerCLI(ArgumentsCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         options = self._get(self.config_init, "trainer")
-        callbacks = list(options.callbacks or [])
+        asked = options.callbacks  # a list, or one that has no arguments
+        callbacks: list[Any] = [asked] if isinstance(asked, Callback) else list(asked or [])
         refuse_callbacks(callbacks)
         if options.enable_progress_bar or (options.enable_progress_bar is None and sys.stdout.isatty()):
             callbacks.append(StepBar())
@@ -129,10 +131,10 @@ class TrainerCLI(ArgumentsCLI):
             kwargs |= {"devices": 1, "num_nodes": 1}
         use_replicas(self.together.timeout)
         trainer: Any = super().instantiate_trainer(callbacks=callbacks, enable_progress_bar=False, **kwargs)
-        # Ours are set. Lightning's would talk to the other processes wherever a signal finds this one.
-        trainer._signal_connector.register_signal_handlers = lambda: None
         refuse_trainer(trainer, self.model.weight_dtype, self.model.matmul_dtype)
         if trainer.world_size > 1:
+            # Ours are set. Lightning's would talk to the other processes wherever a signal finds this one.
+            trainer._signal_connector.register_signal_handlers = lambda: None
             _set_num_threads_if_needed(trainer.strategy.num_processes)  # and in what this one starts
         if not trainer.is_global_zero:
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - to the end: the first process speaks for all
@@ -181,12 +183,14 @@ class TrainerCLI(ArgumentsCLI):
             except StoppedError as error:
                 raise StoppedError(f"{error}; {self._how_to_resume()}", error.exit_code) from error
             except Exception as error:
-                if not self.has_begun and self.keeps_results:
-                    shutil.rmtree(self.run_folder)
                 if lost(error) and self.has_begun:
                     raise LostProcessError(hint=self._how_to_resume()) from error
-                if self.has_begun or isinstance(error, _SPEAKS_FOR_ITSELF) or lost(error):
+                if not self.has_begun and self.keeps_results:
+                    shutil.rmtree(self.run_folder)
+                if self.has_begun or isinstance(error, (*_SPEAKS_FOR_ITSELF, LostProcessError)):
                     raise
+                if lost(error):
+                    raise LostProcessError(hint="nothing is saved yet") from error
                 if self.ckpt_path is not None:
                     raise CheckpointError(f"{self.ckpt_path}: cannot be restored ({error})") from error
                 raise UsageError(f"the Trainer cannot begin: {error}") from error
