@@ -276,3 +276,17 @@ def test_a_plateau_is_seen_by_a_run_that_is_resumed_behind_its_validation(cli):
     assert cli("--ckpt_path", "last", "--trainer.max_steps", "-1") == 0
     for key in ("state_dict", "optimizer_states", "lr_schedulers"):
         expect_same_bits(*(torch.load(path, weights_only=True)[key] for path in (newest(), straight)))
+
+
+def test_the_data_are_brought_to_the_device_of_the_run(cli, monkeypatch):
+    """They are looked at before training begins, and must not stay where they are then."""
+    asked, bring = [], ImageData._on_device
+
+    def look(data, *arrays):
+        asked.append(data.trainer)
+        return bring(data, *arrays)
+
+    monkeypatch.setattr(ImageData, "_on_device", look)
+    assert cli(DIGITS, "--trainer.max_epochs=1") == 0
+    assert asked
+    assert all(trainer is not None for trainer in asked)

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -114,8 +115,8 @@ def test_early_stopping_in_float64_is_not_refused(cli):
 
 @pytest.mark.parametrize("name", ["processor", "torch", "number of threads", "device"])
 def test_another_environment_is_allowed_on_request(name, cli, made, capsys, monkeypatch):
-    def elsewhere(device: torch.device) -> dict[str, str]:
-        return environment(device) | {name: "another"}
+    def elsewhere(*where: Any) -> dict[str, str]:
+        return environment(*where) | {name: "another"}
 
     monkeypatch.setattr(trainer_cli, "environment", elsewhere)
     config = made["plain"].parent.parent / "config.yaml"

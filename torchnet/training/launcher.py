@@ -53,8 +53,10 @@ class Launcher(_SubprocessScriptLauncher):
         if Launcher._has_launched:
             raise UsageError("trainer.devices: a program trains in several processes once: start another one")
         self.parent = int(os.environ.pop(_PARENT, "0"))
+        Launcher._has_launched = self.parent > 0 or (
+            not environment.creates_processes_externally and self.num_processes > 1
+        )
         if not environment.creates_processes_externally:
-            Launcher._has_launched = self.num_processes > 1
             os.environ[_PARENT] = str(os.getpid())
             self._call_children_scripts()
             del os.environ[_PARENT]

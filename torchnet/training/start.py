@@ -60,8 +60,8 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
         hint = did_you_mean(nearest(arguments[0], COMMANDS))
         print(f"error: {arguments[0]}: expected a command, {', '.join(COMMANDS)}, or an option{hint}", file=sys.stderr)
         return 2
-    # Of a lost connection torch's C++ would print the whole stack, beside the sentence that says so.
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    # Of a connection that is lost, or not there yet, torch's C++ would print the whole stack.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     from torchnet.training import cli
 
     return cli.main(configs, arguments)
