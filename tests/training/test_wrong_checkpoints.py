@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
 
 from torchnet.storage import CheckpointError, read_checkpoint, write_checkpoint
