@@ -145,7 +145,8 @@ def _watch_signals(is_over: threading.Event, children: list[subprocess.Popen[Any
     signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
 
     def look(open_for_good: socket.socket) -> None:
-        number = reading.recv(1)[0]
+        while (number := reading.recv(1)[0]) not in (signal.SIGINT, signal.SIGTERM):
+            pass  # whoever set a handler for another one knows what it means
         if not is_over.wait(_ENDS_WITHIN):
             for child in children:
                 child.kill()  # then there is nobody left to wait for, and the answer may come after all
