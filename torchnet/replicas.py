@@ -48,6 +48,10 @@ class Replicas:
         dist.all_reduce(tensor)
         return tensor
 
+    def begin_sum(self, tensor: Tensor) -> dist.Work:
+        """Begin to sum a tensor over all processes, in place; the sum is there when what is returned was waited for."""
+        return dist.all_reduce(tensor, async_op=True)
+
     def gather(self, tensor: Tensor) -> Tensor:
         """Return the tensors of all processes, one after the other.
 
@@ -133,9 +137,9 @@ def _parts(samples: int, size: int, dtype: torch.dtype, device: torch.device) ->
 @contextmanager
 def sharing(net: nn.Module, share: Share | None) -> Iterator[None]:
     """Within this context, the layers of a network are given the share of a mini-batch, each as its `share`."""
-    layers: list[Any] = [part for part in net.modules() if hasattr(part, "share")]
-    if share is None or share.is_whole:
-        layers = []
+    layers: list[Any] = []
+    if share is not None and not share.is_whole:
+        layers = [part for part in net.modules() if hasattr(part, "share")]
     for layer in layers:
         layer.share = share
     try:
@@ -190,7 +194,7 @@ class GradientSum:
         self.sent += 1
         if grads:
             flat = grads[0] if len(grads) == 1 else torch.cat(grads)
-            self.on_their_way.append((weights, flat, dist.all_reduce(flat, async_op=True)))
+            self.on_their_way.append((weights, flat, self.replicas.begin_sum(flat)))
 
 
 def in_buckets(weights: list[nn.Parameter], bucket_bytes: int) -> list[list[nn.Parameter]]:

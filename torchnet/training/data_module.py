@@ -139,10 +139,10 @@ class ImageData(LightningDataModule):
         """Return the validation set, or the share of this process in it; an empty list, for Lightning, if none is."""
         if not self.validates:
             return []
+        if self.trainer is None or self.trainer.world_size == 1 or self.trainer.limit_val_batches != 1.0:
+            return self.evaluation_loader("val")  # some batches of a share would be other images than some of the whole
         images, labels = self.splits["val"]
-        # A part of the batches would be another one if it were of a share.
-        together = self.trainer is not None and self.trainer.world_size > 1 and self.trainer.limit_val_batches == 1.0
-        rows = Replicas().share(len(labels)).rows if together else slice(None)
+        rows = Replicas().share(len(labels)).rows
         return BatchLoader(images[rows], labels[rows], _EVALUATION_BATCH)
 
     def test_dataloader(self) -> BatchLoader:

@@ -183,14 +183,13 @@ class TrainerCLI(ArgumentsCLI):
             except StoppedError as error:
                 raise StoppedError(f"{error}; {self._how_to_resume()}", error.exit_code) from error
             except Exception as error:
-                if lost(error) and self.has_begun:
-                    raise LostProcessError(hint=self._how_to_resume()) from error
+                how_to_resume = self._how_to_resume()
                 if not self.has_begun and self.keeps_results:
                     shutil.rmtree(self.run_folder)
+                if lost(error) and not isinstance(error, LostProcessError):
+                    raise LostProcessError(hint=how_to_resume) from error
                 if self.has_begun or isinstance(error, (*_SPEAKS_FOR_ITSELF, LostProcessError)):
                     raise
-                if lost(error):
-                    raise LostProcessError(hint="nothing is saved yet") from error
                 if self.ckpt_path is not None:
                     raise CheckpointError(f"{self.ckpt_path}: cannot be restored ({error})") from error
                 raise UsageError(f"the Trainer cannot begin: {error}") from error
@@ -219,7 +218,7 @@ class TrainerCLI(ArgumentsCLI):
             print(f"results in {self.run_folder}", flush=True)
 
     def _how_to_resume(self) -> str:
-        if not self.trainer.is_global_zero:
+        if self.has_begun and not self.trainer.is_global_zero:
             return "to go on from what was saved: --ckpt_path last"
         if self.keeps_results and (saved := step_checkpoints(self.run_folder / CHECKPOINTS)):
             return f"to go on from where it was: --ckpt_path {saved[0]}"
