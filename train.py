@@ -8,7 +8,7 @@ if __name__ == "__main__":
     ctrl_c = signal.getsignal(signal.SIGINT)
     if ctrl_c is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the libraries load, Ctrl-C just ends the process
-    from torchnet.training.start import main
+    from torchnet.cli.start import main
 
     signal.signal(signal.SIGINT, ctrl_c)
     sys.exit(main(configs=Path(__file__).parent / "configs"))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from benchmarks.machine import Ceiling
 from benchmarks.task import BATCH, SIZES
-from torchnet.products import float32_products
+from torchnet.engine.matmul_precision import float32_products
 
 _SECONDS = 0.5  # of each product
 

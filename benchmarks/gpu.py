@@ -14,7 +14,7 @@ from benchmarks.summary import Way
 from benchmarks.task import BATCH, LR, SIZES
 from torchnet.data import load, scale_pixels
 from torchnet.data.order import shuffled
-from torchnet.engine import Engine
+from torchnet.engine.engine import Engine
 
 Run = Callable[[Tensor], object]  # the samples of an epoch, (n,) -> its losses
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from torchnet.products import float32_products
+from torchnet.engine.matmul_precision import float32_products
 
 
 def products_loop(sizes: Sequence[int], batch: int) -> Callable[[Tensor], None]:

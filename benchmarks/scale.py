@@ -12,7 +12,7 @@ from benchmarks.autograd_loop import autograd_loop, build_network
 from benchmarks.points import Measured, Point
 from benchmarks.products import flops, products_loop
 from benchmarks.task import SIZES
-from torchnet.engine import Engine
+from torchnet.engine.engine import Engine
 
 _SAMPLES = 60_000
 _LR = 0.001  # small, as random labels can teach nothing but overflow

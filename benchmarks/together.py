@@ -22,7 +22,7 @@ import torchnet
 from benchmarks.products import flops
 from benchmarks.together_model import Workload
 from benchmarks.together_networks import PROCESSES, Message, Network, Together
-from torchnet.engine import Engine
+from torchnet.engine.engine import Engine
 from torchnet.layers import BatchNorm1d
 from torchnet.replicas import GradientSum, Replicas
 

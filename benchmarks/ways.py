@@ -52,8 +52,8 @@ def measure_ways(
 def seconds_of_run(way: str, options: tuple[str, ...], epochs: int) -> tuple[float, float]:
     """Return the seconds of `python train.py`, with its libraries to be loaded, and without."""
     start = time.perf_counter()
-    from torchnet.training.cli import main
-    from torchnet.training.finite import FiniteSteps
+    from torchnet.cli.main import main
+    from torchnet.training.nonfinite import FiniteSteps
 
     if "not watched" in way:  # no option turns the watch off: it is taken out from here
         FiniteSteps.run = _unwatched  # type: ignore[method-assign]

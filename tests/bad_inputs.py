@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from torchnet.cli import start
 from torchnet.commands import main
-from torchnet.training import start
 
 ROOT = Path(__file__).parent.parent
 RUN = "runs/digits/one"  # of every case; its checkpoint, and one of a damaged copy of it, damaged

@@ -16,6 +16,7 @@ from selenium.webdriver import Chrome
 from torch import Tensor
 
 import torchnet.checking  # noqa: F401  # if it cannot be imported, this file cannot, which pytest reports as such
+from torchnet.cli.start import main
 from torchnet.data import MnistUnavailableError, load
 from torchnet.data.dataset import Dataset
 from torchnet.data.mnist import mnist_path
@@ -134,3 +135,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("worst relative errors, relative to the norm of the tensor")
     for oracle, (error, what) in sorted(worst.items()):
         terminalreporter.write_line(f"{error:.2e} against {oracle}: {what}")
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Call `train.py` with arguments; return the exit code. A page takes longest: it is drawn if it is asked for."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> int:
+        words = [str(argument) for argument in arguments]
+        trains = not words or words[0] == "fit" or words[0].startswith("-")
+        page = ["--report=false"] if trains and not any(word.startswith("--report") for word in words) else []
+        return main(ROOT / "configs", [*words, *page])
+
+    return call

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from torchnet.capture.tape import Tape, _Recorder, _tensors
+from torchnet.engine.tape import Tape, _Recorder, _tensors
 
 
 class _Graph(Tape):

@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from torchnet import MLP, WeightAverage
-from torchnet.capture import Tape, same_bits
+from torchnet.engine.replay import Tape, same_bits
 
 DECAYS = (0.0, 0.1, 0.5, 0.9, 0.999)
 

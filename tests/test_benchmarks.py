@@ -20,7 +20,7 @@ from benchmarks.scale import measure
 from benchmarks.together_model import Cluster, Link, Workload, fit, message, predict, speedup
 from benchmarks.together_networks import Network
 from benchmarks.together_paper import Gpus, on_paper
-from torchnet.engine import Engine
+from torchnet.engine.engine import Engine
 
 from .conftest import ROOT
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from torchnet import clip_by_norm, clip_by_value
-from torchnet.capture import Tape, same_bits
+from torchnet.engine.replay import Tape, same_bits
 
 SHAPES = ((4, 3), (4,), (1, 1), (5, 4))
 

@@ -32,7 +32,7 @@ def test_help_waits_for_nothing(command):
 
 
 def test_a_trained_network_waits_neither_for_lightning_nor_for_what_only_some_data_need():
-    assert not imported_by("-c", "import torchnet.training.trained") & (LIGHTNING | {"matplotlib", "sklearn"})
+    assert not imported_by("-c", "import torchnet.runs.load_network") & (LIGHTNING | {"matplotlib", "sklearn"})
 
 
 def test_the_package_calls_no_autograd_but_as_an_oracle():

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from torchnet import cross_entropy, mean_squared_error, one_vs_rest_cross_entropy
-from torchnet.capture import Tape, same_bits
+from torchnet.engine.replay import Tape, same_bits
 from torchnet.losses import LOSSES
 
 

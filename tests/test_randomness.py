@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from torchnet import randomness
-from torchnet.capture import Tape, same_bits
+from torchnet.engine.replay import Tape, same_bits
 from torchnet.randomness import uniform
 
 SHAPE = (300, 400)

@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from torchnet import MLP, SGD, WeightAverage, clip_by_norm, clip_by_value, cross_entropy, mean_squared_error
 from torchnet.data import scale_pixels
-from torchnet.engine import Engine
+from torchnet.engine.engine import Engine
 
 from .test_network import TRAJECTORY, autograd_twin, random_net
 

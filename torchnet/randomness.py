@@ -2,7 +2,7 @@
 
 A generator that goes on from where it stopped would have to be saved, restored and kept in step with every other; a
 function has nothing to lose. A run that is resumed draws the same numbers again, in blocks of any size, on any device,
-and in a step that is replayed in place of being taken (torchnet/capture/), since the step is a tensor, too.
+and in a step that is replayed in place of being taken (torchnet/engine/), since the step is a tensor, too.
 """
 
 import hashlib

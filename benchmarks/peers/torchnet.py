@@ -6,7 +6,7 @@ import torchnet
 from benchmarks.peers import Laps
 from benchmarks.task import BATCH, LR, SIZES, Task
 from benchmarks.torch_weights import load_weights, weights_of
-from torchnet.engine import Engine
+from torchnet.engine.engine import Engine
 
 
 def train(task: Task, laps: Laps, matmul_dtype: torch.dtype | None = None) -> None:

@@ -5,7 +5,7 @@ import torch
 from benchmarks.children import ChildError
 from benchmarks.peers import Laps, torchnet
 from benchmarks.task import Task
-from torchnet.products import unsupported
+from torchnet.engine.matmul_precision import unsupported
 
 
 def train(task: Task, laps: Laps) -> None:

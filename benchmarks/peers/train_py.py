@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks.peers import Laps
 from benchmarks.task import Task
 from benchmarks.turns import Turns
-from torchnet.training.cli import main
+from torchnet.cli.main import main
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

@@ -231,7 +231,7 @@ def served(case: Case, folder: Path) -> Iterator[str]:
 
 def fault_of_command(case: Case, folder: Path) -> str | None:
     """Return what is wrong with the way in which the command line refuses a case; None if nothing is."""
-    from torchnet.training.cli import main  # Lightning takes seconds
+    from torchnet.cli.main import main  # Lightning takes seconds
 
     out, err = io.StringIO(), io.StringIO()
     with served(case, folder) as source, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

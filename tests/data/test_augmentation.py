@@ -10,8 +10,8 @@ import torch
 from scipy import ndimage, stats
 from torch import Tensor
 
-from torchnet.capture import Tape, same_bits
 from torchnet.data import Deformation, augmentation
+from torchnet.engine.replay import Tape, same_bits
 from torchnet.randomness import uniform
 
 ALL = Deformation(

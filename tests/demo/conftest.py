@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from selenium.webdriver import Chrome
 
+from torchnet.cli.main import main as train
 from torchnet.commands import main
-from torchnet.training.cli import main as train
 
 ROOT = Path(__file__).parent.parent.parent
 

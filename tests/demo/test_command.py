@@ -7,11 +7,11 @@ import pytest
 import yaml
 
 from torchnet import MLP
+from torchnet.cli.main import main as train
 from torchnet.commands import main
 from torchnet.demo import demo_page
-from torchnet.training.cli import main as train
 
-from .conftest import ROOT
+from ..conftest import ROOT
 
 
 def test_it_writes_into_the_folder_of_the_run_and_prints_the_path(digits_run, capsys):

@@ -13,8 +13,8 @@ from torchnet.data import load
 from torchnet.demo import describe
 from torchnet.layers import Layer
 from torchnet.losses import LOSSES
-from torchnet.training.runs import find_checkpoint
-from torchnet.training.trained import load_trained
+from torchnet.runs.folders import find_checkpoint
+from torchnet.runs.load_network import load_trained
 
 from .networks import Example, random_example
 

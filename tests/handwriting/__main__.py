@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from torchnet.reporting import Answer, write_answers_picture
-from torchnet.training.image_files import answers_to
-from torchnet.training.runs import find_checkpoint
-from torchnet.training.trained import load_trained
+from torchnet.runs.folders import find_checkpoint
+from torchnet.runs.load_network import load_trained
+from torchnet.runs.predict_images import answers_to
 
 from .drawings import Drawing, drawings
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from torchnet.cli.main import main
 from torchnet.data import scale_pixels, to_mnist_form
 from torchnet.data.dataset import Dataset
 from torchnet.reporting import Answer
-from torchnet.training.cli import main
-from torchnet.training.image_files import answers_to
-from torchnet.training.runs import find_checkpoint
-from torchnet.training.trained import load_trained
+from torchnet.runs.folders import find_checkpoint
+from torchnet.runs.load_network import load_trained
+from torchnet.runs.predict_images import answers_to
 
 from ..conftest import ROOT
 from .drawings import FORMATS, Drawing, drawings

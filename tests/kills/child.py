@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import torch
 
-from torchnet.training.cli import main
+from torchnet.cli.main import main
 
 from .faults import FAULTS
 from .ledger import keep_ledger

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from torchnet.data import BlockLoader
-from torchnet.engine import Engine
+from torchnet.engine.engine import Engine
 from torchnet.storage import checkpoint
 from torchnet.training import data_module
-from torchnet.training.metrics_log import MetricsLog
+from torchnet.training.callbacks.metrics_log import MetricsLog
 
 
 def _momentum_not_restored() -> None:

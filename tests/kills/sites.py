@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from torchnet.capture.tape import Tape
-from torchnet.engine import Engine
+from torchnet.engine.engine import Engine
+from torchnet.engine.tape import Tape
 from torchnet.layers import Linear
 from torchnet.network import MLP
 from torchnet.optimizers import SGD
-from torchnet.training import loss_line
-from torchnet.training.metrics_log import METRICS
+from torchnet.training.callbacks import loss_line
+from torchnet.training.callbacks.metrics_log import METRICS
 from torchnet.training.module import Classifier
 
 from .disk import Hit, on_disk

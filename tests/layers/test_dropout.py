@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from torchnet import Dropout, Linear, Residual, set_step
-from torchnet.capture import Tape, same_bits
+from torchnet.engine.replay import Tape, same_bits
 from torchnet.randomness import uniform
 
 from .test_layers import random

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from torchnet import BatchNorm1d, Layer, LayerNorm, RMSNorm
-from torchnet.capture import Tape, same_bits
+from torchnet.engine.replay import Tape, same_bits
 
 from .test_layers import random
 from .twins import norm_twin, randomized

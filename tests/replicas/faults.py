@@ -8,7 +8,7 @@ from unittest.mock import patch
 import torch.distributed as dist
 from torch import Tensor
 
-from torchnet.engine import Engine, _Step
+from torchnet.engine.engine import Engine, _Step
 from torchnet.layers import BatchNorm1d, Dropout
 from torchnet.replicas import GradientSum, Replicas, Share
 

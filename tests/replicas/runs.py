@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torchnet.runs.folders import step_checkpoints
 from torchnet.storage import read_checkpoint
-from torchnet.training.runs import step_checkpoints
 
 ROOT = Path(__file__).parent.parent.parent
 LIMIT = 240.0  # seconds

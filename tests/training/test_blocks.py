@@ -11,8 +11,7 @@ from pytorch_lightning import Callback, Trainer
 from torchnet.training.blocks import steps_until_due
 from torchnet.training.module import Classifier
 
-from .conftest import DIGITS
-from .test_training import expect_same_bits, last_of
+from ..run_folders import DIGITS, expect_same_bits, last_of
 
 SAVE = ("--checkpoints.keep", 100)
 VALIDATED = ("--data.validation_fraction", 0.2)

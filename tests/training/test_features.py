@@ -13,14 +13,14 @@ import torch
 from torchnet import MLP
 from torchnet.data import BlockLoader
 from torchnet.data.order import notebook
+from torchnet.runs.errors import UsageError
 from torchnet.training.data_module import ImageData
-from torchnet.training.errors import UsageError
 from torchnet.training.module import Classifier
 from torchnet.training.refusals import refuse_single_samples
 
-from .conftest import DIGITS, ROOT
+from ..conftest import ROOT
+from ..run_folders import DIGITS, expect_same_bits, last_of, newest
 from .test_blocks import checkpoints, logged, the_run
-from .test_training import expect_same_bits, last_of, newest
 
 SCHEDULERS = "torch.optim.lr_scheduler"
 ADAMW = (

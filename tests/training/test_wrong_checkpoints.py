@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
+from torchnet.cli import session
+from torchnet.cli.session import TrainerCLI
+from torchnet.runs.environment import environment
 from torchnet.storage import CheckpointError, read_checkpoint, write_checkpoint
-from torchnet.training import trainer_cli
-from torchnet.training.environment import environment
-from torchnet.training.trainer_cli import TrainerCLI
 
 from .wrong_checkpoints import BY_HAND, RUNS, all_cases, by_rule, make_runs, misses, write_wrong
 
@@ -117,7 +117,7 @@ def test_another_environment_is_allowed_on_request(name, cli, made, capsys, monk
     def elsewhere(*where: Any) -> dict[str, str]:
         return environment(*where) | {name: "another"}
 
-    monkeypatch.setattr(trainer_cli, "environment", elsewhere)
+    monkeypatch.setattr(session, "environment", elsewhere)
     config = made["plain"].parent.parent / "config.yaml"
     again = (f"--ckpt_path={made['plain']}", "--trainer.max_steps=41", "--trainer.default_root_dir=new")
     assert cli(f"--config={config}", *again) == 66

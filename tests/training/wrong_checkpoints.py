@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from torchnet.cli.main import main
 from torchnet.data import load
 from torchnet.storage import read_checkpoint, write_checkpoint
-from torchnet.training.cli import main
 
 ROOT = Path(__file__).parent.parent.parent
 _SMALL = (

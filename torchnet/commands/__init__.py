@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except (ValueError, OSError) as error:
-        from torchnet.training.errors import report_error
+        from torchnet.runs.errors import report_error
 
         return report_error(error)
 

@@ -125,7 +125,7 @@ def _reports(options: argparse.Namespace) -> "Iterator[Report]":
     if options.config is not None:
         if options.dtype is not None:
             raise SubjectError("--dtype: a configuration has its own, model.dtype")
-        from torchnet.training.subject import subjects_of_config  # imports Lightning
+        from torchnet.cli.check_config import subjects_of_config  # imports Lightning
 
         for on, net, images, targets, loss in subjects_of_config(options.config, options.seed):
             _one_thread_if_small(net)
@@ -161,7 +161,7 @@ def _origin(error: Exception) -> str:
     """Say where an error was raised that is not about the usage of this command."""
     from torchnet.checking import SubjectError
     from torchnet.data import DataError
-    from torchnet.training.errors import UsageError
+    from torchnet.runs.errors import UsageError
 
     if isinstance(error, (SubjectError, UsageError, DataError)):
         return ""

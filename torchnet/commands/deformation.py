@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Draw the picture that the options ask for; return the exit code."""
     from torchnet.data import DataError, Deformation
-    from torchnet.training.errors import UsageError
+    from torchnet.runs.errors import UsageError
 
     try:
         named = {name: getattr(options, name) for name in _HELP}
@@ -84,7 +84,7 @@ def _settings_of(config: Path) -> dict[str, Any]:
     """
     import yaml
 
-    from torchnet.training.config_file import check_config_file
+    from torchnet.cli.config_file import check_config_file
 
     check_config_file(config)
     try:

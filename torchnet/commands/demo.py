@@ -34,10 +34,10 @@ def run(options: argparse.Namespace) -> int:
 
     from torchnet.demo import demo_page
     from torchnet.losses import LOSSES
+    from torchnet.runs.errors import UsageError
+    from torchnet.runs.folders import CONFIG, find_checkpoint, run_of
+    from torchnet.runs.load_network import load_trained
     from torchnet.storage import write_durably
-    from torchnet.training.errors import UsageError
-    from torchnet.training.runs import CONFIG, find_checkpoint, run_of
-    from torchnet.training.trained import load_trained
 
     checkpoint = find_checkpoint(options.named, options.root)
     folder = run_of(checkpoint)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from torchnet.training.trained import Trained
+    from torchnet.runs.load_network import Trained
 
 DESCRIPTION = "Write a trained network to a file that PyTorch alone, or ONNX Runtime, runs with the same outputs."
 EPILOG = """\
@@ -58,9 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the network that the options ask for; return the exit code."""
+    from torchnet.runs.folders import CONFIG, find_checkpoint, run_of
+    from torchnet.runs.load_network import load_trained, trained_weights
     from torchnet.storage import CheckpointError, read_checkpoint
-    from torchnet.training.runs import CONFIG, find_checkpoint, run_of
-    from torchnet.training.trained import load_trained, trained_weights
 
     to = _format(options.to, options.output)
     checkpoint = find_checkpoint(options.checkpoint, options.root)
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _format(to: str | None, output: Path | None) -> str:
     """Return the format that is asked for, by its name or by the suffix of a file."""
-    from torchnet.training.errors import UsageError
+    from torchnet.runs.errors import UsageError
 
     if output is None:
         return to or "safetensors"
@@ -96,8 +96,8 @@ def _format(to: str | None, output: Path | None) -> str:
 
 def _write_onnx(trained: "Trained", output: Path) -> str:
     """Write a network as a graph; return a program that runs it."""
+    from torchnet.runs.errors import UsageError
     from torchnet.storage import write_durably
-    from torchnet.training.errors import UsageError
 
     try:
         from torchnet.exporting.onnx_graph import onnx_model

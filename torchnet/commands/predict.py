@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Predict the digits on the images that the options name; return the exit code."""
-    from torchnet.training.image_files import predict_image_files
-    from torchnet.training.runs import find_checkpoint
+    from torchnet.runs.folders import find_checkpoint
+    from torchnet.runs.predict_images import predict_image_files
 
     return predict_image_files(find_checkpoint(options.checkpoint, options.root), options.images, options.output)

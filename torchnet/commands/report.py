@@ -34,9 +34,9 @@ def run(options: argparse.Namespace) -> int:
     """Write the page that the options ask for; return the exit code."""
     from torchnet.reporting.page import FIGURES, PAGE, write_page
     from torchnet.reporting.progress import track
-    from torchnet.training.errors import UsageError
-    from torchnet.training.record import read_record
-    from torchnet.training.runs import find_checkpoint, run_of
+    from torchnet.runs.errors import UsageError
+    from torchnet.runs.folders import find_checkpoint, run_of
+    from torchnet.runs.record import read_record
 
     page: Path | None = options.output
     if page is not None and page.suffix not in (".html", ".htm"):

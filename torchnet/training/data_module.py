@@ -14,8 +14,8 @@ from torchnet.choices import expect_one_of
 from torchnet.data import BatchLoader, BlockLoader, Dataset, Deformation, load, stratified_split
 from torchnet.data.order import ORDERS, notebook, shuffled
 from torchnet.replicas import Replicas
+from torchnet.runs.errors import UsageError
 from torchnet.training.blocks import steps_until_due
-from torchnet.training.errors import UsageError
 from torchnet.training.module import DTYPES
 
 _EVALUATION_BATCH = 5000  # samples; bounds the memory of an evaluation, and nothing depends on it

@@ -18,18 +18,18 @@ from torchnet import reference
 from torchnet.averaging import WeightAverage
 from torchnet.choices import expect_one_of
 from torchnet.data import Batch, Block, scale_pixels
-from torchnet.engine import Engine
+from torchnet.engine.engine import Engine
+from torchnet.engine.matmul_precision import MATMUL_DTYPES
 from torchnet.layers import Linear
 from torchnet.losses import LOSSES
 from torchnet.network import MLP, layer_sizes
-from torchnet.products import MATMUL_DTYPES
 from torchnet.replicas import Replicas
+from torchnet.runs.load_network import DTYPES
 from torchnet.training.blocks import count_steps
-from torchnet.training.finite import FiniteSteps
+from torchnet.training.nonfinite import FiniteSteps
+from torchnet.training.optimizer_options import clipping, optimizer_of, trial_of
 from torchnet.training.refusals import refuse_metrics, refuse_single_samples, refuse_trainer
 from torchnet.training.schedule import INTERVALS, advance, next_options, schedule_of
-from torchnet.training.trained import DTYPES
-from torchnet.training.update import clipping, optimizer_of, trial_of
 
 NOTEBOOK_INITIALIZER = "notebook"
 

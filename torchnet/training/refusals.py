@@ -11,10 +11,10 @@ from pytorch_lightning.plugins.environments import SLURMEnvironment, TorchElasti
 from pytorch_lightning.strategies import SingleDeviceStrategy
 from torch import nn
 
+from torchnet.engine.matmul_precision import unsupported
 from torchnet.layers import BatchNorm1d
-from torchnet.products import unsupported
-from torchnet.training.errors import UsageError
-from torchnet.training.strategy import ReplicaStrategy
+from torchnet.runs.errors import UsageError
+from torchnet.training.distributed.strategy import ReplicaStrategy
 
 
 def refuse_trainer(trainer: Trainer, dtype: torch.dtype, matmul_dtype: str | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from torchnet.training.errors import UsageError
+from torchnet.runs.errors import UsageError
 
 INTERVALS = ("step", "epoch")
 

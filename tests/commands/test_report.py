@@ -1,0 +1,273 @@
+"""The page of a run: at its end, from its folder, and of several runs side by side."""
+
+import json
+import os
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from torchnet.commands import main
+from torchnet.data import load
+
+from ..browser import reset, set_media, set_width
+from ..run_folders import DIGITS
+
+FIGURES = {"loss", "accuracy", "confusion", "mistakes", "first_layer", "gradient_norm", "update_ratio", "blocked"}
+VOID = {"meta", "img", "br", "link", "input"}
+
+
+class Page(HTMLParser):
+    """A page, taken apart: its text, what it links to, and whether its elements are closed in order."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.text, self.links, self.captions, self.figures = "", [], 0, 0
+        self.open: list[str] = []
+        self.feed(path.read_text())
+        self.close()
+        assert self.open == [], f"{path}: elements are left open"
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.figures += tag == "figure"
+        self.captions += tag == "figcaption"
+        self.links += [value for name, value in attributes if name in ("src", "href", "xlink:href", "data", "action")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def the_runs() -> list[Path]:
+    return sorted(Path("runs").glob("*/*"), key=lambda run: run.name)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """The folder of a run that wrote its page at its end; not to be changed."""
+    from torchnet.cli.main import main as train
+
+    from ..conftest import ROOT
+
+    root = tmp_path_factory.mktemp("finished")
+    assert train(ROOT / "configs", [DIGITS, "--trainer.max_epochs=6", f"--trainer.default_root_dir={root}"]) == 0
+    (folder,) = root.glob("digits/*")
+    return folder
+
+
+@pytest.fixture
+def run(finished, tmp_path, monkeypatch) -> Path:
+    """The same, to be changed, as the only run of an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copytree(finished, Path("runs") / "digits" / finished.name))
+
+
+def expect_sound(path: Path) -> Page:
+    """Expect a page that needs nothing but itself, and says of each figure what to look for."""
+    page = Page(path)
+    assert all(link.startswith(("data:image/png;base64,", "#")) for link in page.links), page.links
+    assert page.figures >= page.captions > 0
+    return page
+
+
+def test_training_ends_with_a_page_and_its_figures(finished):
+    page = expect_sound(finished / "report.html")
+    assert page.figures == page.captions == len(FIGURES)
+    assert {path.stem for path in (finished / "figures").iterdir()} == FIGURES
+    for path in (finished / "figures").iterdir():
+        with Image.open(path) as image:
+            image.load()
+            assert image.format == "PNG"
+            pixels = np.asarray(image.convert("L"))
+            assert pixels.std() > 5, f"{path} is blank"
+    report = json.loads((finished / "report.json").read_text())
+    assert f"{report['accuracy']['test']:.2%}" in page.text
+    for split in ("train", "test"):
+        for rows in report["classification_report"][split].values():
+            assert all(f"{value:.4f}" in page.text or f"{value:,}" in page.text for value in rows.values())
+    facts = json.loads((finished / "facts.json").read_text())
+    assert facts["images"] == 6 * 1437
+    assert facts["seconds"] > 0
+    assert facts["command"].startswith("python train.py fit --config=")
+    for text in (
+        facts["environment"]["processor"],
+        "python train.py --config",
+        "64-64-64-10, sigmoid",
+        "8,970 weights",
+    ):
+        assert text in page.text
+    assert "max_epochs: 6" in page.text  # its configuration
+    assert "The gradient arrives" in page.text
+
+
+def test_the_report_holds_the_confusion_and_the_images_of_the_test_set(finished):
+    report = json.loads((finished / "report.json").read_text())
+    counts = np.array(report["confusion_matrix"]["test"])
+    assert counts.sum() == 360
+    assert np.trace(counts) / 360 == pytest.approx(report["accuracy"]["test"])
+    shown = {tuple(row) for row in load("digits").test_images.reshape(360, -1).tolist()}
+    from torchnet.reporting.mistakes import pixels_of
+
+    for mistake in report["mistakes"]["test"]:
+        assert tuple(pixels_of(mistake).reshape(-1).tolist()) in shown
+
+
+def test_the_command_draws_the_same_page_again(run, capsys):
+    before = {path.name: path.read_bytes() for path in run.rglob("*") if path.suffix in (".html", ".png")}
+    shutil.rmtree(run / "figures")
+    (run / "report.html").unlink()
+    assert main(["report", "last"]) == 0
+    assert capsys.readouterr().out == f"{run / 'report.html'}\n"
+    assert {path.name for path in run.rglob("*") if path.suffix in (".html", ".png")} == set(before)
+    for path in (run / "figures").iterdir():
+        assert path.read_bytes() == before[path.name], path
+    assert main(["report", str(run), "--output", "elsewhere.html"]) == 0
+    expect_sound(Path("elsewhere.html"))
+    assert {path.stem for path in Path("elsewhere").iterdir()} == FIGURES
+
+
+def test_a_run_can_do_without(cli):
+    assert cli(DIGITS, "--trainer.max_epochs=1", "--report=false") == 0
+    (run,) = the_runs()
+    assert not (run / "report.html").exists()
+    assert not (run / "figures").exists()
+    assert (run / "report.json").is_file()
+
+
+def test_runs_stand_side_by_side(cli, capsys):
+    validated = ("--data.validation_fraction=0.2", "--model.activation=relu", "--model.lr=0.1", "--name=second")
+    assert cli(DIGITS, "--trainer.max_epochs=2") == 0
+    assert cli(DIGITS, "--trainer.max_epochs=3", *validated) == 0
+    first, second = the_runs()
+    capsys.readouterr()
+    assert main(["report", str(first), str(second), str(first)]) == 0
+    assert capsys.readouterr().out == "comparison.html\n"
+    page = expect_sound(Path("comparison.html"))
+    assert page.figures == 2 + 2 * 6
+    assert page.captions == 2 + 6, "the second run needs no second explanation"
+    per_run = {f"{name}_{k}" for name in FIGURES - {"loss", "accuracy"} for k in (1, 2)}
+    assert {path.stem for path in Path("comparison").iterdir()} == {"loss", "accuracy"} | per_run
+    for text in ("digits", "second", "model.activation", "sigmoid", "relu", "2 runs", "side by side", "val accuracy"):
+        assert text in page.text
+    assert "data.batch_size" not in page.text.partition("Options in which they differ")[2].partition("Learning")[0]
+
+
+def test_a_run_that_was_stopped_has_a_page_of_what_there_is(run):
+    for name in ("report.json", "facts.json", "report.html"):
+        (run / name).unlink()
+    assert main(["report", str(run)]) == 0
+    page = expect_sound(run / "report.html")
+    assert "was stopped before its end" in page.text
+    assert "The gradient arrives" in page.text
+    assert page.figures == len(FIGURES) - 2
+
+
+def test_a_run_without_logs_and_checkpoints_has_a_page(cli):
+    without = ("--trainer.logger=false", "--trainer.enable_checkpointing=false")
+    assert cli(DIGITS, "--trainer.max_epochs=1", *without, "--report=true") == 0
+    (run,) = the_runs()
+    page = expect_sound(run / "report.html")
+    assert "Gradients were not logged" in page.text
+    (run / "report.html").unlink()
+    assert main(["report", str(run)]) == 0
+    text = expect_sound(run / "report.html").text
+    assert "sigmoid, 0 epochs, begun" in text
+    assert "0 weights" not in text
+
+
+def test_features_without_height_and_width_have_no_pictures(cli):
+    data = load("digits")
+    images = {f"x_{split}": getattr(data, f"{split}_images").reshape(-1, 64)[:, :60] for split in ("train", "test")}
+    np.savez("flat.npz", **images, y_train=data.train_labels, y_test=data.test_labels)
+    assert cli(DIGITS, "--trainer.max_epochs=1", "--data.source=flat.npz", "--report=true") == 0
+    (run,) = the_runs()
+    expect_sound(run / "report.html")
+    assert {path.stem for path in (run / "figures").iterdir()} == FIGURES - {"first_layer", "mistakes"}
+
+
+def test_what_a_user_wrote_is_text_and_never_markup(cli):
+    data = load("digits")
+    name = "<script>alert(1)<.npz"  # & < > in a configuration
+    np.savez(
+        name, x_train=data.train_images, y_train=data.train_labels, x_test=data.test_images, y_test=data.test_labels
+    )
+    assert cli(DIGITS, "--trainer.max_epochs=1", f"--data.source={name}", "--report=true") == 0
+    (run,) = the_runs()
+    text = (run / "report.html").read_text()
+    assert "<script" not in text
+    assert "&lt;script&gt;alert(1)&lt;.npz" in text
+
+
+@pytest.mark.parametrize(
+    ("spoil", "arguments", "code", "words"),
+    [
+        (None, ["nowhere"], 66, "nowhere: no such checkpoint; expected a file, the folder of a run, last or best"),
+        (None, ["."], 2, ".: expected the folder of a run, with its config.yaml, there is none"),
+        (None, ["last", "--root", "nowhere"], 66, "last: there is no checkpoint under nowhere"),
+        (None, ["last", "--output", "page.pdf"], 2, "page.pdf: expected the name of an .html file"),
+        (None, ["last", "--output", "no/folder/page.html"], 74, "no/folder"),
+        (("report.json", b"{"), ["last"], 65, "report.json: expected the report of a run"),
+        (("report.json", b"[]"), ["last"], 65, "report.json: expected the report of a run"),
+        (("report.json", b'{"title": 1, "accuracy": 2, "classification_report": 3}'), ["last"], 65, "report.json: "),
+        (("facts.json", b"{}"), ["last"], 65, "facts.json: expected the facts of a run"),
+        (("metrics.csv", b"step,train/loss\n1,many\n"), ["last"], 65, "metrics.csv: expected the metrics of a run"),
+        (("metrics.csv", bytes(range(256))), ["last"], 65, "metrics.csv: expected the metrics of a run"),
+        (("config.yaml", b"model: 3\n"), ["last"], 2, "config.yaml: "),
+        (("config.yaml", b"\xff\xfe\x00"), ["last"], 2, "config.yaml: expected text in UTF-8"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(spoil, arguments, code, words, run, capsys):
+    if spoil is not None:
+        (run / spoil[0]).write_bytes(spoil[1])
+    assert main(["report", *arguments]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_a_damaged_checkpoint_is_passed_over(run, capsys):
+    for path in (run / "checkpoints").iterdir():
+        path.write_bytes(path.read_bytes()[:-9])
+    assert main(["report", str(run)]) == 0
+    assert "passed over: " in capsys.readouterr().err
+    assert "first_layer" not in {path.stem for path in (run / "figures").iterdir() if os.path.getmtime(path) > 1e12}
+    expect_sound(run / "report.html")
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_shows_it_at_every_width(scheme, width, finished, browser, request):
+    request.addfinalizer(lambda: reset(browser))
+    set_width(browser, width)
+    set_media(browser, {"prefers-color-scheme": scheme})
+    browser.get_log("browser")
+    browser.get((finished / "report.html").as_uri())
+    assert browser.get_log("browser") == []
+    size = "return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    wide, high = browser.execute_script(size)
+    assert wide <= width, "it has to be moved sideways"
+    assert high > 3000
+    drawn = """
+        return [...document.querySelectorAll("figure svg, figure img")].map((it) => it.getBoundingClientRect().width);
+    """
+    widths = browser.execute_script(drawn)
+    assert len(widths) == 5 + 1 + len(json.loads((finished / "report.json").read_text())["mistakes"]["test"])
+    assert min(widths) > 60
+    color = "return getComputedStyle(document.querySelector('figure svg text')).fill"
+    red, green, blue = map(int, re.findall(r"\d+", browser.execute_script(color)))
+    assert (red + green + blue > 3 * 128) == (scheme == "dark"), "text as dark as the page, or as light"

@@ -1,0 +1,103 @@
+"""Products of float32 matrices keep float32, whatever library computes them, and the setting is put back."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from torchnet.engine import matmul_precision
+from torchnet.engine.matmul_precision import float32_products, unsupported
+
+CPU = torch.device("cpu")
+
+
+def setting() -> str:
+    return torch.backends.mkldnn.matmul.fp32_precision
+
+
+@pytest.fixture(params=["AMD", "Intel"])
+def vendor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(matmul_precision, "_prefers_onednn", lambda: request.param == "AMD" and keeps_float32())
+    return request.param
+
+
+def keeps_float32() -> bool:
+    return matmul_precision._onednn_keeps_float32()
+
+
+def test_the_setting_is_put_back(vendor):
+    before = setting()
+    with float32_products(CPU):
+        assert setting() == ("bf16" if vendor == "AMD" and keeps_float32() else "ieee")
+    assert setting() == before
+
+
+def test_the_setting_is_put_back_after_an_exception(vendor):
+    before = setting()
+    with pytest.raises(KeyboardInterrupt), float32_products(CPU):
+        raise KeyboardInterrupt
+    assert setting() == before
+
+
+@pytest.mark.parametrize(("tf32", "inside"), [(True, "tf32"), (False, "ieee")])
+def test_a_gpu_rounds_to_tf32_only_if_asked(tf32, inside, monkeypatch):
+    matmul = SimpleNamespace(fp32_precision="none")
+    monkeypatch.setattr(torch.backends.cuda, "matmul", matmul)
+    with float32_products(torch.device("cuda"), tf32):
+        assert matmul.fp32_precision == inside
+    assert matmul.fp32_precision == "none"
+
+
+SHAPES = [(20, 784, 64), (1, 7, 1), (64, 20, 784), (256, 512, 256), (1000, 784, 10)]
+
+
+@pytest.mark.parametrize(("n", "k", "m"), SHAPES)
+def test_products_keep_full_float32(vendor, n, k, m):
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn((n, k), generator=generator), torch.randn((k, m), generator=generator)
+    with float32_products(CPU):
+        product, transposed = a @ b, (b.T @ a.T).T
+    bound = k * torch.finfo(torch.float32).eps / 2 * (a.double().abs() @ b.double().abs())
+    for got in (product, transposed):
+        assert ((got.double() - a.double() @ b.double()).abs() <= bound).all()
+
+
+@pytest.mark.parametrize("n", [1, 64, 512])
+def test_numbers_that_bfloat16_would_round_stay_as_they_are(vendor, n):
+    numbers = 1 + torch.arange(n * n).view(n, n) / 2**20
+    assert not torch.equal(numbers.bfloat16().float(), numbers) or n == 1
+    with float32_products(CPU):
+        assert torch.equal(numbers @ torch.eye(n), numbers)
+        assert torch.equal(torch.eye(n) @ numbers, numbers)
+
+
+@pytest.mark.parametrize(("cpuinfo", "expected"), [("vendor_id: AuthenticAMD", True), ("GenuineIntel", False)])
+def test_onednn_is_preferred_on_amd_where_it_keeps_float32(cpuinfo, expected, monkeypatch):
+    monkeypatch.setattr(Path, "is_file", lambda path: True)
+    monkeypatch.setattr(Path, "read_text", lambda path: cpuinfo)
+    for keeps in (True, False):
+        monkeypatch.setattr(matmul_precision, "_onednn_keeps_float32", lambda keeps=keeps: keeps)
+        assert matmul_precision._prefers_onednn.__wrapped__() is (expected and keeps)
+
+
+def test_the_question_whether_onednn_keeps_float32_puts_the_setting_back():
+    before = setting()
+    keeps_float32()
+    assert setting() == before
+
+
+def test_what_is_unsupported_is_said(monkeypatch):
+    assert unsupported(None, CPU) is None
+    assert "needs an NVIDIA GPU from Ampere (2020) on, and the device is cpu" in unsupported("tf32", CPU)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    assert "needs a processor with AVX512-BF16" in unsupported("bfloat16", CPU)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    assert unsupported("bfloat16", CPU) is None
+
+
+@pytest.mark.parametrize("matmul_dtype", ["tf32", "bfloat16"])
+def test_a_gpu_rounds_from_ampere_on(matmul_dtype, monkeypatch):
+    for capability, supported in (((7, 5), False), ((8, 0), True), ((9, 0), True)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, c=capability: c)
+        assert (unsupported(matmul_dtype, torch.device("cuda")) is None) is supported

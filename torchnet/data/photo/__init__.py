@@ -1,0 +1,1 @@
+"""Photographs of digits, brought to the form of MNIST images."""

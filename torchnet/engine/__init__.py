@@ -1,0 +1,1 @@
+"""The training step at full speed."""

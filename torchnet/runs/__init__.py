@@ -1,0 +1,1 @@
+"""Run folders and what is in them. Nothing here imports Lightning."""

@@ -1,0 +1,99 @@
+"""The network that a run has come to, from its checkpoint and configuration alone: no data, no Trainer."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor
+
+from torchnet.cli.config_file import check_config_file
+from torchnet.network import MLP, layer_sizes
+from torchnet.runs.errors import UsageError
+from torchnet.runs.folders import CONFIG, run_of
+from torchnet.storage import CheckpointError, read_checkpoint
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+_OPTIONS = ("activation", "normalization", "dropout", "residual")  # of the MLP, by the names of the configuration
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network.
+
+    Attributes:
+        net: in evaluation mode, on the CPU; the moving average of the weights if the run kept one.
+        config: the configuration of the run.
+        checkpoint: the file that it is from.
+        steps: that it was trained for.
+    """
+
+    net: MLP
+    config: dict[str, Any]
+    checkpoint: Path
+    steps: int
+
+    @property
+    def name(self) -> str:
+        """The name of the run."""
+        return str(self.config.get("name", "default"))
+
+    @property
+    def in_features(self) -> int:
+        """The number of pixels of an image."""
+        return int(next(self.net.parameters()).shape[1])
+
+
+def load_trained(checkpoint: Path) -> Trained:
+    """Build the network of a run and give it the weights of one of its checkpoints.
+
+    Raises:
+        CheckpointError: if the checkpoint cannot be used, or has not the weights of the network of this configuration.
+        UsageError: if the configuration, config.yaml in the folder of the run, is not one of a run.
+    """
+    contents = read_checkpoint(checkpoint)
+    weights = trained_weights(contents)
+    widths = [tensor.shape for name, tensor in weights.items() if name.endswith("weight") and tensor.dim() == 2]
+    if not widths:
+        raise CheckpointError(f"{checkpoint}: expected a checkpoint of a run, there are no weights in it")
+    path = run_of(checkpoint) / CONFIG
+    if not path.is_file():
+        raise UsageError(f"{path}: expected the configuration of the run that {checkpoint} is from, there is none")
+    config = read_config(path)
+    model = config["model"]
+    try:
+        sizes = layer_sizes(widths[0][1], model["hidden_sizes"], widths[-1][0], model.get("depth"))
+        options = {name: model[name] for name in _OPTIONS if name in model}
+        net = MLP(sizes, initializer="zeros", dtype=DTYPES[model.get("dtype", "float32")], **options)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{path}: expected the options of a network under model ({error})") from error
+    try:
+        net.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{checkpoint}: belongs to another network than {path} describes: {reason}") from error
+    return Trained(net.eval(), config, checkpoint, int(contents.get("global_step", 0)))
+
+
+def trained_weights(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
+    """Return the weights and buffers of the network that a checkpoint was trained for, by their names in it."""
+    state = checkpoint.get("state_dict")
+    tensors = (
+        {key: value for key, value in state.items() if isinstance(value, Tensor)} if isinstance(state, dict) else {}
+    )
+    prefix = "average.net." if any(key.startswith("average.net.") for key in tensors) else "net."
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the configuration of a run.
+
+    Raises:
+        UsageError: if it is not one of a run.
+    """
+    check_config_file(path)
+    config = yaml.safe_load(path.read_text())
+    if not isinstance(config.get("model"), dict):
+        raise UsageError(f"{path}: expected the configuration of a run, got one without model")
+    return dict(config)

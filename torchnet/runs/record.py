@@ -1,0 +1,72 @@
+"""The record of a run, from its folder."""
+
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from torchnet.layers import Linear
+from torchnet.network import MLP
+from torchnet.reporting.record import Record
+from torchnet.runs.errors import UsageError
+from torchnet.runs.folders import CHECKPOINTS, CONFIG, step_checkpoints
+from torchnet.runs.load_network import load_trained, read_config
+from torchnet.storage import CheckpointError
+
+
+def read_record(folder: Path, net: MLP | None = None) -> Record:
+    """Return the record of the run in a folder.
+
+    Args:
+        folder: of the run.
+        net: its network; that of its newest checkpoint if None.
+
+    Raises:
+        UsageError: if it is not the folder of a run.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        raise UsageError(f"{folder}: expected the folder of a run, with its {CONFIG}, there is none")
+    config = read_config(path)
+    net = net or _newest_network(folder)
+    linears = [] if net is None else [part for part in net.modules() if isinstance(part, Linear)]
+    sizes = [str(size) for linear in linears[:1] for size in linear.weight.shape[::-1]]
+    sizes += [str(linear.out_features) for linear in linears[1:]]
+    return Record(
+        folder=folder,
+        config=config,
+        config_text=path.read_text(),
+        network=", ".join(["-".join(sizes)] * bool(sizes) + _words(config["model"])),
+        weights=0 if net is None else sum(weight.numel() for weight in net.parameters()),
+        first_layer=_as_images(linears[0].weight) if linears else None,
+    )
+
+
+def _as_images(weight: Tensor) -> np.ndarray | None:
+    """Return the weights of each unit as an image; None if they are too many or too few for a square.
+
+    Shape:
+        weight: (O, I); returns: (O, √I, √I).
+    """
+    side = math.isqrt(weight.shape[1])
+    return weight.detach().cpu().double().view(-1, side, side).numpy() if side**2 == weight.shape[1] else None
+
+
+def _newest_network(folder: Path) -> MLP | None:
+    for checkpoint in step_checkpoints(folder / CHECKPOINTS):
+        try:
+            return load_trained(checkpoint).net
+        except CheckpointError as error:
+            print(f"passed over: {error}", file=sys.stderr)
+    return None
+
+
+def _words(model: dict[str, object]) -> list[str]:
+    """Return what else there is to say of a network, from its configuration."""
+    activation = model.get("activation", "sigmoid")
+    words = [" and ".join(dict.fromkeys(activation if isinstance(activation, list) else [str(activation)]))]
+    words += [str(model["normalization"])] if model.get("normalization") else []
+    words += ["dropout"] if model.get("dropout") else []
+    return words + (["residual"] if model.get("residual") else [])

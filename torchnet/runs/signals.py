@@ -1,0 +1,51 @@
+"""Ctrl-C and SIGTERM end the program at once, wherever it is, in one sentence and with an exit code of their own."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torchnet.runs.errors import StoppedError
+
+_WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+
+
+class _Stop:
+    """What a signal does: the first one raises, a second one ends the process by force."""
+
+    def __init__(self) -> None:
+        self.error: StoppedError | None = None
+
+    def __call__(self, number: int, frame: Any) -> None:
+        for each in _WORDS:
+            signal.signal(each, signal.SIG_DFL)
+        self.error = StoppedError(_WORDS[signal.Signals(number)], exit_code=128 + number)
+        raise self.error
+
+
+_stop = _Stop()
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Within this context a signal raises a StoppedError; one that the process was started to ignore stays ignored."""
+    _stop.error = None
+    if threading.current_thread() is not threading.main_thread():  # where Python allows no handlers
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in _WORDS}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def raise_if_stopped() -> None:
+    """Raise the error of a signal that came while Python could not raise it, as in a destructor."""
+    if _stop.error is not None:
+        raise _stop.error

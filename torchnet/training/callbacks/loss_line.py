@@ -1,0 +1,75 @@
+"""The notebook's line, printed while a network trains."""
+
+import math
+from typing import Any, cast
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from torchnet.losses import one_vs_rest_cross_entropy
+from torchnet.network import MLP
+from torchnet.reporting import evaluate
+from torchnet.runs.errors import NonFiniteError
+
+
+class LossLine(Callback):
+    """Print and log the notebook's loss on the whole test and training sets, after epochs 1, 1 + n, 1 + 2n, ...
+
+    Where there is a validation set, its loss follows. With them, accuracies and the loss on the test images are logged.
+
+    The lines printed so far are part of a checkpoint, so that the report of a resumed run has all of them.
+
+    Args:
+        every_n_epochs: n, the epochs from one line to the next.
+
+    Raises:
+        ValueError: if n is below 1; NonFiniteError, while training: if a loss is not a finite number.
+    """
+
+    def __init__(self, every_n_epochs: int = 5) -> None:
+        if every_n_epochs < 1:
+            raise ValueError(f"every_n_epochs: expected a whole number from 1 up, got {every_n_epochs}")
+        self.every_n_epochs = every_n_epochs
+        self.losses: list[dict[str, float]] = []
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.current_epoch % self.every_n_epochs != 0:
+            return
+        data = trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit, missing from its annotations
+        epoch = trainer.current_epoch + 1
+        loss, logged = {}, {}
+        for split in ("test", "train", *(["val"] if data.validates else [])):
+            logits, labels = evaluate(cast(MLP, pl_module.trained), data.evaluation_loader(split))
+            loss[split] = one_vs_rest_cross_entropy(logits, labels)[0].item()
+            if split != "val":  # whose own loss and accuracy are logged after every validation
+                logged[f"{split}/accuracy"] = (logits.argmax(dim=1) == labels).double().mean().item()
+            if split == "test":
+                logged["test/loss"] = cast(Any, pl_module).evaluation_loss(logits, labels)[0].item()
+            if not math.isfinite(loss[split]):
+                raise NonFiniteError(
+                    f"after epoch {epoch} the notebook's loss on the {split} images is {loss[split]}: "
+                    "this epoch is not saved; try a smaller --model.lr"
+                )
+        self.losses.append({"epoch": epoch, **{f"{split}_loss": value for split, value in loss.items()}})
+        for logger in trainer.loggers:  # not through self.log, which would round to float32
+            logger.log_metrics(
+                {"epoch": epoch - 1, **{f"{split}/notebook_loss": value for split, value in loss.items()}, **logged},
+                trainer.global_step - 1,
+            )
+        print(f"Epoch {epoch}:", ", ".join(f"{split} loss = {value:.12g}" for split, value in loss.items()), flush=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"losses": self.losses}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        last = 0
+        for line in state_dict["losses"]:
+            if not _is_line(line) or line["epoch"] <= last:
+                raise ValueError(f"expected lines of an epoch and its losses, epoch by epoch, got {line!r:.100}")
+            last = line["epoch"]
+        self.losses = state_dict["losses"]
+
+
+def _is_line(line: Any) -> bool:
+    if not isinstance(line, dict) or type(line.get("epoch")) is not int or not {"test_loss", "train_loss"} <= {*line}:
+        return False
+    return all(type(loss) is float and math.isfinite(loss) for name, loss in line.items() if name != "epoch")
