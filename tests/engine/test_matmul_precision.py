@@ -87,6 +87,20 @@ def test_the_question_whether_onednn_keeps_float32_puts_the_setting_back():
     assert setting() == before
 
 
+@pytest.mark.parametrize("layout", ["plain", "first operand transposed", "second operand transposed"])
+def test_rounding_of_large_products_in_one_layout_alone_is_noticed(layout, monkeypatch):
+    """As oneDNN does with AMX, which it uses for large products only."""
+    exact = torch.Tensor.__matmul__
+
+    def product(a, b):
+        transposed = [operand for operand, x in (("first", a), ("second", b)) if not x.is_contiguous()]
+        found = f"{transposed[0]} operand transposed" if transposed else "plain"
+        return exact(a.bfloat16().float(), b) if found == layout and a.numel() > 64 * 64 else exact(a, b)
+
+    monkeypatch.setattr(torch.Tensor, "__matmul__", product)
+    assert not keeps_float32()
+
+
 def test_what_is_unsupported_is_said(monkeypatch):
     assert unsupported(None, CPU) is None
     assert "needs an NVIDIA GPU from Ampere (2020) on, and the device is cpu" in unsupported("tf32", CPU)

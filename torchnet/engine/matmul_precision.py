@@ -55,10 +55,19 @@ def _prefers_onednn() -> bool:
 
 
 def _onednn_keeps_float32() -> bool:
-    """Return whether oneDNN, free to round the operands of a float32 product to bfloat16, leaves them as they are."""
-    numbers = 1 + torch.arange(64 * 64).view(64, 64) / 2**20  # bfloat16 would round all of these to 1
+    """Return whether oneDNN, allowed to round the operands of a float32 product to bfloat16, leaves them unrounded.
+
+    oneDNN chooses a kernel by size and layout: on a processor with AMX it rounds large matrices and not small ones. So
+    a small and a large product are tried, each in the three layouts that a linear layer multiplies.
+    """
     with _onednn_may_round(True):
-        return torch.equal(numbers @ torch.eye(64), numbers)
+        for rows, columns in ((64, 64), (256, 512)):
+            numbers = 1 + torch.arange(rows * columns).view(rows, columns) / 2**20  # bfloat16 has 8 bits of mantissa
+            identity, by_column = torch.eye(columns), numbers.T.contiguous().T
+            products = (numbers @ identity, numbers @ identity.T, by_column @ identity)
+            if not all(torch.equal(product, numbers) for product in products):
+                return False
+    return True
 
 
 def _onednn_may_round(may: bool) -> AbstractContextManager[None]:
