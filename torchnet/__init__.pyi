@@ -27,6 +27,8 @@ from .losses import cross_entropy, mean_squared_error, one_vs_rest_cross_entropy
 from .network import MLP, layer_sizes
 from .optimizers import SGD
 
+__version__: str
+
 __all__ = [
     "ELU",
     "GELU",

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+import torchnet
 from torchnet.runs.environment import environment
 from torchnet.storage import write_durably
 
@@ -57,7 +58,7 @@ class Facts(Callback):
             "environment": {
                 **environment(device, trainer.world_size),
                 "Python": platform.python_version(),
-                "torchnet": version("torchnet"),
+                "torchnet": torchnet.__version__,
                 "pytorch-lightning": version("pytorch-lightning"),
             },
         }
