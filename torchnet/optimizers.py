@@ -3,7 +3,7 @@
 It knows nothing of layers.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -55,30 +55,39 @@ class SGD(torch.optim.Optimizer):
         super().__init__(params, {**numbers, "nesterov": nesterov})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every weight that has a gradient; return what the closure, called first, returns."""
+    def step(
+        self, closure: Callable[[], Any] | None = None, options: Sequence[Mapping[str, Any]] | None = None
+    ) -> Any:
+        """Update every weight that has a gradient.
+
+        Args:
+            closure: called first; what it returns is returned.
+            options: for each group, options that override the group's in this step. Learning rate and momentum may be
+                tensors, (), on the device of the weights: then nothing waits for their numbers.
+        """
         result = None
         if closure is not None:
-            with torch.enable_grad():  # as torch's optimizers do: a closure may use autograd, this package never does
+            with torch.enable_grad():  # as torch's optimizers do; a closure may use autograd
                 result = closure()
-        for group in self.param_groups:
+        for group, own in zip(self.param_groups, options or [{}] * len(self.param_groups), strict=True):
+            overridden = {**group, **own}
             for weight in group["params"]:
                 if weight.grad is not None:
-                    self._update(weight, weight.grad, group)
+                    self._update(weight, weight.grad, overridden)
         return result
 
     def _update(self, weight: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
         momentum = group["momentum"]
         if group["weight_decay"] != 0:
             grad = grad + group["weight_decay"] * weight
-        if isinstance(momentum, Tensor) or momentum != 0:  # one on the device, of a schedule, is not read
+        if isinstance(momentum, Tensor) or momentum != 0:  # a momentum on the device is not read
             velocity = self.state[weight].get("momentum_buffer")
             if velocity is None:
                 velocity = self.state[weight]["momentum_buffer"] = grad.clone()
             else:
                 velocity.mul_(momentum).add_(grad, alpha=1 - group["dampening"])
             grad = grad + momentum * velocity if group["nesterov"] else velocity
-        if isinstance(group["lr"], Tensor):  # on the weight's device: nothing has to wait for its number
+        if isinstance(group["lr"], Tensor):
             weight.addcmul_(grad, group["lr"], value=-1)
         else:
             weight.sub_(grad, alpha=group["lr"])

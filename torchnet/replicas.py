@@ -9,10 +9,10 @@ Whatever depends on a place in the mini-batch, or on all of its samples, asks th
 deformations, the statistics of batch normalization.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from inspect import signature
 from typing import Any
 
 import torch
@@ -134,21 +134,6 @@ def _parts(samples: int, size: int, dtype: torch.dtype, device: torch.device) ->
     return (ends.diff().to(device, dtype) / samples)[:, None]
 
 
-@contextmanager
-def sharing(net: nn.Module, share: Share | None) -> Iterator[None]:
-    """Within this context, the layers of a network are given the share of a mini-batch, each as its `share`."""
-    layers: list[Any] = []
-    if share is not None and not share.is_whole:
-        layers = [part for part in net.modules() if hasattr(part, "share")]
-    for layer in layers:
-        layer.share = share
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.share = None
-
-
 class GradientSum:
     """Sum the gradients of a network over all processes, while its backward pass is still writing others.
 
@@ -164,10 +149,19 @@ class GradientSum:
 
     def __init__(self, replicas: Replicas, net: nn.Module, bucket_bytes: int = _BUCKET) -> None:
         self.replicas = replicas
+        self.takes_callback = "written" in signature(net.backward).parameters
         self.buckets = in_buckets(list(net.parameters())[::-1], bucket_bytes)
         self.written: set[nn.Parameter] = set()
         self.sent = 0
         self.on_their_way: list[tuple[list[nn.Parameter], Tensor, dist.Work]] = []
+
+    def backward(self, net: Any, grad_logits: Tensor) -> None:
+        """Run the backward pass of the network; afterwards every `.grad` is the sum over all processes."""
+        if self.takes_callback:
+            net.backward(grad_logits, written=self.add)
+        else:
+            net.backward(grad_logits)
+        self.finish()
 
     def add(self, layer: nn.Module) -> None:
         """Take note that the gradients of a layer are written, and send the buckets that are full by now."""

@@ -14,18 +14,20 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-import torchnet.engine.engine
+import torchnet.engine.replay
 from torchnet import ELU, GELU, MLP, SGD, BatchNorm1d, LeakyReLU, Linear, Softplus, set_step
 from torchnet.averaging import WeightAverage
 from torchnet.clipping import clip_by_norm, clip_by_value
-from torchnet.engine.engine import Engine
-from torchnet.engine.replay import CaptureError, Graph, Tape, same_bits
+from torchnet.engine import Engine
+from torchnet.engine.cuda_graph import Graph
+from torchnet.engine.tape import CaptureError, Tape
+from torchnet.engine.variants import same_bits
 from torchnet.layers import ACTIVATIONS
 from torchnet.losses import LOSSES
 
 from ..fakes import pretend_cuda_graphs
 from ..layers.twins import BLOCKS
-from .test_network import PAIRS, autograd_loss, autograd_twin
+from ..test_network import PAIRS, autograd_loss, autograd_twin
 
 SAMPLES, CLASSES = 40, 4
 IMAGES = torch.randint(0, 256, (SAMPLES, 5), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
@@ -67,9 +69,9 @@ def rates(lrs: list[float] | None) -> list[dict[str, float]] | None:
 
 def expect_same(first: Engine, second: Engine) -> None:
     """Assert that two engines hold the same bits, in the weights and in all that their optimizers keep."""
-    assert all(map(same_bits, first.net.parameters(), second.net.parameters()))
+    assert all(map(same_bits, first.recipe.net.parameters(), second.recipe.net.parameters()))
     tensors = [
-        [value for state in e.optimizer.state.values() for value in state.values() if isinstance(value, Tensor)]
+        [value for state in e.recipe.optimizer.state.values() for value in state.values() if isinstance(value, Tensor)]
         for e in (first, second)
     ]
     assert len(tensors[0]) == len(tensors[1])
@@ -120,8 +122,10 @@ def test_parts_of_a_step_do_not_depend_on_how_it_is_taken(part, optimizer):
     for e, of_this in zip(engines[1:], losses[1:], strict=True):
         assert same_bits(losses[0], of_this)
         expect_same(engines[0], e)
-        if e.average is not None:
-            assert all(map(same_bits, engines[0].average.state_dict().values(), e.average.state_dict().values()))
+        if e.recipe.average is not None:
+            assert all(
+                map(same_bits, engines[0].recipe.average.state_dict().values(), e.recipe.average.state_dict().values())
+            )
 
 
 @pytest.mark.parametrize("captured", [True, False])
@@ -131,10 +135,10 @@ def test_what_is_random_is_a_function_of_the_number_of_the_step(captured):
 
     through, resumed = make(), make()
     train(through, 2)
-    state = copy.deepcopy((through.net.state_dict(), through.optimizer.state_dict()))
+    state = copy.deepcopy((through.recipe.net.state_dict(), through.recipe.optimizer.state_dict()))
     expected = train(through, 2)
-    resumed.net.load_state_dict(state[0])
-    resumed.optimizer.load_state_dict(state[1])
+    resumed.recipe.net.load_state_dict(state[0])
+    resumed.recipe.optimizer.load_state_dict(state[1])
     again = torch.cat([resumed.run(order(epoch), 7, step=12 + 6 * epoch) for epoch in range(2)])
     assert same_bits(again, expected)
     expect_same(resumed, through)
@@ -145,11 +149,11 @@ def test_unclipped_gradients_are_kept_if_they_are_wanted(captured):
     free, clipped = (engine(optimizer="SGD", captured=captured, clip=clip) for clip in (None, tiny))
     clipped.keep_unclipped()
     for e in (free, clipped):
-        e.optimizer.param_groups[0]["lr"] = 0.0
+        e.recipe.optimizer.param_groups[0]["lr"] = 0.0
         train(e)
-    for name, weight in free.net.named_parameters():
+    for name, weight in free.recipe.net.named_parameters():
         assert same_bits(clipped.unclipped[name], weight.grad)
-        assert not torch.equal(clipped.net.get_parameter(name).grad, weight.grad)
+        assert not torch.equal(clipped.recipe.net.get_parameter(name).grad, weight.grad)
 
 
 def tiny(weights: Any) -> None:
@@ -206,7 +210,7 @@ def with_block(block: str, dtype: torch.dtype = torch.float32) -> MLP:
 def test_captured_is_plain_with_every_block_in_blocks_of_any_size(block, dtype, graph, monkeypatch):
     if graph:
         pretend_cuda_graphs(monkeypatch)
-        monkeypatch.setattr(torchnet.engine.engine, "capture", lambda step, device: Graph(step))
+        monkeypatch.setattr(torchnet.engine.replay, "capture", lambda step, device: Graph(step))
     nets, losses = [], []
     for size, captured in ((100, False), (100, True), (3, True), (1, True), (2, False)):
         net = with_block(block.removesuffix(", mean over all"), dtype)
@@ -231,10 +235,9 @@ def test_masks_are_those_of_the_global_step_in_a_run_that_resumes():
     expected = train(whole, 4)
     got = [train(first, 2)]
     net = with_block("dropout")
-    net.load_state_dict(first.net.state_dict())
-    set_step(net, 12)
+    net.load_state_dict(first.recipe.net.state_dict())
     second = engine(net, "SGD")
-    got += [second.run(order(epoch), 7) for epoch in (2, 3)]
+    got += [second.run(order(2), 7, step=12), second.run(order(3), 7)]
     assert same_bits(torch.cat(got), expected)
     expect_same(second, whole)
 
@@ -305,41 +308,41 @@ def test_losses_are_those_of_each_mini_batch_before_its_step():
 
 
 def zero_grad(e: Engine) -> None:
-    e.optimizer.zero_grad()
+    e.recipe.optimizer.zero_grad()
 
 
 def load_states(e: Engine) -> None:
-    e.optimizer.load_state_dict(copy.deepcopy(e.optimizer.state_dict()))
-    e.net.load_state_dict({name: weight / 2 for name, weight in e.net.state_dict().items()})
+    e.recipe.optimizer.load_state_dict(copy.deepcopy(e.recipe.optimizer.state_dict()))
+    e.recipe.net.load_state_dict({name: weight / 2 for name, weight in e.recipe.net.state_dict().items()})
 
 
 def forget_momentum(e: Engine) -> None:
-    e.optimizer.state.clear()
+    e.recipe.optimizer.state.clear()
 
 
 def replace_weights(e: Engine) -> None:
-    for weight in e.net.parameters():
+    for weight in e.recipe.net.parameters():
         weight.data = weight.data * 0.9
 
 
 def options(**changed: float) -> Callable[[Engine], None]:
-    return lambda e: e.optimizer.param_groups[0].update(changed)
+    return lambda e: e.recipe.optimizer.param_groups[0].update(changed)
 
 
 def double(e: Engine) -> None:
-    e.net.to(torch.float64)
+    e.recipe.net.to(torch.float64)
 
 
 def add_group(e: Engine) -> None:
-    e.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(2))], "lr": 0.1})
+    e.recipe.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(2))], "lr": 0.1})
 
 
 def other_data(e: Engine) -> None:
-    e.images, e.targets = e.images.flip(0), e.targets.flip(0).clone()
+    e.recipe.images, e.recipe.targets = e.recipe.images.flip(0), e.recipe.targets.flip(0).clone()
 
 
 def other_loss(e: Engine) -> None:
-    e.loss = LOSSES["one_vs_rest_cross_entropy"]
+    e.recipe.loss = LOSSES["one_vs_rest_cross_entropy"]
 
 
 def longer_blocks(e: Engine) -> None:
@@ -347,7 +350,7 @@ def longer_blocks(e: Engine) -> None:
 
 
 def break_a_weight(e: Engine) -> None:
-    e.net[0].weight[0, 0] = torch.nan
+    e.recipe.net[0].weight[0, 0] = torch.nan
 
 
 BETWEEN = [zero_grad, load_states, forget_momentum, replace_weights, double, add_group, other_data, other_loss]
@@ -374,8 +377,11 @@ def test_sizes_and_divisors_in_turns():
 def test_groups_with_learning_rates_of_their_own():
     def make(captured: bool) -> Engine:
         e = engine(captured=captured)
-        groups = [{"params": [*e.net[0].parameters()], "lr": 0.5}, {"params": [*e.net[2].parameters()], "lr": 0.01}]
-        e.optimizer = SGD(groups, momentum=0.9)
+        groups = [
+            {"params": [*e.recipe.net[0].parameters()], "lr": 0.5},
+            {"params": [*e.recipe.net[2].parameters()], "lr": 0.01},
+        ]
+        e.recipe.optimizer = SGD(groups, momentum=0.9)
         return e
 
     both_ways(
@@ -397,12 +403,12 @@ def test_learning_rates_may_begin_to_vary_and_cease_to(captured):
 @pytest.mark.parametrize("captured", [True, False])
 def test_learning_rates_of_the_groups_are_as_before(optimizer, captured):
     e = engine(optimizer=optimizer, captured=captured)
-    own = e.optimizer.param_groups[0]["lr"]
+    own = e.recipe.optimizer.param_groups[0]["lr"]
     train(e, schedule=rates([0.3] * 6))
-    assert e.optimizer.param_groups[0]["lr"] is own
+    assert e.recipe.optimizer.param_groups[0]["lr"] is own
     with pytest.raises(IndexError):
         e.run(torch.tensor([SAMPLES]), 1, schedule=rates([0.3]))
-    assert e.optimizer.param_groups[0]["lr"] is own
+    assert e.recipe.optimizer.param_groups[0]["lr"] is own
 
 
 @pytest.mark.parametrize("bad", range(0, SAMPLES, 3))
@@ -486,18 +492,18 @@ def test_tensors_in_attributes_follow_the_replay(epochs, batch_size):
     captured, plain = (engine(mlp(kind=Statistics), captured=captured) for captured in (True, False))
     for e in (captured, plain):
         train(e, epochs, batch_size)
-        e.net.total = e.net.total * 2
+        e.recipe.net.total = e.recipe.net.total * 2
         train(e, epochs, batch_size)
     expect_same(captured, plain)
-    assert same_bits(captured.net.total, plain.net.total)
-    assert same_bits(captured.net.last, plain.net.last)
+    assert same_bits(captured.recipe.net.total, plain.recipe.net.total)
+    assert same_bits(captured.recipe.net.last, plain.recipe.net.last)
 
 
 def test_grads_are_those_of_the_last_step():
     captured, plain = (engine(captured=captured) for captured in (True, False))
     for e in (captured, plain):
         train(e)
-    for weight, expected in zip(captured.net.parameters(), plain.net.parameters(), strict=True):
+    for weight, expected in zip(captured.recipe.net.parameters(), plain.recipe.net.parameters(), strict=True):
         assert same_bits(weight.grad, expected.grad)
 
 
@@ -513,7 +519,7 @@ def tapes(monkeypatch: pytest.MonkeyPatch) -> list[Tape]:
         found.append(Tape(step))
         return found[-1]
 
-    monkeypatch.setattr(torchnet.engine.engine, "capture", capture)
+    monkeypatch.setattr(torchnet.engine.replay, "capture", capture)
     return found
 
 
@@ -548,7 +554,7 @@ def test_an_engine_that_is_dropped_gives_its_memory_back_while_its_network_lives
     net = mlp()
     e = engine(net)
     train(e)
-    step = weakref.ref(next(iter(e._steps.values())))
+    step = weakref.ref(next(iter(e._blocks.values())))
     engine_itself = weakref.ref(e)
     del e
     gc.collect()
@@ -576,7 +582,7 @@ def test_steps_are_captured_anew_only_if_something_changed(tapes):
 @pytest.mark.parametrize("between", BETWEEN, ids=lambda f: f.__name__)
 def test_cuda_graphs_are_the_plain_step(optimizer, between, monkeypatch):
     pretend_cuda_graphs(monkeypatch)
-    monkeypatch.setattr(torchnet.engine.engine, "capture", lambda step, device: Graph(step))
+    monkeypatch.setattr(torchnet.engine.replay, "capture", lambda step, device: Graph(step))
     if optimizer == "Adam" and between in (double, forget_momentum):
         pytest.skip("Adam keeps float32 moments of weights that became float64")
 

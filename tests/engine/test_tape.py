@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from torchnet.engine.replay import CaptureError, Graph, Tape, same_bits
+from torchnet.engine.cuda_graph import Graph
+from torchnet.engine.tape import CaptureError, Tape
+from torchnet.engine.variants import same_bits
 
 from ..fakes import pretend_cuda_graphs
 

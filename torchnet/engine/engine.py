@@ -1,33 +1,34 @@
-"""The training loop at full speed: blocks of steps on data that stay on the device.
+"""The training step at full speed: blocks of steps on data that stay on the device.
 
-A step is the plain one: gather a mini-batch, deform its images, forward, loss, backward, clip, update, average. What is
-done for speed lies around it and changes no result:
+The step itself is written in torchnet/step.py. What makes it fast surrounds it and does not change its result:
 
 - The data stay on the device as they are, pixels as uint8; a mini-batch is gathered and scaled there.
-- What differs from step to step (which samples, which learning rate) is put on the device for a whole block of steps,
-  and nothing is read back before the block is done: no step waits for a number.
-- What is random in a step is a function of its number (torchnet/randomness.py), which lies on the device, too.
-- The step is captured and replayed (torchnet/engine/): its results have their memory, and Python is out of the way.
-- float32 products are computed by the faster of torch's libraries (torchnet/engine/matmul_precision.py).
+- What differs from step to step (samples, learning rate) is copied to the device for a whole block of steps, and
+  nothing is read back before the block ends: no step waits for a number.
+- The step is captured and replayed (replay.py): it writes into the same memory each time, without Python in between.
+- float32 products are computed by the faster of torch's libraries (matmul_precision.py).
 
-Several processes may train one network together (torchnet/replicas.py): each takes its share of every mini-batch, and
-the gradients are summed over all of them between backward and update.
+Several processes may train one network (torchnet/replicas.py): each runs its share of every mini-batch, and the
+gradients are summed over all processes before the update.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from torchnet.averaging import WeightAverage
-from torchnet.data import scale_pixels
 from torchnet.engine.matmul_precision import float32_products
-from torchnet.engine.replay import CaptureError, capture, same_bits
-from torchnet.layers import set_step
-from torchnet.network import MLP
+from torchnet.engine.replay import ReplayedStep, assumptions
+from torchnet.layers import set_step, step_known
 from torchnet.optimizers import SGD
-from torchnet.replicas import GradientSum, Replicas, sharing
+from torchnet.replicas import GradientSum, Replicas
+from torchnet.state import TrainingState
+from torchnet.step import Recipe, train_step, update_weights, write_gradients
+
+Options = Sequence[Mapping[str, Any]]
 
 
 class Engine:
@@ -36,26 +37,26 @@ class Engine:
     Args:
         net: an MLP, or another module with a hand-written `backward(grad_logits)`.
         loss: a function (logits, targets, divisor) -> (loss, grad_logits).
-        optimizer: over the weights of the network. The update of a torchnet.SGD is captured with the step; that of any
-            other optimizer, and the average then, is done after the captured part.
+        optimizer: updates the weights of the network. The update of a torchnet.SGD is captured with the step. The
+            update of any other optimizer runs after the captured part, and so does the average.
         images: (n, ...) uint8, on the device of the weights.
         targets: (n,) int64, or (n, C) rows, on the same device.
-        block_size: the steps that the device is given at once.
-        captured: replay the step; False takes each step as it is written, with the same result.
+        block_size: the number of steps that are copied to the device at once.
+        captured: replay the step; False runs each step eagerly, with the same result.
         tf32: let a GPU round the operands of float32 products to TF32.
-        augment: a function (images, step, start) -> images, of the same shape, which deforms a mini-batch in training,
-            or a part of it that begins at the place start.
-        clip: a function of the weights, which shortens their gradients before the update.
-        average: takes up the weights after every update.
-        replicas: the processes that train the network together, each with an engine of its own. They are given the same
-            mini-batches, and each takes its rows of them. Their steps are taken as they are written, not replayed.
-        normalizer: what a loss divides by that does not divide by the number of samples, as a function of the targets
-            of a mini-batch. Only with replicas is it asked: a process sees a part of the targets alone.
+        augment: a function (images, step, start) -> images of the same shape, applied in training. `start` is the
+            place of the first image in the mini-batch.
+        clip: a function that clips the gradients of weights before the update.
+        average: a moving average of the weights, updated after every step.
+        replicas: the processes that train the network together, each with an engine of its own. All are given the same
+            mini-batches, and each trains on its rows of them. Their steps run eagerly.
+        normalizer: what a loss divides by if that is not the number of samples, as a function of the targets of a
+            mini-batch. It is needed with replicas only, since one process sees a part of the targets.
     """
 
     def __init__(
         self,
-        net: Any,
+        net: nn.Module,
         loss: Callable[..., tuple[Tensor, Tensor]],
         optimizer: torch.optim.Optimizer,
         images: Tensor,
@@ -69,15 +70,18 @@ class Engine:
         replicas: Replicas | None = None,
         normalizer: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        self.net, self.loss, self.optimizer = net, loss, optimizer
-        self.images, self.targets = images, targets
+        gradient_sum = None if replicas is None else GradientSum(replicas, net)
+        self.recipe = Recipe(net, loss, optimizer, images, targets, augment, clip, average, gradient_sum)
         self.block_size, self.captured, self.tf32 = block_size, captured and replicas is None, tf32
-        self.augment, self.clip, self.average = augment, clip, average
         self.replicas, self.normalizer = replicas, normalizer
-        self.gradient_sum = None if replicas is None else GradientSum(replicas, net)
-        self.step = torch.zeros((), dtype=torch.int64, device=images.device)  # the number of the next step
-        self.unclipped: dict[str, Tensor] = {}  # if it is wanted, see keep_unclipped
-        self._steps: dict[tuple[int, int | None], _Step] = {}
+        self.step = torch.zeros((), dtype=torch.int64, device=images.device)  # the number of completed steps
+        self.unclipped: dict[str, Tensor] = {}  # see keep_unclipped
+        self._blocks: dict[tuple[int, int | None], _Block] = {}
+
+    @property
+    def state(self) -> TrainingState:
+        """Every tensor that a step changes."""
+        return TrainingState(self.recipe.net, self.recipe.optimizer, self.recipe.average)
 
     @torch.no_grad()
     def run(
@@ -85,26 +89,26 @@ class Engine:
         indices: Tensor,
         batch_size: int,
         divisor: int | None = None,
-        schedule: Sequence[Mapping[str, Any]] | None = None,
+        schedule: Options | None = None,
         step: int | None = None,
     ) -> Tensor:
-        """Take one step for each mini-batch; return their losses, which are still on the device.
+        """Run one step per mini-batch; return their losses, which are still on the device.
 
         Args:
             indices: the samples in the order in which they are trained on.
-            batch_size: samples in a mini-batch; the last one may be smaller.
-            divisor: what a sum over samples is divided by to make a mean; the size of each mini-batch if None.
-            schedule: the options of the optimizer that each step has of its own, by name; those of its groups if None.
-            step: the number of the first step, on which everything random depends; the one after the last if None.
+            batch_size: samples per mini-batch; the last one may be smaller.
+            divisor: what a loss divides the sum over samples by; None for the size of each mini-batch.
+            schedule: for each step, options of the optimizer by name; None for those of its groups.
+            step: the number of the first step, on which everything random depends; None to continue counting.
 
         Shape:
             indices: (m,) int64.
             returns: (steps,).
 
         Raises:
-            ValueError: if the indices are none or no whole numbers, or the schedule has not as many steps as there are
+            ValueError: if indices are empty or not int64, or the schedule has another length than there are
                 mini-batches.
-            CaptureError: if the network does something in its step that cannot be replayed.
+            CaptureError: if the step of this network cannot be replayed.
         """
         if batch_size < 1 or len(indices) == 0:
             raise ValueError(f"expected samples and a batch_size from 1 up, got {len(indices)} and {batch_size}")
@@ -115,209 +119,126 @@ class Engine:
         full = len(indices) // batch_size * batch_size
         if step is not None:
             self.step.fill_(step)
-            set_step(self.net, step)
-        names = None if schedule is None else tuple(schedule[0])
         losses: list[Tensor] = []
-        with float32_products(self.images.device, self.tf32):
+        with float32_products(self.recipe.images.device, self.tf32):
             for mini_batches in (indices[:full].view(-1, batch_size), indices[None, full:]):
-                for block in mini_batches.split(self.block_size) if mini_batches.numel() > 0 else ():
-                    taken = sum(map(len, losses))
-                    options = None if schedule is None else schedule[taken : taken + len(block)]
-                    losses.append(self._step(block.shape[1], divisor, names).run(block, options))
+                for order in mini_batches.split(self.block_size) if mini_batches.numel() > 0 else ():
+                    done = sum(map(len, losses))
+                    options = None if schedule is None else schedule[done : done + len(order)]
+                    losses.append(self._block(order.shape[1], divisor, options).run(order, options))
+        set_step(self.recipe.net, self.step)
         return torch.cat(losses)
 
-    def inputs(self, indices: Tensor, dtype: torch.dtype, step: Tensor, start: int = 0) -> Tensor:
-        """Return what the network is trained on in a step: the images of these samples, scaled and deformed.
-
-        Args:
-            indices: of a mini-batch, or a part of it.
-            dtype: of the result.
-            step: the number of the step.
-            start: the place of the first sample in the mini-batch.
-        """
-        images = scale_pixels(self.images.index_select(0, indices), dtype)
-        return images if self.augment is None else self.augment(images, step, start)
-
     def keep_unclipped(self) -> None:
-        """From now on keep, in `unclipped`, the gradients as backward wrote them, for who wants to see them."""
-        if self.clip is not None and not self.unclipped:
-            self.unclipped = {name: torch.zeros_like(weight) for name, weight in self.net.named_parameters()}
-            self._steps.clear()
+        """Keep the gradients as backward writes them in `unclipped`, from now on."""
+        clip = self.recipe.clip
+        if clip is not None and not self.unclipped:
+            self.unclipped = {name: torch.zeros_like(weight) for name, weight in self.recipe.net.named_parameters()}
+            self.recipe.clip = partial(_keep_and_clip, self.recipe.net, self.unclipped, clip)
 
-    def _step(self, batch_size: int, divisor: int | None, names: tuple[str, ...] | None) -> "_Step":
-        key = (batch_size, divisor)
-        step = self._steps.get(key)
-        if step is None or step.fingerprint != step.current_fingerprint(names):
-            step = self._steps[key] = _Step(self, *key, names)  # what was captured is no longer what would be done
-        return step
+    def _block(self, batch_size: int, divisor: int | None, schedule: Options | None) -> "_Block":
+        """Return the block for mini-batches of this size; a new one if what was captured is out of date."""
+        key, names = (batch_size, divisor), () if schedule is None else tuple(schedule[0])
+        block = self._blocks.get(key)
+        if block is None or block.assumed != assumptions(self.recipe, self.block_size, names):
+            block = self._blocks[key] = _Block(self, *key, names)
+        return block
 
 
-class _Step:
-    """The step on mini-batches of one size, with the tensors that say what it is to do and take up what came of it."""
+class _Block:
+    """A block of steps on mini-batches of one size: their samples, options and losses, on the device.
 
-    def __init__(self, engine: Engine, batch_size: int, divisor: int | None, names: tuple[str, ...] | None) -> None:
-        self.engine, self.divisor = engine, divisor
-        weight = next(engine.net.parameters())
-        # Pixels are rounded at once to what the first product takes: it would make the same of them.
-        rounded = getattr(engine.net, "matmul_dtype", None) if weight.dtype == torch.float32 else None
-        self.pixel_dtype = rounded if rounded and engine.augment is None else weight.dtype
-        size = engine.block_size
+    Args:
+        engine: the engine that runs the block.
+        batch_size: samples per mini-batch.
+        divisor: as for Engine.run.
+        names: the options that the schedule sets for each step.
+    """
+
+    def __init__(self, engine: Engine, batch_size: int, divisor: int | None, names: tuple[str, ...]) -> None:
+        self.engine, self.recipe, self.divisor, self.names = engine, engine.recipe, divisor, names
+        weight, size = next(self.recipe.net.parameters()), engine.block_size
+        share = None if engine.replicas is None else engine.replicas.share(batch_size)
+        # If each process runs the whole mini-batch, their losses and gradients are averaged, not added up.
+        self.share, self.copies = (share, 1) if share is None or not share.is_whole else (None, share.copies)
         self.order = torch.zeros((size, batch_size), dtype=torch.int64, device=weight.device)
         self.losses = weight.new_zeros(size)
-        self.k = torch.zeros(1, dtype=torch.int64, device=weight.device)  # which step of the block is next
-        # Of other optimizers it is not known what they compute in Python.
-        self.updates = isinstance(engine.optimizer, SGD)
-        self.names = names  # of the options that the steps of a block have of their own
-        # What a captured update reads from tensors. Further options are Python's, and part of what is captured.
-        self.read = tuple({"lr": None, **dict.fromkeys(names or ())}) if self.updates else ()
-        self.schedule = weight.new_zeros((size, len(self.read), len(self.groups)))
-        self.options = weight.new_zeros((len(self.read), len(self.groups)))
-        self.turns = self._turns()
-        self.grads: list[tuple[Tensor, Tensor]] = []
-        self.fingerprint: Any = None  # of what was captured, once a block is done
-        self.share = None if engine.replicas is None else engine.replicas.share(batch_size)
+        self.first = torch.zeros_like(engine.step)  # the number of the first step of the block
+        # A captured update reads these options from tensors. All other options are Python's, and part of the capture.
+        self.captures_update = isinstance(self.recipe.optimizer, SGD)
+        self.read = tuple(dict.fromkeys(("lr", *names)))
+        self.options = weight.new_zeros((size, len(self.read), len(self.recipe.optimizer.param_groups)))
+        self.replay = ReplayedStep(self._step, engine.state, self._others())
+        self.assumed: Any = None  # by what was captured; known after the first block
 
-    @property
-    def groups(self) -> list[dict[str, Any]]:
-        """Those of the optimizer now: loading a state puts others in their place."""
-        return self.engine.optimizer.param_groups
-
-    def run(self, order: Tensor, schedule: Sequence[Mapping[str, Any]] | None) -> Tensor:
-        """Take the steps of one block; return their losses."""
-        for weight, grad in self.grads:
-            weight.grad = grad
-        names, steps = self.names or (), len(order)
-        own = [{name: group[name] for name in (*self.read, *names)} for group in self.groups]
+    def run(self, order: Tensor, schedule: Options | None) -> Tensor:
+        """Run the steps of one block; return their losses."""
+        steps, groups = len(order), self.recipe.optimizer.param_groups
         self.order[:steps] = order
-        if self.updates:
-            of_steps = [[options | dict(of_step) for options in own] for of_step in schedule or [{}] * steps]
-            numbers = [[[options[name] for options in of_step] for name in self.read] for of_step in of_steps]
-            self.schedule[:steps] = torch.tensor(numbers, dtype=self.schedule.dtype)
-            self.options.copy_(self.schedule[0])
-        self.k.zero_()
-        self.fingerprint = None  # should this block be interrupted, it was the last one of this step
-        try:
-            for group, options in zip(self.groups, self.options.unbind(1), strict=True):
-                group.update(zip(self.read, options, strict=True))
-            with sharing(self.engine.net, self.share):
-                for of_step in schedule or [{}] * steps:
-                    next(self.turns)
-                    if not self.updates:
-                        for group in self.groups:
-                            group.update(of_step)
-                        self.engine.optimizer.step()
-                        if self.engine.average is not None:
-                            self.engine.average.update(self.engine.net)
-        finally:
-            for group, options in zip(self.groups, own, strict=True):
-                group.update(options)
-        self.fingerprint = self.current_fingerprint(self.names)
+        self.first.copy_(self.engine.step)
+        per_step: Options = schedule or [{}] * steps
+        if self.captures_update:
+            numbers = [
+                [[of_step.get(name, group[name]) for group in groups] for name in self.read] for of_step in per_step
+            ]
+            self.options[:steps] = torch.tensor(numbers, dtype=self.options.dtype)
+        self.replay.point_gradients()
+        self.assumed = None  # if this block is interrupted, what was captured is not used again
+        with step_known(self.recipe.net, self.engine.step, self.share):
+            for of_step in per_step:
+                if self.engine.captured:
+                    self.replay.take()
+                else:
+                    self._step()
+                if not self.captures_update:
+                    _update_with(self.recipe, of_step)
+        self.assumed = assumptions(self.recipe, self.engine.block_size, self.names)
         losses = self.losses[:steps].clone()
         return losses if self.engine.replicas is None else self.engine.replicas.sum(losses)
 
-    def _take(self) -> None:
-        """Take the next step of the block."""
-        engine = self.engine
-        chosen = self.order.index_select(0, self.k).view(-1)
-        loss = self._write_gradients(chosen)
-        if engine.clip is not None:
-            for name, grad in engine.unclipped.items():
-                grad.copy_(engine.net.get_parameter(name).grad)
-            engine.clip(engine.net.parameters())
-        if self.updates:
-            if self.names:
-                self.options.copy_(self.schedule.index_select(0, self.k).view_as(self.options))
-            engine.optimizer.step()
-            if engine.average is not None:
-                engine.average.update(engine.net)
-        self.losses.index_copy_(0, self.k, loss.view(1))
-        self.k.add_(1)
-        engine.step.add_(1)
-
-    def _write_gradients(self, chosen: Tensor) -> Tensor:
-        """Forward, loss and backward on a mini-batch; return its loss, of a share the part that it has in it."""
-        engine, share, gradient_sum = self.engine, self.share, self.engine.gradient_sum
-        if share is None or gradient_sum is None:
-            logits = engine.net(engine.inputs(chosen, self.pixel_dtype, engine.step))
-            loss, grad_logits = engine.loss(logits, engine.targets.index_select(0, chosen), self.divisor)
-            engine.net.backward(grad_logits)
-            return loss
-        divisor = self._divisor(chosen) * share.copies
-        rows = chosen[share.rows]
-        logits = engine.net(engine.inputs(rows, self.pixel_dtype, engine.step, share.start))
-        loss, grad_logits = engine.loss(logits, engine.targets.index_select(0, rows), divisor)
-        if isinstance(engine.net, MLP):
-            engine.net.backward(grad_logits, written=gradient_sum.add)
+    def _step(self) -> None:
+        """Run the next step of the block. This is what is captured: it reads and writes tensors only."""
+        place = (self.engine.step - self.first).view(1)
+        indices = self.order.index_select(0, place).view(-1)
+        arguments = (self.recipe, indices, self.engine.step, self._divisor(indices), self.share)
+        if self.captures_update:
+            now = self.options.index_select(0, place)[0] if self.names else self.options[0]
+            options = [dict(zip(self.read, of_group.unbind(), strict=True)) for of_group in now.unbind(1)]
+            loss = train_step(*arguments, options)
         else:
-            engine.net.backward(grad_logits)
-        gradient_sum.finish()
-        return loss
+            loss = write_gradients(*arguments)
+        self.losses.index_copy_(0, place, loss.view(1))
+        self.engine.step.add_(1)
 
-    def _divisor(self, chosen: Tensor) -> int | Tensor:
-        """Return what a sum over a whole mini-batch is divided by to make a mean."""
+    def _divisor(self, indices: Tensor) -> int | Tensor | None:
+        """Return the divisor of the whole mini-batch, of which a process sees a part."""
+        if self.engine.replicas is None:
+            return self.divisor
+        divisor: int | Tensor = self.divisor or len(indices)
         if self.divisor is None and self.engine.normalizer is not None:
-            return self.engine.normalizer(self.engine.targets.index_select(0, chosen))
-        return self.divisor or len(chosen)
+            divisor = self.engine.normalizer(self.recipe.targets.index_select(0, indices))
+        return divisor * self.copies
 
-    def _turns(self) -> Iterator[None]:
-        """Take one step each time: plainly, while capturing it, to compare the two, and from then on by replay."""
-        self._take()  # the first, in which optimizers make what they keep, is not like the others
-        yield
-        while not self.engine.captured:
-            self._take()
-            yield
-        replayed = capture(self._take, self.k.device)
-        self.grads = [(weight, weight.grad) for weight in self.engine.net.parameters() if weight.grad is not None]
-        yield
-        attributes = _attributes(self.engine.net)
-        before = [tensor.clone() for tensor in self._state()]
-        replayed.replay()
-        after = [tensor.clone() for tensor in self._state()]
-        for tensor, value in zip(self._state(), before, strict=True):
-            tensor.copy_(value)
-        self._take()
-        if not all(map(same_bits, self._state(), after)):
-            raise CaptureError(
-                "replayed, the step of this network does not do what it does when it is taken: it keeps something "
-                "outside of tensors, or in other tensors each time; train it with captured=False"
-            )
-        # The replay goes on writing where it did, and not into what this plain step has put in its place.
-        for owner, name, tensor in [*attributes, *((weight, "grad", grad) for weight, grad in self.grads)]:
-            setattr(owner, name, tensor.copy_(getattr(owner, name)))
-        while True:
-            yield
-            replayed.replay()
-
-    def _state(self) -> list[Tensor]:
-        """Return all that a step changes."""
-        engine = self.engine
-        grads = [weight.grad for weight in engine.net.parameters() if weight.grad is not None]
-        return [self.losses, self.k, engine.step, *engine.unclipped.values(), *grads, *_kept(engine)]
-
-    def current_fingerprint(self, names: tuple[str, ...] | None) -> Any:
-        """Return what a captured step takes for granted: where its tensors lie, and what is not in tensors."""
-        engine = self.engine
-        tensors = (engine.images, engine.targets, *_kept(engine))
-        options = [
-            value
-            for group in engine.optimizer.param_groups
-            for key, value in group.items()
-            if key not in ("params", "lr", *(names or ()))
-        ]
-        parts = (engine.net, engine.loss, engine.optimizer, engine.augment, engine.clip, engine.average)
-        return [tensor.data_ptr() for tensor in tensors], options, parts, engine.block_size, engine.net.training, names
+    def _others(self) -> dict[str, Tensor]:
+        return {"losses": self.losses, "step": self.engine.step} | self.engine.unclipped
 
 
-def _kept(engine: Engine) -> list[Tensor]:
-    """Return the tensors that outlive a step: weights, those in attributes, those of the optimizer and the average."""
-    nets = [engine.net] if engine.average is None else [engine.net, engine.average]
-    weights = [tensor for net in nets for tensor in (*net.parameters(), *net.buffers())]
-    attributes = [tensor for net in nets for _, _, tensor in _attributes(net)]
-    of_optimizer = [value for state in engine.optimizer.state.values() for value in state.values()]
-    return [*weights, *attributes, *(value for value in of_optimizer if isinstance(value, Tensor))]
+def _update_with(recipe: Recipe, options: Mapping[str, Any]) -> None:
+    """Update the weights with options for this step, which an optimizer of torch reads from its groups."""
+    groups = recipe.optimizer.param_groups
+    before = [{name: group[name] for name in options} for group in groups]
+    try:
+        for group in groups:
+            group.update(options)
+        update_weights(recipe)
+    finally:
+        for group, own in zip(groups, before, strict=True):
+            group.update(own)
 
 
-def _attributes(net: torch.nn.Module) -> list[tuple[torch.nn.Module, str, Tensor]]:
-    """Return the tensors that modules keep unregistered, but for expanded ones, which cannot be written into."""
-    attributes = [(m, key, value) for m in net.modules() for key, value in vars(m).items()]
-    return [it for it in attributes if isinstance(it[2], Tensor) and 0 not in it[2].stride()]
+def _keep_and_clip(
+    net: nn.Module, kept: Mapping[str, Tensor], clip: Callable[[Iterable[Tensor]], Any], weights: Iterable[Tensor]
+) -> None:
+    for name, tensor in kept.items():
+        tensor.copy_(net.get_parameter(name).grad)
+    clip(weights)

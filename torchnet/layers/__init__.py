@@ -1,4 +1,4 @@
-"""The mathematics: each file shows a layer's forward pass, and below it the derivation and the backward pass."""
+"""The layers: each file shows a forward pass and, below it, the derivation and code of the backward pass."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,7 +8,7 @@ from torchnet.layers.dropout import Dropout, set_step
 from torchnet.layers.elu import ELU
 from torchnet.layers.gelu import GELU
 from torchnet.layers.identity import Identity
-from torchnet.layers.layer import Layer
+from torchnet.layers.layer import Layer, step_known
 from torchnet.layers.layer_norm import LayerNorm
 from torchnet.layers.leaky_relu import LeakyReLU
 from torchnet.layers.linear import Linear
@@ -20,7 +20,7 @@ from torchnet.layers.silu import SiLU
 from torchnet.layers.softplus import Softplus
 from torchnet.layers.tanh import Tanh
 
-# What to call for a new layer, by the name that configurations use.
+# Constructors by the names used in configs.
 ACTIVATIONS: dict[str, Callable[[], Layer]] = {
     "sigmoid": Sigmoid,
     "tanh": Tanh,
@@ -60,4 +60,5 @@ __all__ = [
     "Softplus",
     "Tanh",
     "set_step",
+    "step_known",
 ]

@@ -1,4 +1,4 @@
-"""Dropout: each element is set to zero with probability p, while training."""
+"""Dropout: in training, set each element to zero with probability p."""
 
 import torch
 from torch import Tensor, nn
@@ -8,20 +8,19 @@ from torchnet.randomness import uniform
 
 
 class Dropout(Layer):
-    """Drop elements at random and scale up the others, as torch.nn.Dropout does; evaluation passes all on.
+    """Drop elements at random and scale up the others, like torch.nn.Dropout; the identity in evaluation mode.
 
-    Which elements are dropped is a function of (seed, stream, step) and their place, and of no generator. The buffer
-    `step` counts backward passes, since it is backward that ends a step: all forward passes before it see one mask. So
-    does whoever takes a loss more than once for one gradient, as finite differences do: with a mask that changed in
-    between, they would hold against each other the values of two functions.
+    The mask is a function of (seed, stream, step) and the position of the element; no generator is involved. The step
+    is the number of the training step if an engine counts steps (`Layer.step_counter`). Otherwise the buffer `step`
+    counts backward passes: all forward passes before a backward use the same mask, as finite differences need it.
 
     Args:
         p: the probability that an element is dropped.
-        seed: of the run.
-        stream: of this layer: those of one network with equal streams drop the same places.
+        seed: the seed of the run.
+        stream: the number of this layer; layers of one network with equal streams drop the same elements.
 
     Raises:
-        ValueError: if p is no probability.
+        ValueError: if p is not between 0 and 1.
 
     Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting".
     """
@@ -31,7 +30,7 @@ class Dropout(Layer):
         if not 0 <= p <= 1:
             raise ValueError(f"p: expected a probability from 0 to 1, got {p}")
         self.p, self.seed, self.stream = p, seed, stream
-        # Not in the state_dict, which is that of torch.nn.Dropout: whoever resumes a run knows its step (`set_step`).
+        # Not in the state_dict, which is that of torch.nn.Dropout. `set_step` restores it.
         self.step = nn.Buffer(torch.tensor(0), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -44,36 +43,36 @@ class Dropout(Layer):
             return x
         scale = 1 / (1 - self.p) if self.p < 1 else 0.0
         start = 0 if self.share is None else self.share.start
-        mask = (uniform(x.shape, self.seed, self.stream, self.step, start) >= self.p).to(x.dtype) * scale
+        step = self.step if self.step_counter is None else self.step_counter
+        mask = (uniform(x.shape, self.seed, self.stream, step, start) >= self.p).to(x.dtype) * scale
         self.remember(mask)
         return x * mask
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
-        """Return the gradient of the input, and go on to the mask of the next step.
+        """Return the gradient of the input; the next step has another mask.
 
         The mask does not depend on x: dy/dx = m.
 
             ∂L/∂x = G ⊙ m,    G = ∂L/∂y
-
-        Shape:
-            grad_output: that of the output; returns: the same, or None if input_grad is False.
-
-        Raises:
-            RuntimeError: if no forward pass was made in training mode since the last backward.
-            ValueError: if grad_output has another shape than the output had.
         """
         mask = self.recall()
         expect_shape("grad_output", grad_output, mask.shape, "pass the gradient of this layer's output")
-        self.step.add_(1)
+        if self.step_counter is None:
+            self.step.add_(1)
         return grad_output * mask if input_grad else None
 
     def extra_repr(self) -> str:
         return f"p={self.p}, seed={self.seed}, stream={self.stream}"
 
 
-def set_step(net: nn.Module, step: int) -> None:
-    """Set the step of every Dropout in a network, in place: its masks are those of this step, whatever came before."""
+def set_step(net: nn.Module, step: int | Tensor) -> None:
+    """Set the step of every Dropout in a network, in place, and so its masks.
+
+    Args:
+        net: the network.
+        step: the number of completed steps.
+    """
     for module in net.modules():
         if isinstance(module, Dropout):
             module.step.fill_(step)

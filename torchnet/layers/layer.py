@@ -1,50 +1,73 @@
-"""The contract that every layer keeps: a forward pass and, below it, its hand-written backward pass."""
+"""The contract of every layer: a forward pass and a hand-written backward pass."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from torchnet.replicas import Share
+if TYPE_CHECKING:
+    from torchnet.replicas import Share
 
 
 class Layer(nn.Module, ABC):
-    """A step of the network whose backward pass is written by hand.
+    """A layer whose backward pass is written by hand.
 
-    An nn.Module is used as a container only. Weights are raw leaf tensors, registered with requires_grad=False: `.to`,
-    `state_dict` and optimizers see them, autograd never does.
+    nn.Module serves only as a container. Weights are leaf tensors registered with requires_grad=False, so `.to()`,
+    `state_dict` and optimizers see them and autograd does not.
 
-    A subclass writes `forward`, which remembers the tensors that its backward needs, and directly below it `backward`,
-    which recalls them, writes `.grad` of the layer's own weights and returns the gradient of the layer's input.
+    A subclass implements `forward`, which stores what backward needs with `remember`, and `backward`, which retrieves
+    it with `recall`. Both keep the contracts below; a subclass documents only what it adds.
 
-    Shape letters, here and everywhere: N batch, I in_features, O out_features, C classes.
+    Shape letters used throughout: N batch size, I in_features, O out_features, C classes.
 
     Attributes:
-        share: the rows of the mini-batch that x holds, where several processes divide it among them; None if x is all
-            of it. A layer that looks at other samples, or at the place of one, asks it (torchnet/replicas.py).
+        share: the rows of the mini-batch that x holds, if several processes divide it; None if x is the whole of it. A
+            layer that depends on other samples, or on the position of a sample, reads it.
+        step_counter: the number of the training step, (), int64; None if nobody counts steps.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.share: Share | None = None
+        self.step_counter: Tensor | None = None
         self._remembered: tuple[Tensor, ...] | None = None
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
-        """Return the output of the layer; in training mode, remember what backward needs."""
+        """Return the output; in training mode, also remember what backward needs.
+
+        Raises:
+            ValueError: if x has the wrong shape or dtype.
+        """
 
     @abstractmethod
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
-        """Write `.grad` of the layer's weights; return the gradient of its input, None if input_grad is False."""
+        """Write `.grad` of the layer's weights; return the gradient of its input.
+
+        Each call consumes what one forward pass in training mode remembered. `.grad` is overwritten, not accumulated.
+
+        Args:
+            grad_output: G = ∂L/∂y, the upstream gradient.
+            input_grad: False to skip the gradient of the input, which the first layer of a network does not need.
+
+        Shape:
+            grad_output: the shape of the output.
+            returns: the shape of the input, or None if input_grad is False.
+
+        Raises:
+            RuntimeError: if no forward pass was made in training mode since the last backward.
+            ValueError: if grad_output does not have the shape of the output.
+        """
 
     def remember(self, *tensors: Tensor) -> None:
-        """Keep tensors for backward; in evaluation mode, keep nothing."""
+        """Store tensors for backward; do nothing in evaluation mode."""
         if self.training:
             self._remembered = tuple(tensor.detach() for tensor in tensors)
 
     def recall(self) -> Any:
-        """Hand out what the last forward pass remembered, once: the tensor, or the tuple of them if it was several.
+        """Return and clear what the last forward pass remembered: one tensor, or a tuple if there were several.
 
         Raises:
             RuntimeError: if no forward pass was made in training mode since the last backward.
@@ -58,14 +81,27 @@ class Layer(nn.Module, ABC):
         return tensors if len(tensors) > 1 else next(iter(tensors))
 
 
+@contextmanager
+def step_known(net: nn.Module, step_counter: Tensor, share: "Share | None" = None) -> Iterator[None]:
+    """Within this context, give the layers of a network the counter of steps, and the rows that they work on."""
+    layers = [part for part in net.modules() if isinstance(part, Layer)]
+    for layer in layers:
+        layer.step_counter, layer.share = step_counter, share
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.step_counter = layer.share = None
+
+
 def expect_shape(name: str, tensor: Tensor, shape: Sequence[int], hint: str) -> None:
-    """Raise a ValueError unless the tensor has this shape: broadcasting would turn a slip into a wrong answer."""
+    """Raise a ValueError unless the tensor has this shape: broadcasting would hide the mistake in a wrong result."""
     if tensor.shape != tuple(shape):
         raise ValueError(f"expected {name} of shape {tuple(shape)}, got {tuple(tensor.shape)}: {hint}")
 
 
 def expect_rows(x: Tensor, weight: Tensor) -> None:
-    """Raise a ValueError unless x has one row a sample, of as many features as the weight has and in its dtype."""
+    """Raise a ValueError unless x has shape (N, len(weight)) and the dtype of the weight."""
     if x.dim() != 2 or x.shape[1] != len(weight):
         raise ValueError(
             f"expected input of shape (N, {len(weight)}), got {tuple(x.shape)}: flatten each sample to one row"

@@ -18,7 +18,7 @@ from torchnet import reference
 from torchnet.averaging import WeightAverage
 from torchnet.choices import expect_one_of
 from torchnet.data import Batch, Block, scale_pixels
-from torchnet.engine.engine import Engine
+from torchnet.engine import Engine
 from torchnet.engine.matmul_precision import MATMUL_DTYPES
 from torchnet.layers import Linear
 from torchnet.losses import LOSSES

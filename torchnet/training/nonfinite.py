@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from torchnet.data import Block
-from torchnet.engine.engine import Engine
+from torchnet.engine import Engine
 from torchnet.runs.errors import NonFiniteError
 
 _COPY_SHARE = 0.001  # of the time of a run, the most that copies may take
