@@ -1,7 +1,7 @@
-"""torchnet: deep networks with hand-written gradients, on PyTorch, each proven right.
+"""torchnet: deep networks with hand-written and verified gradients, on PyTorch.
 
-The public names are in __init__.pyi. What a name needs is imported when the name is first asked for, so that
-`python -m torchnet --help` need not wait for torch.
+The public names are listed in __init__.pyi. Each is imported on first use, so that `python -m torchnet --help` does not
+import torch.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""The public names, and where each of them is. torchnet/__init__.py reads this, and imports what is asked for."""
+"""The public names and where they are defined. torchnet/__init__.py reads this file and imports names lazily."""
 
 from . import checking, data, initializers, layers, losses, network, optimizers, reference
 from .averaging import WeightAverage

@@ -1,4 +1,4 @@
-"""The moving average of a network's weights, which is often the better network of the two."""
+"""The exponential moving average of a network's weights, which often generalizes better than the last weights."""
 
 import copy
 from itertools import chain
@@ -8,25 +8,26 @@ from torch import Tensor, nn
 
 
 class WeightAverage(nn.Module):
-    """Keep a copy of a network whose weights are the exponential moving average of its weights.
+    """A copy of a network whose weights are the exponential moving average of the network's weights.
 
-    For a weight w of the network and its average a, at each update:
+    For a weight w of the network and its average a, each update sets
 
-        a ← w at the first, then decay · a + (1 - decay) · w
+        a ← w                                 at the first update
+        a ← decay · a + (1 - decay) · w       afterwards
 
-    as torch.optim.swa_utils.AveragedModel does with get_ema_multi_avg_fn(decay) and use_buffers=True. Only that buffers
-    of whole numbers, such as counts, are copied: their mean is no whole number.
+    like torch.optim.swa_utils.AveragedModel with get_ema_multi_avg_fn(decay) and use_buffers=True, except that integer
+    buffers, such as counts, are copied instead of averaged.
 
     Args:
-        net: the network, of which a copy is made.
-        decay: from 0 up and below 1; an average over about the last 1 / (1 - decay) updates.
+        net: the network to copy.
+        decay: 0 <= decay < 1; the average covers about the last 1 / (1 - decay) updates.
 
     Attributes:
-        net: the copy. Evaluate it in place of the network.
-        updates: (), int64, how many there were.
+        net: the averaged copy; evaluate it instead of the network.
+        updates: (), int64, the number of updates.
 
     Raises:
-        ValueError: if decay is out of its range.
+        ValueError: if decay is out of range.
 
     Source: Polyak & Juditsky 1992, "Acceleration of stochastic approximation by averaging", for the plain mean.
     """
@@ -41,18 +42,18 @@ class WeightAverage(nn.Module):
 
     @torch.no_grad()
     def update(self, net: nn.Module) -> None:
-        """Take the present weights of a network into the average, in one pass over them.
+        """Include the current weights of the network in the average.
 
-        It may be part of a captured step: which update is the first is decided by a tensor.
+        This can be part of a captured step: a tensor decides whether this is the first update.
 
         Raises:
-            ValueError: if the network has other weights or buffers than the one that was copied.
+            ValueError: if names or shapes of weights and buffers differ from those of the copied network.
         """
         averages, current = _tensors(self.net), _tensors(net)
         shapes, others = ({name: tuple(t.shape) for name, t in tensors.items()} for tensors in (averages, current))
         if shapes != others:
             raise ValueError(f"expected a network with {shapes}, got one with {others}: it is not the one averaged")
-        # The part of the new weights: all of it at the first update. lerp by 1 is a copy, to the last bit.
+        # The weight of the new values: 1 at the first update. lerp with weight 1 is an exact copy.
         part = torch.full_like(self.updates, 1 - self.decay, dtype=torch.float64).masked_fill_(self.updates == 0, 1)
         for name, average in averages.items():
             if average.is_floating_point():

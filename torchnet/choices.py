@@ -1,16 +1,16 @@
-"""A name that has to be one of several, and what may have been meant by one that is not."""
+"""Validate a name against a list of choices, and suggest similar names."""
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 from typing import Any
 
-_MOST = 3  # suggestions
-_LEAST = 0.6  # likeness, of 1 for the same
-_BEHIND = 0.1  # the most by which the others may be less alike than the best
+_MAX_SUGGESTIONS = 3
+_MIN_SIMILARITY = 0.6  # 1 for equal names
+_MAX_GAP = 0.1  # by which a suggestion may be less similar than the best one
 
 
 def expect_one_of(argument: str, value: Any, known: Iterable[Any]) -> None:
-    """Raise a ValueError unless a value is one of those that are known."""
+    """Raise a ValueError, with suggestions, unless the value is one of those known."""
     known = list(known)
     if value not in known:
         names = [str(it) for it in known]
@@ -19,19 +19,18 @@ def expect_one_of(argument: str, value: Any, known: Iterable[Any]) -> None:
 
 
 def nearest(word: str, known: Iterable[str]) -> list[str]:
-    """Return at most three names that are like a word, the most alike first.
+    """Return at most three of the known names that are similar to a word, the most similar first.
 
-    Args:
-        word: what was given.
-        known: what it may have meant; of a name like trainer.max_epochs, the last part is compared first.
+    Of dotted names such as trainer.max_epochs, the last part is compared first.
     """
-    alike = [(_likeness(_last(word), _last(name)), _likeness(word, name), name) for name in known]
-    alike.sort(key=lambda it: it[:2], reverse=True)
-    return [name for last, _, name in alike[:_MOST] if last >= max(_LEAST, alike[0][0] - _BEHIND)]
+    ranked = [(_similarity(_last(word), _last(name)), _similarity(word, name), name) for name in known]
+    ranked.sort(key=lambda it: it[:2], reverse=True)
+    least = max(_MIN_SIMILARITY, ranked[0][0] - _MAX_GAP) if ranked else 0
+    return [name for last, _, name in ranked[:_MAX_SUGGESTIONS] if last >= least]
 
 
 def did_you_mean(names: list[str]) -> str:
-    """Return ": did you mean a, b or c?", to go behind a message; "" if there are no names."""
+    """Return ": did you mean a, b or c?", to append to a message; "" if there are no names."""
     *others, last = names or [""]
     return f": did you mean {', '.join(others)}{' or ' if others else ''}{last}?" if names else ""
 
@@ -40,5 +39,5 @@ def _last(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _likeness(one: str, other: str) -> float:
+def _similarity(one: str, other: str) -> float:
     return SequenceMatcher(None, one, other).ratio()

@@ -1,4 +1,4 @@
-"""Clipping: bound the gradients in place, between the backward pass and the update."""
+"""Gradient clipping, in place, between the backward pass and the update."""
 
 from collections.abc import Iterable
 
@@ -8,18 +8,18 @@ from torch import Tensor
 
 @torch.no_grad()
 def clip_by_norm(weights: Iterable[Tensor], max_norm: float) -> Tensor:
-    """Scale all gradients by one factor so that their norm is max_norm at most, as torch.nn.utils.clip_grad_norm_ does.
+    """Scale all gradients by one factor so that their norm is at most max_norm, like torch.nn.utils.clip_grad_norm_.
 
-    The norm is that of all gradients G as one long vector. Together they keep their direction:
+    The norm is that of all gradients G concatenated into one vector, whose direction is kept:
 
         ‖G‖ = √(Σ_w ‖∂L/∂w‖²)        G ← G · min(1, max_norm / (‖G‖ + 10⁻⁶))
 
     Args:
-        weights: the tensors with gradients in `.grad`, which are changed in place; those without are left out.
-        max_norm: above 0.
+        weights: tensors whose `.grad` is changed in place; tensors without a gradient are skipped.
+        max_norm: the largest norm allowed, above 0.
 
     Shape:
-        returns: (), ‖G‖ before clipping. If it is not a finite number, what is left in `.grad` is of no use.
+        returns: (), ‖G‖ before clipping. If it is Inf or NaN, the clipped gradients are useless.
 
     Raises:
         ValueError: if max_norm is not above 0, or no weight has a gradient.
@@ -30,7 +30,7 @@ def clip_by_norm(weights: Iterable[Tensor], max_norm: float) -> Tensor:
         raise ValueError(f"max_norm: expected a number above 0, got {max_norm}")
     grads = _grads(weights)
     norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(grad) for grad in grads]))
-    scale = (max_norm / (norm + 1e-6)).clamp(max=1)  # multiplied by even where it is 1: nothing waits for its number
+    scale = (max_norm / (norm + 1e-6)).clamp(max=1)  # a tensor: reading its value would synchronize the device
     for grad in grads:
         grad.mul_(scale)
     return norm
@@ -38,13 +38,13 @@ def clip_by_norm(weights: Iterable[Tensor], max_norm: float) -> Tensor:
 
 @torch.no_grad()
 def clip_by_value(weights: Iterable[Tensor], max_value: float) -> None:
-    """Bound each element of the gradients by itself, as torch.nn.utils.clip_grad_value_ does.
+    """Clamp each element of the gradients, like torch.nn.utils.clip_grad_value_.
 
         g ← min(max(g, -max_value), max_value)
 
     Args:
-        weights: the tensors with gradients in `.grad`, which are changed in place; those without are left out.
-        max_value: above 0.
+        weights: tensors whose `.grad` is changed in place; tensors without a gradient are skipped.
+        max_value: the largest absolute value allowed, above 0.
 
     Raises:
         ValueError: if max_value is not above 0, or no weight has a gradient.

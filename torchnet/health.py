@@ -1,4 +1,4 @@
-"""How gradients fare on their way through a network: how large they are, how far they move it, and what stops them."""
+"""Gradient health: gradient norms, update ratios, saturated activations and dead units, per layer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,44 +8,45 @@ from torch import Tensor, nn
 
 from torchnet.layers import ELU, GELU, LeakyReLU, Linear, ReLU, Sigmoid, SiLU, Softplus, Tanh
 
-# Activations that are flat at both ends, with their steepest slope, and those that are flat at one.
+# Activations that saturate on both sides, with their largest slope, and activations that may be flat on one side.
 _STEEPEST: dict[type[nn.Module], float] = {Sigmoid: 0.25, Tanh: 1.0}
 _ONE_SIDED: tuple[type[nn.Module], ...] = (ReLU, LeakyReLU, ELU, GELU, SiLU, Softplus)
-_FLAT = 0.1  # of the steepest slope: below it a unit is called saturated
-_DEAD = 0.01  # the slope below which next to nothing of a gradient passes; LeakyReLU's is just this
+_FLAT = 0.1  # saturated: the slope is below this fraction of the largest slope
+_DEAD = 0.01  # dead: the slope is below this; the default slope of LeakyReLU is exactly this, so it is never dead
 
 
 @torch.no_grad()
 def gradient_health(
     before: nn.Module, x: Tensor, gradients: Mapping[str, Tensor], after: nn.Module
 ) -> dict[str, Tensor]:
-    """Return how one step of training looks in each layer of weights, numbered from 1 at the input.
+    """Return measures of one training step for each Linear layer, numbered from 1 at the input.
 
-        gradient_norm/layer_l    ‖∂L/∂W‖, of the weights W without the bias
-        update_ratio/layer_l     ‖W' - W‖ / ‖W‖, how far the step moves the weights, relative to their size
-        saturated/layer_l        of the sigmoids or tanhs that follow: the share of outputs, over units and samples, at
-                                 which the slope is below a tenth of its largest value
-        dead/layer_l             of the units of any other activation that follows: the share whose slope is below 0.01
-                                 for every sample, so that no sample can teach them
+        gradient_norm/layer_l    ‖∂L/∂W‖ of the weight W, without the bias
+        update_ratio/layer_l     ‖W' - W‖ / ‖W‖, how far the step moves the weight, relative to its norm
+        saturated/layer_l        for a sigmoid or tanh after the layer: the fraction of its outputs, over units and
+                                 samples, whose slope is below a tenth of the largest slope
+        dead/layer_l             for any other activation after the layer: the fraction of units whose slope is below
+                                 0.01 for every sample, so that hardly any gradient reaches their weights
 
-    The slopes are what each activation's own backward makes of a gradient of ones.
+    The slopes are computed by each activation's own backward from an upstream gradient of ones.
 
     Args:
-        before: the network as it was before the step, in training mode; its running statistics are moved.
-        x: what the step was taken on.
-        gradients: of the weights, by name.
-        after: the network behind the step.
+        before: a copy of the network before the step, in training mode; its running statistics are updated.
+        x: the input of the step.
+        gradients: the gradient of each weight, by name.
+        after: the network after the step.
 
     Shape:
-        x: (N, ...); returns: (), each, on the device; infinite or not a number where W is zero.
+        x: (N, ...).
+        returns: each value (), on the device of the network; update_ratio is Inf or NaN if W is zero.
 
-    Source: the ratio of updates, about 0.001 in a network that learns well: Karpathy, notes of CS231n, "Ratio of
-    weights:updates". Saturation and its measure: Glorot & Bengio 2010, "Understanding the difficulty of training deep
-    feedforward neural networks", section 3.
+    Source: update ratio, about 0.001 in a network that trains well: Karpathy, CS231n notes, "Ratio of weights:updates".
+    Saturation: Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks",
+    section 3.
     """
     found: dict[str, Tensor] = {}
     weights = [f"{name}.weight" for name, part in before.named_modules() if isinstance(part, Linear)]
-    digits = len(str(len(weights)))  # layer_01, where there are ten and more: so they are sorted as they follow
+    digits = len(str(len(weights)))  # layer_01 if there are ten or more layers, so that names sort in order
     for number, name in enumerate(weights, start=1):
         weight = before.get_parameter(name)
         found[f"gradient_norm/layer_{number:0{digits}}"] = gradients[name].norm()
@@ -61,7 +62,7 @@ def gradient_health(
 
 
 def _slopes(net: nn.Module, x: Tensor) -> list[tuple[nn.Module, Tensor]]:
-    """Return the activations of a network in their order, each with its derivative at what it is given."""
+    """Return each activation of a network, in order, with its derivative at its input."""
     found: list[tuple[nn.Module, Tensor]] = []
 
     def look(activation: Any, inputs: Any, y: Tensor) -> None:

@@ -1,7 +1,7 @@
-"""How weights start: each initializer draws a tensor of a given shape from a given generator.
+"""Initializers: each draws the initial weights of a given shape from a given generator.
 
-The weights of a layer are independent and centered on zero; initializers differ in the variance. If it is too small,
-the signal fades from layer to layer; if it is too large, it explodes. For y = x Wᵀ with I inputs of mean square s,
+The weights of a layer are independent with mean zero; initializers differ in the variance. If it is too small, the
+signal vanishes from layer to layer; if it is too large, it explodes. For y = x Wᵀ with I inputs of mean square s,
 Var(y) = I · Var(W) · s; the rules below choose Var(W) so that it neither grows nor shrinks.
 """
 
@@ -17,7 +17,7 @@ Initializer = Callable[[Sequence[int], torch.Generator | None, torch.dtype | Non
 def he_normal(
     shape: Sequence[int], generator: torch.Generator | None = None, dtype: torch.dtype | None = None
 ) -> Tensor:
-    """Draw from a normal of variance 2 / I: the notebook's rule, made for ReLU, which halves the mean square.
+    """Draw from a normal of variance 2 / I: the notebook's rule, derived for ReLU, which halves the mean square.
 
     Shape:
         returns: (O, I).
@@ -46,7 +46,7 @@ def xavier_normal(
 def xavier_uniform(
     shape: Sequence[int], generator: torch.Generator | None = None, dtype: torch.dtype | None = None
 ) -> Tensor:
-    """Draw evenly from ±√(6 / (I + O)), which has the variance of `xavier_normal`: a uniform on ±a has variance a²/3.
+    """Draw from a uniform on ±√(6 / (I + O)), with the variance of `xavier_normal`: a uniform on ±a has variance a²/3.
 
     Shape:
         returns: (O, I).
@@ -73,7 +73,7 @@ def lecun_normal(
 
 
 def zeros(shape: Sequence[int], generator: torch.Generator | None = None, dtype: torch.dtype | None = None) -> Tensor:
-    """Return zeros: right for a bias; for a weight it makes all units of a layer alike for ever.
+    """Return zeros: fine for a bias; with a zero weight, all units of a layer would stay equal forever.
 
     Shape:
         returns: `shape`; nothing is drawn from the generator.
@@ -91,5 +91,5 @@ INITIALIZERS: dict[str, Initializer] = {
 
 
 def _empty(shape: Sequence[int], generator: torch.Generator | None, dtype: torch.dtype | None) -> Tensor:
-    """Return a tensor to be filled, on the device where the generator draws."""
+    """Return an uninitialized tensor on the device of the generator."""
     return torch.empty(shape, dtype=dtype, device=None if generator is None else generator.device)

@@ -1,4 +1,4 @@
-"""The network: layers in order. Its forward pass is a loop over them, its backward pass the same loop reversed."""
+"""The network: a sequence of layers. Forward is a loop over them, backward the same loop in reverse order."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -16,18 +16,18 @@ from torchnet.layers import ACTIVATIONS, NORMALIZATIONS, BatchNorm1d, Dropout, L
 def layer_sizes(
     in_features: int, hidden_sizes: int | Sequence[int], num_classes: int, depth: int | None = None
 ) -> tuple[int, ...]:
-    """Return the widths of a network from input to output: hidden layers of one width each, or of one width for all.
+    """Return the widths of a network from input to output.
 
-    layer_sizes(784, (64, 32), 10) and layer_sizes(784, 64, 10, depth=3) are (784, 64, 32, 10) and (784, 64, 64, 10).
+    layer_sizes(784, (64, 32), 10) is (784, 64, 32, 10), and layer_sizes(784, 64, 10, depth=3) is (784, 64, 64, 10).
 
     Args:
         in_features: the width of the input.
-        hidden_sizes: the width of each hidden layer, or one for all of them.
+        hidden_sizes: the width of each hidden layer, or one int for all of them.
         num_classes: the width of the output.
-        depth: d >= 1, the number of layers of weights; needed with one width for all, else it follows.
+        depth: d >= 1, the number of Linear layers; required if hidden_sizes is an int, redundant otherwise.
 
     Raises:
-        ValueError: if depth is missing, below 1, or another than hidden_sizes says.
+        ValueError: if depth is missing, below 1, or inconsistent with hidden_sizes.
     """
     if isinstance(hidden_sizes, int):
         if depth is None or depth < 1:
@@ -44,37 +44,36 @@ def layer_sizes(
 
 
 class MLP(nn.Sequential):
-    """A multilayer perceptron: layers of weights with an activation between them, and logits at the end.
+    """A multilayer perceptron: Linear layers with activations between them, returning logits.
 
-    With (784, 64, 64, 10) there are d = 3 layers of weights. After each of them but the last come, as far as they are
-    asked for, normalization, activation and dropout:
+    Layer sizes (784, 64, 64, 10) give d = 3 Linear layers. Normalization (optional), activation and dropout (optional)
+    follow each Linear except the last:
 
         Linear  norm act drop  Linear  norm act drop  Linear
 
-    With `residual`, a part between two hidden layers of one width becomes a block that adds its input to its output:
+    With `residual`, the layers between two hidden layers of equal width become a block that adds its input to its
+    output, so that the sums pass through the network without an activation in between:
 
         Linear  Residual(norm act drop Linear)  norm act drop  Linear
 
-    so that the sums run through the network without an activation on their way.
-
     The keys and layouts of the `state_dict` ("0.weight", "0.bias", "2.weight", ...) are those of the same network built
-    as nn.Sequential(nn.Linear, nn.Sigmoid, ...), so that weights move both ways with `load_state_dict`.
+    as nn.Sequential(nn.Linear, nn.Sigmoid, ...), so `load_state_dict` moves weights both ways.
 
     Args:
         layer_sizes: the widths from input to output, at least two.
-        activation: a name in `torchnet.layers.ACTIVATIONS`, or one for each hidden layer.
+        activation: a name in `torchnet.layers.ACTIVATIONS`, or one per hidden layer.
         initializer: a name in `torchnet.initializers.INITIALIZERS`; biases start at zero.
-        generator: the source of the random numbers that the weights start from, torch's global one if None.
-        dtype: the type of the weights, torch's default if None.
-        matmul_dtype: the type to which the operands of products are rounded; see `torchnet.layers.Linear`.
-        normalization: a name in `torchnet.layers.NORMALIZATIONS`. A Linear before a BatchNorm1d has no bias: the mean
-            that is subtracted would take it away again.
-        dropout: the probability with which an output of a hidden layer is dropped in training, or one for each.
-        residual: add to each hidden layer the one before it, where both have the same width.
-        seed: of the dropout.
+        generator: the random number generator of the initial weights; torch's global one if None.
+        dtype: the dtype of the weights; torch's default if None.
+        matmul_dtype: the dtype to which the operands of matrix products are rounded; see `torchnet.layers.Linear`.
+        normalization: a name in `torchnet.layers.NORMALIZATIONS`. A Linear before a BatchNorm1d has no bias, since
+            subtracting the mean would cancel it.
+        dropout: the dropout probability of the hidden layers, or one per hidden layer.
+        residual: whether to add a residual connection between consecutive hidden layers of equal width.
+        seed: the seed of the dropout masks.
 
     Raises:
-        ValueError: if a width, a name or a number is not one that works.
+        ValueError: if an argument has an invalid value.
     """
 
     def __init__(
@@ -128,21 +127,21 @@ class MLP(nn.Sequential):
         return cast(Iterator[Layer], super().__iter__())
 
     def __getitem__(self, index: int | slice) -> Any:
-        # A part of the network is no MLP: nn.Sequential would hand the layers to the constructor above.
+        # nn.Sequential would pass the layers of a slice to the constructor of MLP.
         return nn.Sequential(*list(self)[index]) if isinstance(index, slice) else super().__getitem__(index)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits.
 
         Shape:
-            x: (N, ...) with I values a sample, N >= 1; each sample is flattened.
+            x: (N, ...) with I values per sample, N >= 1; each sample is flattened.
             returns: (N, C).
 
         Raises:
-            ValueError: if x is empty or has another number of values a sample or another dtype than the weights.
+            ValueError: if x is empty, or has the wrong number of values per sample or the wrong dtype.
         """
         if x.dim() < 2:
-            raise ValueError(f"expected a batch of samples (N, ...), got shape {tuple(x.shape)}: one sample is x[None]")
+            raise ValueError(f"expected a batch of samples (N, ...), got {tuple(x.shape)}: pass one sample as x[None]")
         if self.training:
             self._input_shape = x.shape
         x = x.flatten(1)
@@ -153,15 +152,15 @@ class MLP(nn.Sequential):
     def backward(
         self, grad_logits: Tensor, input_grad: bool = False, written: Callable[[Layer], None] | None = None
     ) -> Tensor | None:
-        """Write `.grad` of every weight; return the gradient of the input if it is asked for.
+        """Write `.grad` of every weight; return the gradient of the input if input_grad is True.
 
-        The chain rule: each layer turns the gradient of its output into that of its input, which is the output of the
-        layer before it. What `.grad` held before is replaced.
+        By the chain rule, each layer turns the gradient of its output into the gradient of its input, which is the
+        output of the layer before it. `.grad` is overwritten, not accumulated.
 
         Args:
             grad_logits: the gradient of the loss with respect to the logits.
-            input_grad: whether that of the input is wanted.
-            written: told each layer as soon as the gradients of its weights are there.
+            input_grad: whether to compute the gradient of the input.
+            written: called with each layer as soon as the gradients of its weights are written.
 
         Shape:
             grad_logits: (N, C).
@@ -169,7 +168,7 @@ class MLP(nn.Sequential):
 
         Raises:
             RuntimeError: if no forward pass was made in training mode since the last backward.
-            ValueError: if grad_logits has another shape than the logits had.
+            ValueError: if grad_logits does not have the shape of the logits.
         """
         grad: Tensor | None = grad_logits
         for layer in reversed(list(self)):
@@ -180,7 +179,7 @@ class MLP(nn.Sequential):
 
 
 def _one_each(name: str, values: list[Any], hidden: int) -> list[Any]:
-    """Return one value for each hidden layer, of which one for all or as many may be given."""
+    """Return one value per hidden layer, given either one value for all or one for each."""
     if len(values) not in (1, hidden):
         raise ValueError(f"{name}: expected one, or one for each of {hidden} hidden layers, got {values}")
     return values * hidden if len(values) == 1 else values

@@ -1,8 +1,8 @@
-"""Random numbers without a state: each is a function of (seed, stream, step) and its place in the tensor.
+"""Stateless random numbers: each is a function of (seed, stream, step) and its position in the tensor.
 
-A generator that goes on from where it stopped would have to be saved, restored and kept in step with every other; a
-function has nothing to lose. A run that is resumed draws the same numbers again, in blocks of any size, on any device,
-and in a step that is replayed in place of being taken (torchnet/engine/), since the step is a tensor, too.
+The state of a generator would have to be saved, restored and kept in sync across processes; a function has no state. A
+resumed run draws the same numbers, with any block size and on any device. The step is a tensor, so a captured step
+(torchnet/engine/) draws new numbers at every replay.
 """
 
 import hashlib
@@ -14,29 +14,29 @@ from torch import Tensor
 
 
 def uniform(shape: tuple[int, ...], seed: int, stream: int, step: Tensor, start: int = 0) -> Tensor:
-    """Return numbers spread evenly over (0, 1), float32.
+    """Return random numbers, uniform on (0, 1), float32.
 
     Args:
-        shape: of the result.
-        seed: of the run; any whole number.
-        stream: who draws: each has numbers of its own.
-        step: (), int64, on the device where the numbers are wanted; each of 2³² steps in turn has others.
-        start: the place of the first row, for who wants some rows of a tensor that has others before them.
+        shape: the shape of the result.
+        seed: the seed of the run, any integer.
+        stream: an integer per consumer: different streams draw different numbers.
+        step: (), int64, on the device of the result; the numbers repeat after 2³² steps.
+        start: the index of the first row, to draw only some rows of a larger tensor.
 
     Raises:
-        ValueError: if there is a start, and no rows.
+        ValueError: if start is not 0 and the shape has no rows.
     """
     if start != 0 and len(shape) < 2:
         raise ValueError(f"expected a shape (N, ...) of rows with start {start}, got {shape}")
-    # 23 bits k, from -2²² up: k 2⁻²³ + 1/2 + 2⁻²⁴ and its distances from 0 and from 1 are exact in float32.
+    # 23 bits give an integer k >= -2²². k 2⁻²³ + 1/2 + 2⁻²⁴ and its distances from 0 and 1 are exact in float32.
     return (_bits(shape, seed, stream, step, start) >> 9).to(torch.float32) * 2.0**-23 + (0.5 + 2.0**-24)
 
 
 def _bits(shape: tuple[int, ...], seed: int, stream: int, step: Tensor, start: int) -> Tensor:
-    """Return random bits, 32 in each int32.
+    """Return 32 random bits per element, as int32.
 
-    Seed, stream and step make two keys. One is mixed into the number of each row, the other into that of each column;
-    where they meet, an element costs one more mixing: bits = mix(mix(row ⊕ key) ⊕ mix(column ⊕ other key)).
+    Seed, stream and step give two keys, one for the rows and one for the columns. Mixing each row number and each
+    column number with its key leaves one mix per element: bits = mix(mix(row ⊕ row key) ⊕ mix(column ⊕ column key)).
     """
     *leading, columns = shape or (1,)
     words = struct.unpack("<ii", hashlib.blake2b(f"{seed} {stream}".encode(), digest_size=8).digest())
@@ -52,9 +52,9 @@ def _count(start: int, stop: int, device: torch.device) -> Tensor:
 
 
 def _mix(x: Tensor) -> Tensor:
-    """Return a permutation of all int32 in which each bit depends on all bits of the number.
+    """Apply a permutation of all int32 in which each output bit depends on all input bits.
 
-    Products wrap around, as they do on every device; the masks clear the copies of the sign that a shift brings in.
+    Products wrap around on every device; the masks clear the sign bits that an arithmetic shift copies in.
 
     Source: C. Wellons, "Hash Function Prospector" (the improved 32-bit function of two rounds by TheIronBorn).
     """

@@ -1,10 +1,10 @@
-"""The second opinion: the notebook's algorithm in NumPy and nothing else, to hold the PyTorch network against.
+"""The notebook's algorithm in pure NumPy: an independent implementation to compare the PyTorch network with.
 
-It keeps the notebook's steps, names of functions and orientation: a sample is a column, X is (I, N) and weights are
-(O, I). It is corrected where the notebook leans on a global variable or on Python 2, its softmax cannot overflow, and
-it knows the other activations and losses of the package, so that they have a second opinion too.
+It keeps the notebook's steps, function names and orientation: samples are columns, X is (I, N) and weights are (O, I).
+Global variables and Python 2 idioms of the notebook are corrected, its softmax cannot overflow, and the other
+activations and losses of the package are added so that they can be compared, too.
 
-It imports nothing of torchnet and runs alone, on a folder with MNIST's four IDX files, plain or gzipped:
+It imports nothing from torchnet and runs on its own, on a folder with the four IDX files of MNIST, plain or gzipped:
 
     python reference.py data/
 """
@@ -19,32 +19,32 @@ from pathlib import Path
 import numpy as np
 
 Array = np.ndarray
-Params = list[tuple[Array, Array]]  # (weight (O, I), bias (O, 1)) of each layer; gradients have the same form
+Params = list[tuple[Array, Array]]  # (weight (O, I), bias (O, 1)) of each layer; gradients have the same structure
 
 
 def sigmoid(z: Array) -> Array:
-    """Return 1 / (1 + e⁻ᶻ), from whichever of e⁻ᶻ and eᶻ does not overflow."""
+    """Return 1 / (1 + e⁻ᶻ), computed from e⁻ᶻ or eᶻ, whichever does not overflow."""
     e = np.exp(-np.abs(z))
     return np.where(z >= 0, 1 / (1 + e), e / (1 + e))
 
 
 def softmax(z: Array) -> Array:
-    """Return the softmax of each column; shifting a column by its maximum changes nothing but the overflow."""
+    """Return the softmax of each column, shifted by its maximum to avoid overflow."""
     e = np.exp(z - z.max(axis=0, keepdims=True))
     return e / e.sum(axis=0, keepdims=True)
 
 
 def normal_cdf(z: Array) -> Array:
-    """Return the share of a standard normal below z; NumPy has no error function, Python has one."""
+    """Return the CDF of the standard normal; NumPy has no error function, so this calls math.erfc."""
     return np.vectorize(math.erfc, otypes=[float])(-z / np.sqrt(2)) / 2
 
 
 def gelu_sigmoid(z: Array) -> Array:
-    """Return what GELU's approximation has in the place of the normal: ½ (1 + tanh u), which is σ(2u)."""
+    """Return the approximation of the CDF in GELU: ½ (1 + tanh u), which equals σ(2u)."""
     return sigmoid(2 * np.sqrt(2 / np.pi) * (z + 0.044715 * z**3))
 
 
-# name: the activation h = f(z), and its derivative as a function of z
+# name: (the activation h = f(z), its derivative as a function of z)
 ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
     "sigmoid": (sigmoid, lambda z: sigmoid(z) * sigmoid(-z)),
     "tanh": (np.tanh, lambda z: 1 / np.cosh(z) ** 2),
@@ -69,7 +69,7 @@ ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]
 
 
 def initialize_params(layer_sizes: Sequence[int], seed: int = 10) -> Params:
-    """Draw weights from a normal of variance 2 / I, layer after layer from one generator; biases are zero."""
+    """Draw weights from a normal of variance 2 / I, layer by layer from one generator; biases are zero."""
     random = np.random.RandomState(seed)
     return [
         (random.randn(fan_out, fan_in) * np.sqrt(2.0 / fan_in), np.zeros((fan_out, 1)))
@@ -78,7 +78,7 @@ def initialize_params(layer_sizes: Sequence[int], seed: int = 10) -> Params:
 
 
 def forward(params: Params, X: Array, activation: str = "sigmoid") -> tuple[list[Array], list[Array]]:
-    """Return (z, h): z[i] = W_i h[i] + b_i of each layer, and h, which starts with X and ends with the softmax."""
+    """Return (z, h): z[i] = W_i h[i] + b_i for each layer; h starts with X and ends with the softmax."""
     f, _ = ACTIVATIONS[activation]
     z, h = [], [X]
     for i, (weight, bias) in enumerate(params):
@@ -96,16 +96,10 @@ def backward(
     activation: str = "sigmoid",
     loss: str = "cross_entropy",
 ) -> tuple[Params, Array]:
-    """Return the gradients of all weights and biases, and that of X.
+    """Return the gradients of all weights and biases, and the gradient of X.
 
-    Args:
-        params: the weights and biases that forward was called with.
-        z: what forward returned.
-        h: what forward returned.
-        Y: one-hot columns, (C, N).
-        batch_size: what the sums over samples are divided by.
-        activation: as in forward.
-        loss: a name in LOSS_GRADIENTS, such as "cross_entropy", whose gradient at the last z is softmax - Y.
+    `z` and `h` come from `forward` with the same params and activation. Y holds one-hot columns, (C, N). Sums over
+    samples are divided by batch_size. `loss` is a name in LOSS_GRADIENTS.
     """
     _, derivative = ACTIVATIONS[activation]
     dz = LOSS_GRADIENTS[loss](z[-1], h[-1], Y)
@@ -120,15 +114,15 @@ def backward(
 
 
 def _one_vs_rest_gradient(p: Array, Y: Array) -> Array:
-    """Chain the loss through the softmax: with g = ∂L/∂p, ∂L/∂z_k = p_k (g_k - Σ_c g_c p_c).
+    """Apply the chain rule through the softmax: with g = ∂L/∂p, ∂L/∂z_k = p_k (g_k - Σ_c g_c p_c).
 
-    The plain chain rule, for p that does not round to 0 or 1; the package's own formula goes another way.
+    This requires that no p rounds to 0 or 1; the package uses a different formula.
     """
     g = -(Y / p) + (1 - Y) / (1 - p)
     return p * (g - (g * p).sum(axis=0, keepdims=True))
 
 
-# name: the gradient of the loss of each column at the last z, as a function of z, softmax(z) and Y
+# name: the gradient of the loss of each column with respect to the last z, as a function of z, softmax(z) and Y
 LOSS_GRADIENTS: dict[str, Callable[[Array, Array, Array], Array]] = {
     "cross_entropy": lambda z, p, Y: p - Y,
     "one_vs_rest_cross_entropy": lambda z, p, Y: _one_vs_rest_gradient(p, Y),
@@ -137,12 +131,12 @@ LOSS_GRADIENTS: dict[str, Callable[[Array, Array, Array], Array]] = {
 
 
 def update(params: Params, grads: Params, lr: float) -> Params:
-    """Return the parameters one step of gradient descent further."""
+    """Return the parameters after one step of gradient descent."""
     return [(w - lr * dw, b - lr * db) for (w, b), (dw, db) in zip(params, grads, strict=True)]
 
 
 def cross_entropy(Y: Array, z: Array) -> float:
-    """Return the mean softmax cross-entropy, the loss whose gradient training follows, from the last z."""
+    """Return the mean softmax cross-entropy, the training loss, from the last z."""
     log_p = z - z.max(axis=0) - np.log(np.exp(z - z.max(axis=0)).sum(axis=0))
     return float(-(Y * log_p).sum() / Y.shape[1])
 
@@ -150,7 +144,7 @@ def cross_entropy(Y: Array, z: Array) -> float:
 def one_vs_rest_cross_entropy(Y: Array, z: Array) -> float:
     """Return the loss that the notebook prints: -1/n Σ [y log p + (1 - y) log(1 - p)] over all softmax outputs p.
 
-    log(1 - p_c) is summed from the exponentials of the other classes, so that it never meets log(0).
+    log(1 - p_c) is computed from the exponentials of the other classes, so it never takes log(0).
     """
     e = np.exp(z - z.max(axis=0))
     log_total = np.log(e.sum(axis=0))
@@ -178,20 +172,13 @@ def train(
     seed: int = 10,
     after_epoch: Callable[[int, Params], None] = lambda epoch, params: None,
 ) -> Params:
-    """Train as the notebook does: shuffle once, then walk through the mini-batches in the same order every epoch.
+    """Train as the notebook does: shuffle once, then go through the mini-batches in the same order every epoch.
 
-    The notebook ends a mini-batch at min(start + batch_size, n - 1), which leaves out the very last sample: the last
-    mini-batch is one short, and is divided by batch_size all the same. Both are kept.
+    As in the notebook, a mini-batch ends at min(start + batch_size, n - 1). This drops the very last sample: the last
+    mini-batch is one short but still divided by batch_size.
 
-    Args:
-        X: the images, (I, n).
-        Y: one-hot columns, (C, n).
-        layer_sizes: the widths from input to output.
-        epochs: passes over the data.
-        batch_size: samples in a mini-batch.
-        lr: the learning rate.
-        seed: of the weights, and of the permutation, each from a generator of its own.
-        after_epoch: called with the epoch, from 1 up, and the parameters.
+    X has shape (I, n); Y holds one-hot columns, (C, n). The seed is used twice, with separate generators, for the
+    weights and for the permutation. `after_epoch` is called with the epoch, counted from 1, and the parameters.
     """
     params = initialize_params(layer_sizes, seed)
     n = X.shape[1]
@@ -214,9 +201,9 @@ def predict(params: Params, X: Array, activation: str = "sigmoid") -> Array:
 
 
 def notebook_order(labels: Array) -> Array:
-    """Return the order in which the notebook stacks its rows, given labels whose order within a digit is the file's.
+    """Return the order in which the notebook stacks its rows; within a digit, the order of the labels is kept.
 
-    It stacks digit after digit as a Python 2.7 dict happens to yield the keys "train0".."train9" of the .mat file.
+    It stacks digit by digit, in the order in which a Python 2.7 dict yields the keys "train0".."train9" of the .mat.
     """
     return np.concatenate([np.flatnonzero(labels == digit) for digit in (4, 5, 6, 7, 0, 1, 2, 3, 8, 9)])
 
@@ -233,7 +220,7 @@ def _read_idx(folder: Path, name: str, header: int) -> Array:
 
 
 def main(folder: str) -> None:
-    """Train the notebook's network on the IDX files of a folder and print what the notebook printed."""
+    """Train the notebook's network on the IDX files in a folder and print the losses and accuracies of the notebook."""
     images, labels = {}, {}
     for split, prefix in (("train", "train"), ("test", "t10k")):
         pixels = _read_idx(Path(folder), f"{prefix}-images-idx3-ubyte", 16).reshape(-1, 784)
@@ -258,5 +245,5 @@ def main(folder: str) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: python reference.py FOLDER, with MNIST's four IDX files in it")
+        sys.exit("usage: python reference.py FOLDER, where FOLDER holds the four IDX files of MNIST")
     main(sys.argv[1])

@@ -1,4 +1,4 @@
-"""Batch normalization: each feature centered and scaled by the statistics of the mini-batch."""
+"""Batch normalization: center and scale each feature by the statistics of the mini-batch."""
 
 import torch
 from torch import Tensor, nn
@@ -7,19 +7,19 @@ from torchnet.layers.layer import Layer, expect_rows, expect_shape
 
 
 class BatchNorm1d(Layer):
-    """Normalize each feature over the batch, as torch.nn.BatchNorm1d does and with its names.
+    """Normalize each feature over the batch, with the names of torch.nn.BatchNorm1d.
 
-    Training normalizes with the mean and the variance of the mini-batch, and moves the running ones towards them, the
-    variance with N - 1 in place of N as torch keeps it. Evaluation normalizes with the running ones. Where processes
-    divide the mini-batch among them, N and every sum over n are over the whole of it.
+    In training mode, normalize by the mean and variance of the mini-batch and move the running statistics towards them;
+    as in PyTorch, the running variance is the unbiased one, with N - 1. In evaluation mode, normalize by the running
+    statistics. If several processes divide the mini-batch, N and all sums over n refer to the whole mini-batch.
 
     Args:
         num_features: I, the width of the input.
-        eps: ε, which keeps a constant feature from being divided by zero.
-        momentum: how far each batch moves the running statistics; with None they are the mean over all batches.
-        dtype: the type of weight, bias and running statistics, torch's default if None.
+        eps: ε, which avoids a division by zero if a feature is constant.
+        momentum: the weight of each batch in the running statistics; None for the mean over all batches.
+        dtype: the dtype of weight, bias and running statistics; torch's default if None.
 
-    Source: Ioffe & Szegedy 2015, "Batch normalization", algorithm 1; the backward pass here in its compact form.
+    Source: Ioffe & Szegedy 2015, "Batch normalization", algorithm 1; the backward pass is in compact form.
     """
 
     def __init__(
@@ -36,13 +36,10 @@ class BatchNorm1d(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """Return y = γ x̂ + β with x̂ = (x - μ) / √(σ² + ε), γ the weight and β the bias.
 
-        In training mode μ = 1/N Σₙ xₙ and σ² = 1/N Σₙ (xₙ - μ)²; in evaluation mode they are the running ones.
+        In training mode μ = 1/N Σₙ xₙ and σ² = 1/N Σₙ (xₙ - μ)²; in evaluation mode they are the running statistics.
 
         Shape:
             x: (N, I), in training mode N >= 2; returns: the same.
-
-        Raises:
-            ValueError: if x has another shape or another dtype than the weights, or is a single sample in training.
         """
         expect_rows(x, self.weight)
         if self.training:
@@ -70,32 +67,28 @@ class BatchNorm1d(Layer):
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
         """Write the gradients of weight and bias; return the gradient of the input.
 
-        Every feature is on its own. For one of them, with r = 1/√(σ² + ε), y_n = γ x̂_n + β and x̂_n = (x_n - μ) r, an
-        input x_m reaches all x̂_n of its feature: directly, through μ and through r. Since Σₙ (x_n - μ) = 0,
+        The features are independent. For one of them, r = 1/√(σ² + ε), y_n = γ x̂_n + β and x̂_n = (x_n - μ) r. An input
+        x_m reaches all x̂_n of its feature: directly, through μ and through r. Since Σₙ (x_n - μ) = 0,
 
             ∂μ/∂x_m = 1/N        ∂σ²/∂x_m = 2 (x_m - μ) / N        ∂r/∂x_m = -r³/2 ∂σ²/∂x_m = -r² x̂_m / N
 
             ∂x̂_n/∂x_m = r ([n = m] - 1/N) + (x_n - μ) ∂r/∂x_m = r ([n = m] - 1/N - x̂_n x̂_m / N)
 
-        and the sum over n of G_n γ ∂x̂_n/∂x_m, with G = ∂L/∂y, is made of the gradients of bias and weight:
+        With G = ∂L/∂y, the sum over n of G_n γ ∂x̂_n/∂x_m contains the gradients of bias and weight:
 
             ∂L/∂β = Σₙ Gₙ                                        (N, I) -> (I,)
             ∂L/∂γ = Σₙ Gₙ ⊙ x̂ₙ                                   (N, I) -> (I,)
             ∂L/∂x = γ r ⊙ (G - x̂ ⊙ ∂L/∂γ / N - ∂L/∂β / N)        (N, I)
 
-        What is subtracted last is the mean of G, and of all that stands before it, since that of x̂ is zero. It is taken
-        of all: rounding leaves a little of a mean in x̂, and the gradient of the input has to have none.
+        The last term is the mean of G. It is also the mean of G - x̂ ⊙ ∂L/∂γ / N, since the mean of x̂ is zero. The code
+        subtracts the latter: rounding leaves a small mean in x̂, and the gradient of the input must have none.
 
-        Processes that divide the mini-batch among them add up both sums, and that of x̂ for this mean, at once. What
-        they write to `.grad` is, as in every layer, over their own rows.
+        If several processes divide the mini-batch, both sums, and the sum of x̂ for this mean, are added up over all
+        processes in one message. `.grad`, as in every layer, covers only the rows of this process.
 
         Shape:
             grad_output: (N, I).
             returns: (N, I), or None if input_grad is False.
-
-        Raises:
-            RuntimeError: if no forward pass was made in training mode since the last backward.
-            ValueError: if grad_output has another shape than the output had.
         """
         normalized, rstd = self.recall()
         expect_shape("grad_output", grad_output, normalized.shape, "pass the gradient of this layer's output")
@@ -115,7 +108,7 @@ class BatchNorm1d(Layer):
 
     @torch.no_grad()
     def _track(self, mean: Tensor, var: Tensor, n: int) -> None:
-        """Move the running statistics towards those of a batch: in place, and the count is a tensor, for replays."""
+        """Move the running statistics towards those of a batch: in place, so that a captured step can replay it."""
         self.num_batches_tracked.add_(1)
         rate = self.num_batches_tracked.to(mean.dtype).reciprocal() if self.momentum is None else self.momentum
         self.running_mean.lerp_(mean, rate)

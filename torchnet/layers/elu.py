@@ -8,10 +8,10 @@ from torchnet.layers.layer import Layer, expect_shape
 
 
 class ELU(Layer):
-    """Pass what is positive and let the rest saturate at -α, as torch.nn.ELU does.
+    """Pass positive elements unchanged and let negative ones saturate at -α, like torch.nn.ELU.
 
     Args:
-        alpha: α, the height below zero at which it saturates. With 1 there is no kink.
+        alpha: α; the output saturates at -α. With α = 1 there is no kink at zero.
 
     Source: Clevert et al. 2016, "Fast and accurate deep network learning by exponential linear units (ELUs)".
     """
@@ -37,18 +37,11 @@ class ELU(Layer):
 
             ∂L/∂x = G ⊙ ([x > 0] + α eˣ [x ≤ 0]),    G = ∂L/∂y
 
-        α eˣ is y + α, too, but far below zero that sum has lost the digits of eˣ.
-
-        Shape:
-            grad_output: that of the output; returns: the same, or None if input_grad is False.
-
-        Raises:
-            RuntimeError: if no forward pass was made in training mode since the last backward.
-            ValueError: if grad_output has another shape than the output had.
+        Here α eˣ = y + α, but far below zero that sum would lose the digits of eˣ.
         """
         x = self.recall()
         expect_shape("grad_output", grad_output, x.shape, "pass the gradient of this layer's output")
-        # Where eˣ overflows, it is not taken.
+        # eˣ may overflow where x > 0; that branch of torch.where is not used there.
         return torch.where(x > 0, grad_output, self.alpha * grad_output * torch.exp(x)) if input_grad else None
 
     def extra_repr(self) -> str:

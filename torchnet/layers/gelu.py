@@ -9,18 +9,17 @@ from torchnet.layers.layer import Layer, expect_shape
 
 _DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)  # φ(0)
 _SLOPE_AT_0 = 2 * math.sqrt(2 / math.pi)  # v'(0) of the approximation
-_CUBIC = 0.044715  # which the paper found by trial
+_CUBIC = 0.044715  # fitted empirically in the paper
 
 
 class GELU(Layer):
-    """Multiply each element by the share of a standard normal that lies below it, as torch.nn.GELU does.
+    """Multiply each element x by Φ(x), the CDF of the standard normal distribution, like torch.nn.GELU.
 
     Args:
-        approximate: "none" for the normal distribution Φ itself; "tanh" for a sigmoid in its place that is off by
-            less than 0.0003.
+        approximate: "none" for the exact Φ; "tanh" for a sigmoid that differs from it by less than 0.0003.
 
     Raises:
-        ValueError: if approximate is another one.
+        ValueError: if approximate is neither "none" nor "tanh".
 
     Source: Hendrycks & Gimpel 2016, "Gaussian error linear units (GELUs)", section 2.
     """
@@ -34,8 +33,8 @@ class GELU(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """Return y = x Φ(x), elementwise.
 
-        Φ(x) = ½ erfc(-x / √2), in which nothing cancels, unlike in ½ (1 + erf(x / √2)) far below zero. So it is with
-        the approximation, σ(v) with v = 2√(2/π) (x + 0.044715 x³), which the paper writes as ½ (1 + tanh(v / 2)).
+        Φ(x) = ½ erfc(-x / √2); unlike ½ (1 + erf(x / √2)), it does not cancel far below zero. For the same reason the
+        approximation is σ(v) with v = 2√(2/π) (x + 0.044715 x³), which the paper writes as ½ (1 + tanh(v / 2)).
 
         Shape:
             x: any; returns: the same.
@@ -55,15 +54,8 @@ class GELU(Layer):
 
             ∂L/∂x = G ⊙ (Φ(x) + x φ(x)),    G = ∂L/∂y
 
-            exactly:            φ(x) = exp(-x²/2) / √(2π)
-            approximately:      φ(x) = σ(v) (1 - σ(v)) v',    v' = 2√(2/π) (1 + 3 · 0.044715 x²)
-
-        Shape:
-            grad_output: that of the output; returns: the same, or None if input_grad is False.
-
-        Raises:
-            RuntimeError: if no forward pass was made in training mode since the last backward.
-            ValueError: if grad_output has another shape than the output had.
+            exact:              φ(x) = exp(-x²/2) / √(2π)
+            approximate:        φ(x) = σ(v) (1 - σ(v)) v',    v' = 2√(2/π) (1 + 3 · 0.044715 x²)
         """
         x, cdf = self.recall()
         expect_shape("grad_output", grad_output, x.shape, "pass the gradient of this layer's output")
@@ -72,7 +64,7 @@ class GELU(Layer):
         if self.approximate == "none":
             x_density = _DENSITY_AT_0 * x * torch.exp(-0.5 * x * x)
         else:
-            bell = x * cdf * (1 - cdf)  # is 0 far from zero, and goes first below: x² alone may overflow there
+            bell = x * cdf * (1 - cdf)  # multiplied first below: it is 0 far from zero, where x² alone may overflow
             x_density = _SLOPE_AT_0 * (bell + 3 * _CUBIC * bell * x * x)
         return grad_output * (cdf + x_density)
 

@@ -7,7 +7,7 @@ from torchnet.layers.layer import Layer, expect_shape
 
 
 class Identity(Layer):
-    """Pass everything as it is, as torch.nn.Identity does: to leave out an activation and keep its place."""
+    """Return the input unchanged, like torch.nn.Identity: a placeholder for an activation."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return y = x.
@@ -20,18 +20,11 @@ class Identity(Layer):
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
-        """Return the gradient of the input, a tensor of its own as that of any layer is.
+        """Return the gradient of the input, as a new tensor like every other layer.
 
         dy/dx = 1:
 
             ∂L/∂x = G,    G = ∂L/∂y
-
-        Shape:
-            grad_output: that of the output; returns: the same, or None if input_grad is False.
-
-        Raises:
-            RuntimeError: if no forward pass was made in training mode since the last backward.
-            ValueError: if grad_output has another shape than the output had.
         """
         x = self.recall()
         expect_shape("grad_output", grad_output, x.shape, "pass the gradient of this layer's output")

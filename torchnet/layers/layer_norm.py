@@ -1,4 +1,4 @@
-"""Layer normalization: each sample centered and scaled by the statistics of its own features."""
+"""Layer normalization: center and scale each sample by the statistics of its own features."""
 
 from collections.abc import Sequence
 
@@ -9,14 +9,14 @@ from torchnet.layers.layer import Layer, expect_rows, expect_shape
 
 
 class LayerNorm(Layer):
-    """Normalize each sample over its features, as torch.nn.LayerNorm does and with its names.
+    """Normalize each sample over its features, with the names of torch.nn.LayerNorm.
 
-    Training and evaluation do the same.
+    Training and evaluation mode do the same.
 
     Args:
-        normalized_shape: I, the width of the input, as a number or a tuple of one.
-        eps: ε, which keeps a constant sample from being divided by zero.
-        dtype: the type of weight and bias, torch's default if None.
+        normalized_shape: I, the width of the input, as an int or a tuple of length one.
+        eps: ε, which avoids a division by zero if all features of a sample are equal.
+        dtype: the dtype of weight and bias; torch's default if None.
 
     Raises:
         ValueError: if normalized_shape has more than one dimension.
@@ -39,9 +39,6 @@ class LayerNorm(Layer):
 
         Shape:
             x: (N, I); returns: the same.
-
-        Raises:
-            ValueError: if x has another shape or another dtype than the weights.
         """
         expect_rows(x, self.weight)
         centered = x - x.mean(dim=1, keepdim=True)
@@ -55,7 +52,7 @@ class LayerNorm(Layer):
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
         """Write the gradients of weight and bias; return the gradient of the input.
 
-        Every sample is on its own. For one of them, with r = 1/√(σ² + ε), y_i = γ_i x̂_i + β_i and x̂_i = (x_i - μ) r, an
+        The samples are independent. For one of them, r = 1/√(σ² + ε), y_i = γ_i x̂_i + β_i and x̂_i = (x_i - μ) r. An
         input x_j reaches all x̂_i of its sample: directly, through μ and through r. Since Σᵢ (x_i - μ) = 0,
 
             ∂μ/∂x_j = 1/I        ∂σ²/∂x_j = 2 (x_j - μ) / I        ∂r/∂x_j = -r³/2 ∂σ²/∂x_j = -r² x̂_j / I
@@ -69,16 +66,12 @@ class LayerNorm(Layer):
             H     = G ⊙ γ                                    (N, I)
             ∂L/∂x = r (H - x̂ mean(H ⊙ x̂) - mean(H))          (N, I), r and means (N, 1)
 
-        The mean that is subtracted last is that of all that stands before it, since that of x̂ is zero. It is taken of
-        all: rounding leaves a little of a mean in x̂, and the gradient of the input has to have none.
+        Since the mean of x̂ is zero, the last mean is also the mean of H - x̂ mean(H ⊙ x̂). The code subtracts the latter:
+        rounding leaves a small mean in x̂, and the gradient of the input must have none.
 
         Shape:
             grad_output: (N, I).
             returns: (N, I), or None if input_grad is False.
-
-        Raises:
-            RuntimeError: if no forward pass was made in training mode since the last backward.
-            ValueError: if grad_output has another shape than the output had.
         """
         normalized, rstd = self.recall()
         expect_shape("grad_output", grad_output, normalized.shape, "pass the gradient of this layer's output")
@@ -95,7 +88,7 @@ class LayerNorm(Layer):
 
 
 def one_dimension(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
-    """Return the shape as torch keeps it, a tuple; a sample here is one row, so that it is a tuple of one."""
+    """Return normalized_shape as a tuple of length one, as torch stores it; a sample here has one dimension."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if len(shape) != 1:
         raise ValueError(f"normalized_shape: expected one dimension, got {shape}: flatten each sample to one row")

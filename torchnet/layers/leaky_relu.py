@@ -8,10 +8,10 @@ from torchnet.layers.layer import Layer, expect_shape
 
 
 class LeakyReLU(Layer):
-    """Pass what is positive and shrink the rest, as torch.nn.LeakyReLU does: no unit is ever without a gradient.
+    """Pass positive elements unchanged and scale the others by s, like torch.nn.LeakyReLU: the gradient is never zero.
 
     Args:
-        negative_slope: s, by which what is not positive is multiplied.
+        negative_slope: s, the slope where x ≤ 0.
 
     Source: Maas et al. 2013, "Rectifier nonlinearities improve neural network acoustic models".
     """
@@ -26,7 +26,7 @@ class LeakyReLU(Layer):
         Shape:
             x: any; returns: the same.
         """
-        self.remember(x)  # not y, whose sign is that of x only if s is not negative
+        self.remember(x)  # not y: if s is negative, its sign is not that of x
         return functional.leaky_relu(x, self.negative_slope)
 
     @torch.no_grad()
@@ -36,13 +36,6 @@ class LeakyReLU(Layer):
         dy/dx is 1 where x > 0 and s where x < 0. At the kink x = 0 it is s, as in PyTorch:
 
             ∂L/∂x = G ⊙ ([x > 0] + s [x ≤ 0]),    G = ∂L/∂y
-
-        Shape:
-            grad_output: that of the output; returns: the same, or None if input_grad is False.
-
-        Raises:
-            RuntimeError: if no forward pass was made in training mode since the last backward.
-            ValueError: if grad_output has another shape than the output had.
         """
         x = self.recall()
         expect_shape("grad_output", grad_output, x.shape, "pass the gradient of this layer's output")

@@ -8,20 +8,20 @@ from torchnet.layers.layer import Layer, expect_shape
 
 
 class Linear(Layer):
-    """Multiply by a weight matrix and add a bias, as torch.nn.Linear does and with its names and layouts.
+    """Multiply by a weight matrix and add a bias, with the names and layouts of torch.nn.Linear.
 
     Args:
         in_features: I, the width of the input.
         out_features: O, the width of the output.
         initializer: draws the weight; the bias starts at zero.
-        generator: the source of the random numbers, torch's global one if None.
-        dtype: the type of the weights, torch's default if None.
-        matmul_dtype: the type, torch.bfloat16, to which the operands of the products are rounded if the weights are
-            float32; None leaves them as they are.
-        bias: add one; without, `self.bias` is None and the `state_dict` has none.
+        generator: the random number generator; torch's global one if None.
+        dtype: the dtype of the weights; torch's default if None.
+        matmul_dtype: torch.bfloat16 to round the operands of matrix products to bfloat16 if the weights are float32;
+            None to leave them unrounded.
+        bias: whether to add a bias; if False, `self.bias` is None and missing from the `state_dict`.
 
     Raises:
-        ValueError: if matmul_dtype is another one.
+        ValueError: if matmul_dtype is neither torch.bfloat16 nor None.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Linear(Layer):
             returns: (N, O).
 
         Raises:
-            ValueError: if x has another shape or another dtype than the weights.
+            ValueError: if x has the wrong shape or a different dtype than the weights.
         """
         if x.dim() != 2 or x.shape[1] != self.in_features:
             raise ValueError(
@@ -78,13 +78,13 @@ class Linear(Layer):
 
             ∂L/∂W_oi = Σₙ G_no x_ni        ∂L/∂b_o = Σₙ G_no        ∂L/∂x_ni = Σ_o G_no W_oi
 
-        which in matrix form is, with the dimensions as proof:
+        In matrix form, with the dimensions as proof:
 
             ∂L/∂W = Gᵀ x      (O, N)(N, I) -> (O, I)
             ∂L/∂b = Σₙ Gₙ     (N, O)       -> (O,)
             ∂L/∂x = G W       (N, O)(O, I) -> (N, I)
 
-        What `.grad` held before is replaced: there is nothing to set to zero between steps.
+        `.grad` is overwritten, not accumulated: there is no need to zero it between steps.
 
         Shape:
             grad_output: (N, O).
@@ -92,7 +92,7 @@ class Linear(Layer):
 
         Raises:
             RuntimeError: if no forward pass was made in training mode since the last backward.
-            ValueError: if grad_output has another shape than the output had.
+            ValueError: if grad_output does not have the shape of the output.
         """
         x = self.recall()
         expect_shape(
@@ -105,7 +105,7 @@ class Linear(Layer):
         return (grad @ self._operand(self.weight)).to(dtype) if input_grad else None
 
     def _operand(self, tensor: Tensor) -> Tensor:
-        """Round what goes into a product. The processor sums it up in float32; the result is as short again."""
+        """Round an operand of a product to matmul_dtype; the hardware accumulates in float32 and rounds the result."""
         return tensor.to(self.matmul_dtype) if self.matmul_dtype and tensor.dtype == torch.float32 else tensor
 
     def extra_repr(self) -> str:

@@ -7,7 +7,7 @@ from torchnet.layers.layer import Layer, expect_shape
 
 
 class ReLU(Layer):
-    """Pass what is positive and stop the rest, as torch.nn.ReLU does."""
+    """Pass positive elements unchanged and set the others to zero, like torch.nn.ReLU."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return y = max(x, 0), elementwise.
@@ -24,16 +24,9 @@ class ReLU(Layer):
         """Return the gradient of the input.
 
         dy/dx is 1 where x > 0 and 0 where x < 0. At the kink x = 0 any value in [0, 1] is a subgradient; as in PyTorch
-        it is 0. Since y > 0 exactly where x > 0, the output is all that is needed:
+        it is 0. Since y > 0 exactly where x > 0, the output is enough to compute it:
 
             ∂L/∂x = G ⊙ [y > 0],    G = ∂L/∂y
-
-        Shape:
-            grad_output: that of the output; returns: the same, or None if input_grad is False.
-
-        Raises:
-            RuntimeError: if no forward pass was made in training mode since the last backward.
-            ValueError: if grad_output has another shape than the output had.
         """
         y = self.recall()
         expect_shape("grad_output", grad_output, y.shape, "pass the gradient of this layer's output")

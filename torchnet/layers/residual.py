@@ -1,4 +1,4 @@
-"""The residual block: y = x + f(x), for layers f in order."""
+"""The residual block: y = x + f(x), where f is a sequence of layers."""
 
 from collections.abc import Iterator
 from typing import cast
@@ -10,12 +10,12 @@ from torchnet.layers.layer import Layer
 
 
 class Residual(nn.Sequential, Layer):
-    """Add what layers make of their input to the input itself.
+    """Add the output of a sequence of layers to its input.
 
-    The layers are named "0", "1", ... as in nn.Sequential, so that the keys of the `state_dict` are "0.weight", ...
+    The layers are named "0", "1", ... as in nn.Sequential, so the keys of the `state_dict` are "0.weight", ...
 
     Args:
-        layers: f₁, ..., f_k, which together return the shape that they are given.
+        layers: f₁, ..., f_k, applied in this order; the output must have the shape of the input.
 
     Source: He et al. 2016, "Deep residual learning for image recognition", equation 1.
     """
@@ -33,12 +33,12 @@ class Residual(nn.Sequential, Layer):
             x: any; returns: the same.
 
         Raises:
-            ValueError: if f(x) has another shape than x.
+            ValueError: if f(x) does not have the shape of x.
         """
         y = x
         for layer in self:
             y = layer(y)
-        if y.shape != x.shape:  # which might broadcast
+        if y.shape != x.shape:  # the sum might broadcast
             raise ValueError(
                 f"expected layers that return the shape of their input, {tuple(x.shape)}, got {tuple(y.shape)}: the "
                 "first and the last layer of a Residual must have one width"
@@ -47,21 +47,14 @@ class Residual(nn.Sequential, Layer):
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
-        """Write `.grad` of the weights inside; return the gradient of the input.
+        """Write `.grad` of the weights of all layers; return the gradient of the input.
 
-        Element by element, y_i = x_i + f_i(x). An input x_j reaches L past the layers, through y_j, and through the
-        layers, by way of every f_i. With G = ∂L/∂y:
+        Element by element, y_i = x_i + f_i(x). An input x_j reaches L directly through y_j, and through every f_i.
+        With G = ∂L/∂y:
 
             ∂L/∂x_j = G_j + Σᵢ G_i ∂f_i/∂x_j        ∂L/∂x = G + (backward of f)(G)
 
-        The chain rule through f = f_k ∘ ... ∘ f₁ is the loop of the forward pass reversed.
-
-        Shape:
-            grad_output: that of the output; returns: the same, or None if input_grad is False.
-
-        Raises:
-            RuntimeError: if no forward pass was made in training mode since the last backward.
-            ValueError: if grad_output has another shape than the output had.
+        The chain rule through f = f_k ∘ ... ∘ f₁ is the loop of the forward pass in reverse order.
         """
         grad: Tensor | None = grad_output
         for layer in reversed(list(self)):

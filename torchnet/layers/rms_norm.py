@@ -1,4 +1,4 @@
-"""Root mean square normalization: each sample scaled by the size of its own features."""
+"""Root mean square normalization: scale each sample by the root mean square of its features."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,14 @@ from torchnet.layers.layer_norm import one_dimension
 
 
 class RMSNorm(Layer):
-    """Divide each sample by the root mean square of its features, as torch.nn.RMSNorm does and with its names.
+    """Divide each sample by the root mean square of its features, with the names of torch.nn.RMSNorm.
 
-    Training and evaluation do the same.
+    Training and evaluation mode do the same.
 
     Args:
-        normalized_shape: I, the width of the input, as a number or a tuple of one.
-        eps: ε, which keeps a sample of zeros from being divided by zero; that of the input's type if None.
-        dtype: the type of the weight, torch's default if None.
+        normalized_shape: I, the width of the input, as an int or a tuple of length one.
+        eps: ε, which avoids a division by zero if all features of a sample are zero; torch.finfo(x.dtype).eps if None.
+        dtype: the dtype of the weight; torch's default if None.
 
     Raises:
         ValueError: if normalized_shape has more than one dimension.
@@ -37,9 +37,6 @@ class RMSNorm(Layer):
 
         Shape:
             x: (N, I); returns: the same.
-
-        Raises:
-            ValueError: if x has another shape or another dtype than the weight.
         """
         expect_rows(x, self.weight)
         eps = torch.finfo(x.dtype).eps if self.eps is None else self.eps
@@ -52,8 +49,8 @@ class RMSNorm(Layer):
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
         """Write the gradient of the weight; return the gradient of the input.
 
-        Every sample is on its own. For one of them, with r = 1/√(1/I Σᵢ x_i² + ε), y_i = γ_i x̂_i and x̂_i = x_i r, an
-        input x_j reaches all x̂_i of its sample: directly, and through r:
+        The samples are independent. For one of them, r = 1/√(1/I Σᵢ x_i² + ε), y_i = γ_i x̂_i and x̂_i = x_i r. An input
+        x_j reaches all x̂_i of its sample: directly, and through r:
 
             ∂r/∂x_j = -r³/2 · 2 x_j / I = -r² x̂_j / I
 
@@ -68,10 +65,6 @@ class RMSNorm(Layer):
         Shape:
             grad_output: (N, I).
             returns: (N, I), or None if input_grad is False.
-
-        Raises:
-            RuntimeError: if no forward pass was made in training mode since the last backward.
-            ValueError: if grad_output has another shape than the output had.
         """
         normalized, rrms = self.recall()
         expect_shape("grad_output", grad_output, normalized.shape, "pass the gradient of this layer's output")

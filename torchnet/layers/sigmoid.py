@@ -7,7 +7,7 @@ from torchnet.layers.layer import Layer, expect_shape
 
 
 class Sigmoid(Layer):
-    """Squash each element into (0, 1), as torch.nn.Sigmoid does."""
+    """Map each element into (0, 1), like torch.nn.Sigmoid."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return y = σ(x) = 1 / (1 + e⁻ˣ), elementwise.
@@ -15,7 +15,7 @@ class Sigmoid(Layer):
         Shape:
             x: any; returns: the same.
         """
-        y = torch.sigmoid(x)  # not written out: 1 / (1 + exp(-x)) overflows in exp for x far below zero
+        y = torch.sigmoid(x)  # 1 / (1 + exp(-x)) would overflow in exp for x far below zero
         self.remember(y)
         return y
 
@@ -23,16 +23,9 @@ class Sigmoid(Layer):
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
         """Return the gradient of the input.
 
-        With u = 1 + e⁻ˣ, y = 1/u and dy/dx = e⁻ˣ / u² = (1/u) (1 - 1/u), so that the output is all that is needed:
+        With u = 1 + e⁻ˣ, y = 1/u and dy/dx = e⁻ˣ / u² = (1/u) (1 - 1/u), so the output is enough to compute it:
 
             ∂L/∂x = G ⊙ y ⊙ (1 - y),    G = ∂L/∂y
-
-        Shape:
-            grad_output: that of the output; returns: the same, or None if input_grad is False.
-
-        Raises:
-            RuntimeError: if no forward pass was made in training mode since the last backward.
-            ValueError: if grad_output has another shape than the output had.
         """
         y = self.recall()
         expect_shape("grad_output", grad_output, y.shape, "pass the gradient of this layer's output")

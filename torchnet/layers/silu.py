@@ -7,7 +7,7 @@ from torchnet.layers.layer import Layer, expect_shape
 
 
 class SiLU(Layer):
-    """Multiply each element by its own sigmoid, as torch.nn.SiLU does: a smooth ReLU with a dip below zero.
+    """Multiply each element by its sigmoid, like torch.nn.SiLU: a smooth ReLU with a dip below zero.
 
     Source: Elfwing et al. 2018, "Sigmoid-weighted linear units for neural network function approximation in
     reinforcement learning".
@@ -28,16 +28,9 @@ class SiLU(Layer):
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
         """Return the gradient of the input.
 
-        With s = σ(x), of which ds/dx = s (1 - s), the product rule gives dy/dx = s + x s (1 - s). In it x s is y:
+        With s = σ(x) and ds/dx = s (1 - s), the product rule gives dy/dx = s + x s (1 - s), where x s = y:
 
             ∂L/∂x = G ⊙ (s + y ⊙ (1 - s)),    G = ∂L/∂y
-
-        Shape:
-            grad_output: that of the output; returns: the same, or None if input_grad is False.
-
-        Raises:
-            RuntimeError: if no forward pass was made in training mode since the last backward.
-            ValueError: if grad_output has another shape than the output had.
         """
         s, y = self.recall()
         expect_shape("grad_output", grad_output, y.shape, "pass the gradient of this layer's output")

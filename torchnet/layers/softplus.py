@@ -8,11 +8,11 @@ from torchnet.layers.layer import Layer, expect_shape
 
 
 class Softplus(Layer):
-    """Round off the corner of ReLU, as torch.nn.Softplus does.
+    """Smooth the kink of ReLU, like torch.nn.Softplus.
 
     Args:
-        beta: β, how sharp the corner is.
-        threshold: from βx above it on, y = x: by then, softplus differs from that by less than e^-threshold / β.
+        beta: β; the larger it is, the sharper the bend at zero.
+        threshold: where βx > threshold, y = x; softplus differs from x there by less than e^-threshold / β.
 
     Source: Dugas et al. 2001, "Incorporating second-order functional knowledge for better option pricing".
     """
@@ -35,18 +35,11 @@ class Softplus(Layer):
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
         """Return the gradient of the input.
 
-        dy/dx = e^βx / (1 + e^βx) = 1 - 1 / (1 + e^βx), and 1 + e^βx is e^βy. Beyond the threshold dy/dx = 1:
+        dy/dx = e^βx / (1 + e^βx) = 1 - 1 / (1 + e^βx), and 1 + e^βx = e^βy. Above the threshold dy/dx = 1:
 
             ∂L/∂x = G ⊙ (1 - e^-βy)  where βx ≤ threshold,    G elsewhere,    G = ∂L/∂y
 
-        Unlike e^βx, e^-βy never overflows; and expm1 keeps the digits of 1 - e^-βy where y is next to nothing.
-
-        Shape:
-            grad_output: that of the output; returns: the same, or None if input_grad is False.
-
-        Raises:
-            RuntimeError: if no forward pass was made in training mode since the last backward.
-            ValueError: if grad_output has another shape than the output had.
+        Unlike e^βx, e^-βy never overflows, and expm1 keeps the digits of 1 - e^-βy where y is close to zero.
         """
         x, y = self.recall()
         expect_shape("grad_output", grad_output, y.shape, "pass the gradient of this layer's output")

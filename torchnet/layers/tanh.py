@@ -7,7 +7,7 @@ from torchnet.layers.layer import Layer, expect_shape
 
 
 class Tanh(Layer):
-    """Squash each element into (-1, 1), as torch.nn.Tanh does."""
+    """Map each element into (-1, 1), like torch.nn.Tanh."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return y = tanh(x) = (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ), elementwise.
@@ -26,13 +26,6 @@ class Tanh(Layer):
         With y = sinh x / cosh x, dy/dx = (cosh² x - sinh² x) / cosh² x = 1 - y²:
 
             ∂L/∂x = G ⊙ (1 - y²),    G = ∂L/∂y
-
-        Shape:
-            grad_output: that of the output; returns: the same, or None if input_grad is False.
-
-        Raises:
-            RuntimeError: if no forward pass was made in training mode since the last backward.
-            ValueError: if grad_output has another shape than the output had.
         """
         y = self.recall()
         expect_shape("grad_output", grad_output, y.shape, "pass the gradient of this layer's output")

@@ -1,4 +1,4 @@
-"""Losses: each is a function (logits, targets) -> (loss, grad_logits), a value and its gradient side by side."""
+"""Losses: functions (logits, targets) -> (loss, grad_logits) that return a value and its gradient."""
 
 from torchnet.losses.cross_entropy import cross_entropy
 from torchnet.losses.one_vs_rest import one_vs_rest_cross_entropy

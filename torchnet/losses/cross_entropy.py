@@ -1,4 +1,4 @@
-"""The softmax cross-entropy, with smoothed labels and weighted classes."""
+"""The softmax cross-entropy, with label smoothing and class weights."""
 
 import torch
 from torch import Tensor
@@ -15,9 +15,9 @@ def cross_entropy(
     label_smoothing: float = 0.0,
     weight: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Return the softmax cross-entropy, as torch's own does, and its gradient with respect to the logits.
+    """Return the softmax cross-entropy, like torch.nn.functional.cross_entropy, and its gradient by the logits.
 
-    With p = softmax(z), target rows t and n the divisor of the mean:
+    With p = softmax(z), target rows t and the divisor n of the mean:
 
         L = -1/n Σₙ Σ_c t_c log p_c        log p_c = z_c - log Σⱼ e^zⱼ
 
@@ -25,25 +25,25 @@ def cross_entropy(
 
         ∂L/∂z_k = (p_k Σ_c t_c - t_k) / n
 
-    For a class y, whose row is 1 there and 0 elsewhere, that is L = -1/n Σₙ log p_y and ∂L/∂z_k = (p_k - [k = y]) / n.
+    For an integer target y, whose row is one-hot, L = -1/n Σₙ log p_y and ∂L/∂z_k = (p_k - [k = y]) / n.
 
-    Label smoothing ε and the weights w of the classes change the target rows and nothing else. A part ε of each target
-    is spread evenly over all classes, and each class counts w_c times:
+    Label smoothing ε and class weights w change only the target rows. A fraction ε of each target is spread evenly over
+    all classes, and class c is weighted by w_c:
 
         t_c ← w_c ((1 - ε) t_c + ε/C)
 
-    For a class y, the new row is the sum of two: (1 - ε) w_y at y, and ε w_c / C at each c, the same for every sample.
+    For an integer target y, the new row is a sum: (1 - ε) w_y at y, plus ε w_c / C at each c, equal for all samples.
 
     The 1/n of the mean is applied here and nowhere else.
 
     Args:
         logits: the output of the network, before softmax.
-        targets: the classes as integers, or one row of probabilities a sample.
-        divisor: n. If None, that of the mean over the batch: Σₙ w_y for classes with weights, so that the mean is a
-            weighted one, otherwise the number of samples. A part of a larger batch passes the n of the whole, and the
-            gradients of the parts then add up to that of the whole.
+        targets: the classes as integers, or one row of probabilities per sample.
+        divisor: n. If None, the mean is over the batch: n = Σₙ w_y for integer targets with class weights (a weighted
+            mean), otherwise the number of samples. For a part of a larger batch, pass the n of the whole batch; the
+            gradients of the parts then add up to the gradient of the whole.
         label_smoothing: ε, from 0 to 1.
-        weight: w, how much each class counts; 1 if None.
+        weight: w, the weight of each class; 1 if None.
 
     Shape:
         logits: (N, C).
@@ -52,9 +52,8 @@ def cross_entropy(
         returns: () and (N, C).
 
     Raises:
-        ValueError: if logits, targets and weight do not fit each other, label_smoothing is out of its range, or a class
-            is outside 0..C-1. (A class outside on a GPU is stopped by torch's own assertion there: a check would have
-            to wait for the device.)
+        ValueError: if the shapes of logits, targets and weight do not match, label_smoothing is out of range, or a
+            class is outside 0..C-1. (On a GPU, torch's own assertion stops at such a class: a check would synchronize.)
 
     Source: Szegedy et al. 2016, "Rethinking the Inception architecture for computer vision", section 7 (smoothing).
     """
@@ -63,7 +62,7 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing: expected a number from 0 to 1, got {label_smoothing}")
     if weight is not None:
-        expect_shape("weight", weight, (classes,), "one number a class, as many as the logits have columns")
+        expect_shape("weight", weight, (classes,), "one number per class, as many as the logits have columns")
     log_probs, probs = softmax(logits)
     n: int | Tensor = samples if divisor is None else divisor
     if targets.dtype == logits.dtype:  # rows, not classes
@@ -72,7 +71,7 @@ def cross_entropy(
         if weight is not None:
             targets = targets * weight.to(logits.dtype)
         loss = -(targets * log_probs).sum() / n
-        with torch.no_grad():  # should the logits be part of an autograd graph, their gradient is none
+        with torch.no_grad():  # keep the gradient out of any autograd graph that the logits belong to
             grad_logits = (probs * targets.sum(dim=1, keepdim=True) - targets) / n
         return loss, grad_logits
     with classes_within(logits, targets):
@@ -86,7 +85,7 @@ def cross_entropy(
     weights_there = weights.take(targets)
     if weight is not None and divisor is None:
         n = weights_there.sum()
-    # t/n in its two parts: at the class (N, 1), and at each class (C,)
+    # the two parts of t/n: at the class of the sample (N, 1), and at every class (C,)
     there, everywhere = (1 - label_smoothing) * weights_there / n, label_smoothing / classes * weights / n
     loss = -(there * log_probs_there).sum() - (everywhere * log_probs).sum()
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""The loss that the notebook prints: each softmax output scored on its own, one class against the rest."""
+"""The loss that the notebook prints: the binary cross-entropy of each softmax output, one class against the rest."""
 
 import torch
 from torch import Tensor
@@ -10,28 +10,28 @@ from torchnet.losses.targets import as_rows
 def one_vs_rest_cross_entropy(
     logits: Tensor, targets: Tensor, divisor: int | Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Return the loss that the notebook prints, and its own gradient with respect to the logits.
+    """Return the loss that the notebook prints, and its gradient with respect to the logits.
 
-    Each softmax output is scored as a yes-or-no question of its own. With p = softmax(z) and target rows t:
+    It is the sum of the binary cross-entropies of the softmax outputs. With p = softmax(z) and target rows t:
 
         L = -1/n Σₙ Σ_c [t_c log p_c + (1 - t_c) log(1 - p_c)]
 
-    1 - p_c is the probability of the other classes. Only the most probable class m can have p > 1/2; there it is summed
-    from the others' own terms, log(1 - p_m) = log Σ_{j≠m} p_j, and nowhere is 1 - p rounded to zero.
+    1 - p_c is the probability of the other classes. Only the most probable class m can have p > 1/2. For it, the sum
+    over the other classes is taken, log(1 - p_m) = log Σ_{j≠m} p_j, so 1 - p is never rounded to zero.
 
     For the gradient, ∂log(1 - p_c)/∂z_k is -p_c for k = c, and p_c p_k / (1 - p_c) for k ≠ c, where p_k / (1 - p_c) is
-    the probability of k once c is ruled out. With v_c = (1 - t_c) p_c:
+    the probability of k given that it is not c. With v_c = (1 - t_c) p_c:
 
         ∂L/∂z_k = 1/n [p_k Σ_c t_c - t_k + v_k - Σ_{c≠k} v_c p_k / (1 - p_c)]
 
     In the last sum the term of c = m is v_m · softmax(z without m)_k, finite where p_m rounds to one.
 
-    The notebook trains with the gradient of `cross_entropy` and prints this loss; that shortcut is not taken here.
+    The notebook prints this loss but trains with the gradient of `cross_entropy`; here the gradient is its own.
 
     Args:
         logits: the output of the network, before softmax; at least two classes.
-        targets: the classes as integers, or one row of probabilities a sample.
-        divisor: n, the number of samples that the mean is over; that of the batch if None.
+        targets: the classes as integers, or one row of probabilities per sample.
+        divisor: n, the number of samples in the mean; the batch size if None.
 
     Shape:
         logits: (N, C), C >= 2.

@@ -1,4 +1,4 @@
-"""The mean squared error: regression, or classes aimed at as 1 among zeros."""
+"""The mean squared error, for regression or for one-hot classes."""
 
 import torch
 from torch import Tensor
@@ -7,20 +7,20 @@ from torchnet.losses.targets import as_rows
 
 
 def mean_squared_error(logits: Tensor, targets: Tensor, divisor: int | Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Return the mean squared error, as torch.nn.MSELoss does, and its gradient with respect to the logits.
+    """Return the mean squared error, like torch.nn.MSELoss, and its gradient with respect to the logits.
 
-    For logits z, target rows t and n the divisor of the mean:
+    For logits z, target rows t and the divisor n of the mean:
 
         L = 1/(n C) Σₙ Σ_c (z_c - t_c)²
 
-    Each logit is in one square alone, so that
+    Each logit occurs in exactly one square:
 
         ∂L/∂z_k = 2 (z_k - t_k) / (n C)
 
     Args:
         logits: the output of the network.
-        targets: one row of numbers a sample; or the classes as integers, whose rows are 1 there and 0 elsewhere.
-        divisor: n, the number of samples that the mean is over; that of the batch if None.
+        targets: one row of numbers per sample, or the classes as integers, which become one-hot rows.
+        divisor: n, the number of samples in the mean; the batch size if None.
 
     Shape:
         logits: (N, C).
@@ -28,12 +28,12 @@ def mean_squared_error(logits: Tensor, targets: Tensor, divisor: int | Tensor | 
         returns: () and (N, C).
 
     Raises:
-        ValueError: if logits and targets do not fit each other or a class is outside 0..C-1.
+        ValueError: if the shapes of logits and targets do not match or a class is outside 0..C-1.
     """
     differences = logits - as_rows(logits, targets)
     n = len(logits) if divisor is None else divisor
     numbers = n * logits.shape[1]
     loss = differences.square().sum() / numbers
-    with torch.no_grad():  # should the logits be part of an autograd graph, their gradient is none
+    with torch.no_grad():  # keep the gradient out of any autograd graph that the logits belong to
         grad_logits = differences * (2 / numbers)
     return loss, grad_logits

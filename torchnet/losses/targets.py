@@ -1,4 +1,4 @@
-"""What a loss is told to aim at: the class of each sample, or a row of numbers for each."""
+"""The targets of a loss: an integer class per sample, or a row of numbers per sample."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,25 +10,25 @@ from torchnet.layers.layer import expect_shape
 
 
 def checked(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the targets, rows (N, C) in the dtype of the logits or a column of classes (N, 1), once they fit.
+    """Return the targets as rows (N, C) in the dtype of the logits, or as a column of classes (N, 1).
 
     Raises:
-        ValueError: if logits and targets do not fit each other.
+        ValueError: if the shapes of logits and targets do not match.
     """
     if logits.dim() != 2 or len(logits) == 0:
         raise ValueError(f"expected logits of shape (N, C) with N >= 1, got {tuple(logits.shape)}")
     if targets.is_floating_point() or targets.dim() == 2:
-        expect_shape("target rows", targets, logits.shape, "one row, with a number for each class, a sample")
+        expect_shape("target rows", targets, logits.shape, "one row per sample, with one number per class")
         return targets.to(logits.dtype)
-    expect_shape("integer targets", targets, (len(logits),), "one class a sample")
+    expect_shape("integer targets", targets, (len(logits),), "one class per sample")
     return targets.long().unsqueeze(1)
 
 
 def as_rows(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the targets as rows: that of a class is 1 there and 0 elsewhere.
+    """Return the targets as rows (N, C); integer classes become one-hot rows.
 
     Raises:
-        ValueError: if logits and targets do not fit each other or a class is outside 0..C-1.
+        ValueError: if the shapes of logits and targets do not match or a class is outside 0..C-1.
     """
     rows = checked(logits, targets)
     if rows.dtype != logits.dtype:  # classes
@@ -39,7 +39,7 @@ def as_rows(logits: Tensor, targets: Tensor) -> Tensor:
 
 @contextmanager
 def classes_within(logits: Tensor, targets: Tensor) -> Iterator[None]:
-    """Say which classes there are and which were asked for, should torch find one that is not there."""
+    """Turn torch's error about an index out of range into one that names the valid classes and those given."""
     try:
         yield
     except RuntimeError as error:
