@@ -48,7 +48,7 @@ CASES = [
     Case("export runs/digits/empty", 66, "there is no checkpoint under runs/digits/empty"),
     # wrong
     Case("report .", 2, "expected the folder of a run"),
-    Case("report last --output page.pdf", 2, "page.pdf: expected the name of an .html file"),
+    Case("report last --output page.pdf", 2, "page.pdf: expected a file name that ends with .html"),
     Case("export last net.docx", 2, "net.docx: expected"),
     Case("export last net.onnx --to torch", 2, "net.onnx"),
     Case("demo digit.png", 66, "digit.png: expected a checkpoint"),

@@ -1,4 +1,4 @@
-"""The page of a run: at its end, from its folder, and of several runs side by side."""
+"""The report page: written at the end of training, drawn again from the folder, and comparing several runs."""
 
 import json
 import os
@@ -22,7 +22,7 @@ VOID = {"meta", "img", "br", "link", "input"}
 
 
 class Page(HTMLParser):
-    """A page, taken apart: its text, what it links to, and whether its elements are closed in order."""
+    """Parse a page: collect its text and links, and check that elements are closed in order."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Page(HTMLParser):
         self.open: list[str] = []
         self.feed(path.read_text())
         self.close()
-        assert self.open == [], f"{path}: elements are left open"
+        assert self.open == [], f"{path}: elements are not closed"
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.figures += tag == "figure"
@@ -51,13 +51,13 @@ class Page(HTMLParser):
         self.text += data
 
 
-def the_runs() -> list[Path]:
+def all_runs() -> list[Path]:
     return sorted(Path("runs").glob("*/*"), key=lambda run: run.name)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
-    """The folder of a run that wrote its page at its end; not to be changed."""
+    """The folder of a run that wrote its page when training ended; tests must not change it."""
     from torchnet.cli.main import main as train
 
     from ..conftest import ROOT
@@ -70,13 +70,13 @@ def finished(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def run(finished, tmp_path, monkeypatch) -> Path:
-    """The same, to be changed, as the only run of an empty folder."""
+    """A copy of the run that tests may change, as the only run in an empty folder."""
     monkeypatch.chdir(tmp_path)
     return Path(shutil.copytree(finished, Path("runs") / "digits" / finished.name))
 
 
 def expect_sound(path: Path) -> Page:
-    """Expect a page that needs nothing but itself, and says of each figure what to look for."""
+    """Expect a page without external links whose figures have captions."""
     page = Page(path)
     assert all(link.startswith(("data:image/png;base64,", "#")) for link in page.links), page.links
     assert page.figures >= page.captions > 0
@@ -110,16 +110,16 @@ def test_training_ends_with_a_page_and_its_figures(finished):
     ):
         assert text in page.text
     assert "max_epochs: 6" in page.text  # its configuration
-    assert "The gradient arrives" in page.text
+    assert "The gradient reaches all layers" in page.text
 
 
-def test_the_report_holds_the_confusion_and_the_images_of_the_test_set(finished):
+def test_the_report_has_the_confusion_matrix_and_the_images_of_the_test_set(finished):
     report = json.loads((finished / "report.json").read_text())
     counts = np.array(report["confusion_matrix"]["test"])
     assert counts.sum() == 360
     assert np.trace(counts) / 360 == pytest.approx(report["accuracy"]["test"])
     shown = {tuple(row) for row in load("digits").test_images.reshape(360, -1).tolist()}
-    from torchnet.reporting.mistakes import pixels_of
+    from torchnet.reporting.evaluation import pixels_of
 
     for mistake in report["mistakes"]["test"]:
         assert tuple(pixels_of(mistake).reshape(-1).tolist()) in shown
@@ -139,73 +139,73 @@ def test_the_command_draws_the_same_page_again(run, capsys):
     assert {path.stem for path in Path("elsewhere").iterdir()} == FIGURES
 
 
-def test_a_run_can_do_without(cli):
+def test_the_page_can_be_turned_off(cli):
     assert cli(DIGITS, "--trainer.max_epochs=1", "--report=false") == 0
-    (run,) = the_runs()
+    (run,) = all_runs()
     assert not (run / "report.html").exists()
     assert not (run / "figures").exists()
     assert (run / "report.json").is_file()
 
 
-def test_runs_stand_side_by_side(cli, capsys):
+def test_runs_are_compared_side_by_side(cli, capsys):
     validated = ("--data.validation_fraction=0.2", "--model.activation=relu", "--model.lr=0.1", "--name=second")
     assert cli(DIGITS, "--trainer.max_epochs=2") == 0
     assert cli(DIGITS, "--trainer.max_epochs=3", *validated) == 0
-    first, second = the_runs()
+    first, second = all_runs()
     capsys.readouterr()
     assert main(["report", str(first), str(second), str(first)]) == 0
     assert capsys.readouterr().out == "comparison.html\n"
     page = expect_sound(Path("comparison.html"))
     assert page.figures == 2 + 2 * 6
-    assert page.captions == 2 + 6, "the second run needs no second explanation"
+    assert page.captions == 2 + 6, "a caption is not repeated for the second run"
     per_run = {f"{name}_{k}" for name in FIGURES - {"loss", "accuracy"} for k in (1, 2)}
     assert {path.stem for path in Path("comparison").iterdir()} == {"loss", "accuracy"} | per_run
     for text in ("digits", "second", "model.activation", "sigmoid", "relu", "2 runs", "side by side", "val accuracy"):
         assert text in page.text
-    assert "data.batch_size" not in page.text.partition("Options in which they differ")[2].partition("Learning")[0]
+    assert "data.batch_size" not in page.text.partition("Options that differ")[2].partition("Learning")[0]
 
 
-def test_a_run_that_was_stopped_has_a_page_of_what_there_is(run):
+def test_a_run_that_was_stopped_early_has_a_page_without_evaluation(run):
     for name in ("report.json", "facts.json", "report.html"):
         (run / name).unlink()
     assert main(["report", str(run)]) == 0
     page = expect_sound(run / "report.html")
-    assert "was stopped before its end" in page.text
-    assert "The gradient arrives" in page.text
+    assert "This run was stopped early" in page.text
+    assert "The gradient reaches all layers" in page.text
     assert page.figures == len(FIGURES) - 2
 
 
 def test_a_run_without_logs_and_checkpoints_has_a_page(cli):
     without = ("--trainer.logger=false", "--trainer.enable_checkpointing=false")
     assert cli(DIGITS, "--trainer.max_epochs=1", *without, "--report=true") == 0
-    (run,) = the_runs()
+    (run,) = all_runs()
     page = expect_sound(run / "report.html")
     assert "Gradients were not logged" in page.text
     (run / "report.html").unlink()
     assert main(["report", str(run)]) == 0
     text = expect_sound(run / "report.html").text
-    assert "sigmoid, 0 epochs, begun" in text
+    assert "sigmoid, 0 epochs, started" in text
     assert "0 weights" not in text
 
 
-def test_features_without_height_and_width_have_no_pictures(cli):
+def test_flat_inputs_have_no_images_in_the_report(cli):
     data = load("digits")
     images = {f"x_{split}": getattr(data, f"{split}_images").reshape(-1, 64)[:, :60] for split in ("train", "test")}
     np.savez("flat.npz", **images, y_train=data.train_labels, y_test=data.test_labels)
     assert cli(DIGITS, "--trainer.max_epochs=1", "--data.source=flat.npz", "--report=true") == 0
-    (run,) = the_runs()
+    (run,) = all_runs()
     expect_sound(run / "report.html")
     assert {path.stem for path in (run / "figures").iterdir()} == FIGURES - {"first_layer", "mistakes"}
 
 
-def test_what_a_user_wrote_is_text_and_never_markup(cli):
+def test_user_input_is_escaped(cli):
     data = load("digits")
     name = "<script>alert(1)<.npz"  # & < > in a configuration
     np.savez(
         name, x_train=data.train_images, y_train=data.train_labels, x_test=data.test_images, y_test=data.test_labels
     )
     assert cli(DIGITS, "--trainer.max_epochs=1", f"--data.source={name}", "--report=true") == 0
-    (run,) = the_runs()
+    (run,) = all_runs()
     text = (run / "report.html").read_text()
     assert "<script" not in text
     assert "&lt;script&gt;alert(1)&lt;.npz" in text
@@ -217,19 +217,19 @@ def test_what_a_user_wrote_is_text_and_never_markup(cli):
         (None, ["nowhere"], 66, "nowhere: no such checkpoint; expected a file, the folder of a run, last or best"),
         (None, ["."], 2, ".: expected the folder of a run, with its config.yaml, there is none"),
         (None, ["last", "--root", "nowhere"], 66, "last: there is no checkpoint under nowhere"),
-        (None, ["last", "--output", "page.pdf"], 2, "page.pdf: expected the name of an .html file"),
+        (None, ["last", "--output", "page.pdf"], 2, "page.pdf: expected a file name that ends with .html"),
         (None, ["last", "--output", "no/folder/page.html"], 74, "no/folder"),
         (("report.json", b"{"), ["last"], 65, "report.json: expected the report of a run"),
         (("report.json", b"[]"), ["last"], 65, "report.json: expected the report of a run"),
         (("report.json", b'{"title": 1, "accuracy": 2, "classification_report": 3}'), ["last"], 65, "report.json: "),
-        (("facts.json", b"{}"), ["last"], 65, "facts.json: expected the facts of a run"),
+        (("facts.json", b"{}"), ["last"], 65, "facts.json: expected seconds, images and environment of a run"),
         (("metrics.csv", b"step,train/loss\n1,many\n"), ["last"], 65, "metrics.csv: expected the metrics of a run"),
         (("metrics.csv", bytes(range(256))), ["last"], 65, "metrics.csv: expected the metrics of a run"),
         (("config.yaml", b"model: 3\n"), ["last"], 2, "config.yaml: "),
         (("config.yaml", b"\xff\xfe\x00"), ["last"], 2, "config.yaml: expected text in UTF-8"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(spoil, arguments, code, words, run, capsys):
+def test_an_error_is_one_line_and_an_exit_code(spoil, arguments, code, words, run, capsys):
     if spoil is not None:
         (run / spoil[0]).write_bytes(spoil[1])
     assert main(["report", *arguments]) == code
@@ -240,7 +240,7 @@ def test_what_cannot_be_is_one_sentence(spoil, arguments, code, words, run, caps
     assert err.count("\n") == 1
 
 
-def test_a_damaged_checkpoint_is_passed_over(run, capsys):
+def test_a_corrupt_checkpoint_is_skipped(run, capsys):
     for path in (run / "checkpoints").iterdir():
         path.write_bytes(path.read_bytes()[:-9])
     assert main(["report", str(run)]) == 0
@@ -260,7 +260,7 @@ def test_a_browser_shows_it_at_every_width(scheme, width, finished, browser, req
     assert browser.get_log("browser") == []
     size = "return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
     wide, high = browser.execute_script(size)
-    assert wide <= width, "it has to be moved sideways"
+    assert wide <= width, "the page scrolls sideways"
     assert high > 3000
     drawn = """
         return [...document.querySelectorAll("figure svg, figure img")].map((it) => it.getBoundingClientRect().width);
@@ -270,4 +270,4 @@ def test_a_browser_shows_it_at_every_width(scheme, width, finished, browser, req
     assert min(widths) > 60
     color = "return getComputedStyle(document.querySelector('figure svg text')).fill"
     red, green, blue = map(int, re.findall(r"\d+", browser.execute_script(color)))
-    assert (red + green + blue > 3 * 128) == (scheme == "dark"), "text as dark as the page, or as light"
+    assert (red + green + blue > 3 * 128) == (scheme == "dark"), "text and background are both dark or both light"

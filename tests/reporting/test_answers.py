@@ -1,4 +1,4 @@
-"""What a network says about images: the table, of which nothing is cut off, and the picture, drawn back."""
+"""Predictions for image files: the table, which never cuts anything off, and the picture."""
 
 import io
 from collections import Counter
@@ -26,51 +26,51 @@ def printed(answers: list[Answer], **options: object) -> str:
     return file.getvalue()
 
 
-def test_the_table_has_a_line_for_each_image_where_no_terminal_is():
+def test_without_a_terminal_the_table_has_one_line_per_image():
     answers = [answer(0), answer(1, "a/" + 40 * "long name " + ".jpg")]
     lines = printed(answers, width=80).splitlines()
     assert len(lines) == 2 + len(answers)
     assert lines[0].split() == ["image", "label", *(word for k in range(10) for word in (str(k), "%"))]
     for line, it in zip(lines[2:], answers, strict=True):
         assert line.startswith(str(it.path))
-        label, *shares = line.removeprefix(str(it.path)).split()
+        label, *percents = line.removeprefix(str(it.path)).split()
         assert int(label) == it.probabilities.argmax()
-        np.testing.assert_allclose([float(share) for share in shares], 100 * it.probabilities, atol=0.0501)
+        np.testing.assert_allclose([float(percent) for percent in percents], 100 * it.probabilities, atol=0.0501)
     assert "\x1b" not in "".join(lines)
 
 
 @pytest.mark.parametrize("width", [20, 80, 100, 300])
-def test_a_terminal_gets_every_letter_and_number(width):
+def test_a_terminal_shows_every_letter_and_number(width):
     answers = [answer(k, f"folder/{'abcdefghij' * 5}{k}.png") for k in range(3)]
     text = printed(answers, width=width, force_terminal=True, color_system=None, highlight=False)
     names = ["".join(line.split(" ")[0] for line in text.splitlines()[2:])]
     assert names == ["".join(str(it.path) for it in answers)]
     for it in answers:
-        for share in it.probabilities:
-            assert f"{100 * share:.1f}" in text
+        for probability in it.probabilities:
+            assert f"{100 * probability:.1f}" in text
 
 
-def test_the_share_of_the_label_is_emphasized():
+def test_the_probability_of_the_label_is_emphasized():
     it = answer(4)
     text = printed([it], width=120, force_terminal=True, color_system="standard")
     assert f"\x1b[1;32m{100 * it.probabilities.max():.1f}" in text.replace(" ", "")
 
 
-def test_names_of_files_are_nothing_but_text():
+def test_file_names_are_printed_as_plain_text():
     text = printed([answer(0, "[red]a[/red]\x1b[2J\n\u202eb.png")], width=150)
     assert "[red]a[/red]\\x1b[2J\\n\\u202eb.png" in text
 
 
 @pytest.fixture
 def figures(monkeypatch) -> list[Figure]:
-    """The figures that are drawn, in place of files."""
+    """The figures that would have been saved."""
     drawn: list[Figure] = []
     monkeypatch.setattr(Figure, "savefig", lambda self, file, **_: drawn.append(self))
     return drawn
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 100])
-def test_images_and_bars_are_those_of_the_answers(tmp_path, figures, n):
+def test_images_and_bars_match_the_answers(tmp_path, figures, n):
     answers = [answer(k) for k in range(n)]
     write_answers_picture(answers, "title", tmp_path / "picture.png")
     axes = figures[0].axes[1]
@@ -93,7 +93,7 @@ def test_images_and_bars_are_those_of_the_answers(tmp_path, figures, n):
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 30])
-def test_no_text_is_cut_off_or_lies_on_another(tmp_path, figures, n):
+def test_no_text_is_cut_off_or_overlaps(tmp_path, figures, n):
     answers = [answer(k, f"pictures/of digits $x_{k}$/{'abcdefgh' * 6} {k}.jpeg") for k in range(n)]
     write_answers_picture(answers, "accurate, after 28,200 steps", tmp_path / "picture.png")
     texts = [text for axes in figures[0].axes for text in axes.texts]
@@ -101,19 +101,19 @@ def test_no_text_is_cut_off_or_lies_on_another(tmp_path, figures, n):
     for text, box in zip(texts, boxes, strict=True):
         assert figures[0].bbox.x0 <= box.x0 < box.x1 <= figures[0].bbox.x1, text
         assert figures[0].bbox.y0 <= box.y0 < box.y1 <= figures[0].bbox.y1, text
-    on_each_other = Counter(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
-    assert on_each_other[True] == 0
-    assert any("the network cannot be\nblamed" in text.get_text() for text in texts)
+    overlaps = Counter(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
+    assert overlaps[True] == 0
+    assert any("show one\ndigit alone, on an even background" in text.get_text() for text in texts)
 
 
-def test_of_many_images_the_first_hundred_are_drawn(tmp_path, figures):
+def test_at_most_one_hundred_images_are_drawn(tmp_path, figures):
     write_answers_picture([answer(k) for k in range(101)], "title", tmp_path / "picture.png")
     assert len(figures[0].axes[1].images) == 200
     assert figures[0].axes[0].texts[0].get_text() == "title, the first 100 of 101 images"
 
 
 @pytest.mark.parametrize(("suffix", "beginning"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")])
-def test_the_picture_is_of_the_kind_that_its_name_says(tmp_path, suffix, beginning):
+def test_the_suffix_selects_the_format(tmp_path, suffix, beginning):
     path = tmp_path / f"picture.{suffix}"
     write_answers_picture([answer(0, "数字.png"), answer(1)], "title", path)
     assert path.read_bytes().startswith(beginning)

@@ -1,4 +1,4 @@
-"""The picture of a deformed mini-batch, read back pixel by pixel, and the command that draws it."""
+"""The picture of a deformed mini-batch, compared pixel by pixel, and the command that draws it."""
 
 import subprocess
 import sys
@@ -12,13 +12,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from torchnet.commands import main
-from torchnet.data import Deformation, load, scale_pixels
+from torchnet.data import Deformation, load
 from torchnet.reporting import write_batch_picture
+from torchnet.step import scale_pixels
 
 from ..conftest import ROOT
 
 
-def test_every_image_stands_upright_in_its_row_and_column(tmp_path, monkeypatch):
+def test_every_image_is_upright_in_its_row_and_column(tmp_path, monkeypatch):
     figures: list[Figure] = []
     monkeypatch.setattr(Figure, "savefig", lambda self, path, **_: figures.append(self))
     before, after = torch.rand(2, 5, 7), torch.rand(3, 2, 5, 7)
@@ -29,7 +30,7 @@ def test_every_image_stands_upright_in_its_row_and_column(tmp_path, monkeypatch)
         np.testing.assert_array_equal(image.get_array(), np.concatenate(list(expected), axis=1))
         assert (image.cmap.name, image.get_clim()) == ("gray_r", (0, 1))
         left, right, bottom, top = image.get_extent()
-        assert above <= top < bottom <= axes.get_ylim()[0]  # y counts down
+        assert above <= top < bottom <= axes.get_ylim()[0]  # the y axis points down
         assert (left, right) == axes.get_xlim()
         (_, _, inches, tall), width = axes.get_window_extent().bounds, right - left
         assert (bottom - top) / width == pytest.approx(5 / (2 * 7))  # square pixels
@@ -39,7 +40,7 @@ def test_every_image_stands_upright_in_its_row_and_column(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("n", [1, 3, 10])
-def test_no_text_is_cut_off_or_lies_on_another(tmp_path, monkeypatch, n):
+def test_no_text_is_cut_off_or_overlaps(tmp_path, monkeypatch, n):
     figures: list[Figure] = []
     monkeypatch.setattr(Figure, "savefig", lambda self, path, **_: figures.append(self))
     settings = "rotation 12.5, scale 0.125, shear 12.5, translation 1.25, elastic_strength 1.25, elastic_smoothness 4.5"
@@ -51,8 +52,8 @@ def test_no_text_is_cut_off_or_lies_on_another(tmp_path, monkeypatch, n):
     for text, box in zip(texts, boxes, strict=True):
         assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1, text
         assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1, text
-    on_each_other = Counter(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
-    assert on_each_other[True] == 0
+    overlaps = Counter(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
+    assert overlaps[True] == 0
     assert min(box.y0 for box in boxes[:3]) > figure.axes[0].get_window_extent().y1
 
 
@@ -62,7 +63,7 @@ def test_importing_torchnet_imports_no_matplotlib():
     assert done.stdout == "False\n"
 
 
-def test_the_command_draws_the_first_image_of_each_class_and_what_becomes_of_it(tmp_path, monkeypatch, capsys):
+def test_the_command_draws_the_first_image_of_each_class_and_its_deformations(tmp_path, monkeypatch, capsys):
     drawn = []
     monkeypatch.setattr("torchnet.reporting.write_batch_picture", lambda *arguments: drawn.append(arguments))
     path = tmp_path / "picture.png"
@@ -82,7 +83,7 @@ def test_the_command_draws_the_first_image_of_each_class_and_what_becomes_of_it(
         assert torch.equal(images, deform(expected, torch.tensor(step)))
 
 
-def test_the_command_draws_what_a_configuration_would_train_on(tmp_path, monkeypatch):
+def test_the_command_uses_the_deformation_of_a_configuration(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr("torchnet.commands.deformation.draw_deformation", lambda *arguments: drawn.append(arguments))
     config = tmp_path / "config.yaml"
@@ -108,14 +109,14 @@ def test_the_command_writes_a_picture(tmp_path):
         (["--config", "plain.yaml"], 2, "plain.yaml: expected data.deformation with numbers for some of"),
         (["--config", "odd.yaml"], 2, "odd.yaml: expected data.deformation with numbers for some of"),
         (["--rotation", "270"], 2, "rotation: expected degrees from 0 to 180, got 270.0"),
-        (["--elastic_strength", "1"], 2, "elastic_smoothness: expected pixels from 1 up, got 0.0"),
+        (["--elastic_strength", "1"], 2, "elastic_smoothness: expected at least 1 pixel"),
         (["--shear", "9", "--source", "nowhere.npz"], 65, "nowhere.npz: no such file or folder"),
         (["--shear", "9", "--source", "flat.npz"], 65, "flat.npz: expected images of shape (n, height, width)"),
         (["--shear", "9", "--source", "digits", "--output", "no/folder.png"], 74, "no/folder.png"),
         (["--shear", "9", "--source", "digits", "--output", "picture.txt"], 2, "Format 'txt' is not supported"),
     ],
 )  # fmt: skip
-def test_what_goes_wrong_is_one_line_and_an_exit_code(tmp_path, monkeypatch, capsys, words, code, message):
+def test_an_error_is_one_line_and_an_exit_code(tmp_path, monkeypatch, capsys, words, code, message):
     monkeypatch.chdir(tmp_path)
     flat, labels = np.zeros((10, 64), dtype=np.uint8), np.arange(10)
     np.savez("flat.npz", x_train=flat, y_train=labels, x_test=flat, y_test=labels)
@@ -129,7 +130,7 @@ def test_what_goes_wrong_is_one_line_and_an_exit_code(tmp_path, monkeypatch, cap
     assert message in captured.err
 
 
-def test_an_unknown_option_is_wrong_usage(capsys):
+def test_an_unknown_option_exits_with_code_2(capsys):
     with pytest.raises(SystemExit) as error:
         main(["deformation", "--rotations", "15"])
     assert error.value.code == 2

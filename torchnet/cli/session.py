@@ -21,8 +21,7 @@ from torchnet.cli.options import ArgumentsCLI
 from torchnet.data import DataError
 from torchnet.reporting import evaluate, print_report, run_report, write_predictions, write_report
 from torchnet.reporting.page import FIGURES, PAGE, write_page
-from torchnet.reporting.progress import track
-from torchnet.reporting.record import FACTS, REPORT
+from torchnet.reporting.run_data import FACTS, REPORT
 from torchnet.runs.environment import environment
 from torchnet.runs.errors import (
     CheckpointError,
@@ -238,7 +237,7 @@ class TrainerCLI(ArgumentsCLI):
             self.facts.write(self.run_folder / FACTS, self.trainer)
             if self._get(self.config, "report"):
                 record = read_record(self.run_folder, self.model.trained)
-                write_page([record], self.run_folder / PAGE, self.run_folder / FIGURES, track)
+                write_page([record], self.run_folder / PAGE, self.run_folder / FIGURES)
                 print(f"report in {self.run_folder / PAGE}")
             print(f"results in {self.run_folder}", flush=True)
 

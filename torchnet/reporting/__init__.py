@@ -1,12 +1,9 @@
-"""Reports: tables of what a trained network gets right and wrong, and pictures of what it is shown."""
+"""Reports on trained networks: metrics, tables, figures and the HTML page of a run."""
 
-from torchnet.reporting.answers import Answer, print_answers
-from torchnet.reporting.answers_picture import SUFFIXES as PICTURE_SUFFIXES
-from torchnet.reporting.answers_picture import write_answers_picture
+from torchnet.reporting.answers import PICTURE_SUFFIXES, Answer, print_answers, write_answers_picture
 from torchnet.reporting.batch_picture import write_batch_picture
-from torchnet.reporting.evaluation import evaluate
-from torchnet.reporting.predictions import write_predictions
-from torchnet.reporting.report import classification_report, print_report, read_report, run_report, write_report
+from torchnet.reporting.evaluation import classification_report, evaluate, write_predictions
+from torchnet.reporting.run_report import print_report, read_report, run_report, write_report
 
 __all__ = [
     "PICTURE_SUFFIXES",

@@ -1,36 +1,36 @@
-"""A picture of a mini-batch before and after its deformation: whether settings are sensible, the eye sees best."""
+"""A picture of a mini-batch before and after random deformation, to judge the settings by eye."""
 
 from pathlib import Path
 
 from torch import Tensor
 
 _LOOK_FOR = (
-    "Look for: can you read every draw as the image at the top of its column, and is nothing of it cut off?\n"
-    "If not, the settings are too strong. If the draws of a column look alike, they are too weak to teach much."
+    "Look for: can you read every draw as the digit at the top of its column, and is no part cut off? If not, the\n"
+    "settings are too strong. If the draws in a column look almost the same, the settings are too weak to help."
 )
-# In inches: the width of an image, the space around all of them, what the texts need, and the gap below the first row.
+# Inches: the width of an image, the margins (left, above for the texts, elsewhere), and the gap below the first row.
 _CELL, _LEFT, _ABOVE, _EDGE, _GAP = 0.8, 0.75, 1.35, 0.15, 0.2
 _TEXT_WIDTH = 7.9
 
 
 def write_batch_picture(before: Tensor, after: Tensor, title: str, subtitle: str, path: Path) -> None:
-    """Draw images in a row, and below each what became of it in several draws, into a PNG, PDF or SVG file.
+    """Draw images in a row, and several deformed draws of each below it.
 
     Args:
-        before: pixels of 0..1, which are drawn as ink on paper.
-        after: what became of them.
-        title: what the picture is headed with.
-        subtitle: a line below it.
-        path: of the file; its suffix says of which kind.
+        before: the original images, pixels from 0 (white) to 1 (black).
+        after: the deformed images.
+        title: the heading of the picture.
+        subtitle: the line below the heading.
+        path: the file to write; its suffix (.png, .pdf, .svg, ...) selects the format.
 
     Shape:
         before: (n, H, W).
         after: (draws, n, H, W).
 
     Raises:
-        ValueError: if the suffix is not one that matplotlib knows; OSError: if the file cannot be written.
+        ValueError: if matplotlib does not know the suffix.
     """
-    from matplotlib.figure import Figure  # here: it takes a second, which nothing else should wait for
+    from matplotlib.figure import Figure  # imported here, because it takes a second
 
     draws, n, height, width = after.shape
     row = _CELL * height / width
@@ -42,7 +42,7 @@ def write_batch_picture(before: Tensor, after: Tensor, title: str, subtitle: str
     figure.text(x, top, title, va="top", fontsize=14, fontweight="bold")
     figure.text(x, top - 0.32 / outer_height, subtitle, va="top", fontsize=10)
     figure.text(x, top - 0.62 / outer_height, _LOOK_FOR, va="top", fontsize=10, color="0.35", linespacing=1.35)
-    # One inch is one inch in both directions: y counts down from the top of the images.
+    # One unit is one inch. The y axis points down from the top of the images.
     axes = figure.add_axes(
         (x, _EDGE / outer_height, inner_width / outer_width, inner_height / outer_height),
         xlim=(0, inner_width),
@@ -55,7 +55,7 @@ def write_batch_picture(before: Tensor, after: Tensor, title: str, subtitle: str
         axes.imshow(strip, "gray_r", vmin=0, vmax=1, interpolation="nearest", extent=extent, aspect="auto")
         axes.hlines([y, y + row], 0, inner_width, color="0.8", linewidth=1.5, clip_on=False)
         axes.vlines([_CELL * k for k in range(n + 1)], y, y + row, color="0.8", linewidth=1.5, clip_on=False)
-    axes.set_yticks([y + row / 2 for y in tops], ["as it is", *(f"draw {k}" for k in range(1, draws + 1))])
+    axes.set_yticks([y + row / 2 for y in tops], ["original", *(f"draw {k}" for k in range(1, draws + 1))])
     axes.set_xticks([])
     axes.tick_params(axis="y", length=0, labelsize=10)
     axes.spines[:].set_visible(False)

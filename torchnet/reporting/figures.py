@@ -1,7 +1,7 @@
-"""The figures of a run's page. Each is narrow enough for a phone; on a wide screen they stand side by side.
+"""The line charts of a report page, narrow enough for a phone.
 
-They are drawn once, with colors that stand for roles. In a page these become variables, light or dark; in a PNG file
-they are those of paper.
+A chart is drawn once. In the page, its colors become CSS variables, for light and dark mode. In a PNG file they stay
+those of light mode.
 """
 
 import io
@@ -18,15 +18,23 @@ from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from torchnet.reporting.metrics import series
-from torchnet.reporting.record import Record
+from torchnet.reporting.run_data import RunData
 
 INK, FAINT, GRID, PAPER = "#1b1f24", "#5c6570", "#d6dade", "#fefefe"
-SERIES = ("#2563c9", "#c2410c", "#15803d", "#7c3aed", "#b45309", "#0e7490")  # of splits; of runs, side by side
+SERIES = (
+    "#2563c9",
+    "#c2410c",
+    "#15803d",
+    "#7c3aed",
+    "#b45309",
+    "#0e7490",
+)  # one per split, or one per run in a comparison
 _VARIABLES = {INK: "--ink", FAINT: "--faint", GRID: "--grid", PAPER: "--paper"} | {
     color: f"--series-{i}" for i, color in enumerate(SERIES)
 }
-_DEPTH = LinearSegmentedColormap.from_list("depth", ["#3b7dd8", "#9b6bd3", "#e8743b"])  # first layer to last
+_DEPTH = LinearSegmentedColormap.from_list(
+    "depth", ["#3b7dd8", "#9b6bd3", "#e8743b"]
+)  # from the first layer to the last
 _SPLITS = {"train": ("-", 1.3), "val": ("--", 1.3), "test": ("-", 2.2)}
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -52,21 +60,26 @@ _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "torchnet",
 }
 _WIDTH, _HEIGHT = 4.4, 2.9  # inches
-_LINE = 0.18  # inches, of a legend
+_LINE = 0.18  # inches per line of a legend
 _DPI = 110
-_FEW = 12  # points of a line that are marked
+_FEW = 12  # a line with at most this many points has markers
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Drawing(NamedTuple):
-    """A figure, as a PNG file and as an element of a page; empty where the page shows the same in its own way."""
+    """A figure as a PNG file, and as an HTML element; empty if the page shows the same as text.
+
+    Attributes:
+        png: the contents of the file.
+        element: the element.
+    """
 
     png: bytes
-    element: str
+    element: str = ""
 
 
 def drawn(make: Callable[..., Figure | None]) -> Callable[..., Drawing | None]:
-    """Make a function that returns a figure into one that draws it, in the style of all."""
+    """Decorate a function that returns a figure: draw the figure in the style of the report."""
 
     @wraps(make)
     def draw(*arguments: Any) -> Drawing | None:
@@ -79,19 +92,19 @@ def drawn(make: Callable[..., Figure | None]) -> Callable[..., Drawing | None]:
 
 def _png(figure: Figure) -> bytes:
     file = io.BytesIO()
-    # Half as much time for a file that is larger by a half.
+    # Compression level 1 takes half the time, for a file that is 1.5 times as large.
     figure.savefig(file, format="png", dpi=_DPI, facecolor="white", pil_kwargs={"compress_level": 1})
     return file.getvalue()
 
 
 def _svg(figure: Figure) -> str:
-    """Return an element whose colors and fonts are those of the page."""
+    """Return an SVG element that takes its colors and fonts from the page."""
     file = io.StringIO()
     figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     text = file.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'<g id="[^"]*"', "<g", text)  # the same in every figure
+    text = re.sub(r'<g id="[^"]*"', "<g", text)  # ids would repeat in every figure
     text = re.sub(r"font: ([0-9.]+)px [^;\"]*", r"font-size: \1px", text)
     for color, variable in _VARIABLES.items():
         text = text.replace(color, f"var({variable})")
@@ -99,28 +112,28 @@ def _svg(figure: Figure) -> str:
 
 
 @drawn
-def curves(records: Sequence[Record], labels: Sequence[str], what: str) -> Figure | None:
-    """Draw "loss" or "accuracy" over the epochs, of each split; of several runs, each in a color of its own."""
-    single = len(records) == 1
-    room = 0.0 if single else _LINE * len(records)
-    figure, axes = _figure(xlabel="epoch", ylabel=what if what == "loss" else "right, %", below=room)
-    for run, record in enumerate(records):
+def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure | None:
+    """Draw "loss" or "accuracy" of each split over the epochs; one color per split, or per run if there are several."""
+    single = len(runs) == 1
+    room = 0.0 if single else _LINE * len(runs)
+    figure, axes = _figure(xlabel="epoch", ylabel=what if what == "loss" else "accuracy, %", below=room)
+    for k, run in enumerate(runs):
         for number, (split, (line, width)) in enumerate(_SPLITS.items()):
-            x, y = series(record.rows, f"{split}/{what}", "epoch")
-            if what == "accuracy" and split in record.accuracy and (not x or x[-1] < record.epochs - 1):
-                x, y = [*x, record.epochs - 1], [*y, record.accuracy[split]]
+            x, y = run.series(f"{split}/{what}", "epoch")
+            if what == "accuracy" and split in run.accuracy and (not x or x[-1] < run.epochs - 1):
+                x, y = [*x, run.epochs - 1], [*y, run.accuracy[split]]
             if not x:
                 continue
             axes.plot(
                 [epoch + 1 for epoch in x],
                 y if what == "loss" else [100 * value for value in y],
-                line if run < len(SERIES) else ":",
-                color=SERIES[(number if single else run) % len(SERIES)],
+                line if k < len(SERIES) else ":",
+                color=SERIES[(number if single else k) % len(SERIES)],
                 linewidth=width if single else 1 + (split == "test"),
                 alpha=1 if single or split != "train" else 0.55,
                 marker="o" if len(x) <= _FEW else "",
                 markersize=3,
-                label=split if single else (labels[run] if split == "test" else None),
+                label=split if single else (labels[k] if split == "test" else None),
             )
     if not axes.lines:
         return None
@@ -128,11 +141,11 @@ def curves(records: Sequence[Record], labels: Sequence[str], what: str) -> Figur
         _logarithmic(axes)
     else:
         low, high = axes.get_ylim()
-        wider = max(0.0, 1 - (high - low)) / 2  # percent: a narrower range would make a landscape of noise
+        wider = max(0.0, 1 - (high - low)) / 2  # show at least 1 %, or noise would look like progress
         axes.set_ylim(low - wider, high + wider)
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    if single:  # where lines rarely are: to find out where there are none takes as long as to draw them
+    if single:  # a fixed corner that is mostly free: to search for the best one takes as long as to draw the lines
         axes.legend(labelcolor="linecolor", loc="upper right" if what == "loss" else "lower right", handlelength=1.6)
     else:
         figure.legend(labelcolor="linecolor", loc="lower left", handlelength=1.6, borderpad=0, labelspacing=0.3)
@@ -140,16 +153,16 @@ def curves(records: Sequence[Record], labels: Sequence[str], what: str) -> Figur
 
 
 @drawn
-def health(record: Record, metrics: Sequence[str], ylabel: str, band: tuple[float, float] | None) -> Figure | None:
-    """Draw metrics of gradient health over the steps, a line for each layer, from the first to the last.
+def health(run: RunData, metrics: Sequence[str], ylabel: str, band: tuple[float, float] | None) -> Figure | None:
+    """Draw gradient-health metrics over the steps, one line per layer.
 
     Args:
-        record: of the run.
-        metrics: their names; those that are in no row are left out.
-        ylabel: of the axis; a share if it ends with "%".
-        band: what is usual, shaded.
+        run: the run to draw.
+        metrics: the names of the metrics; those that were not logged are left out.
+        ylabel: the label of the y axis; values are shown in percent if it ends with "%".
+        band: the usual range, drawn as a gray band.
     """
-    lines = [layered for metric in metrics for layered in record.layered(metric).items()]
+    lines = [line for metric in metrics for line in run.by_layer(metric).items()]
     if not lines:
         return None
     figure, axes = _figure(xlabel="step", ylabel=ylabel)
@@ -172,7 +185,7 @@ def health(record: Record, metrics: Sequence[str], ylabel: str, band: tuple[floa
 
 
 def smoothed(x: Iterable[float], y: Iterable[float], most: int = 60) -> tuple[list[float], list[float]]:
-    """Return at most so many points of a line: the medians of stretches of it, of which there are few outliers."""
+    """Reduce a line to at most `most` points: the medians of equal parts of it, which outliers hardly change."""
     x, y = np.array(list(x), float), np.array(list(y), float)
     if len(x) <= most:
         return x.tolist(), y.tolist()
@@ -181,9 +194,9 @@ def smoothed(x: Iterable[float], y: Iterable[float], most: int = 60) -> tuple[li
 
 
 def _figure(xlabel: str, ylabel: str, below: float = 0.0) -> tuple[Figure, Axes]:
-    """Return a figure with room below its axes, in inches."""
+    """Return a figure and its axes, with `below` inches of extra space below them."""
     height = _HEIGHT + below
-    # The margins are given, not found out: it takes longer to find them than to draw the rest.
+    # The margins are fixed: to compute them takes longer than to draw the rest.
     figure = Figure(figsize=(_WIDTH, height))
     left, right, bottom, top = 0.5, 0.1, 0.42 + below, 0.3  # inches
     axes = figure.add_axes(
@@ -196,7 +209,7 @@ def _figure(xlabel: str, ylabel: str, below: float = 0.0) -> tuple[Figure, Axes]
 def _logarithmic(axes: Axes) -> None:
     axes.set_yscale("log")
     low, high = axes.get_ylim()
-    few = high / low < 200  # one power of ten or two would be all that is named
+    few = high / low < 200  # powers of ten alone would label only one or two lines
     axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)) if few else NullLocator())
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: _plain(value)) if few else NullFormatter())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))

@@ -1,13 +1,13 @@
-"""What the gradients of a run say, in sentences: the eye may miss in a figure what a number makes plain."""
+"""Findings: sentences that say what the logged gradients of a run mean."""
 
 import statistics
 from typing import NamedTuple
 
-from torchnet.reporting.record import Record
+from torchnet.reporting.run_data import RunData
 
-_FADED, _GROWN = 1e-3, 1e3  # of the last layer's gradient, what the first layer receives
-_SLOW, _FAST = 1e-5, 1e-1  # ratio of updates
-_SATURATED, _DEAD = 0.5, 0.2  # shares
+_VANISHED, _EXPLODED = 1e-3, 1e3  # gradient norm of the first layer, relative to the last layer
+_SLOW, _FAST = 1e-5, 1e-1  # update ratio
+_SATURATED, _DEAD = 0.5, 0.2  # fraction of units
 
 
 class Finding(NamedTuple):
@@ -17,72 +17,69 @@ class Finding(NamedTuple):
     text: str
 
 
-def findings(record: Record) -> list[Finding]:
-    """Return what is to be said of the gradients of a run; nothing if they were not logged."""
-    norms = {layer: y for layer, (_, y) in record.layered("gradient_norm").items()}
-    if not norms:
-        return []
-    return [_flow(norms), _updates(record), *_blocked(record)]
+def findings(run: RunData) -> list[Finding]:
+    """Return the findings about the gradients of a run, none if gradients were not logged."""
+    norms = {layer: y for layer, (_, y) in run.by_layer("gradient_norm").items()}
+    return [_gradient_flow(norms), _updates(run), *_blocked(run)] if norms else []
 
 
-def _flow(norms: dict[int, list[float]]) -> Finding:
+def _gradient_flow(norms: dict[int, list[float]]) -> Finding:
     first, last = min(norms), max(norms)
     if first == last:
-        return Finding(True, "There is one layer of weights: its gradient has no way to go.")
+        return Finding(True, "The network has only one layer with weights, so its gradient cannot vanish or explode.")
     ratio = statistics.median(norms[first]) / max(statistics.median(norms[last]), 1e-300)
     at_start = norms[first][0] / max(norms[last][0], 1e-300)
-    worst = min(ratio, at_start)
-    if worst < _FADED:
+    smallest = min(ratio, at_start)
+    if smallest < _VANISHED:
         return Finding(
             False,
-            f"The gradient vanishes: layer {first} receives {worst:.1g} of what layer {last} does. Layers that hear "
-            "next to nothing hardly learn: try normalization, residual blocks, another activation, or fewer layers.",
+            f"The gradient vanishes: its norm at layer {first} is {smallest:.1g} times the norm at layer {last}. "
+            "Layers with tiny gradients hardly learn. Try normalization, residual blocks, another activation or "
+            "fewer layers.",
         )
-    if ratio > _GROWN:
+    if ratio > _EXPLODED:
         return Finding(
             False,
-            f"The gradient grows on its way: layer {first} receives {ratio:.1g} times what layer {last} does. Try "
-            "another initializer, normalization, or clip_norm.",
+            f"The gradient explodes: its norm at layer {first} is {ratio:.1g} times the norm at layer {last}. Try "
+            "another initializer, normalization or --model.clip_norm.",
         )
-    return Finding(True, f"The gradient arrives: layer {first} receives {ratio:.2g} times what layer {last} does.")
+    text = f"The gradient reaches all layers: its norm at layer {first} is {ratio:.2g} times the norm at layer {last}."
+    return Finding(True, text)
 
 
-def _updates(record: Record) -> Finding:
-    late = {layer: statistics.median(y[len(y) // 2 :]) for layer, (_, y) in record.layered("update_ratio").items() if y}
+def _updates(run: RunData) -> Finding:
+    late = {layer: statistics.median(y[len(y) // 2 :]) for layer, (_, y) in run.by_layer("update_ratio").items() if y}
     slow = [layer for layer, ratio in late.items() if ratio < _SLOW]
     fast = [layer for layer, ratio in late.items() if ratio > _FAST]
     if slow or fast:
-        how, layers, and_so = (
-            ("next to nothing", slow, "they hardly learn")
+        layers, bound, advice = (
+            (slow, f"less than {_SLOW:.0e}", "These weights hardly learn.")
             if slow
-            else ("more than a tenth", fast, "a smaller learning rate may do better")
+            else (fast, f"more than {_FAST:g}", "A smaller learning rate may work better.")
         )
-        moved = f"A step moves {_named(layers)} by {how} of their size ({late[layers[0]]:.1g})"
-        return Finding(False, f"{moved}: {and_so}.")
+        names = ", ".join(map(str, layers[:5])) + (" and more" if len(layers) > 5 else "")
+        return Finding(
+            False,
+            f"In layer{'s' if len(layers) > 1 else ''} {names} a step changes the weights by {bound} of their norm "
+            f"(layer {layers[0]}: {late[layers[0]]:.1g}). {advice}",
+        )
     if not late:
-        return Finding(True, "All weights are zero.")
+        return Finding(True, "There are no update ratios, because all weights are zero.")
     low, high = min(late.values()), max(late.values())
     return Finding(
-        True, f"A step moves the weights of each layer by {low:.1g} to {high:.1g} of their size: that is usual."
+        True, f"A step changes the weights of each layer by {low:.1g} to {high:.1g} of their norm: as usual."
     )
 
 
-def _blocked(record: Record) -> list[Finding]:
+def _blocked(run: RunData) -> list[Finding]:
     found = []
-    for metric, limit, what in (
-        ("saturated", _SATURATED, "of the outputs are saturated, where next to no gradient passes"),
-        ("dead", _DEAD, "of the units are dead: no sample reaches them, and none can teach them"),
+    for metric, limit, what, effect in (
+        ("saturated", _SATURATED, "outputs", "Almost no gradient passes through saturated outputs."),
+        ("dead", _DEAD, "units", "No sample activates a dead unit, so it cannot learn."),
     ):
-        shares = {layer: y[-1] for layer, (_, y) in record.layered(metric).items() if y}
-        if not shares:
-            continue
-        layer = max(shares, key=lambda layer: shares[layer])
-        text = f"After layer {layer}, the most blocked one, {shares[layer]:.1%} {what}."
-        found.append(Finding(shares[layer] <= limit, text))
+        fractions = {layer: y[-1] for layer, (_, y) in run.by_layer(metric).items() if y}
+        if fractions:
+            layer = max(fractions, key=lambda layer: fractions[layer])
+            text = f"At most {fractions[layer]:.1%} of the {what} are {metric} (after layer {layer}). {effect}"
+            found.append(Finding(fractions[layer] <= limit, text))
     return found
-
-
-def _named(layers: list[int]) -> str:
-    if len(layers) == 1:
-        return f"the weights of layer {layers[0]}"
-    return f"the weights of layers {', '.join(map(str, layers[:5]))}{' and more' if len(layers) > 5 else ''}"

@@ -1,4 +1,4 @@
-"""The page of a run, or of several side by side: one file of HTML that needs nothing else, and its figures as PNG."""
+"""The report page of one run, or of several side by side: one HTML file that needs nothing else, and PNG files."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -9,49 +9,45 @@ from typing import Any, NamedTuple
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from rich import progress
+from rich.console import Console
 
-from torchnet.reporting import figures
-from torchnet.reporting.figures import Drawing
+from torchnet.reporting import pixels
+from torchnet.reporting.figures import Drawing, curves, health
 from torchnet.reporting.findings import findings
-from torchnet.reporting.pixels import confusion, data_url, digit, first_layer, mistakes, shades
-from torchnet.reporting.record import Record
+from torchnet.reporting.run_data import RunData
 from torchnet.storage import write_durably
 
 PAGE, FIGURES = "report.html", "figures"
 
 
-class Picture(NamedTuple):
-    """A figure of the page: its name there, that of its file, and what draws it, or returns None."""
-
-    name: str
-    file: str
-    draw: Callable[[], Drawing | None]
+class _Picture(NamedTuple):
+    name: str  # in the template
+    file: str  # without .png
+    draw: Callable[[], Drawing | None]  # None if the run does not have the data
 
 
-def write_page(
-    records: Sequence[Record],
-    page: Path,
-    folder: Path,
-    track: Callable[[Sequence[Picture]], Iterable[Picture]] = iter,
-) -> None:
-    """Write the page of runs, and its figures as PNG files.
+def write_page(runs: Sequence[RunData], page: Path, folder: Path) -> None:
+    """Write the report page, and its figures as PNG files. A terminal shows a progress bar.
 
     Args:
-        records: the runs.
-        page: the file of HTML.
-        folder: where the PNG files are put; it is made.
-        track: is handed the pictures and hands them on, one by one: a bar of their progress.
+        runs: the runs to show; several are compared.
+        page: the HTML file to write.
+        folder: the folder for the PNG files; it is created.
 
     Raises:
-        DataError: if a file of a run is not what a run writes; OSError: if a file cannot be written.
+        DataError: if a file of a run is corrupt.
     """
     folder.mkdir(exist_ok=True)
     drawn: dict[str, Markup] = {}
-    for picture in track(_pictures(records)):
+    console = Console(stderr=True)
+    disable = not console.is_terminal
+    for picture in progress.track(_pictures(runs), "report", console=console, transient=True, disable=disable):
         drawing = picture.draw()
         if drawing is not None:
             drawn[picture.name] = Markup(drawing.element)
-            (folder / f"{picture.file}.png").write_bytes(drawing.png)  # drawn again sooner than forced to the disk
+            # Not written durably: to draw the figure again is faster than fsync.
+            (folder / f"{picture.file}.png").write_bytes(drawing.png)
     environment = Environment(
         loader=PackageLoader("torchnet.reporting"),
         autoescape=True,
@@ -59,59 +55,49 @@ def write_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"share": "{:.2%}".format, "duration": _duration, "digit": digit, "shades": shades}
+    environment.filters |= {
+        "percent": "{:.2%}".format,
+        "duration": _duration,
+        "digit": pixels.digit,
+        "shades": pixels.shades,
+    }
     text = environment.get_template("report.html").render(
-        records=records,
-        labels=labels(records),
-        findings=[findings(record) for record in records],
-        differences=differences(records) if len(records) > 1 else [],  # of one there are none, and it takes a while
+        runs=runs,
+        labels=_labels(runs),
+        findings=[findings(run) for run in runs],
+        differences=_differences(runs) if len(runs) > 1 else [],
         drawn=drawn,
     )
     write_durably(page, text.encode())
 
 
-def _pictures(records: Sequence[Record]) -> list[Picture]:
-    """Return what is to be drawn; what belongs to one run has the number of it in its name."""
-    names = labels(records)
-    pictures = [Picture(what, what, partial(figures.curves, records, names, what)) for what in ("loss", "accuracy")]
-    for k, record in enumerate(records):
-        number = "" if len(records) == 1 else f"_{k + 1}"
+def _pictures(runs: Sequence[RunData]) -> list[_Picture]:
+    """Return the figures to draw. The name of a figure that belongs to one run ends with the number of the run."""
+    labels = _labels(runs)
+    pictures = [_Picture(what, what, partial(curves, runs, labels, what)) for what in ("loss", "accuracy")]
+    for k, run in enumerate(runs):
+        number = "" if len(runs) == 1 else f"_{k + 1}"
         for name, draw in (
-            ("confusion", partial(_confusion, record)),
-            ("mistakes", partial(_mistakes, record)),
-            ("first_layer", partial(_first_layer, record)),
-            ("gradient_norm", partial(figures.health, record, ("gradient_norm",), "norm of the gradient", None)),
-            ("update_ratio", partial(figures.health, record, ("update_ratio",), "update / weight", (1e-4, 1e-2))),
-            ("blocked", partial(figures.health, record, ("saturated", "dead"), "saturated or dead, %", None)),
+            ("confusion", partial(pixels.confusion, run)),
+            ("mistakes", partial(pixels.mistakes, run)),
+            ("first_layer", partial(pixels.first_layer, run)),
+            ("gradient_norm", partial(health, run, ("gradient_norm",), "norm of the gradient", None)),
+            ("update_ratio", partial(health, run, ("update_ratio",), "update / weight", (1e-4, 1e-2))),
+            ("blocked", partial(health, run, ("saturated", "dead"), "saturated or dead, %", None)),
         ):
-            pictures.append(Picture(f"{name}{k}", f"{name}{number}", draw))
+            pictures.append(_Picture(f"{name}{k}", f"{name}{number}", draw))
     return pictures
 
 
-def _confusion(record: Record) -> Drawing | None:
-    counts = record.confusion("test")
-    return None if counts is None else Drawing(confusion(counts), "")
+def _labels(runs: Sequence[RunData]) -> list[str]:
+    """Return the names of the runs, with their start times if two names are the same."""
+    names = [run.name for run in runs]
+    return names if len({*names}) == len(names) else [f"{run.name} {run.time}" for run in runs]
 
 
-def _mistakes(record: Record) -> Drawing | None:
-    found = record.mistakes("test")
-    return Drawing(mistakes(found), "") if found else None
-
-
-def _first_layer(record: Record) -> Drawing | None:
-    png = first_layer(record)
-    return None if png is None else Drawing(png, f'<img src="{data_url(png)}" alt="">')
-
-
-def labels(records: Sequence[Record]) -> list[str]:
-    """Return what the runs are called: by their names if these tell them apart, else by the times, too."""
-    names = [record.name for record in records]
-    return names if len({*names}) == len(names) else [f"{record.name} {record.time}" for record in records]
-
-
-def differences(records: Sequence[Record]) -> list[tuple[str, list[str]]]:
-    """Return the options in which the runs differ, each with its value in every run."""
-    flat = [dict(_flat(record.config)) for record in records]
+def _differences(runs: Sequence[RunData]) -> list[tuple[str, list[str]]]:
+    """Return the options that differ between the runs, each with its value in every run."""
+    flat = [dict(_flat(run.config)) for run in runs]
     options = list(dict.fromkeys(option for values in flat for option in values))
     rows = [(option, [values.get(option, "") for values in flat]) for option in options]
     return [(option, values) for option, values in rows if len({*values}) > 1]

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from torchnet.layers import Linear
 from torchnet.network import MLP
-from torchnet.reporting.record import Record
+from torchnet.reporting.run_data import RunData
 from torchnet.runs.errors import UsageError
 from torchnet.runs.folders import CHECKPOINTS, CONFIG, step_checkpoints
 from torchnet.runs.load_network import load_trained, read_config
 from torchnet.storage import CheckpointError
 
 
-def read_record(folder: Path, net: MLP | None = None) -> Record:
+def read_record(folder: Path, net: MLP | None = None) -> RunData:
     """Return the record of the run in a folder.
 
     Args:
@@ -34,7 +34,7 @@ def read_record(folder: Path, net: MLP | None = None) -> Record:
     linears = [] if net is None else [part for part in net.modules() if isinstance(part, Linear)]
     sizes = [str(size) for linear in linears[:1] for size in linear.weight.shape[::-1]]
     sizes += [str(linear.out_features) for linear in linears[1:]]
-    return Record(
+    return RunData(
         folder=folder,
         config=config,
         config_text=path.read_text(),

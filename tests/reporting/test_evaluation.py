@@ -1,4 +1,4 @@
-"""The report against scikit-learn's classification_report."""
+"""Evaluation and the report of a run, compared with scikit-learn and NumPy."""
 
 import io
 import json
@@ -7,12 +7,20 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
-from sklearn.metrics import accuracy_score, confusion_matrix
+from sklearn.metrics import accuracy_score
 from sklearn.metrics import classification_report as sklearn_report
+from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 
 from torchnet import MLP
-from torchnet.data import BatchLoader, scale_pixels
+from torchnet.data import BatchLoader
 from torchnet.reporting import classification_report, evaluate, print_report, read_report, run_report, write_report
+from torchnet.reporting.evaluation import MAX_MISTAKES, confident_mistakes, confusion_matrix, pixels_of
+from torchnet.step import scale_pixels
+
+GENERATOR = np.random.default_rng(0)
+LABELS = GENERATOR.integers(10, size=400)
+LOGITS = GENERATOR.normal(size=(400, 10)) * GENERATOR.uniform(0.5, 5, size=(400, 1)) + 2 * np.eye(10)[LABELS]
+IMAGES = GENERATOR.integers(256, size=(400, 5, 4), dtype=np.uint8)
 
 
 def random_case(n: int = 300) -> tuple[torch.Tensor, torch.Tensor]:
@@ -56,6 +64,31 @@ def test_evaluate_returns_every_sample_in_order_and_keeps_the_mode():
     assert not net.training
 
 
+def test_confusion_matrix_matches_scikit_learn():
+    predictions = LOGITS.argmax(axis=1)
+    predictions[predictions == 3] = 4  # a class that is never predicted
+    got = confusion_matrix(torch.from_numpy(predictions), torch.from_numpy(LABELS), num_classes=10)
+    assert got == sklearn_confusion_matrix(LABELS, predictions, labels=range(10)).tolist()
+
+
+def test_the_mistakes_have_the_highest_wrong_probabilities():
+    got = confident_mistakes(*map(torch.from_numpy, (IMAGES, LOGITS, LABELS)))
+    shifted = np.exp(LOGITS - LOGITS.max(axis=1, keepdims=True))
+    probabilities = shifted / shifted.sum(axis=1, keepdims=True)
+    wrong = np.flatnonzero(LOGITS.argmax(axis=1) != LABELS)
+    worst = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:MAX_MISTAKES]
+    assert len(got) == MAX_MISTAKES
+    for mistake, k in zip(got, worst, strict=True):
+        assert (mistake["label"], mistake["predicted"]) == (LABELS[k], LOGITS[k].argmax())
+        assert np.abs(np.array(mistake["probabilities"]) - probabilities[k]).max() < 1e-15
+        assert (pixels_of(mistake) == IMAGES[k]).all()
+
+
+def test_a_network_without_mistakes_has_none():
+    labels = torch.arange(10)
+    assert confident_mistakes(torch.zeros((10, 2, 2), dtype=torch.uint8), torch.eye(10), labels) == []
+
+
 def example_report() -> dict:
     predictions, labels = random_case()
     logits = torch.nn.functional.one_hot(predictions, 10).double()
@@ -65,7 +98,7 @@ def example_report() -> dict:
     return run_report("a run", losses, outputs, {"test": images})
 
 
-def test_report_holds_what_a_reader_asks_for(tmp_path):
+def test_report_has_title_losses_and_accuracies_and_is_read_back(tmp_path):
     predictions, labels = random_case()
     report = example_report()
     write_report(report, tmp_path / "report.json")
@@ -73,12 +106,12 @@ def test_report_holds_what_a_reader_asks_for(tmp_path):
     assert report["title"] == "a run"
     assert report["losses"] == [{"epoch": 1, "test_loss": 0.1, "train_loss": 0.2}]
     assert report["accuracy"]["test"] == pytest.approx(accuracy_score(labels[:200], predictions[:200]), rel=1e-15)
-    right = np.diag(confusion_matrix(labels, predictions))
+    right = np.diag(sklearn_confusion_matrix(labels, predictions))
     assert report["classification_report"]["train"]["recall"]["7"] == right[7] / (labels == 7).sum().item()
 
 
 @pytest.mark.parametrize("width", [60, 80, 130, 200])
-def test_no_cell_is_cut_short_on_the_console(width):
+def test_no_cell_is_cut_off_on_the_console(width):
     report = example_report()
     file = io.StringIO()
     print_report(report, Console(file=file, width=width))
