@@ -7,9 +7,11 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from sklearn.metrics import classification_report
 
 from torchnet import reference
@@ -64,6 +66,7 @@ def expect_the_reports_figures(path: Path, numbers: dict) -> None:
     assert printed == numbers["losses"]
 
 
+@pytest.mark.sweep
 def test_a_run_interrupted_after_epoch_20_goes_on_to_print_them(mat_file, notebook_numbers, tmp_path):
     lines = loss_lines(notebook_numbers)
     command = [*COMMAND, "--data.source", str(mat_file)]
@@ -83,14 +86,15 @@ def test_a_run_interrupted_after_epoch_20_goes_on_to_print_them(mat_file, notebo
     expect_the_reports_figures(max(tmp_path.glob("runs/notebook/*/report.json")), notebook_numbers)
 
 
-def test_the_reference_prints_them(mnist, notebook_numbers):
-    images, labels, Y = {}, {}, {}
+@pytest.fixture
+def train_reference(mnist) -> Callable[..., tuple[reference.Params, dict, dict, list[str]]]:
+    """Train the NumPy reference on MNIST; return its weights, the images, the labels and the lines of losses."""
+    images, labels, Y, lines = {}, {}, {}, []
     for split in ("train", "test"):
         digits = getattr(mnist, f"{split}_labels")
         order = reference.notebook_order(digits)
         images[split] = getattr(mnist, f"{split}_images")[order].reshape(-1, 784).T / 255.0
         labels[split], Y[split] = digits[order], np.eye(10)[digits[order]].T
-    lines = []
 
     def keep_losses(epoch: int, params: reference.Params) -> None:
         if epoch % 5 == 1:
@@ -100,7 +104,21 @@ def test_the_reference_prints_them(mnist, notebook_numbers):
             )
             lines.append(f"Epoch {epoch}: test loss = {test:.12g}, train loss = {train:.12g}")
 
-    params = reference.train(images["train"], Y["train"], (784, 64, 64, 10), after_epoch=keep_losses)
+    def train(**options: int) -> tuple[reference.Params, dict, dict, list[str]]:
+        params = reference.train(images["train"], Y["train"], (784, 64, 64, 10), after_epoch=keep_losses, **options)
+        return params, images, labels, lines
+
+    return train
+
+
+def test_the_reference_prints_the_first_of_them(train_reference, notebook_numbers):
+    *_, lines = train_reference(epochs=6)
+    assert lines == loss_lines(notebook_numbers)[:2]
+
+
+@pytest.mark.sweep
+def test_the_reference_prints_them(train_reference, notebook_numbers):
+    params, images, labels, lines = train_reference()
     assert lines == loss_lines(notebook_numbers)
     accuracy, reports = {}, {}
     for split in ("train", "test"):
