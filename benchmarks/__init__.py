@@ -1,1 +1,1 @@
-"""Torchnet beside its peers: the same network, data and steps, measured in one run, in turns."""
+"""Benchmarks: torchnet and its peers train the same network on the same data, measured in one run."""

@@ -1,16 +1,16 @@
-"""Measure torchnet beside its peers on this machine.
+"""Compare torchnet with other implementations on this machine.
 
-    python -m benchmarks                            # the race: every peer trains MNIST, an epoch at a time, in turns
-    python -m benchmarks recipes                    # the seconds to 97.46 %: configs/fast.yaml, the notebook's recipe
-    python -m benchmarks scale                      # how the cost of a step grows with width, depth and batch
-    python -m benchmarks depth                      # what 20 layers do to gradients, of sigmoids and of residual blocks
-    python -m benchmarks saving                     # what checkpoints, and the watch on numbers, cost the default run
-    python -m benchmarks report                     # what its page and gradient health in its logs cost the default run
-    python -m benchmarks together                   # two processes that train one network; on paper, a thousand GPUs
+    python -m benchmarks                            # all peers train MNIST, one epoch at a time, in turns
+    python -m benchmarks --peers torchnet,autograd  # only these peers
+    python -m benchmarks recipes                    # seconds to 97.46 %: configs/fast.yaml and the notebook's recipe
+    python -m benchmarks scale                      # the time of a step over width, depth and batch size
+    python -m benchmarks depth                      # gradients in 20 layers: sigmoid layers and residual blocks
+    python -m benchmarks saving                     # the cost of checkpoints and the NaN check in the default run
+    python -m benchmarks report                     # the cost of the report and of gradient health in the default run
+    python -m benchmarks processes                  # training in two processes; estimates for up to 1,024 GPUs
     python -m benchmarks gpu                        # on an NVIDIA GPU: the step eager, compiled, and as a CUDA graph
-    python -m benchmarks --peers torchnet,autograd  # some of the peers
 
-The table is printed, and written with the numbers and the plots to the folder --out.
+The table is printed. Table, numbers and plots are written to the folder --out.
 """
 
 import argparse
@@ -20,8 +20,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.children import ChildError
-from benchmarks.commands import run_depth, run_gpu, run_race, run_recipes, run_scale, run_together, run_ways
+from benchmarks.child_process import ChildError
+from benchmarks.commands import run_depth, run_gpu, run_overhead, run_peers, run_processes, run_recipes, run_scale
 from benchmarks.peers import PEERS
 
 _SEEDS = 5
@@ -29,11 +29,11 @@ _TURNS = 9
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what the arguments say; return the exit code."""
+    """Run the benchmark that the arguments name; return the exit code."""
     options = _parse(arguments)
     try:
         with tempfile.TemporaryDirectory(prefix="torchnet-benchmarks-") as folder:
-            _set_the_stage(folder, options.what)
+            _set_environment(folder, options.what)
             options.out.mkdir(parents=True, exist_ok=True)
             if options.what == "scale":
                 run_scale(options.out)
@@ -42,13 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             elif options.what == "recipes":
                 run_recipes(_SEEDS, Path(folder), options.out)
             elif options.what in ("saving", "report"):
-                run_ways(options.what, _TURNS, options.epochs, options.out)
-            elif options.what == "together":
-                run_together(_TURNS, Path(folder), options.out)
+                run_overhead(options.what, _TURNS, options.epochs, options.out)
+            elif options.what == "processes":
+                run_processes(_TURNS, Path(folder), options.out)
             elif options.what == "gpu":
                 run_gpu(options.epochs, options.seed, options.out)
             else:
-                run_race(options.peers, options.epochs, options.seed, Path(folder), options.out)
+                run_peers(options.peers, options.epochs, options.seed, Path(folder), options.out)
     except ChildError as error:
         print("error:", error, file=sys.stderr)
         return 1
@@ -65,13 +65,15 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=("peers", "recipes", "scale", "depth", "saving", "report", "together", "gpu"),
+        choices=("peers", "recipes", "scale", "depth", "saving", "report", "processes", "gpu"),
         default="peers",
     )
-    parser.add_argument("--epochs", type=_from_one_up, default=40, metavar="N", help="of each peer (default: 40)")
-    parser.add_argument("--peers", type=_peers, default=list(PEERS), metavar="A,B", help=f"of {', '.join(PEERS)}")
-    parser.add_argument("--seed", type=int, default=10, help="of the weights and the order of the samples")
-    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks"), metavar="FOLDER", help="of the results")
+    parser.add_argument("--epochs", type=_from_one_up, default=40, metavar="N", help="epochs per peer (default: 40)")
+    parser.add_argument("--peers", type=_peers, default=list(PEERS), metavar="A,B", help=f"some of {', '.join(PEERS)}")
+    parser.add_argument("--seed", type=int, default=10, help="seed of the weights and the sample order (default: 10)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/benchmarks"), metavar="FOLDER", help="where to write results"
+    )
     return parser.parse_args(arguments)
 
 
@@ -89,15 +91,15 @@ def _from_one_up(text: str) -> int:
     return int(text)
 
 
-def _set_the_stage(folder: str, what: str) -> None:
-    """Give all children, by the environment, one device and a place for what they write that is removed after."""
+def _set_environment(folder: str, what: str) -> None:
+    """Set the device, threads and temporary folder of all child processes through environment variables."""
     if what != "gpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    if what == "together":
-        os.environ["OMP_NUM_THREADS"] = "1"  # a thread for each process, and for the products they are held against
+    if what == "processes":
+        os.environ["OMP_NUM_THREADS"] = "1"  # one thread per process, also for the products they are compared with
     os.environ["JAX_PLATFORMS"] = "cpu"
-    os.environ["TMPDIR"] = folder  # checkpoints and logs; and the cache of torch.compile, which starts empty so
-    os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"  # of the semaphore that a killed child leaves behind
+    os.environ["TMPDIR"] = folder  # checkpoints, logs, and the cache of torch.compile, which so starts empty
+    os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"  # about the semaphores of killed child processes
 
 
 if __name__ == "__main__":

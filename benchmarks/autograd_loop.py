@@ -1,4 +1,4 @@
-"""The bare loop of autograd: the same network, data and steps as the loop of torchnet, as torch itself does them."""
+"""The autograd loop: the same network, data and steps as torchnet's loop, with autograd and torch.optim."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -10,7 +10,7 @@ Step = Callable[[Tensor], Tensor]  # the samples of a mini-batch, (B,) -> the lo
 
 
 def build_network(sizes: Sequence[int]) -> nn.Sequential:
-    """Return linear layers with a sigmoid between them."""
+    """Return linear layers with sigmoids between them."""
     layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise(sizes):
         layers += [nn.Linear(fan_in, fan_out), nn.Sigmoid()]
@@ -20,14 +20,14 @@ def build_network(sizes: Sequence[int]) -> nn.Sequential:
 def autograd_loop(
     net: nn.Sequential, images: Tensor, labels: Tensor, lr: float, compiled: bool = False
 ) -> Callable[[Tensor], Tensor]:
-    """Return a function that takes one step for each row of an order and returns the losses.
+    """Return a function that takes one step per row of an order and returns the losses.
 
     Args:
         net: the network.
         images: (n, I) uint8.
         labels: (n,) int64.
         lr: the learning rate.
-        compiled: give torch.compile what it can fuse: from the gather to the loss with its gradients, and the update.
+        compiled: whether to compile the forward and backward pass, from the gather to the loss, and the update.
     """
     criterion = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(net.parameters(), lr=lr)

@@ -1,4 +1,4 @@
-"""What depth does to gradients: two runs of `python train.py`, with the norms of their gradients, layer by layer."""
+"""Gradients in deep networks: two runs of `python train.py`, with the gradient norm of every layer."""
 
 import copy
 import json
@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from benchmarks.children import ChildError
+from benchmarks.child_process import ChildError
 from torchnet import Linear
-from torchnet.data import scale_pixels
+from torchnet.step import scale_pixels
 
 ROOT = Path(__file__).parent.parent
 _SAMPLES = 1000
@@ -20,13 +20,13 @@ _SAMPLES = 1000
 
 @dataclass(frozen=True)
 class Depth:
-    """A run.
+    """What was measured of one run.
 
     Attributes:
-        config: the name of its configuration.
-        norms: of the gradient of each Linear's weight, input to output: before training, and after every epoch.
-        losses: of training, the mean of each epoch.
-        accuracy: on the test images, at the end.
+        config: the name of the config.
+        norms: the gradient norm of each Linear's weight, from input to output; before training and after every epoch.
+        losses: the mean training loss of each epoch.
+        accuracy: the test accuracy after the last epoch.
     """
 
     config: str
@@ -36,10 +36,10 @@ class Depth:
 
 
 class GradientNorms(Callback):
-    """Measure the gradients on the same images throughout, and write them down when training ends.
+    """Measure the gradients on a fixed set of images, and write them to a file when training ends.
 
     Args:
-        path: of the JSON file.
+        path: the JSON file to write.
     """
 
     def __init__(self, path: str) -> None:
@@ -66,7 +66,7 @@ class GradientNorms(Callback):
 
 
 def measure_depth(config: Path, folder: Path) -> Depth:
-    """Train with a configuration, and return what happened to its gradients."""
+    """Train with a config and return the norms of the gradients."""
     written, results = folder / f"{config.stem}.json", folder / config.stem
     command = [sys.executable, "train.py", f"--config={config}", f"--trainer.default_root_dir={results}"]
     callback = ["--trainer.callbacks=benchmarks.depth.GradientNorms", f"--trainer.callbacks.path={written}"]

@@ -1,19 +1,19 @@
-"""The machine under the numbers: its parts and its versions."""
+"""Describe the machine: processor, versions, and the speed of matrix products."""
 
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks.task import BATCH, SIZES
+from benchmarks.comparison.task import BATCH, SIZES
 
 _PACKAGES = ("torch", "pytorch-lightning", "jax", "numpy", "scikit-learn")
 
-Ceiling = dict[str, dict[str, float]]  # the type: the product: GFLOP/s
+MatmulSpeed = dict[str, dict[str, float]]  # dtype -> product -> GFLOP/s
 
 
 def versions() -> list[str]:
-    """Return one line that names Python and the libraries with their versions."""
+    """Return one line with the versions of Python and the libraries."""
     found = [f"Python {platform.python_version()}"]
     for package in _PACKAGES:
         try:
@@ -23,20 +23,20 @@ def versions() -> list[str]:
     return [", ".join(found)]
 
 
-def describe(threads: int, ceiling: Ceiling, load: float) -> list[str]:
-    """Return lines that say what machine and which versions these are, and what `benchmarks.ceiling` has measured.
+def describe(threads: int, speed: MatmulSpeed, load: float) -> list[str]:
+    """Return the lines of the header: machine, versions, and the speed of matrix products.
 
     Args:
-        threads: of torch.
-        ceiling: from the same place.
-        load: the average number of running processes before anything was measured.
+        threads: the number of torch threads, from `benchmarks.matmul_speed`.
+        speed: the speed of matrix products, from `benchmarks.matmul_speed`.
+        load: the load average before the first measurement.
     """
     lines = [
-        f"{_cpu()}, {os.cpu_count()} cores, {threads} threads, {platform.system()}; load before the start: {load:.1f}",
+        f"{_cpu()}, {os.cpu_count()} cores, {threads} threads, {platform.system()}; load average: {load:.1f}",
         *versions(),
-        f"GFLOP/s of torch's products: 2048³, and the three of layer 1 ({SIZES[0]} -> {SIZES[1]}, batch {BATCH})",
+        f"GFLOP/s of torch's matrix products: 2048³, and those of layer 1 ({SIZES[0]} -> {SIZES[1]}, batch {BATCH})",
     ]
-    for dtype, rates in ceiling.items():
+    for dtype, rates in speed.items():
         lines.append(f"  {dtype:19}   " + "   ".join(f"{name} {rate:,.0f}" for name, rate in rates.items()))
     return lines
 

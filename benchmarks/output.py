@@ -1,4 +1,4 @@
-"""What the parent shows while it measures, and what it leaves behind."""
+"""The progress bar, and the files with the results."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -9,14 +9,14 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-_WIDE = 160  # columns of a table, wherever it is printed
+_WIDTH = 160  # columns of a table, on any terminal
 
 
 @contextmanager
 def bar(total: int) -> Iterator[Callable[[str], None]]:
-    """Yield a function that is told each of the things to be done when it is begun.
+    """Yield a function to call with a description at the start of each of `total` tasks.
 
-    The bar is drawn then and at no other time: while a child is measured, the parent sleeps.
+    The bar is drawn only then: while a child is measured, the parent sleeps.
     """
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
@@ -29,10 +29,10 @@ def bar(total: int) -> Iterator[Callable[[str], None]]:
         disable=not console.is_terminal,
     ) as progress:
         task = progress.add_task("", total=total)
-        begun = iter(range(total))
+        completed = iter(range(total))
 
         def show(what: str) -> None:
-            progress.update(task, completed=next(begun), description=what)
+            progress.update(task, completed=next(completed), description=what)
             progress.refresh()
 
         yield show
@@ -41,9 +41,9 @@ def bar(total: int) -> Iterator[Callable[[str], None]]:
 def publish(
     header: Sequence[str], table: RenderableType, numbers: dict[str, Sequence[object]], text: Path, data: Path
 ) -> None:
-    """Print the header and the table, and write them and the numbers, which are lists of dataclasses, to files."""
+    """Print header and table; write them to the file `text`, and the numbers (lists of dataclasses) to `data`."""
     with text.open("w") as file:
-        for console in (Console(width=_WIDE), Console(width=_WIDE, file=file)):
+        for console in (Console(width=_WIDTH), Console(width=_WIDTH, file=file)):
             console.print(*header, "", sep="\n", highlight=False, markup=False)
             console.print(table)
     rows = {name: [asdict(row) for row in values] for name, values in numbers.items()}
@@ -53,6 +53,6 @@ def publish(
 
 def plot(name: str, rows: Sequence[object], path: Path) -> None:
     """Draw one of the plots."""
-    from benchmarks import plots  # here, as it is the last thing that is done
+    from benchmarks import plots  # imported late: matplotlib is only needed at the end
 
     getattr(plots, name)(rows, path)

@@ -1,4 +1,4 @@
-"""The plots, made to be read in a README: labels stand at what they name."""
+"""The plots, for use in Markdown pages: lines and bars are labeled directly."""
 
 import math
 from collections.abc import Sequence
@@ -14,22 +14,22 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 
+from benchmarks.comparison.compare import Result
+from benchmarks.comparison.summary import Summary
+from benchmarks.comparison.task import TARGET
 from benchmarks.depth import Depth
 from benchmarks.peers import BASELINE, OWN, PEERS
-from benchmarks.points import Measured
-from benchmarks.race import Result
-from benchmarks.summary import Summary
-from benchmarks.task import TARGET
+from benchmarks.scale_points import Measured
 
 _COLORS = dict(zip(PEERS, plt.get_cmap("tab10").colors, strict=False))
 _OWN, _OTHERS = "C0", "0.75"
-_LOWEST = 0.90  # accuracy; below that every line is steep
-_EVERY = {"width": 1, "depth": 1, "batch": 2}  # of the values at the axis, as far as there is room
+_MIN_ACCURACY = 0.90  # the lower end of the axis
+_TICK_STEP = {"width": 1, "depth": 1, "batch": 2}  # label every n-th value, so that labels do not overlap
 _STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 
 
 def plot_peers(rows: Sequence[Summary], path: Path) -> None:
-    """Draw the milliseconds of an epoch of each peer, fastest first, with quartiles and ratio."""
+    """Draw the time per epoch of each peer, fastest first, with quartiles and ratio."""
     rows = sorted((row for row in rows if not row.fault), key=lambda row: -row.ms)
     with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(figsize=(8, 1 + 0.34 * len(rows)), layout="constrained")
@@ -42,23 +42,23 @@ def plot_peers(rows: Sequence[Summary], path: Path) -> None:
         axes.set_yticks(range(len(rows)), [row.label for row in rows])
         axes.tick_params(axis="y", length=0)
         axes.set_xlim(0, 1.25 * max((row.quartiles[1] for row in rows), default=1))
-        axes.set_xlabel("ms an epoch of MNIST: median and quartiles; × = times torchnet's loop, > 1 is slower")
+        axes.set_xlabel("ms per epoch of MNIST: median and quartiles; × = ratio to torchnet's loop, > 1 is slower")
         figure.savefig(path, dpi=150)
         plt.close(figure)
 
 
 def plot_accuracy(results: Sequence[Result], path: Path) -> None:
-    """Draw the test accuracy over the seconds of training, one line a peer, named in the order in which they end."""
+    """Draw the test accuracy over training time, one line per peer, in the order of total training time."""
     finished = [result for result in results if not result.fault]
     with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
-        for result in sorted(finished, key=lambda result: sum(lap.seconds for lap in result.laps)):
-            seconds = list(accumulate(lap.seconds for lap in result.laps))
+        for result in sorted(finished, key=lambda result: sum(epoch.seconds for epoch in result.epochs)):
+            seconds = list(accumulate(epoch.seconds for epoch in result.epochs))
             axes.plot(seconds, result.accuracies, color=_COLORS[result.peer], label=PEERS[result.peer], linewidth=1.4)
         axes.axhline(TARGET, color="0.5", linewidth=0.8, linestyle="--")
         place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
         axes.annotate(f"{TARGET:.2%}", (0, TARGET), (4, 3), color="0.4", **place)
-        axes.set(xscale="log", ylim=(_LOWEST, 0.98), xlabel="seconds of training", ylabel="test accuracy")
+        axes.set(xscale="log", ylim=(_MIN_ACCURACY, 0.98), xlabel="seconds of training", ylabel="test accuracy")
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         _plain_numbers(axes.xaxis)
         axes.legend(frameon=False, labelcolor="linecolor", loc="center left", bbox_to_anchor=(1, 0.5))
@@ -67,7 +67,7 @@ def plot_accuracy(results: Sequence[Result], path: Path) -> None:
 
 
 def plot_scale(rows: Sequence[Measured], path: Path) -> None:
-    """Draw the milliseconds of a step over width, depth and batch."""
+    """Draw the time per step over width, depth and batch size."""
     rows = [row for row in rows if not row.fault]
     with plt.rc_context(_STYLE):
         figure, panels = plt.subplots(1, 3, figsize=(11, 3.6), sharey=True, layout="constrained")
@@ -76,18 +76,18 @@ def plot_scale(rows: Sequence[Measured], path: Path) -> None:
             for series in dict.fromkeys(row.point.series for row in drawn):
                 _plot_series(axes, [row for row in drawn if row.point.series == series], quantity)
             axes.set(xscale="log", yscale="log", xlabel=quantity)
-            axes.set_xticks(sorted({getattr(row.point, quantity) for row in drawn})[:: _EVERY[quantity]])
+            axes.set_xticks(sorted({getattr(row.point, quantity) for row in drawn})[:: _TICK_STEP[quantity]])
             axes.margins(x=0.1)
             _plain_numbers(axes.xaxis)
         _plain_numbers(panels[0].yaxis)
-        panels[0].set_ylabel("ms a step")
+        panels[0].set_ylabel("ms per step")
         panels[0].legend(frameon=False, labelcolor="linecolor", loc="upper left")
         figure.savefig(path, dpi=150)
         plt.close(figure)
 
 
 def plot_depth(runs: Sequence[Depth], path: Path) -> None:
-    """Draw the norms of the gradients, layer by layer, before training and at its end, and the loss of each epoch."""
+    """Draw the gradient norm of each layer before and after training, and the loss of each epoch."""
     with plt.rc_context(_STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), width_ratios=(3, 2), layout="constrained")
         for run, color in zip(runs, ("C3", _OWN), strict=True):
@@ -97,7 +97,7 @@ def plot_depth(runs: Sequence[Depth], path: Path) -> None:
             name = run.config.replace("_", " ")
             left.annotate(name, (9, run.norms[0][8]), (-9, 6), textcoords="offset points", ha="right", color=color)
             right.plot(range(1, 1 + len(run.losses)), run.losses, "o-", color=color, markersize=3.5, linewidth=1.4)
-            label = f"{name}: {run.accuracy:.1%} of the test images right"
+            label = f"{name}: test accuracy {run.accuracy:.1%}"
             right.annotate(
                 label, (len(run.losses), run.losses[-1]), (0, 20), textcoords="offset points", ha="right", color=color
             )
@@ -105,7 +105,7 @@ def plot_depth(runs: Sequence[Depth], path: Path) -> None:
         left.set_title("before training (solid), after the last epoch (dashed)", fontsize=9, loc="left")
         left.set_xticks(range(2, 1 + len(runs[0].norms[0]), 2))
         right.axhline(math.log(10), color="0.5", linewidth=0.8, linestyle="--")
-        right.annotate("guessing: ln 10", (1, math.log(10)), (0, -11), textcoords="offset points", color="0.4")
+        right.annotate("random guessing: ln 10", (1, math.log(10)), (0, -11), textcoords="offset points", color="0.4")
         right.set(xlabel="epoch", ylabel="training loss", ylim=(0, 2.7))
         figure.savefig(path, dpi=150)
         plt.close(figure)
@@ -116,9 +116,9 @@ def _plot_series(axes: Axes, rows: Sequence[Measured], quantity: str) -> None:
     lines = {"autograd": ("C3", "s-"), "torchnet": (_OWN, "o-"), "products": ("0.5", "^--")}
     for name, (color, form) in lines.items():
         y = [getattr(row, f"{name}_ms") for row in rows]
-        label = "matrix products alone" if name == "products" else name
+        label = "matrix products only" if name == "products" else name
         axes.plot(x, y, form, color=color, markersize=3.5, linewidth=1.3, label=label)
-    _, _, note = rows[0].point.series.partition(", ")  # "width 64", where a panel has more than one series
+    _, _, note = rows[0].point.series.partition(", ")  # "width 64" if a panel has more than one series
     top = max(rows[-1].torchnet_ms, rows[-1].autograd_ms)
     axes.annotate(note, (x[-1], top), (4, 7), textcoords="offset points", ha="right", color="0.4")
 

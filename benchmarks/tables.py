@@ -1,4 +1,4 @@
-"""The tables, as text."""
+"""The tables of the results."""
 
 import statistics
 from collections.abc import Sequence
@@ -7,11 +7,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.points import Measured
-from benchmarks.summary import Summary, Way
-from benchmarks.task import STEPS, TARGET
+from benchmarks.comparison.summary import Summary
+from benchmarks.comparison.task import STEPS, TARGET
+from benchmarks.gpu import GpuTimes
+from benchmarks.scale_points import Measured
 
-_WIDEST_FAULT = 60  # characters in a line
+_MAX_FAULT_WIDTH = 60  # characters per line
 
 
 def peers_table(rows: Sequence[Summary]) -> Table:
@@ -25,10 +26,10 @@ def peers_table(rows: Sequence[Summary]) -> Table:
         "test\naccuracy",
         f"epochs to\n{TARGET:.2%}",
         f"seconds to\n{TARGET:.2%}",
-        "made\nready, s",
+        "startup\ns",
         "peak\nMiB",
-        "its own\nMiB",
-        "page faults\na step",
+        "own\nMiB",
+        "page faults\nper step",
     )
     table.caption = "* > 1 = slower than torchnet's loop"
     for row in rows:
@@ -52,29 +53,24 @@ def peers_table(rows: Sequence[Summary]) -> Table:
     return table
 
 
-def recipes_table(races: Sequence[Sequence[Summary]]) -> Table:
-    """Return the table of the recipes: a row each, the seeds of the races side by side.
+def recipes_table(rows_per_seed: Sequence[Sequence[Summary]]) -> Table:
+    """Return the table of the recipes: one row per recipe, one column per seed.
 
-    A recipe that never reaches the target counts with all of its seconds, which are less than it would need.
+    If a recipe does not reach the target, the seconds of all its epochs count, which is less than it would need.
     """
     table = plain_table(
-        "recipe", *(f"seed {seed}\ns (epochs)" for seed in range(len(races))), "median\ns", "times as\nlong"
+        "recipe", *(f"seed {seed}\ns (epochs)" for seed in range(len(rows_per_seed))), "median\ns", "speedup"
     )
-    table.caption = f"seconds of training to {TARGET:.2%} of the test images; > = not reached"
+    table.caption = f"seconds of training to {TARGET:.2%} test accuracy; > = not reached; speedup: over the first row"
     medians = []
-    for rows in zip(*races, strict=True):
+    for rows in zip(*rows_per_seed, strict=True):
         if faults := [row.fault for row in rows if row.fault]:
             table.add_row(Text(f"{rows[0].label}:\n{faults[0]}"), *"-" * (len(table.columns) - 1))
             continue
         medians.append(statistics.median(row.seconds_to_target or row.seconds for row in rows))
         table.add_row(
             rows[0].label,
-            *(
-                f"{row.seconds_to_target:.2f} ({row.epochs_to_target})"
-                if row.seconds_to_target
-                else f"> {row.seconds:.2f}"
-                for row in rows
-            ),
+            *map(_to_target, rows),
             f"{medians[-1]:.2f}",
             f"{medians[0] / medians[-1]:.1f}" if len(medians) > 1 else "",
         )
@@ -87,10 +83,16 @@ def _to_target(row: Summary) -> str:
     return f"{row.seconds_to_target:.2f} ({row.epochs_to_target})"
 
 
-def gpu_table(rows: Sequence[Way]) -> Table:
-    """Return the table of the ways to take a step on a GPU."""
+def gpu_table(rows: Sequence[GpuTimes]) -> Table:
+    """Return the table of the implementations on a GPU."""
     table = plain_table(
-        "way", "epoch\nms", "step\nms", "ratio to\nthe first*", "first epoch\nms", "training\ns", "test\naccuracy"
+        "implementation",
+        "epoch\nms",
+        "step\nms",
+        "ratio to\nfirst row*",
+        "first epoch\nms",
+        "training\ns",
+        "test\naccuracy",
     )
     table.caption = "* > 1 = slower"
     for row in rows:
@@ -106,8 +108,8 @@ def gpu_table(rows: Sequence[Way]) -> Table:
     return table
 
 
-def scale_table(rows: Sequence[Measured], ceiling_gflops: float) -> Table:
-    """Return the table of the cost of a step."""
+def scale_table(rows: Sequence[Measured], peak_gflops: float) -> Table:
+    """Return the table of step times over width, depth and batch size."""
     table = plain_table(
         "series",
         "width",
@@ -119,7 +121,7 @@ def scale_table(rows: Sequence[Measured], ceiling_gflops: float) -> Table:
         "autograd /\ntorchnet*",
         "torchnet /\nproducts",
         "torchnet\nGFLOP/s",
-        "of the\nceiling",
+        "of peak",
     )
     table.caption = "* > 1 = slower than torchnet's loop"
     for row in rows:
@@ -136,15 +138,15 @@ def scale_table(rows: Sequence[Measured], ceiling_gflops: float) -> Table:
             f"{row.autograd_ms / row.torchnet_ms:.2f}",
             f"{row.torchnet_ms / row.products_ms:.2f}",
             f"{row.gflops:.0f}",
-            f"{row.gflops / ceiling_gflops:.0%}",
+            f"{row.gflops / peak_gflops:.0%}",
         )
     return table
 
 
 def plain_table(first: str, *others: str) -> Table:
-    """Return a table without rows; all columns but the first one are of numbers."""
+    """Return a table without rows; all columns except the first are right-aligned."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), caption_justify="left")
-    table.add_column(first, max_width=_WIDEST_FAULT)
+    table.add_column(first, max_width=_MAX_FAULT_WIDTH)
     for name in others:
         table.add_column(name, justify="right", no_wrap=True)
     return table

@@ -1,4 +1,4 @@
-"""The benchmarks run, and every way to take a step in them takes the same one. What they measure is not asserted."""
+"""The benchmarks run, and all implementations in them take the same steps. Measured times are not asserted."""
 
 import json
 import subprocess
@@ -15,12 +15,12 @@ from benchmarks import commands, gpu
 from benchmarks.autograd_loop import autograd_loop, build_network
 from benchmarks.depth import measure_depth
 from benchmarks.plots import plot_depth
-from benchmarks.points import Point
+from benchmarks.processes.gpu_estimate import GpuConstants, gpu_estimates
+from benchmarks.processes.model import Cluster, Link, Workload, fit, message, predict, speedup
+from benchmarks.processes.networks import Network
 from benchmarks.scale import measure
-from benchmarks.together_model import Cluster, Link, Workload, fit, message, predict, speedup
-from benchmarks.together_networks import Network
-from benchmarks.together_paper import Gpus, on_paper
-from torchnet.engine.engine import Engine
+from benchmarks.scale_points import Point
+from torchnet.engine import Engine
 
 from .conftest import ROOT
 
@@ -37,23 +37,23 @@ def test_peers_race_and_end_with_the_same_accuracy(mnist_place, tmp_path, monkey
     rows = json.loads((tmp_path / "results.json").read_text())["summary"]
     assert [row["fault"] for row in rows] == [""] * 4
     accuracies = [row["accuracy"] for row in rows]
-    assert accuracies == pytest.approx([accuracies[0]] * 4, abs=5e-4)  # to rounding: some images lie on the border
+    assert accuracies == pytest.approx([accuracies[0]] * 4, abs=5e-4)  # rounding may flip some images
     assert accuracies[0] > 0.9
     assert "torchnet loop" in done.stdout
 
 
-def test_without_a_gpu_its_table_is_one_sentence(tmp_path):
+def test_gpu_benchmark_without_a_gpu_is_an_error_of_one_line(tmp_path):
     if torch.cuda.is_available():
-        pytest.skip("there is a GPU here")
+        pytest.skip("requires a machine without a GPU")
     done = benchmarks(tmp_path, "gpu")
     assert done.returncode == 1
-    assert done.stderr == "error: there is no NVIDIA GPU here, or this build of torch does not know it\n"
+    assert done.stderr == "error: no NVIDIA GPU found, or this build of torch does not support it\n"
 
 
-def test_every_way_on_a_gpu_takes_the_same_steps(mnist_place, monkeypatch):
+def test_all_gpu_implementations_take_the_same_steps(mnist_place, monkeypatch):
     monkeypatch.setenv("TORCHNET_DATA", str(mnist_place))
-    ways = gpu._ways
-    monkeypatch.setattr(gpu, "_ways", lambda: {k: way for k, way in ways().items() if "compile" not in k})
+    build = gpu._implementations
+    monkeypatch.setattr(gpu, "_implementations", lambda: {k: v for k, v in build().items() if "compile" not in k})
     _, rows = gpu.measure(epochs=1, seed=10, device="cpu")
     assert [row.accuracy for row in rows] == pytest.approx([rows[0].accuracy] * 5, abs=2e-3)
     assert rows[0].accuracy > 0.85
@@ -73,7 +73,7 @@ def test_the_baseline_takes_the_steps_of_torchnet():
         torch.testing.assert_close(weight, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_a_point_of_the_scale_is_measured(monkeypatch: pytest.MonkeyPatch):
+def test_a_point_of_scale_is_measured(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("benchmarks.scale._BUDGET", 0.01)
     monkeypatch.setattr("benchmarks.scale._RUN", 0.001)
     measured = measure(Point("width", width=8, batch=16))
@@ -98,21 +98,21 @@ def test_depth_shows_where_gradients_vanish(tmp_path):
     assert (tmp_path / "depth.png").stat().st_size > 10_000
 
 
-def test_two_processes_train_together_in_every_way(tmp_path, monkeypatch, capsys):
+def test_two_processes_train_in_every_variant(tmp_path, monkeypatch, capsys):
     notebook, record = Network((12, 8, 3), batch=9), Network((12, 400, 800, 3), batch=8, normalization="batch_norm")
-    monkeypatch.setattr(commands, "call", lambda *_: (1, {}))  # the products of the machine are in its header only
+    monkeypatch.setattr(commands, "call", lambda *_: (1, {}))  # the speed of matrix products is only in the header
     monkeypatch.setattr(commands, "NETWORKS", (notebook, record))
     monkeypatch.setattr(commands, "NOTEBOOK", notebook)
     monkeypatch.setattr(commands, "RECORD", record)
-    commands.run_together(turns=1, folder=tmp_path, out=tmp_path)
-    numbers = json.loads((tmp_path / "together.json").read_text())
-    assert [len(numbers[name]) for name in ("messages", "networks", "on_paper")] == [8, 2, 8]
+    commands.run_processes(turns=1, folder=tmp_path, out=tmp_path)
+    numbers = json.loads((tmp_path / "processes.json").read_text())
+    assert [len(numbers[name]) for name in ("messages", "networks", "gpu_estimates")] == [8, 2, 8]
     plain, normalized = numbers["networks"]
     for row in (plain, normalized):
-        assert min(row[way] for way in ("alone", "few", "compute", "overlapped", "afterwards")) > 0
+        assert min(row[variant] for variant in ("alone", "few", "compute", "overlapped", "afterwards")) > 0
     assert plain["work"]["flops"] == 4 * 12 * 8 + 6 * 8 * 3
     assert plain["work"]["buckets"] == [4 * (12 * 8 + 8 + 8 * 3 + 3)]
-    large = 4 * 400 * 800  # more than a bucket holds: alone on its way, while the small ones wait for each other
+    large = 4 * 400 * 800  # larger than a bucket: sent alone, while the small ones are collected
     small = 4 * (3 + 3 * 800 + 2 * 800 + 2 * 400 + 12 * 400)
     assert normalized["work"]["buckets"] == [large, small]
     assert normalized["work"]["batch_norms"] == 2
@@ -124,7 +124,7 @@ WORK = Workload(batch=8, flops=100, buckets=(600, 200), batch_norms=0, operation
 CLUSTER = Cluster(100, 1, launch=0.01, replay=0, near=Link(0.5, 100), far=Link(1, 50), machine=2, in_order=False)
 
 
-def test_the_model_of_a_step_is_what_it_says():
+def test_the_model_matches_its_equation():
     assert predict(WORK, CLUSTER, 1).seconds == 1 + 8
     near = predict(WORK, CLUSTER, 2)
     assert (near.compute, near.messages, near.small) == (1 + 4, 6.5 + 2.5, 0)
@@ -137,30 +137,30 @@ def test_the_model_of_a_step_is_what_it_says():
     assert (predict(WORK, slow, 1).compute, predict(WORK, slow, 2).compute) == (9, 10)
 
 
-def test_in_the_model_batch_normalization_waits():
+def test_batch_normalization_in_the_model():
     work, in_order = replace(WORK, batch_norms=3), replace(CLUSTER, in_order=True)
     assert predict(work, CLUSTER, 2).small == 2 * 3 * 0.5
     assert predict(work, CLUSTER, 2).exposed == predict(WORK, in_order, 2).exposed == predict(WORK, CLUSTER, 2).exposed
     assert predict(work, in_order, 2).exposed == 9
-    crowd = predict(work, in_order, 16)  # more than there are samples: each takes the whole, and asks nobody
+    crowd = predict(work, in_order, 16)  # more processes than samples: each takes the whole batch, without messages
     assert (crowd.compute, crowd.small) == (9, 0)
 
 
-def test_the_model_scales_both_ways():
+def test_strong_and_weak_scaling_in_the_model():
     assert speedup(WORK, CLUSTER, 2) == pytest.approx(9 / (5 + 9 - 5 / 6))
     assert speedup(WORK, CLUSTER, 2, weak=True) == pytest.approx(2 * 9 / (9 + 9 - 9 / 6))
 
 
-def test_on_paper_the_shortest_step_is_found():
-    gpus = Gpus(rate=1, memory=1e30, launch=0, replay=0, latency=3, near=1e30, far=1e30)
+def test_the_estimate_finds_the_shortest_step():
+    gpus = GpuConstants(rate=1, memory=1e30, launch=0, replay=0, latency=3, near=1e30, far=1e30)
     work = Workload(batch=64, flops=1, buckets=(4,), batch_norms=0, operations=1)
-    stays, _, grows, _ = on_paper("one layer", work, 12, gpus)  # t(P) = 64 / P + 3 log₂ P
-    assert stays.milliseconds == pytest.approx((64_000, 17_000, 19_000, 94_000))
-    assert (stays.best, stays.halved) == (16, 8)
+    fixed, _, grows, _ = gpu_estimates("one layer", work, 12, gpus)  # t(P) = 64 / P + 3 log₂ P
+    assert fixed.milliseconds == pytest.approx((64_000, 17_000, 19_000, 94_000))
+    assert (fixed.best, fixed.halved) == (16, 8)
     assert (grows.best, grows.halved) == (1024, None)
 
 
-def test_the_link_is_fitted():
+def test_latency_and_bandwidth_are_fitted():
     link = Link(3e-5, 2e9)
     fitted = fit([(size, message(size, link, 2)) for size in (4, 2**10, 2**20, 2**26)])
     assert astuple(fitted) == pytest.approx(astuple(link))

@@ -1,18 +1,18 @@
-"""The peers: one module each, with a function `train(task, laps)`.
+"""The peers: one module per peer, with a function `train(task, timed_epochs)`.
 
-`laps(weights)` yields the number of each epoch that is to be trained; the clock runs from there until the next one is
-asked for. `weights` returns the weights as they are then.
+`timed_epochs(weights)` yields the number of each epoch to train; the time is measured until the next number is
+requested. `weights` is a function that returns the current weights.
 """
 
 from collections.abc import Callable, Iterator
 
-from benchmarks.task import Weights
+from benchmarks.comparison.task import Weights
 
-Laps = Callable[[Callable[[], Weights]], Iterator[int]]
+TimedEpochs = Callable[[Callable[[], Weights]], Iterator[int]]
 
-BASELINE = "torchnet"  # what the others are compared with
+BASELINE = "torchnet"  # the peer that ratios refer to
 
-# The module, which is the name on the command line: the label in the table.
+# The module, which is also the name on the command line: the label in the table.
 PEERS = {
     BASELINE: "torchnet loop",
     "torchnet_bfloat16": "torchnet loop, bfloat16",
@@ -25,7 +25,7 @@ PEERS = {
     "numpy_reference": "NumPy reference, float64",
 }
 
-OWN = (BASELINE, "torchnet_bfloat16", "train_py")  # torchnet itself
+OWN = (BASELINE, "torchnet_bfloat16", "train_py")  # the peers that are torchnet
 
-# Recipes for the same accuracy: the module, and the epochs that it is given.
+# Recipes for the same accuracy: the module, and its number of epochs.
 RECIPES = {"notebook_yaml": 60, "fast_yaml": 7}

@@ -1,11 +1,11 @@
-"""JAX: a whole epoch is one compiled function, a scan over its steps."""
+"""JAX: each epoch is one compiled function, a scan over its steps."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.peers import Laps
-from benchmarks.task import LR, Task, Weights
+from benchmarks.comparison.task import LR, Task, Weights
+from benchmarks.peers import TimedEpochs
 
 Params = list[tuple[jax.Array, jax.Array]]
 
@@ -30,8 +30,8 @@ def train_epoch(params: Params, images: jax.Array, labels: jax.Array, order: jax
     return jax.lax.scan(step, params, order)
 
 
-def train(task: Task, laps: Laps) -> None:
-    """Compile, then train one epoch a lap."""
+def train(task: Task, timed_epochs: TimedEpochs) -> None:
+    """Compile, then train epoch by epoch."""
     params = jax.tree.map(jnp.asarray, task.weights())
     images, labels = jnp.asarray(task.train_images), jnp.asarray(task.train_labels, jnp.int32)
     orders = task.orders.astype(np.int32).reshape(len(task.orders), *task.batches(0).shape)
@@ -40,6 +40,6 @@ def train(task: Task, laps: Laps) -> None:
     def weights() -> Weights:
         return [(np.asarray(weight), np.asarray(bias)) for weight, bias in params]
 
-    for epoch in laps(weights):
+    for epoch in timed_epochs(weights):
         params, losses = compiled(params, images, labels, jnp.asarray(orders[epoch]))
         jax.block_until_ready((params, losses))

@@ -1,4 +1,4 @@
-"""Lightning as its documentation teaches it: automatic optimization, a DataLoader, and the Trainer's defaults."""
+"""Lightning as in its documentation: automatic optimization, a DataLoader, and the defaults of the Trainer."""
 
 import tempfile
 
@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.autograd_loop import build_network
-from benchmarks.peers import Laps
-from benchmarks.task import BATCH, LR, SIZES, Task
-from benchmarks.torch_weights import load_weights
-from benchmarks.turns import Turns
+from benchmarks.comparison.lightning_callback import EpochTimingCallback
+from benchmarks.comparison.task import BATCH, LR, SIZES, Task
+from benchmarks.comparison.torch_weights import load_weights
+from benchmarks.peers import TimedEpochs
 
 
 class Classifier(pl.LightningModule):
@@ -31,13 +31,15 @@ class Classifier(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=LR)
 
 
-def train(task: Task, laps: Laps) -> None:
-    """Train one epoch a lap."""
-    Turns.laps = staticmethod(laps)
+def train(task: Task, timed_epochs: TimedEpochs) -> None:
+    """Train epoch by epoch."""
+    EpochTimingCallback.timed_epochs = staticmethod(timed_epochs)
     pl.seed_everything(int(task.seed))
     model = Classifier()
     load_weights(model.net, task.weights())
     images = torch.from_numpy(task.train_images).float() / 255
     loader = DataLoader(TensorDataset(images, torch.from_numpy(task.train_labels)), batch_size=BATCH, shuffle=True)
-    folder = tempfile.mkdtemp()  # within the folder that goes when the race is over
-    pl.Trainer(max_epochs=len(task.orders), callbacks=[Turns()], default_root_dir=folder).fit(model, loader)
+    folder = tempfile.mkdtemp()  # inside the temporary folder of the benchmark
+    pl.Trainer(max_epochs=len(task.orders), callbacks=[EpochTimingCallback()], default_root_dir=folder).fit(
+        model, loader
+    )

@@ -1,9 +1,9 @@
-"""`python train.py --config configs/notebook.yaml`, the notebook's own recipe, for longer if need be."""
+"""`python train.py --config configs/notebook.yaml`, the notebook's recipe, with more epochs."""
 
-from benchmarks.peers import Laps, train_py
-from benchmarks.task import Task
+from benchmarks.comparison.task import Task
+from benchmarks.peers import TimedEpochs, train_py
 
 
-def train(task: Task, laps: Laps) -> None:
-    """Train one epoch a lap."""
-    train_py.train(task, laps, f"--config={train_py.CONFIGS / 'notebook.yaml'}")
+def train(task: Task, timed_epochs: TimedEpochs) -> None:
+    """Train epoch by epoch."""
+    train_py.train(task, timed_epochs, f"--config={train_py.CONFIGS / 'notebook.yaml'}")

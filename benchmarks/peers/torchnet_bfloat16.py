@@ -1,15 +1,15 @@
-"""Torchnet's bare loop with matrix products in bfloat16, where the processor has instructions for them."""
+"""Torchnet's loop with matrix products in bfloat16, if the processor supports them."""
 
 import torch
 
-from benchmarks.children import ChildError
-from benchmarks.peers import Laps, torchnet
-from benchmarks.task import Task
+from benchmarks.child_process import ChildError
+from benchmarks.comparison.task import Task
+from benchmarks.peers import TimedEpochs, torchnet
 from torchnet.engine.matmul_precision import unsupported
 
 
-def train(task: Task, laps: Laps) -> None:
-    """Train one epoch a lap."""
+def train(task: Task, timed_epochs: TimedEpochs) -> None:
+    """Train epoch by epoch."""
     if (reason := unsupported("bfloat16", torch.device("cpu"))) is not None:
         raise ChildError(reason)
-    torchnet.train(task, laps, torch.bfloat16)
+    torchnet.train(task, timed_epochs, torch.bfloat16)

@@ -1,25 +1,25 @@
-"""`python train.py` as it is: the default configuration with its bar, logs and checkpoints."""
+"""`python train.py` with the default config, including progress bar, logs and checkpoints."""
 
 import tempfile
 from pathlib import Path
 
-from benchmarks.peers import Laps
-from benchmarks.task import Task
-from benchmarks.turns import Turns
+from benchmarks.comparison.lightning_callback import EpochTimingCallback
+from benchmarks.comparison.task import Task
+from benchmarks.peers import TimedEpochs
 from torchnet.cli.main import main
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
-def train(task: Task, laps: Laps, *options: str) -> None:
-    """Train one epoch a lap."""
-    Turns.laps = staticmethod(laps)
+def train(task: Task, timed_epochs: TimedEpochs, *options: str) -> None:
+    """Train epoch by epoch."""
+    EpochTimingCallback.timed_epochs = staticmethod(timed_epochs)
     arguments = [
         f"--trainer.max_epochs={len(task.orders)}",
         *options,
-        f"--seed_everything={task.seed}",  # with it the weights and the order are those of the task
-        f"--trainer.default_root_dir={tempfile.mkdtemp()}",  # within the folder that goes when the race is over
-        "--trainer.callbacks+=benchmarks.turns.Turns",
+        f"--seed_everything={task.seed}",  # gives the weights and the order of the task
+        f"--trainer.default_root_dir={tempfile.mkdtemp()}",  # inside the temporary folder of the benchmark
+        "--trainer.callbacks+=benchmarks.comparison.lightning_callback.EpochTimingCallback",
     ]
     exit_code = main(CONFIGS, arguments)
     if exit_code != 0:

@@ -1,11 +1,11 @@
-"""The points at which the cost of a step is measured, and what is measured there."""
+"""The network shapes and batch sizes at which `scale.py` measures a step, and its results."""
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from benchmarks.task import BATCH, SIZES
+from benchmarks.comparison.task import BATCH, SIZES
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
 DEPTHS = (2, 4, 8, 16, 32, 64)
@@ -16,13 +16,13 @@ _FLOAT = 4  # bytes
 
 @dataclass(frozen=True)
 class Point:
-    """A network and a batch.
+    """A network and a batch size.
 
     Args:
         series: the line of the plot that the point belongs to.
-        width: of the hidden layers.
-        depth: layers of weights.
-        batch: samples in a step.
+        width: the width of the hidden layers.
+        depth: the number of Linear layers.
+        batch: the number of samples per step.
     """
 
     series: str
@@ -37,19 +37,19 @@ class Point:
 
     @property
     def bytes(self) -> int:
-        """An estimate of the memory: weights, gradients and updates, and some four values for each that flows."""
+        """An estimate of the memory: weights, gradients and updates, and about four values per activation."""
         weights = sum(fan_in * fan_out for fan_in, fan_out in pairwise(self.sizes))
-        return 3 * _FLOAT * (3 * weights + 4 * self.batch * sum(self.sizes))  # 3 contenders
+        return 3 * _FLOAT * (3 * weights + 4 * self.batch * sum(self.sizes))  # 3 implementations
 
     @property
     def fits(self) -> bool:
-        """Whether that is at most half of the machine's memory."""
+        """Whether `bytes` is at most half of the machine's memory."""
         return self.bytes <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The milliseconds of a step at a point; no numbers but a fault where it could not be measured."""
+    """The milliseconds of a step at a point, or a fault if it could not be measured."""
 
     point: Point
     torchnet_ms: float = 0
@@ -60,7 +60,7 @@ class Measured:
 
     @property
     def gflops(self) -> float:
-        """The GFLOP/s that torchnet achieves, counting the matrix products alone."""
+        """The GFLOP/s of torchnet, counting only the matrix products."""
         return self.flops / self.torchnet_ms / 1e6
 
 

@@ -1,9 +1,9 @@
-"""Weights into and out of a network of torch: torchnet.MLP and nn.Sequential have the same names and layouts."""
+"""Copy weights into and out of torchnet.MLP and nn.Sequential, which share names and layouts."""
 
 import torch
 from torch import nn
 
-from benchmarks.task import Weights
+from benchmarks.comparison.task import Weights
 
 
 def load_weights(net: nn.Sequential, weights: Weights) -> None:
@@ -13,6 +13,6 @@ def load_weights(net: nn.Sequential, weights: Weights) -> None:
 
 
 def weights_of(net: nn.Sequential) -> Weights:
-    """Return the weights of the network as float32, whatever it trains in."""
+    """Return the weights of the network, converted to float32."""
     arrays = [tensor.float().numpy() for tensor in net.state_dict().values()]
     return list(zip(arrays[::2], arrays[1::2], strict=True))

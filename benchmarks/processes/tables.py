@@ -1,19 +1,19 @@
-"""The tables of processes that train together: what was measured, what the model says of it, and of many GPUs."""
+"""The tables of `python -m benchmarks processes`: measurements, predictions of the model, estimates for GPUs."""
 
 from collections.abc import Sequence
 
 from rich.table import Table
 
+from benchmarks.processes.gpu_estimate import GPU_COUNTS, GpuEstimate
+from benchmarks.processes.model import Cluster, Link, predict
+from benchmarks.processes.networks import StepTimes
 from benchmarks.tables import plain_table
-from benchmarks.together_model import Cluster, Link, predict
-from benchmarks.together_networks import Together
-from benchmarks.together_paper import GPUS, OnPaper
 
-_CHECKED = ("says, ms", "is, ms", "says / is")
+_CHECKED = ("model, ms", "measured, ms", "ratio")
 
 
-def measured_table(rows: Sequence[Together]) -> Table:
-    """Return the milliseconds of a step in every way."""
+def measured_table(rows: Sequence[StepTimes]) -> Table:
+    """Return the milliseconds of a step in every variant."""
     table = plain_table(
         "network",
         "batch",
@@ -47,40 +47,40 @@ def measured_table(rows: Sequence[Together]) -> Table:
     return table
 
 
-def check_table(rows: Sequence[Together], link: Link) -> Table:
-    """Return what the model predicts of two processes, from the step of one and the times of messages."""
+def check_table(rows: Sequence[StepTimes], link: Link) -> Table:
+    """Return what the model predicts for two processes, from the step of one process and the times of messages."""
     table = plain_table(
-        "the model", *(f"{way}\n{what}" for way in ("not summed", "overlapped", "after") for what in _CHECKED)
+        "prediction", *(f"{variant}\n{what}" for variant in ("not summed", "overlapped", "after") for what in _CHECKED)
     )
     for row in rows:
         cluster = Cluster(row.rate, row.few, 0, 0, link, link, machine=2, in_order=False)
         step = predict(row.work, cluster, 2)
         bare = step.compute + step.small
         cells = []
-        for says, is_so in (
+        for predicted, measured in (
             (bare, row.compute),
             (bare + step.exposed, row.overlapped),
             (bare + step.messages, row.afterwards),
         ):
-            cells += [_ms(says), _ms(is_so), f"{says / is_so:.2f}"]
+            cells += [_ms(predicted), _ms(measured), f"{predicted / measured:.2f}"]
         table.add_row(str(row.network), *cells)
     return table
 
 
-def paper_table(rows: Sequence[OnPaper]) -> Table:
-    """Return the steps on many GPUs."""
+def estimates_table(rows: Sequence[GpuEstimate]) -> Table:
+    """Return the estimated step times on many GPUs."""
     table = plain_table(
-        "on paper, on GPUs", *(f"{n:,}\nms (speedup)" for n in GPUS), "best\nnumber", "below half\nfrom"
+        "estimate for GPUs", *(f"{n:,}\nms (speedup)" for n in GPU_COUNTS), "fastest\nwith", "efficiency\n< 50 % from"
     )
     table.caption = (
-        "assumed, not measured; speedup: in samples a second; best number: of powers of two up to 1,024;\n"
-        "below half: where each GPU does less than half of what one alone does"
+        "from assumed constants, not measured; speedup: in samples per second; fastest with: among powers of two;\n"
+        "efficiency < 50 %: each GPU processes less than half of the samples per second that one GPU alone does"
     )
     for row in rows:
-        batch = "batch grows" if row.weak else "batch stays"
+        batch = "batch grows" if row.weak else "fixed batch"
         steps = zip(row.milliseconds, row.speedups, strict=True)
         table.add_row(
-            f"{row.network}, {batch}, {'captured' if row.captured else 'as written'}",
+            f"{row.network}, {batch}, {'captured' if row.captured else 'eager'}",
             *(f"{ms:.3f} ({speedup:.2f})" for ms, speedup in steps),
             f"{row.best:,}",
             "-" if row.halved is None else f"{row.halved:,}",

@@ -1,4 +1,4 @@
-"""The matrix products that the machine can do at most, as torch does them."""
+"""The speed of torch's matrix products on this machine."""
 
 import statistics
 from time import perf_counter
@@ -6,15 +6,15 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from benchmarks.machine import Ceiling
-from benchmarks.task import BATCH, SIZES
+from benchmarks.comparison.task import BATCH, SIZES
+from benchmarks.machine import MatmulSpeed
 from torchnet.engine.matmul_precision import float32_products
 
-_SECONDS = 0.5  # of each product
+_SECONDS = 0.5  # per product
 
 
-def measure_ceiling() -> tuple[int, Ceiling]:
-    """Return the number of threads, and the GFLOP/s of a large square product and of the three of layer 1."""
+def measure_matmul_speed() -> tuple[int, MatmulSpeed]:
+    """Return the number of threads, and the GFLOP/s of a large square product and of the three products of layer 1."""
     x, weight = torch.rand(BATCH, SIZES[0]), torch.rand(SIZES[1], SIZES[0])
     grad = torch.rand(BATCH, SIZES[1])
     square = torch.rand(2048, 2048)
@@ -24,10 +24,10 @@ def measure_ceiling() -> tuple[int, Ceiling]:
         "weight gradient": (grad.T, x),
         "input gradient": (grad, weight),
     }
-    ceiling = {"float32": _rates(factors, torch.float32), "bfloat16": _rates(factors, torch.bfloat16)}
+    speed = {"float32": _rates(factors, torch.float32), "bfloat16": _rates(factors, torch.bfloat16)}
     with float32_products(torch.device("cpu")):
-        ceiling["float32 as torchnet"] = _rates(factors, torch.float32)
-    return torch.get_num_threads(), ceiling
+        speed["float32 as torchnet"] = _rates(factors, torch.float32)
+    return torch.get_num_threads(), speed
 
 
 def _rates(factors: dict[str, tuple[Tensor, Tensor]], dtype: torch.dtype) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What the table says about a peer, computed from its laps."""
+"""The rows of the comparison table, computed from the epochs of each peer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from itertools import accumulate
 
 import numpy as np
 
+from benchmarks.comparison.compare import Result
+from benchmarks.comparison.task import TARGET
 from benchmarks.peers import BASELINE, PEERS
-from benchmarks.race import Result
-from benchmarks.task import TARGET
 
 
 @dataclass(frozen=True)
@@ -16,21 +16,21 @@ class Summary:
     """A row of the table; times in milliseconds, memory in MiB.
 
     Args:
-        peer: its name.
-        label: its name in words.
-        fault: why there are no numbers; empty if there are.
-        ms: the median of an epoch; the first one warms up and is left out.
-        quartiles: of an epoch.
-        ratio: the median over that of torchnet's loop; None without that.
-        step_ms: the median of an epoch over its steps.
-        accuracy: at the end.
-        epochs_to_target: until the test accuracy is reached; None if it never is.
-        seconds_to_target: of training, without the evaluations.
-        seconds: of training in all.
-        ready_seconds: what it took to build and to compile.
-        peak_mib: of the process.
-        own_mib: how much of that is above the peak when libraries and data were loaded.
-        faults: page faults a step, the median of the second half of the epochs.
+        peer: the name of the peer.
+        label: its name in the table.
+        fault: why there are no measurements; empty if there are.
+        ms: the median time per epoch, without the first epoch, which warms up.
+        quartiles: the quartiles of the time per epoch.
+        ratio: `ms` relative to torchnet's loop; None if that was not measured.
+        step_ms: the median time per epoch divided by the number of steps.
+        accuracy: the test accuracy after the last epoch.
+        epochs_to_target: the epochs until the target accuracy; None if it is not reached.
+        seconds_to_target: the training time until the target accuracy, without evaluation.
+        seconds: the training time of all epochs.
+        ready_seconds: the time to build and compile.
+        peak_mib: the peak memory of the process.
+        own_mib: the part of it above the peak after libraries and data were loaded.
+        faults: page faults per step, the median over the second half of the epochs.
     """
 
     peer: str
@@ -50,27 +50,8 @@ class Summary:
     faults: float = 0
 
 
-@dataclass(frozen=True)
-class Way:
-    """A way to take the step, and what was measured.
-
-    Args:
-        label: what it is.
-        ms: the median of an epoch; the first one warms up, compiles and captures, and is left out.
-        first_ms: of the first epoch.
-        seconds: of all epochs but what the first one took longer than the median.
-        accuracy: on the test images, at the end.
-    """
-
-    label: str
-    ms: float
-    first_ms: float
-    seconds: float
-    accuracy: float
-
-
 def summarize(results: Sequence[Result]) -> list[Summary]:
-    """Return a row for each result of a race."""
+    """Return one row per peer."""
     medians = {result.peer: _median_ms(result) for result in results if not result.fault}
     return [_summarize(result, medians.get(BASELINE)) for result in results]
 
@@ -82,8 +63,8 @@ def _summarize(result: Result, baseline: float | None) -> Summary:
     ms = _median_ms(result)
     low, high = np.percentile(_epochs_ms(result), [25, 75])
     reached = next((epoch for epoch, accuracy in enumerate(result.accuracies) if accuracy >= TARGET), None)
-    seconds = list(accumulate(lap.seconds for lap in result.laps))
-    later = result.laps[len(result.laps) // 2 :]
+    seconds = list(accumulate(epoch.seconds for epoch in result.epochs))
+    later = result.epochs[len(result.epochs) // 2 :]
     return Summary(
         peer=result.peer,
         label=label,
@@ -96,15 +77,15 @@ def _summarize(result: Result, baseline: float | None) -> Summary:
         seconds_to_target=None if reached is None else seconds[reached],
         seconds=seconds[-1],
         ready_seconds=result.ready.seconds,
-        peak_mib=result.laps[-1].peak_mib,
-        own_mib=result.laps[-1].peak_mib - result.ready.loaded_mib,
-        faults=float(np.median([lap.faults for lap in later])) / result.ready.steps,
+        peak_mib=result.epochs[-1].peak_mib,
+        own_mib=result.epochs[-1].peak_mib - result.ready.loaded_mib,
+        faults=float(np.median([epoch.faults for epoch in later])) / result.ready.steps,
     )
 
 
 def _epochs_ms(result: Result) -> list[float]:
-    laps = result.laps[1:] or result.laps
-    return [lap.seconds * 1000 for lap in laps]
+    epochs = result.epochs[1:] or result.epochs
+    return [epoch.seconds * 1000 for epoch in epochs]
 
 
 def _median_ms(result: Result) -> float:

@@ -1,4 +1,4 @@
-"""Child processes: each has its own memory and libraries, and works only when the parent asks it to."""
+"""Child processes: each has its own memory and libraries, and works only on requests of the parent."""
 
 import multiprocessing
 import os
@@ -16,11 +16,11 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 
 class ChildError(Exception):
-    """A child could not do what it was asked for; the message says why, in one line."""
+    """A request to a child process failed; the message gives the reason in one line."""
 
 
 class Terminal:
-    """A pseudo-terminal that all children write to and nobody looks at, so that progress bars are really drawn."""
+    """A hidden pseudo-terminal for the output of all children, so that progress bars are really drawn."""
 
     def __init__(self) -> None:
         self._master, self._slave = pty.openpty()
@@ -29,40 +29,40 @@ class Terminal:
         threading.Thread(target=self._drain, daemon=True).start()
 
     def _drain(self) -> None:
-        while os.read(self._master, 65536):  # unread, a full terminal would stop who writes to it
+        while os.read(self._master, 65536):  # a full buffer would block the children
             pass
 
 
 class Child:
-    """A process that runs `target(connection, *arguments)`, with the parent's end of the connection.
+    """A process that runs `target(connection, *arguments)`, and the parent's end of the connection.
 
     Args:
-        terminal: what it writes to.
-        target: "module:function"; by name, as what it imports is the child's to load and not the parent's.
-        arguments: of the function, behind its end of the connection.
+        terminal: where the process writes its output.
+        target: "module:function", a name so that only the child imports the module.
+        arguments: the arguments of the function after the connection.
     """
 
     def __init__(self, terminal: Terminal, target: str, *arguments: object) -> None:
         self.connection, theirs = _SPAWN.Pipe()
         self.process = _SPAWN.Process(target=_run, args=(terminal.path, theirs, target, arguments), daemon=True)
-        # Ctrl-C reaches the children of a terminal, too: they are born deaf to it, and the parent ends them.
+        # Ctrl-C also reaches child processes. They ignore it, and the parent kills them.
         ctrl_c = signal.signal(signal.SIGINT, signal.SIG_IGN)
         self.process.start()
         signal.signal(signal.SIGINT, ctrl_c)
-        theirs.close()  # so that the end of the child is the end of the connection
+        theirs.close()  # so that receive() raises EOFError when the child ends
 
-    def ask(self, question: object) -> Any:
-        """Send a question and return the answer.
+    def ask(self, request: object) -> Any:
+        """Send a request and return the answer.
 
         Raises:
             ChildError: if the child has failed.
         """
-        with suppress(ConnectionError):  # if it has ended, what it said last says why
-            self.connection.send(question)
+        with suppress(ConnectionError):  # if the child has ended, its last message tells why
+            self.connection.send(request)
         return self.receive()
 
     def receive(self) -> Any:
-        """Return what the child sends next.
+        """Return the next message of the child.
 
         Raises:
             ChildError: if the child has failed.
@@ -77,13 +77,13 @@ class Child:
         return answer
 
     def kill(self) -> None:
-        """End the process, wherever it is."""
+        """Kill the process."""
         self.process.kill()
         self.process.join()
 
 
 def call(terminal: Terminal, function: str, *arguments: object) -> Any:
-    """Return what a function, "module:function", returns in a process of its own.
+    """Call a function, "module:function", in its own process and return the result.
 
     Raises:
         ChildError: if it fails.
@@ -96,7 +96,7 @@ def call(terminal: Terminal, function: str, *arguments: object) -> Any:
 
 
 def answer(connection: Connection, function: str, arguments: tuple[object, ...]) -> None:
-    """Send what a function returns."""
+    """Call a function and send the result."""
     connection.send(resolve_name(function)(*arguments))
 
 
@@ -104,12 +104,12 @@ def _run(terminal: str, connection: Connection, target: str, arguments: tuple[ob
     screen = os.open(terminal, os.O_RDWR | os.O_NOCTTY)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(screen, stream.fileno())
-    os.environ["TERM"] = "xterm-256color"  # a bar wants a terminal that can move its cursor
+    os.environ["TERM"] = "xterm-256color"  # progress bars need a terminal with cursor movement
     try:
         resolve_name(target)(connection, *arguments)
     except ModuleNotFoundError as error:
         connection.send(ChildError(f"no {error.name} here: pip install -e '.[bench]'"))
     except ChildError as error:
         connection.send(error)
-    except Exception as error:  # whatever a library may raise is a line in the table
+    except Exception as error:  # any exception of a library becomes a line in the table
         connection.send(ChildError(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"))

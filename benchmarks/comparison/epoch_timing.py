@@ -1,4 +1,4 @@
-"""One lap is one epoch of one peer: the clock, the page faults and the memory around it, inside the peer's process."""
+"""Measure one peer, inside its process: the time, page faults and memory of each epoch."""
 
 import importlib
 import sys
@@ -9,20 +9,20 @@ from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from time import perf_counter
 
-from benchmarks.peers import Laps
-from benchmarks.task import Task, Weights
+from benchmarks.comparison.task import Task, Weights
+from benchmarks.peers import TimedEpochs
 
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A peer waits for its first epoch.
+    """A peer is ready for its first epoch.
 
     Args:
-        seconds: what it took to build, and to compile, once libraries and data were there.
-        steps: in an epoch.
-        loaded_mib: the peak of the memory when libraries and data were there.
+        seconds: the time to build and compile, after libraries and data were loaded.
+        steps: the number of steps per epoch.
+        loaded_mib: the peak memory after libraries and data were loaded.
     """
 
     seconds: float
@@ -31,14 +31,14 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Lap:
-    """An epoch.
+class EpochTiming:
+    """What was measured of one epoch.
 
     Args:
-        seconds: of training.
-        faults: page faults without a disk, while training.
-        peak_mib: the peak of the memory so far.
-        weights: as they are then.
+        seconds: the training time.
+        faults: the number of minor page faults while training.
+        peak_mib: the peak memory of the process so far.
+        weights: the weights after the epoch.
     """
 
     seconds: float
@@ -48,25 +48,25 @@ class Lap:
 
 
 def run_peer(connection: Connection, peer: str, folder: Path) -> None:
-    """Load a peer and the task, and train an epoch each time the parent says which one."""
+    """Load a peer and the task, then train one epoch each time the parent sends its number."""
     train = importlib.import_module(f"benchmarks.peers.{peer}").train
     task = Task.load(folder)
-    train(task, _laps(connection, task))
+    train(task, _timed_epochs(connection, task))
 
 
-def _laps(connection: Connection, task: Task) -> Laps:
+def _timed_epochs(connection: Connection, task: Task) -> TimedEpochs:
     loaded_mib, loaded_at = _peak_mib(), perf_counter()
 
-    def laps(weights: Callable[[], Weights]) -> Iterator[int]:
+    def timed_epochs(weights: Callable[[], Weights]) -> Iterator[int]:
         connection.send(Ready(perf_counter() - loaded_at, len(task.batches(0)), loaded_mib))
         while True:
             epoch = connection.recv()
             faults, start = _faults(), perf_counter()
             yield epoch
             seconds, faults = perf_counter() - start, _faults() - faults
-            connection.send(Lap(seconds, faults, _peak_mib(), weights()))
+            connection.send(EpochTiming(seconds, faults, _peak_mib(), weights()))
 
-    return laps
+    return timed_epochs
 
 
 def _faults() -> int:

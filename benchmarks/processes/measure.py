@@ -1,6 +1,6 @@
-"""Two processes of this machine that train one network, a thread each: the step in every way, lap by lap in turns.
+"""Measure training in two processes on this machine, with one thread each; the variants of the step take turns.
 
-They meet through a file and talk over the loopback interface: nothing listens on the network.
+The processes find each other through a file and use the loopback interface: nothing listens on the network.
 """
 
 import os
@@ -19,39 +19,39 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import torchnet
-from benchmarks.products import flops
-from benchmarks.together_model import Workload
-from benchmarks.together_networks import PROCESSES, Message, Network, Together
-from torchnet.engine.engine import Engine
+from benchmarks.matmul_loop import flops
+from benchmarks.processes.model import Workload
+from benchmarks.processes.networks import PROCESSES, Message, Network, StepTimes
+from torchnet.engine import Engine
 from torchnet.layers import BatchNorm1d
 from torchnet.replicas import GradientSum, Replicas
 
 _SAMPLES = 10_000
-_FEW = PROCESSES  # samples of the step that is nearly nothing but its update; batch normalization needs two
-_LAP = 3e10  # operations of products
-_MOST_STEPS = 50  # in a lap
+_FEW = PROCESSES  # samples of a step that is mostly its update; batch normalization needs two
+_OPERATIONS = 3e10  # of matrix products, per time measurement
+_MAX_STEPS = 50  # per time measurement
 _SIZES = (4, 2**10, 2**14, 2**17, 2**20, 2**22, 2**24, 2**26)  # bytes of a message
-_MOST_MESSAGES = 40  # in a lap
-_SQUARE = 512  # the side of the products between two messages
+_MAX_MESSAGES = 40  # per time measurement
+_SQUARE = 512  # the size of the matrix products between two messages
 _TIMEOUT = timedelta(seconds=120)
 
 
-class _Nothing(GradientSum):
-    """Send nothing. The replicas are no longer equal then, and only the time of their steps counts."""
+class _NotSummed(GradientSum):
+    """Send nothing. The replicas then diverge, but only the time of the steps is measured."""
 
     def _send(self) -> None:
         self.sent += 1
 
 
-class _Afterwards(GradientSum):
-    """Send the same buckets, but none before backward is over."""
+class _SummedAfterBackward(GradientSum):
+    """Send the same buckets, but only after the backward pass."""
 
     def add(self, layer: nn.Module) -> None:
         pass
 
 
 class _Operations(TorchDispatchMode):
-    """Count the operations that compute something: those whose result is no view."""
+    """Count the operations that compute something: those whose result is not a view."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch does not annotate it
@@ -60,24 +60,24 @@ class _Operations(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         aliases = [result.alias_info for result in func._schema.returns]
         computes = any(alias is None or alias.is_write for alias in aliases)
-        self.count += func.namespace == "aten" and computes  # what is sent costs what messages cost
+        self.count += func.namespace == "aten" and computes  # not messages, whose cost is modeled separately
         return func(*args, **(kwargs or {}))
 
 
-def take_part(connection: Connection, rank: int, folder: Path, networks: Sequence[Network], turns: int) -> None:
-    """Be one of the processes; the first one sends the times of messages, and then those of each network.
+def run_process(connection: Connection, rank: int, folder: Path, networks: Sequence[Network], turns: int) -> None:
+    """Run one of the processes; the first one sends the times of messages and then those of each network.
 
     Args:
-        connection: to the parent.
+        connection: the connection to the parent.
         rank: the number of this process.
-        folder: where they meet.
-        networks: what is trained.
-        turns: the laps of each way.
+        folder: the folder for the file through which the processes find each other.
+        networks: the networks to train.
+        turns: the number of time measurements per variant.
     """
     torch.set_num_threads(1)
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-    meeting = (folder / "meeting").as_uri()
-    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=PROCESSES, timeout=_TIMEOUT)
+    rendezvous = (folder / "rendezvous").as_uri()
+    dist.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=PROCESSES, timeout=_TIMEOUT)
     replicas = Replicas()
     measures: list[Callable[[], object]] = [partial(measure_messages, turns)]
     measures += [partial(measure, network, replicas, turns) for network in networks]
@@ -89,21 +89,21 @@ def take_part(connection: Connection, rank: int, folder: Path, networks: Sequenc
 
 
 def measure_messages(turns: int) -> list[Message]:
-    """Return the median times of messages, small ones and large ones."""
+    """Return the median times of messages of all sizes."""
     square = torch.rand(_SQUARE, _SQUARE)
     found = []
     for size in _SIZES:
-        tensor, times = torch.zeros(size // 4), max(1, min(_MOST_MESSAGES, _SIZES[-1] // size))
-        laps = [
+        tensor, times = torch.zeros(size // 4), max(1, min(_MAX_MESSAGES, _SIZES[-1] // size))
+        measured = [
             (_message(tensor, times, lambda: None), _message(tensor, times, lambda: torch.mm(square, square)))
             for _ in range(1 + turns)
         ]
-        found.append(Message(size, *map(statistics.median, zip(*laps[1:], strict=True))))
+        found.append(Message(size, *map(statistics.median, zip(*measured[1:], strict=True))))
     return found
 
 
 def _message(tensor: Tensor, times: int, before: Callable[[], object]) -> float:
-    """Return the mean time of a message, before each of which something is done that does not count."""
+    """Return the mean time of a message; the time of `before`, called before each one, is not counted."""
     spent = 0.0
     for _ in range(times):
         before()
@@ -113,8 +113,8 @@ def _message(tensor: Tensor, times: int, before: Callable[[], object]) -> float:
     return spent / times
 
 
-def measure(network: Network, replicas: Replicas, turns: int) -> Together:
-    """Return the median times of a step on random images, all ways in turns."""
+def measure(network: Network, replicas: Replicas, turns: int) -> StepTimes:
+    """Return the median times of a step on random images; the variants take turns."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(256, (_SAMPLES, network.sizes[0]), dtype=torch.uint8, generator=generator)
     labels = torch.randint(network.sizes[-1], (_SAMPLES,), generator=generator)
@@ -128,20 +128,20 @@ def measure(network: Network, replicas: Replicas, turns: int) -> Together:
 
     alone, overlapped = engine(None), engine(replicas)
     work = _work(network, net, overlapped)
-    steps = min(_MOST_STEPS, max(1, round(_LAP / (work.flops * work.batch))))
+    steps = min(_MAX_STEPS, max(1, round(_OPERATIONS / (work.flops * work.batch))))
     order = torch.randint(_SAMPLES, (steps, work.batch), generator=generator)
     few = order[:, :_FEW].flatten()
-    seconds = _laps(
+    seconds = _medians(
         {
             "alone": lambda: replicas.rank == 0 and alone.run(order.flatten(), work.batch),
             "few": lambda: replicas.rank == 0 and alone.run(few, _FEW),
-            "compute": _steps(engine(replicas, _Nothing), order),
+            "compute": _steps(engine(replicas, _NotSummed), order),
             "overlapped": _steps(overlapped, order),
-            "afterwards": _steps(engine(replicas, _Afterwards), order),
+            "afterwards": _steps(engine(replicas, _SummedAfterBackward), order),
         },
         turns,
     )
-    return Together(network, work, **{way: lap / steps for way, lap in seconds.items()})
+    return StepTimes(network, work, **{variant: time / steps for variant, time in seconds.items()})
 
 
 def _steps(engine: Engine, order: Tensor) -> Callable[[], object]:
@@ -152,7 +152,7 @@ def _work(network: Network, net: nn.Module, engine: Engine) -> Workload:
     gradient_sum = engine.gradient_sum
     assert gradient_sum is not None
     counts = []
-    for steps in (1, 2):  # what the second adds is a step without what a block of steps begins with
+    for steps in (1, 2):  # the difference is one step without the start of a block
         with _Operations() as operations:
             engine.run(torch.arange(steps * network.batch) % _SAMPLES, network.batch)
         counts.append(operations.count)
@@ -165,19 +165,19 @@ def _work(network: Network, net: nn.Module, engine: Engine) -> Workload:
     )
 
 
-def _laps(ways: dict[str, Callable[[], object]], turns: int) -> dict[str, float]:
-    """Return the median of each way's laps; in the first turn, which is left out, it warms up."""
-    times: dict[str, list[float]] = {way: [] for way in ways}
-    names = list(ways)
+def _medians(variants: dict[str, Callable[[], object]], turns: int) -> dict[str, float]:
+    """Return the median time of each variant, without the first turn, which warms up."""
+    times: dict[str, list[float]] = {variant: [] for variant in variants}
+    names = list(variants)
     for turn in range(1 + turns):
-        first = turn % len(names)  # nobody always follows the same one
-        for way in names[first:] + names[:first]:
-            times[way].append(_seconds(ways[way]))
-    return {way: statistics.median(laps[1:]) for way, laps in times.items()}
+        first = turn % len(names)  # rotate the order: none always follows the same other one
+        for variant in names[first:] + names[:first]:
+            times[variant].append(_seconds(variants[variant]))
+    return {variant: statistics.median(seconds[1:]) for variant, seconds in times.items()}
 
 
 def _seconds(run: Callable[[], object]) -> float:
-    """Return how long it takes until both processes have run it. One that has nothing to do sleeps at the barrier."""
+    """Return the time until both processes have called `run`; an idle process sleeps at the barrier."""
     dist.barrier()
     start = perf_counter()
     run()

@@ -1,4 +1,4 @@
-"""The matrix products of a step and nothing else: what no implementation on the same library can do without."""
+"""Only the matrix products of a step: a lower bound for any implementation that uses the same library."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -9,14 +9,14 @@ from torch import Tensor
 from torchnet.engine.matmul_precision import float32_products
 
 
-def products_loop(sizes: Sequence[int], batch: int) -> Callable[[Tensor], None]:
-    """Return a function that does the products of one step for each row of an order, whose samples it ignores.
+def matmul_loop(sizes: Sequence[int], batch: int) -> Callable[[Tensor], None]:
+    """Return a function that computes the products of one step per row of an order; it ignores the samples.
 
-    The operands are laid out as in a layer of torchnet, and every output has its memory already.
+    The operands have the layouts of torchnet's layers, and all outputs are preallocated.
     """
     x = [torch.rand(batch, size) for size in sizes]  # the input of each layer, and the logits
-    grad = [torch.rand(batch, size) for size in sizes]  # the gradients of the same
-    # Over fan_in, so that what flows neither grows nor shrinks: overflow or denormal numbers could cost time.
+    grad = [torch.rand(batch, size) for size in sizes]  # the gradients of these
+    # Divided by fan_in, so that values neither grow nor shrink: overflow or denormal numbers could cost time.
     weights = [torch.rand(fan_out, fan_in) / fan_in for fan_in, fan_out in pairwise(sizes)]
     grad_weights = [torch.empty_like(weight) for weight in weights]
 
@@ -27,13 +27,13 @@ def products_loop(sizes: Sequence[int], batch: int) -> Callable[[Tensor], None]:
                 torch.mm(x[i], weight.T, out=x[i + 1])
             for i in reversed(range(len(weights))):
                 torch.mm(grad[i + 1].T, x[i], out=grad_weights[i])
-                if i > 0:  # nobody asks for the gradient of the images
+                if i > 0:  # the gradient of the images is not needed
                     torch.mm(grad[i + 1], weights[i], out=grad[i])
 
     return run
 
 
 def flops(sizes: Sequence[int], batch: int) -> int:
-    """Return the additions and multiplications of these products."""
+    """Return the number of additions and multiplications in these products."""
     layers = list(pairwise(sizes))
     return sum((6 if i > 0 else 4) * batch * fan_in * fan_out for i, (fan_in, fan_out) in enumerate(layers))

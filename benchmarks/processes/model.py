@@ -1,4 +1,4 @@
-"""How long a step takes in P processes, on paper: what each computes, and what nobody can compute meanwhile.
+"""A model of the time of a step in P processes: computation, plus communication that does not overlap with it.
 
     t(P) = compute + exposed + small
 
@@ -7,18 +7,18 @@
     exposed = max(last message, Σ messages - window)        window = 2/3 compute · (1 - first bucket / all buckets)
     small   = 2 · batch norms · rounds · α
 
-fixed is what does not shrink with the rows, above all the update of all weights. The floor is for devices that compute
-by themselves: the operations of a step, times what it takes to launch one. A process alone replays its step, which is
-captured, and that takes less.
+`fixed` is the time that does not shrink with the rows, mainly the update of all weights. `floor` applies to
+asynchronous devices: the number of operations in a step times the time to launch one. A single process replays a
+captured step, which launches faster.
 
-A sum over P processes moves 2 (P - 1) / P of its bytes through each of them, in a ring or in a tree, and no algorithm
-moves less. In latency they differ: a ring takes 2 (P - 1) rounds, 2,046 for 1,024 processes, a tree about log₂ P, and
-so NCCL takes trees where there are many processes. Hence the logarithm, which of two processes makes one round.
+An all-reduce over P processes moves 2 (P - 1) / P of its bytes through each of them, in a ring or in a tree; no
+algorithm moves less. They differ in latency: a ring takes 2 (P - 1) rounds, 2,046 for 1,024 processes, and a tree about
+log₂ P. NCCL uses trees for many processes, hence the logarithm. For two processes it gives one round.
 
-The messages of gradients go out from the moment at which the first bucket is full, and the rest of the backward pass,
-two thirds of the compute, can hide them: all but the last one, which is full when backward is over. The two messages of
-each batch normalization, which the pass waits for, hide behind nothing. Where messages keep their order (`in_order`),
-those of the statistics wait for the gradients sent before them, and so does the pass: nothing is hidden at all.
+Gradients are sent as soon as the first bucket is full. The rest of the backward pass, which is two thirds of compute,
+can hide all messages except the last, whose bucket is full when backward ends. The two messages of each batch
+normalization are not hidden, since the pass waits for them. If messages keep their order (`in_order`), the statistics
+wait for the gradients sent before them, and so does the pass: nothing is hidden.
 """
 
 from collections.abc import Sequence
@@ -30,14 +30,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Workload:
-    """A step of one network.
+    """The work of one step of a network.
 
     Args:
         batch: N, the samples of the whole mini-batch.
-        flops: of the products, for each sample.
-        buckets: the bytes of gradients that are sent at once, in their order.
-        batch_norms: the layers of batch normalization.
-        operations: that a step is made of.
+        flops: the operations of the matrix products per sample.
+        buckets: the bytes of each message of gradients, in order.
+        batch_norms: the number of batch normalization layers.
+        operations: the number of operations (kernels) of a step.
     """
 
     batch: int
@@ -49,11 +49,11 @@ class Workload:
 
 @dataclass(frozen=True)
 class Link:
-    """What connects processes.
+    """A connection between processes.
 
     Args:
-        latency: α, the seconds of one round.
-        bandwidth: β, bytes a second through each of them.
+        latency: α, seconds per round.
+        bandwidth: β, bytes per second through each process.
     """
 
     latency: float
@@ -62,17 +62,17 @@ class Link:
 
 @dataclass(frozen=True)
 class Cluster:
-    """What computes a step, and what connects it.
+    """The hardware that computes a step.
 
     Args:
-        rate: FLOP/s of the products in one process.
-        fixed: seconds of a step that do not shrink with its rows.
-        launch: seconds in which Python starts an operation, if that is not part of `fixed`.
-        replay: the same of an operation that is captured.
-        near: the link of the processes in one machine.
-        far: that of more.
-        machine: how many processes one machine has.
-        in_order: whether a message waits for those that were sent before it.
+        rate: FLOP/s of the matrix products in one process.
+        fixed: seconds of a step that do not shrink with the number of rows.
+        launch: seconds for Python to launch an operation; 0 if that is part of `fixed`.
+        replay: seconds to launch an operation of a captured step.
+        near: the link between the processes of one machine.
+        far: the link between processes of different machines.
+        machine: the number of processes per machine.
+        in_order: whether a message waits for the messages sent before it.
     """
 
     rate: float
@@ -87,7 +87,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Step:
-    """The seconds of a step; those of all messages of gradients, if nothing were hidden, beside them."""
+    """The parts of a step in seconds; `messages` is the time of all gradient messages if none were hidden."""
 
     compute: float
     exposed: float
@@ -100,7 +100,7 @@ class Step:
 
 
 def predict(work: Workload, cluster: Cluster, processes: int) -> Step:
-    """Return the step of so many processes."""
+    """Return the predicted step for a number of processes."""
     rows = rows_of(work.batch, processes)
     floor = work.operations * (cluster.replay if processes == 1 else cluster.launch)
     compute = max(floor, cluster.fixed + rows * work.flops / cluster.rate)
@@ -109,7 +109,7 @@ def predict(work: Workload, cluster: Cluster, processes: int) -> Step:
     link = cluster.near if processes <= cluster.machine else cluster.far
     messages = [message(size, link, processes) for size in work.buckets]
     window = 2 / 3 * compute * (1 - work.buckets[0] / sum(work.buckets))
-    divided = processes <= work.batch  # else each has all rows, and their statistics
+    divided = processes <= work.batch  # otherwise each process has all rows and their statistics
     if work.batch_norms > 0 and divided and cluster.in_order:
         window = 0
     exposed = max(messages[-1], sum(messages) - window)
@@ -118,23 +118,23 @@ def predict(work: Workload, cluster: Cluster, processes: int) -> Step:
 
 
 def rows_of(batch: int, processes: int) -> int:
-    """Return the rows of the process that has most; with fewer samples than processes each takes the whole."""
+    """Return the largest number of rows per process; with fewer samples than processes, each takes all of them."""
     return ceil(batch / processes) if processes <= batch else batch
 
 
 def message(size: int, link: Link, processes: int) -> float:
-    """Return the seconds in which so many bytes are summed over all processes."""
+    """Return the seconds of an all-reduce of `size` bytes over all processes."""
     return log2(processes) * link.latency + 2 * (processes - 1) / processes * size / link.bandwidth
 
 
 def speedup(work: Workload, cluster: Cluster, processes: int, weak: bool = False) -> float:
-    """Return how many times the samples a second of one process so many have.
+    """Return the samples per second of P processes relative to one process.
 
     Args:
-        work: of one process.
-        cluster: what computes it.
+        work: the work of one process.
+        cluster: the hardware.
         processes: P.
-        weak: let the mini-batch grow with the processes; else it is divided among them.
+        weak: True if the mini-batch grows with the processes, False if it is divided among them.
     """
     scaled = scale(work, processes, weak)
     samples = scaled.batch / work.batch
@@ -142,15 +142,14 @@ def speedup(work: Workload, cluster: Cluster, processes: int, weak: bool = False
 
 
 def scale(work: Workload, processes: int, weak: bool) -> Workload:
-    """Return what so many processes train together."""
+    """Return the work of all processes together: P mini-batches if weak, else one."""
     return replace(work, batch=work.batch * processes) if weak else work
 
 
 def fit(messages: Sequence[tuple[int, float]]) -> Link:
     """Return α and β of t = α + bytes / β, from (bytes, seconds) of messages between two processes.
 
-    Least squares of relative errors: of absolute ones those of the largest messages would be all that counts, and α no
-    more than what they leave over.
+    Least squares of the relative errors: with absolute errors, only the largest messages would count.
     """
     sizes, seconds = np.array(messages, dtype=float).T
     latency, per_byte = np.linalg.lstsq(np.stack((1 / seconds, sizes / seconds), 1), np.ones(len(sizes)))[0]
