@@ -1,5 +1,6 @@
 """Runs of train.py in one process and in several, each a command of its own."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torchnet.cli.main import main
 from torchnet.runs.folders import step_checkpoints
 from torchnet.storage import read_checkpoint
 
@@ -24,7 +26,7 @@ class Run:
     """A command that has been started, and what it has printed once it has ended."""
 
     folder: Path
-    command: "subprocess.Popen[str]"
+    command: "subprocess.Popen[str] | None"
 
     def first_weights(self) -> None:
         """Wait until there is a checkpoint."""
@@ -53,9 +55,8 @@ class Run:
 def start(folder: Path, *options: str, processes: int = 1, environment: dict[str, str] | None = None) -> Run:
     """Start `train.py fit`, on the CPU and in float64, in a folder of its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    words = ["--report=false", "--trainer.accelerator=cpu", f"--trainer.devices={processes}", "--model.dtype=float64"]
     command = subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), "fit", *words, *options],
+        [sys.executable, str(ROOT / "train.py"), *_words(processes), *options],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **(environment or {})},
         stdout=subprocess.PIPE,
@@ -65,6 +66,22 @@ def start(folder: Path, *options: str, processes: int = 1, environment: dict[str
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     return Run(folder, command)
+
+
+def start_here(folder: Path, *options: str) -> tuple[int, list[Path]]:
+    """Run what `start` runs in one process in this one; return the exit code and the checkpoints, newest first.
+
+    It spares the imports of a new process, which take longer than the training.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.chdir(folder):
+        code = main(ROOT / "configs", [*_words(processes=1), *options])
+    return code, Run(folder, None).checkpoints()
+
+
+def _words(processes: int) -> list[str]:
+    where = ("--trainer.accelerator=cpu", f"--trainer.devices={processes}")
+    return ["fit", "--report=false", *where, "--model.dtype=float64"]
 
 
 def train(folder: Path, *options: str, processes: int = 1) -> dict[str, Any]:

@@ -49,7 +49,12 @@ def samples(mnist: Dataset) -> tuple[Tensor, Tensor]:
 
 # The small gradients in buckets of 800 bytes and the others alone; and all of them in one.
 @pytest.mark.parametrize(
-    ("size", "steps", "bucket_bytes"), [(2, STEPS, 800), (4, STEPS // 4, 2**20)], ids=["2 processes", "4 processes"]
+    ("size", "steps", "bucket_bytes"),
+    [
+        pytest.param(2, STEPS // 4, 800, id="2 processes"),
+        pytest.param(2, STEPS, 800, id="2 processes, more steps", marks=pytest.mark.sweep),
+        pytest.param(4, STEPS // 4, 2**20, id="4 processes", marks=pytest.mark.sweep),
+    ],
 )
 def test_processes_train_what_one_trains(
     size: int, steps: int, bucket_bytes: int, samples: tuple[Tensor, Tensor], expect_equal: Any

@@ -12,7 +12,7 @@ import pytest
 
 from torchnet.storage import read_checkpoint
 
-from .runs import ROOT, Run, same_bits, start, train, worst_difference
+from .runs import ROOT, Run, same_bits, start, start_here, train, worst_difference
 
 # Everything that looks at more than its own samples, or at the place of one: statistics, masks, places, norms, weights.
 ALL = (
@@ -50,7 +50,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def alone(folder: Path) -> dict[str, Any]:
-    return train(folder / "alone", *ALL, *EPOCHS)
+    code, checkpoints = start_here(folder / "alone", *ALL, *EPOCHS)
+    assert code == 0
+    return read_checkpoint(checkpoints[0])
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +74,10 @@ def test_processes_train_what_one_trains(alone: Any, together: Any, folder: Path
                 assert float(row[name]) == pytest.approx(float(text), rel=1e-9, abs=1e-12), name
 
 
-@pytest.mark.parametrize("who", ["first", "second"])
-def test_process_that_is_killed_takes_the_other_down(who: str, folder: Path, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("who", [pytest.param("first", marks=pytest.mark.sweep), "second"])
+def test_process_that_is_killed_takes_the_other_down(
+    who: str, folder: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = start(folder / who, *ALL, *EPOCHS, processes=2)
     run.first_weights()
     os.kill(run.command.pid if who == "first" else run.child(), signal.SIGKILL)
@@ -87,17 +91,18 @@ def test_process_that_is_killed_takes_the_other_down(who: str, folder: Path, req
         resumed = train(folder / who, *EPOCHS, "--ckpt_path=last", processes=2)
         assert same_bits(resumed, request.getfixturevalue("together"))
     else:
-        code, _, err = resume_in_one_process(run).end()
+        code, _ = resume_in_one_process(run)
+        err = capsys.readouterr().err
         assert code == 66
         assert "another number of threads (1 in each of 2 processes; here it is 1)" in err
-        again = resume_in_one_process(run, "--allow-environment-change")
-        assert again.end()[0] == 0
-        error, where = worst_difference(read_checkpoint(again.checkpoints()[0]), request.getfixturevalue("alone"))
+        code, checkpoints = resume_in_one_process(run, "--allow-environment-change")
+        assert code == 0
+        error, where = worst_difference(read_checkpoint(checkpoints[0]), request.getfixturevalue("alone"))
         assert error <= 1e-12, where
 
 
-def resume_in_one_process(run: Run, *options: str) -> Run:
-    return start(run.folder, *EPOCHS, "--ckpt_path=last", *options)
+def resume_in_one_process(run: Run, *options: str) -> tuple[int, list[Path]]:
+    return start_here(run.folder, *EPOCHS, "--ckpt_path=last", *options)
 
 
 @pytest.mark.parametrize(
@@ -110,13 +115,14 @@ def resume_in_one_process(run: Run, *options: str) -> Run:
             id="drift",
         ),
         pytest.param(
-            ("--model.lr=1e38", "--model.weight_decay=1e38"), 70, " is infinite; what was saved", id="infinite numbers"
+            ("--model.lr=1e38", "--model.weight_decay=1e38"), 70, " is infinite; what was saved", id="infinite numbers", marks=pytest.mark.sweep,
         ),
         pytest.param(
             ("--trainer.callbacks=tests.replicas.odd.EndInSetup",),
             75,
             "has ended, or does not answer; nothing is saved yet",
             id="an end before the start",
+            marks=pytest.mark.sweep,
         ),
     ],
 )
@@ -142,6 +148,7 @@ def test_a_stop_that_one_process_wants_stops_all(folder: Path) -> None:
     assert stopped["global_step"] < 25
 
 
+@pytest.mark.sweep
 def test_ctrl_c_ends_a_process_that_waits_for_one_that_is_silent(folder: Path) -> None:
     run = start(folder / "silent", *ALL, "--trainer.max_epochs=1000", processes=2)
     run.first_weights()
