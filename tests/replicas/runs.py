@@ -26,7 +26,7 @@ class Run:
     """A command that has been started, and what it has printed once it has ended."""
 
     folder: Path
-    command: "subprocess.Popen[str] | None"
+    command: "subprocess.Popen[str]"
 
     def first_weights(self) -> None:
         """Wait until there is a checkpoint."""
@@ -48,8 +48,12 @@ class Run:
 
     def checkpoints(self) -> list[Path]:
         """Return the checkpoints of the newest run in the folder, the newest first."""
-        runs = sorted(self.folder.glob("runs/*/*/checkpoints"))
-        return step_checkpoints(runs[-1]) if runs else []
+        return _newest_checkpoints(self.folder)
+
+
+def _newest_checkpoints(folder: Path) -> list[Path]:
+    runs = sorted(folder.glob("runs/*/*/checkpoints"))
+    return step_checkpoints(runs[-1]) if runs else []
 
 
 def start(folder: Path, *options: str, processes: int = 1, environment: dict[str, str] | None = None) -> Run:
@@ -69,14 +73,14 @@ def start(folder: Path, *options: str, processes: int = 1, environment: dict[str
 
 
 def start_here(folder: Path, *options: str) -> tuple[int, list[Path]]:
-    """Run what `start` runs in one process in this one; return the exit code and the checkpoints, newest first.
+    """Run `train.py fit` as `start` does, but within this process; return the exit code and the checkpoints.
 
-    It spares the imports of a new process, which take longer than the training.
+    A new process would need longer for its imports than for the training.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.chdir(folder):
         code = main(ROOT / "configs", [*_words(processes=1), *options])
-    return code, Run(folder, None).checkpoints()
+    return code, _newest_checkpoints(folder)
 
 
 def _words(processes: int) -> list[str]:
