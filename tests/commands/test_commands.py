@@ -1,4 +1,4 @@
-"""The command line `python -m torchnet`: its help, and what it says of a word that is not known."""
+"""The command line `python -m torchnet`: its help, and its errors for unknown words."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from torchnet.commands import main
         (["check", "--conf", "x"], "unrecognized arguments: --conf: did you mean --config?"),
     ],
 )
-def test_wrong_usage_is_one_line_without_the_usage(arguments, message, capsys):
+def test_wrong_usage_is_reported_in_one_line(arguments, message, capsys):
     with pytest.raises(SystemExit) as exit_:
         main(arguments)
     assert exit_.value.code == 2
@@ -30,7 +30,7 @@ def test_wrong_usage_is_one_line_without_the_usage(arguments, message, capsys):
 
 
 @pytest.mark.parametrize("command", [[], ["check"], ["deformation"], ["demo"], ["export"], ["predict"], ["report"]])
-def test_help_fits_on_80_columns(command, capsys, monkeypatch):
+def test_help_fits_into_80_columns(command, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as exit_:
         main([*command, "--help"])

@@ -1,4 +1,4 @@
-"""A trained network, taken out of its run by the command, in programs that torchnet has no part in."""
+"""`python -m torchnet export`: the exported files run without torchnet, with the same outputs."""
 
 import shutil
 import sys
@@ -34,7 +34,7 @@ def expected_logits(images: Tensor, options: tuple[str, ...]) -> Tensor:
 
 
 @pytest.mark.parametrize("options", [(), MIXED], ids=["plain", "mixed, average"])
-def test_what_is_printed_runs_what_is_written(options, cli, capsys, expect_equal):
+def test_the_printed_program_runs_the_file(options, cli, capsys, expect_equal):
     assert cli(*EPOCH, *options) == 0
     images = torch.from_numpy(load("digits").test_images)
     expected = expected_logits(images, options)
@@ -53,7 +53,7 @@ def test_what_is_printed_runs_what_is_written(options, cli, capsys, expect_equal
         expect_equal(file, torch.as_tensor(names["logits"]).detach(), expected, f"the run, {file}", 1e-6)
 
 
-def test_the_files_say_what_they_are(cli, capsys, tmp_path):
+def test_the_files_have_metadata(cli, capsys, tmp_path):
     assert cli(*EPOCH, "--name=mine") == 0
     assert main(["export", "last", "net.safetensors"]) == 0
     with safetensors.safe_open("net.safetensors", "pt") as file:
@@ -66,7 +66,7 @@ def test_the_files_say_what_they_are(cli, capsys, tmp_path):
     assert {it.key: it.value for it in model.metadata_props} == {
         "name": "mine",
         "global_step": "29",
-        "images": "64 pixels an image, scaled from 0..255 to 0..1",
+        "images": "64 pixels per image, scaled from 0..255 to 0..1",
     }
     assert main(["export", "last", "net.pt"]) == 0
     state = torch.load("net.pt", weights_only=True)
@@ -74,7 +74,7 @@ def test_the_files_say_what_they_are(cli, capsys, tmp_path):
 
 
 @pytest.mark.parametrize(("to", "suffix"), [("safetensors", ".safetensors"), ("torch", ".pt"), ("onnx", ".onnx")])
-def test_it_writes_beside_the_checkpoint_if_no_file_is_named(to, suffix, cli):
+def test_it_writes_next_to_the_checkpoint_by_default(to, suffix, cli):
     assert cli(*EPOCH) == 0
     assert main(["export", str(newest().parent.parent), "--to", to]) == 0
     assert {path.suffix for path in newest().parent.iterdir()} == {".ckpt", suffix}
@@ -82,7 +82,7 @@ def test_it_writes_beside_the_checkpoint_if_no_file_is_named(to, suffix, cli):
     assert newest().with_suffix(".safetensors").is_file()
 
 
-def test_a_checkpoint_without_its_run_gives_its_weights_alone(cli, capsys):
+def test_from_a_checkpoint_outside_of_a_run_only_weights_are_exported(cli, capsys):
     assert cli(*EPOCH) == 0
     Path("elsewhere").mkdir()
     shutil.copy(newest(), "elsewhere/mine.ckpt")
@@ -104,11 +104,11 @@ def test_a_checkpoint_without_its_run_gives_its_weights_alone(cli, capsys):
     assert err.count("\n") == 1
 
 
-def test_what_onnx_runtime_cannot_run_is_refused(cli, capsys):
+def test_a_network_that_onnx_runtime_cannot_run_is_rejected(cli, capsys):
     assert cli(*EPOCH, "--model.dtype=float64", "--model.activation=gelu") == 0
     capsys.readouterr()
     assert main(["export", "last", "net.onnx"]) == 2
-    assert "ONNX Runtime has no error function for float64: export it --to safetensors" in capsys.readouterr().err
+    assert "ONNX Runtime has no error function for float64: export it with --to safetensors" in capsys.readouterr().err
 
 
 def test_a_missing_package_is_named(cli, capsys, monkeypatch):
@@ -118,7 +118,7 @@ def test_a_missing_package_is_named(cli, capsys, monkeypatch):
     capsys.readouterr()
     assert main(["export", "last", "net.onnx"]) == 2
     err = capsys.readouterr().err
-    assert err == "error: onnx: expected the package onnx, it is not installed: pip install onnx\n"
+    assert err == "error: --to onnx requires the package onnx: pip install onnx\n"
 
 
 @pytest.mark.parametrize(
@@ -128,18 +128,18 @@ def test_a_missing_package_is_named(cli, capsys, monkeypatch):
         (["nowhere.ckpt"], 66, "nowhere.ckpt: no such checkpoint"),
         (["text.ckpt"], 66, "text.ckpt: expected a checkpoint"),
         (["text.ckpt", "--to=onnx"], 66, "text.ckpt: expected a checkpoint"),
-        (["good.ckpt", "net.bin"], 2, "net.bin: expected the name of a file that ends with .safetensors or .onnx or"),
+        (["good.ckpt", "net.bin"], 2, "net.bin: expected a file name that ends with .safetensors or .onnx or"),
         (
             ["good.ckpt", "net.pt", "--to=onnx"],
             2,
-            "net.pt: expected the name of a file that ends with .onnx, with --to",
+            "net.pt: expected a file name that ends with .onnx, with --to",
         ),
-        (["good.ckpt", "net", "--to=torch"], 2, "net: expected the name of a file that ends with .pt, with --to torch"),
+        (["good.ckpt", "net", "--to=torch"], 2, "net: expected a file name that ends with .pt, with --to torch"),
         *((["good.ckpt", f"no/net{suffix}"], 74, f"no/net{suffix}") for suffix in (".safetensors", ".pt")),
         (["last", "no/net.onnx"], 74, "no/net.onnx"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(arguments, code, words, cli, capsys, tmp_path):
+def test_an_error_is_one_line_and_an_exit_code(arguments, code, words, cli, capsys, tmp_path):
     (tmp_path / "text.ckpt").write_text("text")
     if code != 66:
         assert cli(*EPOCH) == 0

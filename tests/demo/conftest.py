@@ -1,4 +1,4 @@
-"""The page of a run on the small digits."""
+"""The demo page of a run on the digits of scikit-learn."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.fixture(scope="session")
 def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run on the small digits, with a layer of every kind that a configuration can ask for."""
+    """The folder of a run on scikit-learn's digits, with dropout, batch norm, residual blocks and two activations."""
     root = tmp_path_factory.mktemp("runs")
     arguments = (
         f"--config={ROOT / 'configs' / 'digits.yaml'}",
@@ -34,24 +34,24 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def page(digits_run: Path) -> Path:
-    """The page that the command wrote for the run."""
+    """The page that the command writes for the run."""
     assert main(["demo", str(digits_run)]) == 0
     return digits_run / "demo.html"
 
 
 @pytest.fixture
 def opened(browser: Chrome, page: Path) -> Iterator[Chrome]:
-    """The browser with the page just loaded; in the end, the page must have reported no error."""
+    """The browser with the page just loaded. At the end, the page must not have reported an error."""
     browser.get_log("browser")
     browser.get(page.as_uri())
     yield browser
-    # Its advice on reading pixels back is for the tests, which do.
+    # The browser warns that the tests read pixels from a canvas.
     assert [entry for entry in browser.get_log("browser") if entry["source"] != "rendering"] == []
 
 
 @pytest.fixture
 def call(browser: Chrome, page: Path) -> Callable[..., Any]:
-    """Call a function of `window.torchnet` with arguments; the last may be a network as `describe` gives it."""
+    """Call a function of `window.torchnet` with arguments, and with a network from `describe` if one is given."""
     if browser.current_url != page.as_uri():
         browser.get(page.as_uri())
 

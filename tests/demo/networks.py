@@ -1,4 +1,4 @@
-"""Networks of random layers, weights and sizes, among which every layer and loss occurs often."""
+"""Networks of random layers, weights and sizes, in which every kind of layer and loss occurs often."""
 
 import random
 from collections.abc import Callable
@@ -19,12 +19,12 @@ _ACTIVATIONS: list[Callable[[], Layer]] = [
     lambda: Softplus(2.5, threshold=1.0),
 ]
 _NORMALIZATIONS = [LayerNorm, RMSNorm, lambda width: LayerNorm(width, eps=0.3), lambda width: RMSNorm(width, eps=0.2)]
-# What only evaluation has a gradient for that the page could know: they are held against autograd.
-_OF_EVALUATION = [BatchNorm1d, lambda width: Dropout(0.4), lambda width: BatchNorm1d(width, eps=0.1)]
+# The page shows their gradients in evaluation mode, so they are compared with autograd.
+_EVALUATION_ONLY = [BatchNorm1d, lambda width: Dropout(0.4), lambda width: BatchNorm1d(width, eps=0.1)]
 
 
 class Net(MLP):
-    """Any layers in order, with the loops of the MLP."""
+    """Any layers in order, with the forward and backward loops of MLP."""
 
     def __init__(self, *layers: Layer) -> None:
         nn.Sequential.__init__(self, *layers)
@@ -32,14 +32,14 @@ class Net(MLP):
 
 @dataclass
 class Example:
-    """A network, one image for it, and what to hold against what.
+    """A network, one image for it, and the reference to compare with.
 
     Attributes:
-        net: in float64, all of its numbers drawn at random.
-        loss: its name in LOSSES.
-        image: (1, I).
+        net: the network in float64, with random weights and buffers.
+        loss: the name of the loss in LOSSES.
+        image: the image, (1, I).
         label: the target.
-        by_hand: whether torchnet's own backward is to compare with, else autograd in evaluation mode.
+        by_hand: whether the reference is torchnet's backward; otherwise it is autograd in evaluation mode.
     """
 
     net: Net
@@ -50,10 +50,10 @@ class Example:
 
 
 def random_example(seed: int) -> Example:
-    """Return the example of a seed: of seeds in a row, each activation, normalization and loss has its turn."""
+    """Return the example of a seed. Consecutive seeds go through all activations, normalizations and losses."""
     draw = random.Random(seed)
     by_hand = seed % 3 != 0
-    # From 4 up: normalized to one or two numbers, x̂ does not depend on x, and its gradient is rounding alone.
+    # At least 4: for one or two features, x̂ does not depend on x, and its gradient is only rounding error.
     widths = [draw.randint(4, 30), *(draw.randint(4, 20) for _ in range(seed % 5)), draw.randint(2, 10)]
     layers: list[Layer] = []
     for depth, (in_features, out_features) in enumerate(pairwise(widths)):
@@ -77,9 +77,9 @@ def random_example(seed: int) -> Example:
 
 
 def _between(width: int, turn: int, draw: random.Random, by_hand: bool) -> list[Layer]:
-    """Return what stands between two linear layers: an activation, maybe a normalization or a residual block."""
+    """Return the layers between two linear layers: an activation, possibly a normalization or a residual block."""
     activation = _ACTIVATIONS[turn % len(_ACTIVATIONS)]
-    norms = _NORMALIZATIONS if by_hand else _NORMALIZATIONS + _OF_EVALUATION * 3
+    norms = _NORMALIZATIONS if by_hand else _NORMALIZATIONS + _EVALUATION_ONLY * 3
     layers: list[Layer] = [draw.choice(norms)(width)] if draw.random() < 0.6 else []
     layers.append(activation())
     if draw.random() < 0.3:

@@ -1,4 +1,4 @@
-"""`python -m torchnet demo`: where it writes, what it refuses, and that no name can break out of the page."""
+"""`python -m torchnet demo`: where it writes, which input it rejects, and that names are escaped."""
 
 import shutil
 
@@ -23,14 +23,14 @@ def test_it_writes_into_the_folder_of_the_run_and_prints_the_path(digits_run, ca
         assert (digits_run / "demo.html").is_file()
 
 
-def test_the_last_run_is_that_under_the_root(digits_run, capsys, tmp_path):
+def test_last_is_the_newest_run_under_the_root(digits_run, capsys, tmp_path):
     page = tmp_path / "page.html"
     assert main(["demo", "last", str(page), "--root", str(digits_run.parent.parent)]) == 0
     assert capsys.readouterr().out == f"{page}\n"
     assert page.read_text().count("<html") == 1
 
 
-def test_a_name_is_text_and_nothing_else():
+def test_a_name_is_escaped():
     name = '</script><script>alert("x")</script>&{{ 7 * 7 }}'
     page = demo_page(MLP((4, 2)), "cross_entropy", name, 0)
     assert page.count("<script") == page.count("</script>") == 3
@@ -45,10 +45,10 @@ def test_a_name_is_text_and_nothing_else():
         (["nowhere"], 66, "nowhere: no such checkpoint"),
         (["text.ckpt"], 66, "text.ckpt: expected a checkpoint"),
         (["RUN", "no/folder/page.html"], 74, "no/folder/page.html"),
-        (["RUN", "."], 2, ".: expected the name of a file, it is a folder"),
+        (["RUN", "."], 2, ".: expected a file name, got a folder"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(arguments, code, words, digits_run, capsys, tmp_path, monkeypatch):
+def test_an_error_is_one_line_and_an_exit_code(arguments, code, words, digits_run, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.ckpt").write_text("text")
     assert main(["demo", *(str(digits_run) if word == "RUN" else word for word in arguments)]) == code
@@ -57,7 +57,7 @@ def test_what_cannot_be_is_one_sentence(arguments, code, words, digits_run, caps
     assert err.count("\n") == 1
 
 
-def test_a_network_for_images_that_are_no_squares_is_refused(capsys, tmp_path):
+def test_a_network_for_images_that_are_not_square_is_rejected(capsys, tmp_path):
     images, labels = np.arange(480, dtype=np.uint8).reshape(20, 6, 4), np.arange(20, dtype=np.uint8) % 10
     np.savez(tmp_path / "narrow.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
     options = (f"--data.source={tmp_path / 'narrow.npz'}", "--trainer.max_epochs=1", "--data.batch_size=5")
@@ -65,7 +65,7 @@ def test_a_network_for_images_that_are_no_squares_is_refused(capsys, tmp_path):
     capsys.readouterr()
     assert main(["demo", "last", "--root", str(tmp_path / "runs")]) == 2
     err = capsys.readouterr().err
-    assert "expected a network for square images, got one for 24 pixels" in err
+    assert "expected a network for square images, got one with 24 inputs" in err
     assert err.count("\n") == 1
 
 
@@ -76,7 +76,7 @@ def test_a_network_for_images_that_are_no_squares_is_refused(capsys, tmp_path):
         ({"hidden_sizes": "many"}, "expected the options of a network under model"),
     ],
 )
-def test_a_configuration_of_another_kind_is_one_sentence(model, words, digits_run, capsys, tmp_path):
+def test_a_wrong_configuration_is_one_line(model, words, digits_run, capsys, tmp_path):
     copy = shutil.copytree(digits_run, tmp_path / "run")
     config = yaml.safe_load((copy / "config.yaml").read_text())
     config["model"] |= model

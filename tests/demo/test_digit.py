@@ -1,4 +1,4 @@
-"""From strokes to the image that the network sees, held against what is known of the data and of geometry."""
+"""Conversion of strokes to an image, compared with geometry and with the training data."""
 
 import math
 
@@ -23,7 +23,7 @@ def ink_box(image):
     return np.ptp(rows) + 1, np.ptp(columns) + 1
 
 
-def test_ink_is_as_much_as_a_line_with_round_ends_has(image_of):
+def test_the_ink_is_that_of_a_line_with_round_ends(image_of):
     bar = image_of(BAR)
     length = (20 - LINE) * math.hypot(0.13, 0.8) / 0.8
     assert bar.sum() == pytest.approx(LINE * length + math.pi * (LINE / 2) ** 2, rel=0.01)
@@ -37,9 +37,9 @@ def test_the_center_of_mass_is_in_the_middle(strokes, image_of):
     np.testing.assert_allclose(scipy.ndimage.center_of_mass(image_of(strokes)), [13.5, 13.5], atol=0.1)
 
 
-def test_the_larger_side_of_the_ink_is_20_pixels_and_shapes_are_kept(image_of, call):
+def test_the_longer_side_of_the_ink_is_20_pixels_and_the_shape_is_kept(image_of, call):
     height, width = ink_box(image_of(L_SHAPE))
-    assert height in (20, 21)  # between the pixels it touches one more
+    assert height in (20, 21)  # one more if the ink lies between pixels
     assert width == pytest.approx((20 - LINE) * 0.4 / 0.9 + LINE, abs=1.1)
     moved = [[[5 + 3 * x, 3 * y - 7] for x, y in stroke] for stroke in L_SHAPE]
     np.testing.assert_array_equal(image_of(moved), image_of(L_SHAPE))
@@ -48,7 +48,7 @@ def test_the_larger_side_of_the_ink_is_20_pixels_and_shapes_are_kept(image_of, c
 def test_digits_of_8_by_8_fill_their_image(image_of):
     assert ink_box(image_of(L_SHAPE, 8))[0] == 8
     columns = np.flatnonzero(image_of(L_SHAPE, 8).any(axis=0))
-    assert columns[0] + columns[-1] == 7  # and stand in its middle
+    assert columns[0] + columns[-1] == 7  # centered
 
 
 @pytest.mark.parametrize(("side", "source"), [(28, "mnist"), (8, "digits")])
@@ -59,5 +59,5 @@ def test_the_examples_have_as_much_ink_as_the_data(side, source, opened, request
     assert ink == pytest.approx(data.train_images.mean() / 255, rel=0.1)
 
 
-def test_no_strokes_are_an_empty_image(image_of):
+def test_without_strokes_the_image_is_empty(image_of):
     assert not image_of([]).any()

@@ -1,4 +1,4 @@
-"""The mathematics of the page against torchnet's, number by number, in float64."""
+"""The mathematics of the page, compared with torchnet number by number in float64."""
 
 import base64
 
@@ -14,15 +14,15 @@ from torchnet.demo import describe
 from torchnet.layers import Layer
 from torchnet.losses import LOSSES
 from torchnet.runs.folders import find_checkpoint
-from torchnet.runs.load_network import load_trained
+from torchnet.runs.load_network import load_network
 
 from .networks import Example, random_example
 
-TOLERANCE = 1e-12  # relative to the norm of a tensor: a few digits of float64's rounding
+TOLERANCE = 1e-12  # relative to the norm of a tensor: a few units of float64 rounding
 
 
 @pytest.mark.parametrize("seed", range(100))
-def test_every_number_of_a_random_network_is_torchnets(seed, call, expect_equal):
+def test_every_number_of_a_random_network_matches_torchnet(seed, call, expect_equal):
     example = random_example(seed)
     compare(example, describe(example.net, example.loss), call, expect_equal)
 
@@ -36,8 +36,8 @@ def test_every_layer_and_loss_is_among_the_random_networks():
     assert {example.loss for example in examples if example.by_hand} == set(LOSSES)
 
 
-def test_every_number_of_a_run_is_torchnets(call, digits_run, expect_equal):
-    net = load_trained(find_checkpoint(str(digits_run), digits_run)).net.double()
+def test_every_number_of_a_run_matches_torchnet(call, digits_run, expect_equal):
+    net = load_network(find_checkpoint(str(digits_run), digits_run)).net.double()
     data = load("digits")
     for image, label in zip(data.test_images[:5], data.test_labels, strict=False):
         row = torch.from_numpy(image).flatten()[None].double() / 255
@@ -45,7 +45,7 @@ def test_every_number_of_a_run_is_torchnets(call, digits_run, expect_equal):
         compare(example, None, call, expect_equal)
 
 
-def test_gelu_is_right_far_from_zero(call):
+def test_gelu_is_accurate_far_from_zero(call):
     x = np.concatenate([np.linspace(-37, 37, 3001), [0.0, 1e-300, -1e-9]])
     got = call("forward", x.tolist(), net=describe([GELU()], "cross_entropy"))["logits"]
     expected = x * scipy.special.ndtr(x)
@@ -54,7 +54,7 @@ def test_gelu_is_right_far_from_zero(call):
     np.testing.assert_allclose(np.array(got)[near], expected[near], rtol=2e-15, atol=1e-300)
 
 
-def test_losses_are_right_where_a_probability_rounds_to_one(call, expect_equal):
+def test_losses_are_accurate_where_a_probability_rounds_to_one(call, expect_equal):
     logits = [[800.0, -3.0, 2.0], [0.1, 41.0, -700.0], [1e-9, 0.0, 0.0]]
     for loss in LOSSES:
         for row in logits:
@@ -66,7 +66,7 @@ def test_losses_are_right_where_a_probability_rounds_to_one(call, expect_equal):
                 expect_equal(what, np.array([got["gradLogits"]], float), gradient, "torchnet", TOLERANCE)
 
 
-def test_numbers_keep_their_type_and_counters_stay_behind():
+def test_describe_keeps_the_dtype_and_leaves_out_counters():
     layers = [Linear(4, 3), BatchNorm1d(3), RMSNorm(3)]
     description, numbers = describe(layers, "mean_squared_error")
     assert description["dtype"] == "float32"
@@ -78,7 +78,7 @@ def test_numbers_keep_their_type_and_counters_stay_behind():
 
 
 def compare(example: Example, net: tuple[dict, str] | None, call, expect_equal) -> None:
-    """Hold all that the page says of an example against torchnet's own backward, or autograd in evaluation mode."""
+    """Compare all numbers of the page for an example with torchnet's backward, or with autograd in evaluation mode."""
     image = example.image.flatten().tolist()
     forward, backward = call("forward", image, net=net), call("backward", image, example.label, net=net)
     oracle = "torchnet" if example.by_hand else "autograd"
@@ -99,22 +99,22 @@ def compare(example: Example, net: tuple[dict, str] | None, call, expect_equal) 
         for weight, grad in layer["grads"].items():
             name = f"{layer['name']}.{weight}"
             expect(f"gradient of {name}", grad, gradients.pop(name))
-    assert not gradients, f"the page says nothing of {list(gradients)}"
+    assert not gradients, f"the page does not show {list(gradients)}"
 
 
 def by_hand(example: Example) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Return logits, loss, and the gradients of image, weights and the input of each layer by torchnet's backward."""
+    """Return logits, loss and the gradients of image, weights and layer inputs, computed by torchnet's backward."""
     net, gradients = example.net.train(), {}
     for name, module in net.named_modules():
         if isinstance(module, Layer):
-            note_result(module, name, gradients)
+            record_result(module, name, gradients)
     logits = net(example.image)
     loss, grad_logits = LOSSES[example.loss](logits, torch.tensor([example.label]))
     gradients["image"] = net.backward(grad_logits, input_grad=True)
     return logits, loss, gradients | {name: weight.grad for name, weight in net.named_parameters()}
 
 
-def note_result(layer: Layer, name: str, gradients: dict[str, Tensor]) -> None:
+def record_result(layer: Layer, name: str, gradients: dict[str, Tensor]) -> None:
     backward = layer.backward
 
     def noted(grad: Tensor, input_grad: bool = True) -> Tensor | None:
@@ -125,11 +125,11 @@ def note_result(layer: Layer, name: str, gradients: dict[str, Tensor]) -> None:
 
 
 def by_autograd(example: Example) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Return the same by autograd through the network in evaluation mode."""
+    """Return the same, computed by autograd in evaluation mode."""
     net, inputs = example.net.eval().requires_grad_(True), {}
     for name, module in net.named_modules():
         if isinstance(module, Layer):
-            # A copy, so that its gradient is what comes back through this layer alone.
+            # A copy, so that its gradient is only that through this layer.
             module.register_forward_pre_hook(lambda _, args, name=name: keep(inputs, name, args[0].clone()))
     image = keep(inputs, "image", example.image.clone().requires_grad_())
     logits = net(image)

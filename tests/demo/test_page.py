@@ -1,4 +1,4 @@
-"""Someone draws on the page, looks at the passes, and takes a step."""
+"""The page in a browser: draw, look at both passes, and take a step."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from torchnet.demo import demo_page
 from torchnet.layers import ACTIVATIONS
 from torchnet.losses import LOSSES
 
-# From its middle, as shares of the board.
+# Points relative to the middle of the board, whose size is 1.
 SEVEN = [(-0.25, -0.3), (0.25, -0.3), (-0.05, 0.35)]
 
 
@@ -47,7 +47,7 @@ def probabilities(browser):
 
 
 def colors(browser):
-    """Return of each picture of the layers how many colors it has."""
+    """Return the number of colors in each picture of the layers."""
     code = """
         return [...document.querySelectorAll("#rows canvas")].map((canvas) => {
             const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -67,31 +67,31 @@ def titles(browser):
     return [row.text.split(" ")[0] for row in browser.find_elements(By.CSS_SELECTOR, "#rows h3")]
 
 
-def test_an_example_is_there_at_once(opened):
+def test_an_example_is_shown_at_once(opened):
     two_frames(opened)
     assert max(probabilities(opened)) > 0.3
     assert find(opened, "#answer").text.startswith("Most probable: ")
     assert len(find(opened, "#rows").find_elements(By.CSS_SELECTOR, ".row")) == len(titles(opened)) > 8
 
 
-def test_the_forward_pass_follows_the_pen(opened):
+def test_the_forward_pass_updates_while_drawing(opened):
     two_frames(opened)
     before = probabilities(opened)
     draw(opened, SEVEN)
     assert probabilities(opened) != before
     assert sum(probabilities(opened)) == pytest.approx(1, abs=1e-12)
-    assert min(colors(opened)) > 1  # nothing is blank
+    assert min(colors(opened)) > 1  # no picture is blank
     assert titles(opened)[0] == "Image"
     assert titles(opened)[-1] == "Softmax"
     image = opened.execute_script("return torchnet.imageOf(torchnet.board.strokes)")
     logits = opened.execute_script("return torchnet.forward(arguments[0]).probabilities", image)
     assert logits == probabilities(opened)
     drawn = probabilities(opened)
-    draw(opened, [(0.3, 0.3), (0.3, 0.35)])  # adds a stroke, where the example went away
+    draw(opened, [(0.3, 0.3), (0.3, 0.35)])  # adds a stroke; the first one had replaced the example
     assert probabilities(opened) != drawn
 
 
-def test_clear_leaves_an_empty_board_that_invites(opened):
+def test_clear_leaves_an_empty_board_with_an_invitation(opened):
     draw(opened, SEVEN)
     assert not find(opened, ".invitation").is_displayed()
     find(opened, "#clear").click()
@@ -104,7 +104,7 @@ def test_clear_leaves_an_empty_board_that_invites(opened):
     assert not find(opened, ".invitation").is_displayed()
 
 
-def test_the_backward_pass_is_one_click_away_and_a_step_lowers_the_loss(opened):
+def test_the_backward_pass_is_shown_and_a_step_lowers_the_loss(opened):
     draw(opened, SEVEN)
     find(opened, "#backward").click()
     assert titles(opened)[0] == "Cross-entropy"
@@ -128,13 +128,13 @@ def test_the_backward_pass_is_one_click_away_and_a_step_lowers_the_loss(opened):
     find(opened, "#lr").send_keys("0.0001")
     find(opened, "#step").click()
     after = opened.execute_script("return torchnet.backward(...arguments)", image, wrong)["loss"]
-    assert after - before == pytest.approx(-0.0001 * squares, rel=0.1)  # as the first order says
+    assert after - before == pytest.approx(-0.0001 * squares, rel=0.1)  # as predicted to first order
     assert re.match(r"The loss went from \S+ to \S+\.", find(opened, "#outcome").text)
     find(opened, "#reset").click()
     assert opened.execute_script("return torchnet.backward(...arguments)", image, wrong)["loss"] == before
 
 
-def test_a_step_that_is_too_large_is_said_to_be_and_can_be_taken_back(opened):
+def test_a_step_that_is_too_large_is_reported_and_can_be_undone(opened):
     draw(opened, SEVEN)
     find(opened, "#backward").click()
     find(opened, "#lr").clear()
@@ -142,14 +142,14 @@ def test_a_step_that_is_too_large_is_said_to_be_and_can_be_taken_back(opened):
     find(opened, "#lr").send_keys(Keys.ENTER)
     for _ in range(2):
         find(opened, "#step").click()
-    assert find(opened, "#outcome").text == "The loss is no number any more: η was too large. Reset the weights."
-    assert "steps of training and 3 taken here." in find(opened, ".run").text
+    assert find(opened, "#outcome").text == "The loss is no longer finite: η was too large. Reset the weights."
+    assert "training steps and 3 steps on this page." in find(opened, ".run").text
     find(opened, "#reset").click()
     assert sum(probabilities(opened)) == pytest.approx(1, abs=1e-12)
-    assert "taken here" not in find(opened, ".run").text
+    assert "steps on this page" not in find(opened, ".run").text
 
 
-def test_every_control_can_be_reached_and_used_from_the_keyboard(opened):
+def test_every_control_works_with_the_keyboard(opened):
     find(opened, "#backward").click()
     code = """
         const controls = [...document.querySelectorAll("button, input")];
@@ -184,10 +184,10 @@ def test_the_palettes_change_with_light_and_dark(opened):
         code = "return [...document.querySelector('#rows canvas').getContext('2d').getImageData(0, 0, 1, 1).data]"
         shades.append(sum(opened.execute_script(code)[:3]))
     assert background[0] != background[1]
-    assert shades[0] > 600 > 200 > shades[1]  # paper, a corner of the image, is light in light and dark in dark
+    assert shades[0] > 600 > 200 > shades[1]  # the corner of the image is paper: light in light mode, dark in dark mode
 
 
-def test_the_page_asks_for_nothing_but_itself(browser, page):
+def test_the_page_requests_only_itself(browser, page):
     browser.get_log("performance")
     browser.get(page.as_uri())
     two_frames(browser)
@@ -214,12 +214,12 @@ def test_every_layer_and_loss_has_its_rows(loss, opened, tmp_path):
         kinds += ["LayerNorm", "RMSNorm", "Linear", "Residual", "Dropout", "Residual", "Linear"]
         shown = titles(opened)
         assert sorted(shown[1:-1]) == sorted(kinds)
-        assert len(opened.find_elements(By.CSS_SELECTOR, ".plot")) == len(activations) - 1  # not of Identity
+        assert len(opened.find_elements(By.CSS_SELECTOR, ".plot")) == len(activations) - 1  # Identity has no plot
         assert min(colors(opened)) > 1
 
 
-def test_a_large_network_is_ready_soon(opened, tmp_path):
-    """12 million weights: the page of the largest configuration works, if it is not quick."""
+def test_a_large_network_works(opened, tmp_path):
+    """The page works for the 12 million weights of the largest configuration, if slowly."""
     large = tmp_path / "large.html"
     large.write_text(
         demo_page(MLP((784, 2500, 2000, 1500, 1000, 500, 10), initializer="xavier_normal"), "cross_entropy", "large", 0)

@@ -1,4 +1,4 @@
-"""The commands of `python -m torchnet`, one a file. What a command needs is imported when it runs: --help is quick."""
+"""The commands of `python -m torchnet`, one per file. Each imports what it needs when it runs, so --help is fast."""
 
 import argparse
 import re
@@ -10,7 +10,7 @@ from torchnet.choices import did_you_mean, nearest
 from torchnet.commands import check, deformation, demo, export, predict, report
 
 _COMMANDS = (report, predict, demo, export, check, deformation)
-_DESCRIPTION = "Look at a trained network, use it, take it away; check gradients."
+_DESCRIPTION = "Inspect, use and export trained networks; check gradients."
 _EPILOG = """\
 COMMAND --help shows the options of a command, and examples. Networks are
 trained by python train.py; see python train.py --help.
@@ -19,14 +19,14 @@ _CHOICE = re.compile(r"invalid choice: '?([^']*)'? \(choose from (.*)\)")
 
 
 class _HelpFormatter(argparse.HelpFormatter):
-    """Text of several lines stays as it is, such as examples; one line is wrapped."""
+    """Keep the line breaks of text with several lines, such as examples; wrap text of one line."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return text if "\n" in text else super()._fill_text(text, width, indent)
 
 
 class _Parser(argparse.ArgumentParser):
-    """What is wrong is one sentence, without the usage above it."""
+    """Report an error in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
         if (found := _CHOICE.search(message)) is not None:
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command and return the exit code.
 
     Args:
-        arguments: those of the process if None.
+        arguments: the command and its options; None means the arguments of the process.
     """
     options, unknown = _parser().parse_known_args(arguments)
     if unknown:

@@ -1,4 +1,4 @@
-"""A trained network for other programs: `python -m torchnet export`."""
+"""`python -m torchnet export`: a trained network as a file for other programs."""
 
 import argparse
 import io
@@ -8,25 +8,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from torchnet.runs.load_network import Trained
+    from torchnet.runs.load_network import TrainedNetwork
 
-DESCRIPTION = "Write a trained network to a file that PyTorch alone, or ONNX Runtime, runs with the same outputs."
+DESCRIPTION = "Write a trained network to a file that plain PyTorch or ONNX Runtime can run, with the same outputs."
 EPILOG = """\
 examples:
-  python -m torchnet export last                 safetensors, by the checkpoint
+  python -m torchnet export last                 safetensors, in checkpoints/
   python -m torchnet export last digits.onnx     for ONNX Runtime and others
   python -m torchnet export best weights.pt      a state_dict, for torch.load
   python -m torchnet export runs/accurate/2026-01-31_12-00-00.000 --to onnx
 
-safetensors and torch hold the weights alone, with the names and shapes of the
-same network built from torch.nn: "0.weight", "0.bias", "2.weight", ... onnx
-holds the layers, too; it takes the package onnx (pip install onnx). The lines
-of Python that run the file are printed; those for safetensors are also in the
-file, as the metadata "source".
+safetensors and torch files hold only the weights, with the names and shapes of
+the same network built from torch.nn: "0.weight", "0.bias", "2.weight", ...
+An onnx file also holds the layers; it requires pip install onnx. The command
+prints a Python program that runs the file. A safetensors file also has this
+program in its metadata, under "source".
 
-If the run kept a moving average of its weights, they are the average. Operands
-of products are not rounded, even if the run did that (model.matmul_dtype).
-Without its run, a checkpoint gives its weights alone: safetensors or torch.
+If the run kept a moving average of the weights, the average is exported. The
+exported network does not round operands of matrix products, even if the run
+did (model.matmul_dtype). From a checkpoint outside of a run, only the weights
+can be exported, as safetensors or torch.
 
 exit code: 0 when the file is written, 2 for wrong usage, 66 for a checkpoint
 that cannot be used, 74 for a file that cannot be written.
@@ -45,35 +46,37 @@ pixels = images.reshape(len(images), -1).astype("{dtype}") / 255  # of images (N
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument(
-        "checkpoint", metavar="RUN", help="last, best (of the newest run), the folder of a run, or a checkpoint"
+        "checkpoint", metavar="RUN", help="the folder of a run, a checkpoint, or last or best of the newest run"
     )
     parser.add_argument(
-        "output", metavar="OUTPUT", type=Path, nargs="?", help="the file (default: beside the checkpoint)"
+        "output", metavar="OUTPUT", type=Path, nargs="?", help="the file to write (default: next to the checkpoint)"
     )
     parser.add_argument(
-        "--to", choices=_SUFFIXES, help="the format (default: by the suffix of OUTPUT, else safetensors)"
+        "--to", choices=_SUFFIXES, help="the format (default: from the suffix of OUTPUT, or safetensors)"
     )
-    parser.add_argument("--root", type=Path, default=Path("runs"), metavar="FOLDER", help="of the runs (default: runs)")
+    parser.add_argument(
+        "--root", type=Path, default=Path("runs"), metavar="FOLDER", help="the folder of all runs (default: runs)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the network that the options ask for; return the exit code."""
+    """Write the network; return the exit code."""
     from torchnet.runs.folders import CONFIG, find_checkpoint, run_of
-    from torchnet.runs.load_network import load_trained, trained_weights
+    from torchnet.runs.load_network import load_network, trained_weights
     from torchnet.storage import CheckpointError, read_checkpoint
 
     to = _format(options.to, options.output)
     checkpoint = find_checkpoint(options.checkpoint, options.root)
     output = options.output or checkpoint.with_suffix(_SUFFIXES[to])
     if to == "onnx" or (run_of(checkpoint) / CONFIG).is_file():
-        trained = load_trained(checkpoint)
+        trained = load_network(checkpoint)
         weights = trained.net.state_dict()
         program = (_write_onnx if to == "onnx" else _write_weights_of)(trained, output)
-    else:  # without the configuration of the run, it is not known what is between the weights
+    else:  # without config.yaml, the layers between the weights are unknown
         contents = read_checkpoint(checkpoint)
         weights, program = trained_weights(contents), None
         if not weights:
-            raise CheckpointError(f"{checkpoint}: expected a checkpoint of a run, there are no weights in it")
+            raise CheckpointError(f"{checkpoint}: expected a checkpoint with weights, got one without")
         _write_weights(weights, output, {"global_step": str(contents.get("global_step"))})
     print(f"{len(weights)} tensors, {sum(tensor.numel() for tensor in weights.values()):,} numbers, in {output}")
     if program is not None:
@@ -82,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _format(to: str | None, output: Path | None) -> str:
-    """Return the format that is asked for, by its name or by the suffix of a file."""
+    """Return the format, from its name or from the suffix of the file."""
     from torchnet.runs.errors import UsageError
 
     if output is None:
@@ -90,31 +93,31 @@ def _format(to: str | None, output: Path | None) -> str:
     by_suffix = {suffix: name for name, suffix in _SUFFIXES.items()}.get(output.suffix)
     if by_suffix is None or to not in (None, by_suffix):
         expected = " or ".join(_SUFFIXES.values()) if to is None else f"{_SUFFIXES[to]}, with --to {to}"
-        raise UsageError(f"{output}: expected the name of a file that ends with {expected}")
+        raise UsageError(f"{output}: expected a file name that ends with {expected}")
     return by_suffix
 
 
-def _write_onnx(trained: "Trained", output: Path) -> str:
-    """Write a network as a graph; return a program that runs it."""
+def _write_onnx(trained: "TrainedNetwork", output: Path) -> str:
+    """Write the network as an ONNX graph; return a program that runs it."""
     from torchnet.runs.errors import UsageError
     from torchnet.storage import write_durably
 
     try:
         from torchnet.exporting.onnx_graph import onnx_model
     except ModuleNotFoundError as error:
-        raise UsageError(f"onnx: expected the package {error.name}, it is not installed: pip install onnx") from error
-    pixels = f"{trained.in_features} pixels an image, scaled from 0..255 to 0..1"
+        raise UsageError(f"--to onnx requires the package {error.name}: pip install onnx") from error
+    pixels = f"{trained.in_features} pixels per image, scaled from 0..255 to 0..1"
     try:
         model = onnx_model(trained.net, _metadata(trained) | {"images": pixels})
     except ValueError as error:
-        raise UsageError(f"{trained.checkpoint}: {error}: export it --to safetensors or torch") from error
+        raise UsageError(f"{trained.checkpoint}: {error}: export it with --to safetensors or --to torch") from error
     write_durably(output, model.SerializeToString())
     dtype = next(trained.net.parameters()).dtype
     return _RUN_ONNX.format(path=str(output), dtype=str(dtype).removeprefix("torch."))
 
 
-def _write_weights_of(trained: "Trained", output: Path) -> str:
-    """Write the weights of a network; return a program that builds it and loads them."""
+def _write_weights_of(trained: "TrainedNetwork", output: Path) -> str:
+    """Write the weights; return a program that builds the network and loads them."""
     from torchnet.exporting.torch_source import torch_source
 
     load = _LOAD[output.suffix]
@@ -124,7 +127,7 @@ def _write_weights_of(trained: "Trained", output: Path) -> str:
 
 
 def _write_weights(weights: "dict[str, Tensor]", output: Path, metadata: dict[str, str]) -> None:
-    """Write weights durably: with metadata as safetensors; alone, as a `state_dict`, for torch.load."""
+    """Write weights: as safetensors with metadata, or as a `state_dict` for torch.load."""
     import torch
 
     from torchnet.storage import plain, write_durably, write_weights
@@ -137,5 +140,5 @@ def _write_weights(weights: "dict[str, Tensor]", output: Path, metadata: dict[st
         write_durably(output, archive.getvalue())
 
 
-def _metadata(trained: "Trained") -> dict[str, str]:
+def _metadata(trained: "TrainedNetwork") -> dict[str, str]:
     return {"name": trained.name, "global_step": str(trained.steps)}

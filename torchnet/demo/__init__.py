@@ -1,6 +1,5 @@
-"""The page on which a trained network can be drawn for and looked into: its parts are in web/, one idea a file."""
+"""The demo page: draw a digit, and see every layer of a trained network compute. Its web/ files hold one idea each."""
 
-from torchnet.demo.description import describe
-from torchnet.demo.page import demo_page
+from torchnet.demo.page import demo_page, describe
 
 __all__ = ["demo_page", "describe"]

@@ -1,45 +1,45 @@
-"""One HTML page out of the files in web/ and a network, which needs nothing else: no server and no network."""
+"""One self-contained HTML page, made of the files in web/ and a network. It needs no server and no internet."""
 
+import base64
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import torch
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from torch import Tensor
 
-from torchnet.demo.description import describe
-from torchnet.layers import Layer
+from torchnet.layers import Layer, Residual
+from torchnet.losses import LOSSES
 
 _WEB = Path(__file__).parent / "web"
-_STYLES = ("base.css", "drawing.css", "passes.css", "rows.css")
-# In the order in which they are needed: a class comes before those that extend it.
+_STYLES = ("base", "drawing", "passes", "rows")
+# A class comes before the classes that extend it.
 _SCRIPTS = (
-    "layer.js",
-    "layers.js",
-    "erfc.js",
-    "activations.js",
-    "losses.js",
-    "network.js",
-    "digit.js",
-    "examples.js",
-    "elements.js",
-    "pictures.js",
-    "equations.js",
-    "plots.js",
-    "facts.js",
-    "rows.js",
-    "views.js",
-    "board.js",
-    "demo.js",
+    *("layers", "erfc", "activations", "losses", "network", "digit", "examples", "elements", "pictures", "equations"),
+    *("plots", "rows", "views", "board", "demo"),
 )
+# The constructor arguments that the page needs, per kind of layer.
+_OPTIONS = {
+    "Linear": ("in_features", "out_features"),
+    "BatchNorm1d": ("eps",),
+    "LayerNorm": ("eps",),
+    "RMSNorm": ("eps",),
+    "ELU": ("alpha",),
+    "GELU": ("approximate",),
+    "LeakyReLU": ("negative_slope",),
+    "Softplus": ("beta", "threshold"),
+}
 
 
 def demo_page(layers: Iterable[Layer], loss: str, name: str, steps: int) -> str:
     """Return the page as HTML.
 
     Args:
-        layers: of the network, in order.
-        loss: its name in `torchnet.losses.LOSSES`.
-        name: of the run.
-        steps: that the network was trained for.
+        layers: the layers of the network in order.
+        loss: the name of the loss in `torchnet.losses.LOSSES`.
+        name: the name of the run, shown as text.
+        steps: the number of steps that the network was trained for.
     """
     network, numbers = describe(layers, loss)
     environment = Environment(autoescape=True, undefined=StrictUndefined, loader=FileSystemLoader(_WEB))
@@ -48,10 +48,68 @@ def demo_page(layers: Iterable[Layer], loss: str, name: str, steps: int) -> str:
         steps=steps,
         network=network,
         numbers=numbers,
-        style=_text(_STYLES),
-        script=_text(_SCRIPTS),
+        style=_text(_STYLES, ".css"),
+        script=_text(_SCRIPTS, ".js"),
     )
 
 
-def _text(names: Iterable[str]) -> str:
-    return "\n".join((_WEB / name).read_text(encoding="utf-8") for name in names)
+def _text(names: Iterable[str], suffix: str) -> str:
+    return "\n".join((_WEB / f"{name}{suffix}").read_text(encoding="utf-8") for name in names)
+
+
+def describe(layers: Iterable[Layer], loss: str) -> tuple[dict[str, Any], str]:
+    """Return a network as JSON values, and all its weights and buffers as one array in base64.
+
+    Each layer has its kind, its name in the `state_dict`, its source file and its options, and the shape and offset of
+    each of its weights and buffers in the array. A residual block also has its layers. The array is little-endian;
+    it is float64 if one of the tensors is, else float32.
+
+    Args:
+        layers: the layers of the network in order; the page runs them in evaluation mode.
+        loss: the name of the loss in `torchnet.losses.LOSSES`.
+    """
+    tensors: list[Tensor] = []
+    described = [_describe(str(i), layer, tensors) for i, layer in enumerate(layers)]
+    dtype = torch.float64 if any(tensor.dtype == torch.float64 for tensor in tensors) else torch.float32
+    row = torch.cat([tensor.detach().cpu().to(dtype).flatten() for tensor in tensors]) if tensors else torch.zeros(0)
+    encoded = base64.b64encode(row.numpy().astype(row.numpy().dtype.newbyteorder("<")).tobytes()).decode()
+    description = {
+        "loss": loss,
+        "loss_file": _file(LOSSES[loss].__module__),
+        "dtype": str(dtype).removeprefix("torch."),
+        "layers": described,
+    }
+    return description, encoded
+
+
+def _describe(name: str, layer: Layer, tensors: list[Tensor]) -> dict[str, Any]:
+    kind = type(layer).__name__
+    options = {option: getattr(layer, option) for option in _OPTIONS.get(kind, ())}
+    if kind == "RMSNorm" and options["eps"] is None:
+        options["eps"] = torch.finfo(next(layer.parameters()).dtype).eps
+    description: dict[str, Any] = {
+        "kind": kind,
+        "name": name,
+        "file": _file(type(layer).__module__),
+        "options": options,
+        "weights": _offsets(layer.named_parameters(recurse=False), tensors),
+        "buffers": _offsets(layer.named_buffers(recurse=False), tensors),
+    }
+    if isinstance(layer, Residual):
+        description["layers"] = [_describe(f"{name}.{i}", inner, tensors) for i, inner in enumerate(layer)]
+    return description
+
+
+def _file(module: str) -> str:
+    return module.replace(".", "/") + ".py"
+
+
+def _offsets(named: Iterable[tuple[str, Tensor]], tensors: list[Tensor]) -> dict[str, Any]:
+    """Append tensors to the list; return the offset and shape of each in the array."""
+    offsets: dict[str, Any] = {}
+    for name, tensor in named:
+        if tensor.dim() == 0:
+            continue  # a counter, which evaluation does not need
+        offsets[name] = {"offset": sum(other.numel() for other in tensors), "shape": list(tensor.shape)}
+        tensors.append(tensor)
+    return offsets

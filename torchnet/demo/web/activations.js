@@ -1,4 +1,4 @@
-// The activations, elementwise, as in torchnet/layers/: each forward pass above its backward pass.
+// The elementwise activations, as in torchnet/layers/.
 
 const sigmoid = (x) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
 
@@ -88,7 +88,7 @@ class GELU extends Layer {
       return grad.map((g, i) => g * (cdf[i] + DENSITY_AT_0 * x[i] * Math.exp(-0.5 * x[i] * x[i])));
     }
     return grad.map((g, i) => {
-      const bell = x[i] * cdf[i] * (1 - cdf[i]); // is 0 far from zero, and goes first: x² alone may overflow there
+      const bell = x[i] * cdf[i] * (1 - cdf[i]); // 0 far from zero; comes first, because x² may overflow
       return g * (cdf[i] + SLOPE_AT_0 * (bell + 3 * CUBIC * bell * x[i] * x[i]));
     });
   }
@@ -119,17 +119,5 @@ class Softplus extends Layer {
   backward(grad) {
     const { input: x, output: y, beta, threshold } = this;
     return grad.map((g, i) => (beta * x[i] > threshold ? g : -g * Math.expm1(-beta * y[i])));
-  }
-}
-
-class Identity extends Layer {
-  /** y = x */
-  forward(x) {
-    return x.slice();
-  }
-
-  /** ∂L/∂x = G */
-  backward(grad) {
-    return grad.slice();
   }
 }

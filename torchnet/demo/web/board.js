@@ -1,18 +1,18 @@
-// The board that one draws on, with mouse, finger or pen.
+// The drawing board, for mouse, finger or pen.
 
 const REDUCED_MOTION = matchMedia("(prefers-reduced-motion: reduce)");
-const LINE = 0.06; // the width of the ink, where the board is 1 wide
+const LINE = 0.06; // width of a line, relative to the board
 
 class Board {
   /**
-   * @param canvas square.
-   * @param changed called after each frame in which strokes were added or taken away.
+   * @param canvas a square canvas.
+   * @param changed a function that is called after each frame in which the strokes changed.
    */
   constructor(canvas, changed) {
     this.canvas = canvas;
     this.changed = changed;
     this.strokes = [];
-    this.pen = null; // the pointer that is drawing
+    this.pen = null; // the id of the pointer that is drawing
     canvas.addEventListener("pointerdown", (event) => this.begin(event));
     canvas.addEventListener("pointermove", (event) => this.move(event));
     for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (event) => this.end(event));
@@ -47,7 +47,7 @@ class Board {
     this.refresh();
   }
 
-  /** Draw the strokes of an example: point by point, or at once for who has asked for less motion. */
+  /** Draw an example point by point, or at once if the user prefers reduced motion. */
   show(example) {
     this.clear();
     this.isExample = true;
@@ -77,7 +77,7 @@ class Board {
     this.isExample = false;
   }
 
-  /** Draw the board and report the change, once a frame. */
+  /** Draw the board and report the change, once per frame. */
   refresh() {
     this.waiting ??= requestAnimationFrame(() => {
       this.waiting = null;

@@ -1,9 +1,9 @@
-// The page: what is drawn goes forward through the network, and backward if asked for, and everything is shown.
+// The page: run the drawing forward through the network, and backward if selected, and show all numbers.
 
 const byId = (id) => document.getElementById(id);
 const description = JSON.parse(byId("network").textContent);
 const network = new Network(description, decodeNumbers(byId("numbers").textContent, description.dtype));
-byId("numbers").remove(); // the text takes more memory than the weights
+byId("numbers").remove(); // to free memory: the text is larger than the weights
 
 const pixels = description.layers[0].options.in_features;
 const blank = new Float64Array(pixels);
@@ -12,14 +12,15 @@ const state = {
   classes: [...network.forward(blank).keys()].map(String),
   image: blank,
   view: "forward",
-  label: null, // that it should have been; if none is chosen, the one that is most probable
-  taken: 0, // steps, in this page
-  shareOfBar: () => 0,
+  label: null, // the chosen target; null means the most probable class
+  taken: 0, // the number of steps taken in this page
+  barLength: () => 0,
 };
-const pictures = { seen: new Picture({ count: pixels, caption: "What the network sees", limit: 1, legend: false }) };
+const values = () => state.image;
+const seen = new Picture({ count: pixels, caption: "Network input", values, limit: 1, legend: false });
 let rows = [];
 
-/** Take what is on the board through the network, and show it. */
+/** Run the drawing through the network, and show the result. */
 function update() {
   const isEmpty = board.strokes.length === 0;
   state.image = imageOf(board.strokes, state.side);
@@ -28,7 +29,7 @@ function update() {
   state.answer = state.probabilities.reduce((best, p, k, all) => (p > all[best] ? k : best), 0);
   if (state.view === "backward") goBackward();
   document.body.classList.toggle("empty", isEmpty);
-  pictures.seen.draw(state.image);
+  seen.update();
   showProbabilities(isEmpty);
   for (const row of rows) row.update();
 }
@@ -42,13 +43,13 @@ function goBackward() {
     layer.gradNorms = Object.fromEntries(Object.entries(layer.grads).map(([weight, grad]) => [weight, norm(grad)]));
   }
   const gradNorms = layers.flatMap((layer) => Object.values(layer.gradNorms));
-  state.shareOfBar = logarithmicScale([...layers.map((layer) => norm(layer.gradOutput)), norm(state.gradImage)]);
+  state.barLength = logarithmicScale([...layers.map((layer) => norm(layer.gradOutput)), norm(state.gradImage)]);
   byId("loss").textContent = numberText(loss);
   byId(`label-${label}`).checked = true;
   byId("promise").textContent = numberText(-Number(byId("lr").value) * norm(gradNorms) ** 2);
 }
 
-/** Return a function that gives a norm its share of a bar: a decade or more between the smallest and the largest. */
+/** Return a function from a norm to the length of its bar, 0 to 1, on a logarithmic scale of at least one decade. */
 function logarithmicScale(norms) {
   const positive = norms.filter((size) => size > 0).map(Math.log10);
   const [high, low] = [Math.max(...positive), Math.min(...positive)];
@@ -64,7 +65,7 @@ function showProbabilities(isEmpty) {
     row.lastChild.textContent = percentText(state.probabilities[k]);
   });
   const text = isEmpty ? "Nothing is drawn yet." : `Most probable: ${state.classes[state.answer]}`;
-  if (byId("answer").textContent !== text) byId("answer").textContent = text; // which screen readers read out
+  if (byId("answer").textContent !== text) byId("answer").textContent = text; // screen readers read each change
 }
 
 /** Show the forward or the backward pass. */
@@ -79,7 +80,7 @@ function show(view) {
   update();
 }
 
-/** W ← W - η ∂L/∂W, and what becomes of the loss. */
+/** W ← W - η ∂L/∂W; show how the loss changed. */
 function takeStep() {
   const before = state.loss;
   network.step(Number(byId("lr").value));
@@ -87,19 +88,19 @@ function takeStep() {
   update();
   byId("outcome").textContent = Number.isFinite(state.loss)
     ? `The loss went from ${numberText(before)} to ${numberText(state.loss)}.`
-    : "The loss is no number any more: η was too large. Reset the weights.";
+    : "The loss is no longer finite: η was too large. Reset the weights.";
 }
 
 function resetWeights() {
   network.reset();
   countSteps(0);
-  byId("outcome").textContent = "The weights are those of the run again.";
+  byId("outcome").textContent = "The trained weights are restored.";
   update();
 }
 
 function countSteps(count) {
   state.taken = count;
-  byId("taken").textContent = count > 0 ? ` and ${countText(count)} taken here` : "";
+  byId("taken").textContent = count > 0 ? ` and ${countText(count)} steps on this page` : "";
 }
 
 function choose(label) {
@@ -111,7 +112,7 @@ function choose(label) {
 const board = new Board(byId("board"), update);
 
 function fillIn() {
-  byId("seen").append(pictures.seen.node);
+  byId("seen").append(seen.node);
   for (const [k, name] of state.classes.entries()) {
     const bar = element("span", { className: "bar" }, element("i"));
     const number = element("span", { className: "number" });
@@ -141,13 +142,13 @@ show("forward");
 board.show(EXAMPLES[3]);
 
 /**
- * The network of this page, for the console: for an image, an array of pixels from 0 to 1,
+ * The network of this page, for use in the console. An image is an array of pixels from 0 to 1:
  *
  *     torchnet.forward(image).logits
  *     torchnet.backward(image, 3).layers[0].grads.weight
  *
- * `build` makes another network, from what torchnet/demo/description.py writes; both functions take it as their last
- * argument. What they return are copies. `imageOf` makes an image of strokes, such as those of `examples` or `board`.
+ * `build` makes another network from the result of `describe` in torchnet/demo/page.py; forward and backward accept it
+ * as their last argument. They return copies. `imageOf` converts strokes, such as `examples` or `board.strokes`, to an image.
  */
 window.torchnet = {
   network,
@@ -165,7 +166,7 @@ window.torchnet = {
     return { logits: [...logits], probabilities: [...softmax(logits).probs], layers };
   },
 
-  /** Return the loss for a label, and the gradients of the image, of every weight, and of the input of every layer. */
+  /** Return the loss for a label, and the gradients of the image, of every weight and of the input of every layer. */
   backward(image, label, net = network) {
     const { loss, gradLogits } = net.loss(net.forward(image), label);
     const gradImage = net.backward(gradLogits);

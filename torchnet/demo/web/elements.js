@@ -1,6 +1,6 @@
-// Elements of the page, and numbers as text.
+// HTML elements, and numbers as text.
 
-/** Return a new element with properties, attributes ("aria-...", "for", "role") and children. */
+/** Return a new element with properties or attributes ("aria-...", "for", "role") and children. */
 function element(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -14,7 +14,7 @@ function element(tag, properties = {}, ...children) {
 const MINUS = "\u2212";
 const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 
-/** Return a number with three digits: 0.0123, −4.56, 7.89·10⁻¹⁰. */
+/** Format a number with three digits: 0.0123, −4.56, 7.89·10⁻¹⁰. */
 function numberText(value) {
   if (value === 0 || !Number.isFinite(value)) return String(value).replace("-", MINUS);
   const exponent = Math.floor(Math.log10(Math.abs(value)));

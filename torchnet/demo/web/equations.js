@@ -1,4 +1,4 @@
-// The equations of each layer and loss, as in the README; those of a layer are a function of it.
+// The equations of each kind of layer, as functions of the layer, and of each loss.
 
 const NORMALIZED = "x̂ = (x − μ) r,  r = 1 / √(σ² + ε)";
 
@@ -32,18 +32,18 @@ const EQUATIONS = {
   }),
   Identity: () => ({ forward: ["y = x"], backward: ["∂L/∂x = G"] }),
   BatchNorm1d: () => ({
-    forward: ["y = γ x̂ + β", NORMALIZED, "μ and σ²: the running ones"],
-    backward: ["∂L/∂γ = Σₙ Gₙ ⊙ x̂ₙ", "∂L/∂β = Σₙ Gₙ", "∂L/∂x = γ r ⊙ G", "the running μ and σ² are constants"],
+    forward: ["y = γ x̂ + β", NORMALIZED, "μ and σ²: running statistics"],
+    backward: ["∂L/∂γ = Σₙ Gₙ ⊙ x̂ₙ", "∂L/∂β = Σₙ Gₙ", "∂L/∂x = γ r ⊙ G", "running μ and σ² are constants"],
   }),
   LayerNorm: () => ({
-    forward: ["y = γ x̂ + β", NORMALIZED, "μ and σ²: of this sample"],
+    forward: ["y = γ x̂ + β", NORMALIZED, "μ and σ²: over the features of the sample"],
     backward: ["∂L/∂γ = Σₙ Gₙ ⊙ x̂ₙ", "∂L/∂β = Σₙ Gₙ", "∂L/∂x = r (G γ − (Σᵢ G γ + x̂ Σᵢ G γ x̂) / I)"],
   }),
   RMSNorm: () => ({
     forward: ["y = γ x̂", "x̂ = x r,  r = 1 / √(Σᵢ x² / I + ε)"],
     backward: ["∂L/∂γ = Σₙ Gₙ ⊙ x̂ₙ", "∂L/∂x = r (G γ − x̂ Σᵢ G γ x̂ / I)"],
   }),
-  Dropout: () => ({ forward: ["y = x", "it drops in training only"], backward: ["∂L/∂x = G"] }),
+  Dropout: () => ({ forward: ["y = x", "dropout is active in training only"], backward: ["∂L/∂x = G"] }),
   Residual: () => ({ forward: ["y = x + f(x)"], backward: ["∂L/∂x = G + ∂L/∂x of the block"] }),
 };
 

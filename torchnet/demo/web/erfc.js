@@ -1,9 +1,9 @@
-// The complementary error function, to the last digits of double precision, which JavaScript does not bring along.
+// The complementary error function in double precision, which JavaScript does not have.
 //
 // Source: W. J. Cody 1969, "Rational Chebyshev approximations for the error function", Mathematics of Computation 23,
 // 631-637; the coefficients are those of his program CALERF (Netlib, specfun, 1990).
 
-// erf x = x P(x²) / Q(x²) for |x| ≤ 0.46875; the highest power first, here and below.
+// erf x = x P(x²) / Q(x²) for |x| ≤ 0.46875. All coefficients start with the highest power.
 const ERF_NEAR = [
   [1.85777706184603153e-1, 3.1611237438705656, 113.864154151050156, 377.485237685302021, 3209.37758913846947],
   [1, 23.6012909523441209, 244.024637934444173, 1282.61652607737228, 2844.23683343917062],
@@ -34,7 +34,7 @@ const ERFC_FAR = [
 const polynomial = (coefficients, x) => coefficients.reduce((value, coefficient) => value * x + coefficient);
 const ratio = ([above, below], x) => polynomial(above, x) / polynomial(below, x);
 
-/** Return e^-x². The square of a number of few digits is exact, so that no error in x² is blown up. */
+/** Return e^-x². A number with few digits has an exact square, so no rounding error of x² is amplified. */
 function gaussian(x) {
   const short = Math.trunc(x * 16) / 16;
   return Math.exp(-short * short) * Math.exp(-(x - short) * (x + short));
@@ -44,7 +44,7 @@ function gaussian(x) {
 function erfc(x) {
   const size = Math.abs(x);
   if (size <= 0.46875) return 1 - x * ratio(ERF_NEAR, x * x);
-  if (size > 27) return x > 0 ? 0 : 2; // less than the smallest number
+  if (size > 27) return x > 0 ? 0 : 2; // underflows
   const tail =
     size <= 4
       ? gaussian(size) * ratio(ERFC_MIDDLE, size)

@@ -1,6 +1,6 @@
-// A digit of each kind, as strokes on a board that is 1 wide and 1 high: to begin with, and for who cannot draw.
+// An example of each digit, as strokes on a board of width and height 1.
 
-/** Return points of an ellipse, from one angle in degrees to another: 0 is right, 90 down. */
+/** Return points on an ellipse between two angles in degrees: 0 is right, 90 is down. */
 function arc(x, y, width, height, from, to) {
   const steps = Math.ceil(Math.abs(to - from) / 12);
   return Array.from({ length: steps + 1 }, (_, k) => {
@@ -9,7 +9,7 @@ function arc(x, y, width, height, from, to) {
   });
 }
 
-/** Return a line through points, with points between them, so that it is drawn as slowly as an arc. */
+/** Return a line through corners, with points in between, so that it is drawn as slowly as an arc. */
 function line(...corners) {
   return corners.slice(1).reduce(
     (points, [x, y]) => {

@@ -1,4 +1,62 @@
-// The layers with weights, Dropout and Residual, as in torchnet/layers/: each forward pass above its backward pass.
+// The base class of all layers, the layers with weights, Dropout and Residual, as in torchnet/layers/.
+//
+// The input is one image, a row x of I numbers in double precision. `forward` returns the output of a layer, `backward`
+// the gradient of its input. forwardThrough and backwardThrough store what each layer receives and returns.
+
+class Layer {
+  constructor({ kind, name, file, options, weights, buffers }, numbers) {
+    Object.assign(this, { kind, name, file, numbers, tensors: { ...weights, ...buffers }, grads: {} }, options);
+    for (const [tensor, { offset, shape }] of Object.entries(this.tensors)) {
+      const size = shape.reduce((product, width) => product * width, 1);
+      this[tensor] = new Float64Array(numbers.subarray(offset, offset + size));
+    }
+    for (const weight of Object.keys(weights)) this.grads[weight] = new Float64Array(this[weight].length);
+  }
+
+  /** W ← W - η ∂L/∂W, for every weight of the layer. */
+  step(lr) {
+    for (const [weight, grad] of Object.entries(this.grads)) {
+      const values = this[weight];
+      for (let i = 0; i < values.length; i++) values[i] -= lr * grad[i];
+    }
+  }
+
+  /** Restore the trained weights. */
+  reset() {
+    for (const weight of Object.keys(this.grads)) {
+      const { offset } = this.tensors[weight];
+      this[weight].set(this.numbers.subarray(offset, offset + this[weight].length));
+    }
+  }
+}
+
+/** Run layers in order; return the output of the last one. */
+function forwardThrough(layers, x) {
+  for (const layer of layers) {
+    layer.input = x;
+    x = layer.output = layer.forward(x);
+  }
+  return x;
+}
+
+/** Run the backward passes in reverse order; write `grads` of the weights; return the gradient of the input. */
+function backwardThrough(layers, grad) {
+  for (const layer of [...layers].reverse()) {
+    layer.gradOutput = grad;
+    grad = layer.gradInput = layer.backward(grad);
+  }
+  return grad;
+}
+
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+const mean = (values) => sum(values) / values.length;
+
+/** Return the Euclidean norm, with a loop because there may be millions of values. */
+function norm(values) {
+  let total = 0;
+  for (let i = 0; i < values.length; i++) total += values[i] * values[i];
+  return Math.sqrt(total);
+}
 
 class Linear extends Layer {
   /** y = x Wᵀ + b */
@@ -31,7 +89,7 @@ class Linear extends Layer {
 }
 
 class BatchNorm1d extends Layer {
-  /** y = γ x̂ + β, x̂ = (x - μ) r, r = 1 / √(σ² + ε), with the running μ and σ², as in evaluation */
+  /** y = γ x̂ + β, x̂ = (x - μ) r, r = 1 / √(σ² + ε), with the running μ and σ², as in evaluation mode */
   forward(x) {
     const { weight, bias, running_mean, running_var, eps } = this;
     this.rstd = running_var.map((variance) => 1 / Math.sqrt(variance + eps));
@@ -39,7 +97,7 @@ class BatchNorm1d extends Layer {
     return this.normalized.map((value, i) => weight[i] * value + bias[i]);
   }
 
-  /** ∂L/∂γ = G ⊙ x̂, ∂L/∂β = G, ∂L/∂x = γ r ⊙ G: the running statistics are constants */
+  /** ∂L/∂γ = G ⊙ x̂, ∂L/∂β = G, ∂L/∂x = γ r ⊙ G, since the running statistics are constants */
   backward(grad) {
     this.grads.bias.set(grad);
     this.grads.weight.set(grad.map((g, i) => g * this.normalized[i]));
@@ -65,7 +123,7 @@ class LayerNorm extends Layer {
     const scaled = grad.map((g, i) => g * weight[i]);
     const along = mean(scaled.map((h, i) => h * normalized[i]));
     const straight = scaled.map((h, i) => h - normalized[i] * along);
-    const center = mean(straight); // that of H, and of what rounding left in x̂
+    const center = mean(straight); // mean(H), and the mean that rounding leaves in x̂
     return straight.map((h) => (h - center) * rstd);
   }
 }
@@ -88,8 +146,8 @@ class RMSNorm extends Layer {
   }
 }
 
-class Dropout extends Layer {
-  /** y = x, as in evaluation */
+class Identity extends Layer {
+  /** y = x */
   forward(x) {
     return x.slice();
   }
@@ -99,6 +157,8 @@ class Dropout extends Layer {
     return grad.slice();
   }
 }
+
+class Dropout extends Identity {} // in evaluation mode
 
 class Residual extends Layer {
   constructor(description, numbers) {

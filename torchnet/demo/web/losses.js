@@ -1,6 +1,6 @@
-// The losses, as in torchnet/losses/: each returns its value for one image, and its gradient, that of the logits.
+// The losses, as in torchnet/losses/. Each returns its value for one image, and the gradient of the logits.
 
-/** Return log p and p, both from the exponentials, shifted so that the largest of them is e⁰ = 1. */
+/** Return log p and p. The logits are shifted so that the largest exponential is e⁰ = 1. */
 function softmax(logits) {
   const top = logits.reduce((largest, z) => Math.max(largest, z), -Infinity);
   const exponentials = logits.map((z) => Math.exp(z - top));
@@ -23,10 +23,10 @@ function meanSquaredError(logits, label) {
   };
 }
 
-/** L = -Σ [t log p + (1 - t) log(1 - p)]. With m the most probable class, log(1 - p_m) is summed from the others' p.
+/** L = -Σ [t log p + (1 - t) log(1 - p)]. For the most probable class m, log(1 - p_m) is computed from the other p.
  *
  * ∂L/∂z_k = p_k - t_k + v_k - Σ_{c≠k} v_c p_k / (1 - p_c), v_c = (1 - t_c) p_c; in the sum, the term of c = m is
- * v_m · softmax(z without m)_k, finite where p_m rounds to one.
+ * v_m · softmax(z without m)_k, which is finite even if p_m rounds to 1.
  */
 function oneVsRestCrossEntropy(logits, label) {
   const { logProbs, probs } = softmax(logits);

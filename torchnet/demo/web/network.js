@@ -1,4 +1,4 @@
-// The network, as in torchnet/network.py: layers in order. The backward pass is the loop of the forward pass reversed.
+// The network, as in torchnet/network.py: the backward pass is the loop of the forward pass reversed.
 
 const KINDS = {
   BatchNorm1d, Dropout, ELU, GELU, Identity, LayerNorm, LeakyReLU, Linear, RMSNorm, ReLU, Residual, SiLU, Sigmoid,
@@ -11,8 +11,8 @@ function makeLayer(description, numbers) {
 
 class Network {
   /**
-   * @param description what torchnet/demo/description.py writes: layers, and where in the numbers their tensors are.
-   * @param numbers a Float32Array or Float64Array.
+   * @param description from `describe` in torchnet/demo/page.py: the layers, and the offsets of their tensors.
+   * @param numbers the weights and buffers, a Float32Array or Float64Array.
    */
   constructor(description, numbers) {
     this.description = description;
@@ -25,7 +25,7 @@ class Network {
     return forwardThrough(this.layers, Float64Array.from(image));
   }
 
-  /** Write the gradients of all weights; return that of the image. */
+  /** Write the gradients of all weights; return the gradient of the image. */
   backward(gradLogits) {
     return backwardThrough(this.layers, gradLogits);
   }
@@ -35,12 +35,12 @@ class Network {
     for (const layer of this.everyLayer()) layer.step(lr);
   }
 
-  /** Take the weights that training came to. */
+  /** Restore the trained weights. */
   reset() {
     for (const layer of this.everyLayer()) layer.reset();
   }
 
-  /** All layers, those inside residual blocks before their block. */
+  /** Iterate over all layers; the layers of a residual block come before the block. */
   *everyLayer(layers = this.layers) {
     for (const layer of layers) {
       if (layer.layers) yield* this.everyLayer(layer.layers);
@@ -49,7 +49,7 @@ class Network {
   }
 }
 
-/** Return the numbers that a text in base64 stands for, little-endian as every browser of today is. */
+/** Decode base64 into numbers. They are little-endian, as all current browsers are. */
 function decodeNumbers(base64, dtype) {
   const text = atob(base64.trim());
   const bytes = new Uint8Array(text.length);

@@ -1,10 +1,10 @@
-// Numbers as small images: sequential colors for what is never negative, diverging ones, centered on 0, for the rest.
+// Numbers as small images: sequential colors for non-negative numbers, diverging colors centered on 0 for others.
 
 const SHADES = 256;
 const palettes = {};
-const colors = {}; // of the plots
+const colors = {}; // for the plots
 
-/** Read the palettes and colors from the style, which has others for light and dark. */
+/** Read the palettes and colors from the style sheet, which has different ones for light and dark mode. */
 function readPalettes() {
   const style = getComputedStyle(document.documentElement);
   for (const name of ["sequential", "diverging"]) {
@@ -16,7 +16,7 @@ function readPalettes() {
 
 const rgb = (hex) => [1, 3, 5].map((k) => parseInt(hex.trim().slice(k, k + 2), 16));
 
-/** Return the color at a share of the way along the stops, as the bytes of a canvas. */
+/** Interpolate between color stops, share from 0 to 1; return the color as the bytes of a canvas. */
 function shade(stops, share) {
   const k = Math.min(Math.floor(share * (stops.length - 1)), stops.length - 2);
   const t = share * (stops.length - 1) - k;
@@ -24,15 +24,17 @@ function shade(stops, share) {
   return (255 << 24) | (b << 16) | (g << 8) | r;
 }
 
-/** A picture of numbers with its caption and legend; few numbers are one row, others as good as a square. */
+/** A picture of numbers with caption and legend: one row for up to 16 numbers, nearly square for more. */
 class Picture {
   /**
-   * @param count of the numbers.
-   * @param signed whether they may be negative.
-   * @param limit the number with the strongest color; the largest there is if left out.
-   * @param ticks a text below each number.
+   * @param count the number of numbers.
+   * @param values a function that returns the numbers to show; `update` calls it.
+   * @param signed whether numbers may be negative.
+   * @param limit the number with the strongest color, by default the largest absolute value.
+   * @param ticks a label below each number.
    */
-  constructor({ count, caption, signed = false, limit, ticks, legend = true, size = "" }) {
+  constructor({ count, caption, values, signed = false, limit, ticks, legend = true, size = "" }) {
+    this.values = values;
     this.signed = signed;
     this.limit = limit;
     this.columns = count <= 16 ? count : Math.ceil(Math.sqrt(count));
@@ -57,6 +59,10 @@ class Picture {
   name(caption) {
     this.caption.textContent = caption;
     this.canvas.setAttribute("aria-label", caption);
+  }
+
+  update() {
+    this.draw(this.values());
   }
 
   draw(values, limit = this.limit ?? largestOf(values)) {

@@ -1,4 +1,4 @@
-// An activation as a curve, with a dot for each unit: y over x, or the slope ∂y/∂x, which multiplies the gradient.
+// A plot of an activation with a dot for each unit: y over x, or the slope ∂y/∂x, which multiplies the gradient.
 
 const ELEMENTWISE = new Set(["ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]);
 const [PLOT_WIDTH, PLOT_HEIGHT, PLOT_EDGE] = [220, 104, 8];
@@ -9,9 +9,9 @@ const PLOTTED = {
   backward: { name: "∂y/∂x", of: slopes },
 };
 
-/** Return the slope of an activation at each x, by its own backward pass. */
+/** Return the slope of an activation at each x, computed by its backward pass. */
 function slopes(layer, x) {
-  const copy = Object.create(layer); // what it remembers of x stays out of the layer itself
+  const copy = Object.create(layer); // so that the layer's own input and output are kept
   copy.input = x;
   copy.output = copy.forward(x);
   return copy.backward(x.map(() => 1));

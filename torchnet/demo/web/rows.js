@@ -1,27 +1,29 @@
-// What a row of the page consists of: it shows one layer, or the layers of a residual block, or an end of the network.
+// The rows of the page. A row shows one layer, or the image, the softmax or the loss at an end of the network.
+//
+// Rows and their parts are { node, update }: an element, and a function that shows the current numbers in it.
 
-/** A row: what it is on the left, equations and numbers in the middle, pictures on the right. */
-function card({ title, place, file, shape, equations = [], facts = [], pictures, below = [] }, update) {
+/** Return a row: its name on the left, equations and facts in the middle, pictures on the right, more below. */
+function card({ title, place, file, shape, equations = [], facts = [], pictures, below = [] }) {
   const heading = element("h3", {}, title, ...(place ? [" ", element("small", {}, place)] : []));
   const what = element("div", { className: "what" }, heading);
   if (shape) what.append(element("p", { className: "shape" }, shape));
   if (file) what.append(element("p", { className: "file" }, ...breakable(file)));
-  const lines = equations.map(equationLine);
+  const nodes = (parts) => parts.map((part) => part.node);
   const node = element(
     "li",
     { className: "row" },
     what,
-    element("div", { className: "how" }, ...lines, ...facts),
-    element("div", { className: "pictures" }, ...pictures.map((picture) => picture.node)),
-    ...below,
+    element("div", { className: "how" }, ...equations.map(equationLine), ...nodes(facts)),
+    element("div", { className: "pictures" }, ...nodes(pictures)),
+    ...nodes(below),
   );
-  return { node, update };
+  return { node, update: () => [...facts, ...pictures, ...below].forEach((part) => part.update()) };
 }
 
-/** A path that may be broken after its slashes. */
+/** Allow line breaks after the slashes of a path. */
 const breakable = (path) => path.split(/(?<=\/)/).flatMap((part) => [element("wbr"), part]);
 
-/** An equation, in which _ and ^ lower and raise what follows: a character, or several in braces. */
+/** Return an equation as an element. _ and ^ lower and raise the next character, or several characters in braces. */
 function equationLine(equation) {
   const parts = equation.split(/([_^](?:\{[^}]*\}|.))/).map((part) =>
     /^[_^]/.test(part) ? element(part[0] === "_" ? "sub" : "sup", {}, part.slice(1).replace(/[{}]/g, "")) : part,
@@ -30,7 +32,7 @@ function equationLine(equation) {
   return element("p", { className: isRemark ? "look" : "equation" }, ...parts);
 }
 
-/** Rows of the layers inside a residual block. */
+/** Return the rows of the layers inside a residual block as one row. */
 function block(rows, name) {
   const list = element("ol", { className: "rows", "aria-label": name }, ...rows.map((row) => row.node));
   const node = element("li", { className: "block" }, element("p", { className: "name" }, name), list);
@@ -51,7 +53,72 @@ function titleOf(layer) {
   };
 }
 
-/** A picture of as many numbers as a layer puts out; if these are the logits, with the classes below. */
-function pictureOf(caption, count, state, options) {
-  return new Picture({ count, caption, ticks: count === state.classes.length ? state.classes : undefined, ...options });
+const textFact = (text) => ({ node: element("p", { className: "look" }, text), update: () => {} });
+
+/** Return the norm of some values as a number. */
+function normFact(name, values) {
+  const number = element("span", { className: "number" });
+  const node = element("p", { className: "fact" }, `‖${name}‖ = `, number);
+  return { node, update: () => (number.textContent = numberText(norm(values()))) };
+}
+
+/** Return the norm of a gradient as a number and as a bar. All bars share one logarithmic scale. */
+function gradientFact(name, values, state) {
+  const bar = element("i");
+  const { node, update } = normFact(name, values);
+  node.classList.add("norm");
+  node.append(element("span", { className: "bar" }, bar));
+  return { node, update: () => (update(), (bar.style.width = `${100 * state.barLength(norm(values()))}%`)) };
+}
+
+const SYMBOLS = { Linear: { weight: "W", bias: "b" }, norm: { weight: "γ", bias: "β" } };
+
+/** Return the norms of a weight and of its gradient. */
+function weightFact(layer, weight, state) {
+  const symbol = (SYMBOLS[layer.kind] ?? SYMBOLS.norm)[weight];
+  const [grad, value] = [element("span", { className: "number" }), element("span", { className: "number" })];
+  const node = element("p", { className: "fact" }, `‖∂L/∂${symbol}‖ = `, grad, `,  ‖${symbol}‖ = `, value);
+  let shown = null; // only a step changes the norm of the weights, and there may be millions of them
+  const update = () => {
+    grad.textContent = numberText(layer.gradNorms[weight]);
+    if (shown !== state.taken) value.textContent = numberText(norm(layer[weight]));
+    shown = state.taken;
+  };
+  return { node, update };
+}
+
+const seesPixels = (layer) => layer.kind === "Linear" && layer.name === "0";
+
+const UNITS = {
+  forward: {
+    text: "Rows of W for the units with the largest |y|. Red weights are positive, blue weights are negative.",
+    rank: "output",
+    of: (layer) => layer.weight,
+  },
+  backward: {
+    text: "Rows of ∂L/∂W for the units with the largest |G|. Each row is the image x times the unit's G.",
+    rank: "gradOutput",
+    of: (layer) => layer.grads.weight,
+  },
+};
+
+/** Return the weights, or their gradients, of a few units of the first layer, as one image per unit. */
+function unitPictures(layer, { side }, view) {
+  const { text, rank, of } = UNITS[view];
+  const size = side * side;
+  const pictures = Array.from(
+    { length: Math.min(8, layer.out_features) },
+    () => new Picture({ count: size, caption: "", signed: true, legend: false, size: "small" }),
+  );
+  const list = element("div", { className: "pictures" }, ...pictures.map((picture) => picture.node));
+  const update = () => {
+    const units = [...layer[rank].keys()].sort((a, b) => Math.abs(layer[rank][b]) - Math.abs(layer[rank][a]));
+    const rows = units.slice(0, pictures.length).map((unit) => of(layer).subarray(unit * size, (unit + 1) * size));
+    const limit = Math.max(...rows.map(largestOf));
+    pictures.forEach((picture, k) => {
+      picture.draw(rows[k], limit);
+      picture.name(`unit ${units[k]}`);
+    });
+  };
+  return { node: element("div", { className: "units" }, element("p", { className: "look" }, text), list), update };
 }

@@ -1,58 +1,45 @@
-// The two views, forward and backward: a list of rows each, in the order of the pass, from one end of the network to
-// the other. A row is { node, update }: an element, and a function that draws what the layers hold by then.
+// The two views: the rows of the forward pass, and the rows of the backward pass, each in the order of the pass.
+
+/** Return a picture of an image with as many pixels as the network has inputs. */
+const imagePicture = (caption, values, { side }, options) =>
+  new Picture({ count: side * side, caption, values, size: "large", ...options });
+
+/** Return a picture of `count` numbers, labeled with the classes if there is one number per class. */
+const vectorPicture = (caption, values, count, { classes }, options) =>
+  new Picture({ count, caption, values, ticks: count === classes.length ? classes : undefined, ...options });
 
 /** Return the rows of the forward pass, from the image to the probabilities. */
 function forwardRows(network, state) {
   const { side, classes } = state;
-  const image = new Picture({ count: side * side, caption: "x", limit: 1, size: "large" });
-  const probabilities = new Picture({ count: classes.length, caption: "p", limit: 1, ticks: classes });
   return [
-    card(
-      {
-        title: "Image",
-        shape: `${side} × ${side} = ${side * side} pixels`,
-        facts: [element("p", { className: "look" }, formText(side))],
-        pictures: [image],
-      },
-      () => image.draw(state.image),
-    ),
+    card({
+      title: "Image",
+      shape: `${side} × ${side} = ${side * side} pixels`,
+      facts: [textFact(formText(side))],
+      pictures: [imagePicture("x", () => state.image, state, { limit: 1 })],
+    }),
     ...network.layers.flatMap((layer) => forwardRow(layer, state)),
-    card(
-      {
-        title: "Softmax",
-        file: "torchnet/losses/softmax.py",
-        shape: String(classes.length),
-        equations: ["p = softmax(z)"],
-        pictures: [probabilities],
-      },
-      () => probabilities.draw(state.probabilities),
-    ),
+    card({
+      title: "Softmax",
+      file: "torchnet/losses/softmax.py",
+      shape: String(classes.length),
+      equations: ["p = softmax(z)"],
+      pictures: [vectorPicture("p", () => state.probabilities, classes.length, state, { limit: 1 })],
+    }),
   ];
 }
 
 function forwardRow(layer, state) {
-  const output = pictureOf("y", layer.output.length, state, {
-    signed: !NEVER_NEGATIVE.has(layer.kind),
-    limit: layer.kind === "Sigmoid" ? 1 : undefined,
+  const output = () => layer.output;
+  const options = { signed: !NEVER_NEGATIVE.has(layer.kind), limit: layer.kind === "Sigmoid" ? 1 : undefined };
+  const row = card({
+    ...titleOf(layer),
+    equations: EQUATIONS[layer.kind](layer).forward,
+    facts: [normFact("y", output), ...(ELEMENTWISE.has(layer.kind) ? [activationPlot(layer, "forward")] : [])],
+    pictures: [vectorPicture("y", output, layer.output.length, state, options)],
+    below: seesPixels(layer) ? [unitPictures(layer, state, "forward")] : [],
   });
-  const size = sizeFact("y");
-  const units = looksAtPixels(layer) ? [unitPictures(layer, state, "forward")] : [];
-  const plots = ELEMENTWISE.has(layer.kind) ? [activationPlot(layer, "forward")] : [];
-  const own = card(
-    {
-      ...titleOf(layer),
-      equations: EQUATIONS[layer.kind](layer).forward,
-      facts: [size, ...plots].map((part) => part.node),
-      pictures: [output],
-      below: units.map((part) => part.node),
-    },
-    () => {
-      output.draw(layer.output);
-      size.update(layer.output);
-      for (const part of [...plots, ...units]) part.update();
-    },
-  );
-  return layer.layers ? [block(layer.layers.flatMap((inner) => forwardRow(inner, state)), "f"), own] : [own];
+  return layer.layers ? [block(layer.layers.flatMap((inner) => forwardRow(inner, state)), "f"), row] : [row];
 }
 
 /** Return the rows of the backward pass, from the loss to the pixels. */
@@ -60,61 +47,54 @@ function backwardRows(network, state) {
   const { side, classes } = state;
   const { loss, loss_file: file } = network.description;
   const { name, forward, backward } = LOSS_EQUATIONS[loss];
-  const probabilities = new Picture({ count: classes.length, caption: "p", limit: 1, ticks: classes });
-  const gradLogits = new Picture({ count: classes.length, caption: "∂L/∂z", signed: true, ticks: classes });
-  const image = new Picture({ count: side * side, caption: "x", limit: 1, size: "large" });
-  const gradPixels = new Picture({ count: side * side, caption: "∂L/∂x", signed: true, size: "large" });
-  const arriving = normFact("∂L/∂x", state);
-  const lookFor = element(
-    "p",
-    { className: "look" },
-    "Red: less ink here would lower the loss. Blue: more ink here would lower it. Look for strokes that the chosen ",
-    "digit does not have, and for the places where it would have some.",
-  );
+  const gradImage = () => state.gradImage;
   return [
-    card(
-      { title: name, file, equations: [...forward, ...backward], pictures: [probabilities, gradLogits] },
-      () => {
-        probabilities.draw(state.probabilities);
-        gradLogits.draw(state.gradLogits);
-      },
-    ),
+    card({
+      title: name,
+      file,
+      equations: [...forward, ...backward],
+      pictures: [
+        vectorPicture("p", () => state.probabilities, classes.length, state, { limit: 1 }),
+        vectorPicture("∂L/∂z", () => state.gradLogits, classes.length, state, { signed: true }),
+      ],
+    }),
     ...[...network.layers].reverse().flatMap((layer) => backwardRow(layer, state)),
-    card(
-      { title: "Image", shape: `${side} × ${side}`, facts: [arriving.node, lookFor], pictures: [gradPixels, image] },
-      () => {
-        image.draw(state.image);
-        gradPixels.draw(state.gradImage);
-        arriving.update(state.gradImage);
-      },
-    ),
+    card({
+      title: "Image",
+      shape: `${side} × ${side}`,
+      facts: [
+        gradientFact("∂L/∂x", gradImage, state),
+        textFact(
+          "Red: less ink here would lower the loss. Blue: more ink here would lower the loss. Look for strokes that " +
+            "the chosen digit does not have, and for places where it needs a stroke.",
+        ),
+      ],
+      pictures: [
+        imagePicture("∂L/∂x", gradImage, state, { signed: true }),
+        imagePicture("x", () => state.image, state, { limit: 1 }),
+      ],
+    }),
   ];
 }
 
 function backwardRow(layer, state) {
   const size = layer.output.length;
-  const gradOutput = pictureOf("G = ∂L/∂y", size, state, { signed: true });
-  const output = pictureOf("y", size, state, { signed: !NEVER_NEGATIVE.has(layer.kind) });
-  const arriving = normFact("G", state);
-  const names = ["weight", "bias"].filter((weight) => layer.grads[weight]);
-  const weights = names.map((weight) => weightFact(layer, weight, state));
-  const units = looksAtPixels(layer) ? [unitPictures(layer, state, "backward")] : [];
-  const plots = ELEMENTWISE.has(layer.kind) ? [activationPlot(layer, "backward")] : [];
-  const own = card(
-    {
-      ...titleOf(layer),
-      equations: EQUATIONS[layer.kind](layer).backward,
-      facts: [arriving, ...weights, ...plots].map((part) => part.node),
-      pictures: [gradOutput, output],
-      below: units.map((part) => part.node),
-    },
-    () => {
-      gradOutput.draw(layer.gradOutput);
-      output.draw(layer.output);
-      arriving.update(layer.gradOutput);
-      for (const part of [...weights, ...plots, ...units]) part.update();
-    },
-  );
-  const inner = layer.layers && block([...layer.layers].reverse().flatMap((part) => backwardRow(part, state)), "f");
-  return inner ? [own, inner] : [own];
+  const gradOutput = () => layer.gradOutput;
+  const weights = ["weight", "bias"].filter((weight) => layer.grads[weight]);
+  const row = card({
+    ...titleOf(layer),
+    equations: EQUATIONS[layer.kind](layer).backward,
+    facts: [
+      gradientFact("G", gradOutput, state),
+      ...weights.map((weight) => weightFact(layer, weight, state)),
+      ...(ELEMENTWISE.has(layer.kind) ? [activationPlot(layer, "backward")] : []),
+    ],
+    pictures: [
+      vectorPicture("G = ∂L/∂y", gradOutput, size, state, { signed: true }),
+      vectorPicture("y", () => layer.output, size, state, { signed: !NEVER_NEGATIVE.has(layer.kind) }),
+    ],
+    below: seesPixels(layer) ? [unitPictures(layer, state, "backward")] : [],
+  });
+  if (!layer.layers) return [row];
+  return [row, block([...layer.layers].reverse().flatMap((inner) => backwardRow(inner, state)), "f")];
 }
