@@ -132,7 +132,7 @@ def test_a_layer_that_raises_or_exits_is_one_line(mymodule, capsys):
     assert main(["check", f"{name}:Raises", "--input", "4,7"]) == 2
     assert capsys.readouterr().err == "error: 'oh' (KeyError in failing_layers.py, line 50)\n"
     assert main(["check", f"{name}:Exits", "--input", "4,7"]) == 2
-    assert capsys.readouterr().err == "error: what is checked ended the program (sys.exit(0))\n"
+    assert capsys.readouterr().err == "error: the checked code ended the program (sys.exit(0))\n"
 
 
 def test_a_smaller_dtype(mymodule, capsys):
@@ -166,14 +166,14 @@ def test_a_configuration_on_its_data_and_on_random_ones(capsys):
         (["nonsense"], "expected MODULE:NAME, as in mypackage.mymodule:MyLayer, got 'nonsense'"),
         (["no_such_module:X"], "no_such_module cannot be imported"),
         (["torchnet:Sigmod"], "torchnet has no Sigmod"),
-        (["torchnet:Linear", "--input", "4,7"], "name its arguments, 'torchnet:Linear(...)'"),
-        (["torchnet:Linear(x)", "--input", "4,7"], "expected NAME or NAME(ARGUMENTS) with plain values"),
-        (["torchnet:Sigmoid"], "expected the shape of what Sigmoid(x: torch.Tensor) -> torch.Tensor is called with"),
+        (["torchnet:Linear", "--input", "4,7"], "give its arguments, 'torchnet:Linear(...)'"),
+        (["torchnet:Linear(x)", "--input", "4,7"], "expected NAME or NAME(ARGUMENTS) with literal arguments"),
+        (["torchnet:Sigmoid"], "expected the shapes of the inputs of Sigmoid(x: torch.Tensor) -> torch.Tensor: --input 4,7"),
         (["torchnet:Sigmoid", "--input", "4,x"], "--input: expected a shape such as 4,7, got '4,x'"),
         (["torchnet:Sigmoid", "--input", "0,7"], "--input: expected a shape such as 4,7, got '0,7'"),
         (["torchnet:Linear(5, 3)", "--input", "4,7"], "expected input of shape (N, 5), got (4, 7)"),
         (["torchnet:MLP((5, 3))", "--input", "4,5", "--targets", "9"], "expected classes within 0..2"),
-        (["mymodule.py:MyLayer"], "not of a file: write mymodule:MyLayer"),
+        (["mymodule.py:MyLayer"], "expected a module, not a file name: write mymodule:MyLayer"),
         (["./mymodule:MyLayer"], "expected MODULE:NAME"),
         (["--all", "--json"], "--all takes no other option"),
         (["--input", "4,7"], "--input and --targets need a subject"),

@@ -7,8 +7,8 @@ import torch
 from torch.nn import functional
 
 from torchnet.checking.complex_step import NotAnalyticError, complex_step
-from torchnet.checking.differences import Line, central_difference, rounding_of, taylor_slope
-from torchnet.checking.rounding import rounded_otherwise
+from torchnet.checking.oracles import Line, central_difference, taylor_slope
+from torchnet.checking.rounding import randomly_rounded, rounding_of
 from torchnet.checking.subject import Subject
 
 from .planted import random
@@ -139,13 +139,13 @@ def test_taylor_remainder_falls_with_the_square_for_the_derivative_alone():
 
 def test_rounding_otherwise_moves_by_units_of_the_last_place():
     x = torch.tensor([1.0, 3.0], dtype=torch.float64)
-    for moved in rounded_otherwise(lambda: x * 1, torch.float64, share=1):
+    for moved in randomly_rounded(lambda: x * 1, torch.float64, share=1):
         assert torch.all((moved - x).abs() > 0)
         assert torch.all((moved - x).abs() < 3e-16 * x)
     # 1 - cos x has lost half of its digits at 1e-4: that is what the runs show
     small = torch.tensor(1e-4, dtype=torch.float64)
-    runs = [float(1 - y) for y in rounded_otherwise(lambda: small.cos(), torch.float64, share=1)]
+    runs = [float(1 - y) for y in randomly_rounded(lambda: small.cos(), torch.float64, share=1)]
     assert 1e-9 < max(abs(run / 5e-9 - 1) for run in runs) < 1e-6
-    assert all(torch.equal(moved, x.amax()) for moved in rounded_otherwise(lambda: x.amax(), torch.float64, share=1))
+    assert all(torch.equal(moved, x.amax()) for moved in randomly_rounded(lambda: x.amax(), torch.float64, share=1))
     single = x.float()
-    assert all(torch.equal(m, single * 3) for m in rounded_otherwise(lambda: single * 3, torch.float64, share=1))
+    assert all(torch.equal(m, single * 3) for m in randomly_rounded(lambda: single * 3, torch.float64, share=1))

@@ -133,7 +133,7 @@ def test_a_gradient_that_is_missing_only_in_the_smaller_dtype(what):
 
     report = check(Shift(), random(7, 5).float())
     assert {kind for _, kind in diagnoses(report)} == {"missing"}
-    assert "right in float64; in its own dtype" in str(report)
+    assert "right in float64; in its own dtype it is" in str(report)
 
 
 def test_one_large_element_does_not_hide_the_others(check_gradients):
@@ -287,7 +287,7 @@ def test_notes_say_what_was_not_checked():
     report = check(Hidden().eval(), random(7, 5))
     assert report.notes == [
         "checked in training mode",
-        "matrix is a plain tensor and no parameter: should it have a gradient, it is not checked",
+        "matrix is a plain tensor, not a parameter: its gradient, if it needs one, is not checked",
     ]
 
 

@@ -1,24 +1,8 @@
-"""The proof: hold any hand-written backward against independent oracles, and name the mistake where one is wrong."""
+"""Check hand-written backward passes against independent oracles, and name the mistake in a wrong one.
 
-from torchnet.checking.catalog import named_subject, overview, random_inputs
-from torchnet.checking.examination import ORACLES
-from torchnet.checking.proof import check
-from torchnet.checking.report import GradientError, Report
-from torchnet.checking.scene import Diagnosis
-from torchnet.checking.subject import SubjectError
-from torchnet.checking.verdict import Comparison, Precision, Verdict
+The public names are in __init__.pyi. Each is imported on first use.
+"""
 
-__all__ = [
-    "ORACLES",
-    "Comparison",
-    "Diagnosis",
-    "GradientError",
-    "Precision",
-    "Report",
-    "SubjectError",
-    "Verdict",
-    "check",
-    "named_subject",
-    "overview",
-    "random_inputs",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""What the command line checks: a subject by name, the default network, and everything that torchnet has."""
+"""What the command line checks: an object given by name, the default network, and everything that torchnet has."""
 
 import ast
 import importlib
@@ -7,10 +7,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from rich.table import Table
 from torch import Tensor, nn
 
 from torchnet.checking.examination import ORACLES, TAYLOR
@@ -21,10 +20,14 @@ from torchnet.layers import ACTIVATIONS, BatchNorm1d, Dropout, Layer, LayerNorm,
 from torchnet.losses import LOSSES, cross_entropy
 from torchnet.network import MLP
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 Module = TypeVar("Module", bound=nn.Module)
+Case = tuple[Any, ...]  # the positional arguments of check
 
 _SEEDS = range(3)
-# What may stand in a network besides linear layers and activations.
+# Layers other than linear ones and activations, by name.
 _BLOCKS: dict[str, Callable[[int, torch.Generator], Layer]] = {
     "BatchNorm1d": lambda width, generator: BatchNorm1d(width),
     "LayerNorm": lambda width, generator: LayerNorm(width),
@@ -35,18 +38,16 @@ _BLOCKS: dict[str, Callable[[int, torch.Generator], Layer]] = {
 
 
 def named_subject(spec: str, dtype: str | None = None) -> Any:
-    """Return what `package.module:Name` or `package.module:Name(arguments)` names; a layer class is called.
+    """Return the object `package.module:Name` or `package.module:Name(arguments)`; a layer class is instantiated.
 
     Raises:
-        SubjectError: if there is no such thing.
+        SubjectError: if it cannot be imported or instantiated.
     """
     module_name, colon, expression = spec.partition(":")
     if not colon or not expression or not all(part.isidentifier() for part in module_name.split(".")):
         raise SubjectError(f"expected MODULE:NAME, as in mypackage.mymodule:MyLayer, got {spec!r}")
     if module_name.endswith(".py"):
-        raise SubjectError(
-            f"expected the name of a module, not of a file: write {module_name.removesuffix('.py')}:{expression}"
-        )
+        raise SubjectError(f"expected a module, not a file name: write {module_name.removesuffix('.py')}:{expression}")
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     name, args, kwargs = _parsed(expression)
@@ -61,11 +62,8 @@ def named_subject(spec: str, dtype: str | None = None) -> Any:
         try:
             thing = thing(*(args or []), **kwargs)
         except TypeError as error:
-            hint = (
-                f": name its arguments, '{module_name}:{name}(...)'"
-                if args is None and "argument" in str(error)
-                else ""
-            )
+            needs_arguments = args is None and "argument" in str(error)
+            hint = f": give its arguments, '{module_name}:{name}(...)'" if needs_arguments else ""
             raise SubjectError(f"{error}{hint}") from error
     if isinstance(thing, nn.Module) and dtype is not None:
         thing = thing.to(getattr(torch, dtype))
@@ -73,7 +71,7 @@ def named_subject(spec: str, dtype: str | None = None) -> Any:
 
 
 def _parsed(expression: str) -> tuple[str, list[Any] | None, dict[str, Any]]:
-    """Return the name, the arguments (None if it is not called), and the named arguments."""
+    """Return the name, the positional arguments (None without parentheses), and the keyword arguments."""
     try:
         tree = ast.parse(expression, mode="eval").body
         if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
@@ -83,24 +81,24 @@ def _parsed(expression: str) -> tuple[str, list[Any] | None, dict[str, Any]]:
             return tree.id, None, {}
     except (SyntaxError, ValueError):
         pass
-    raise SubjectError(f"expected NAME or NAME(ARGUMENTS) with plain values as arguments, got {expression!r}")
+    raise SubjectError(f"expected NAME or NAME(ARGUMENTS) with literal arguments, got {expression!r}")
 
 
 def random_inputs(
     subject: Any, shapes: Sequence[str], num_classes: int | None, dtype: str | None, seed: int
 ) -> list[Tensor]:
-    """Return an input of random numbers for each shape, written "4,7", and random targets if there are classes.
+    """Return a random input for each shape, written as "4,7", followed by random targets if num_classes is given.
 
     Raises:
-        SubjectError: if a shape is none.
+        SubjectError: if a shape or num_classes is invalid.
     """
     generator = torch.Generator().manual_seed(seed)
     inputs = [torch.randn(_shape(shape), generator=generator, dtype=_dtype(subject, dtype)) for shape in shapes]
     if not inputs:
-        raise SubjectError(f"expected the shape of what {_called(subject)} is called with: --input 4,7")
+        raise SubjectError(f"expected the shapes of the inputs of {_signature(subject)}: --input 4,7")
     if num_classes is not None:
         if num_classes < 1 or inputs[0].dim() == 0:
-            raise SubjectError(f"--targets: expected a number of classes from 1 up and a batch, got {num_classes}")
+            raise SubjectError(f"--targets: expected at least 1 class, and a batch as input, got {num_classes}")
         inputs.append(torch.randint(num_classes, inputs[0].shape[:1], generator=generator))
     return inputs
 
@@ -123,8 +121,8 @@ def _dtype(subject: Any, dtype: str | None) -> torch.dtype:
     return next((weight.dtype for weight in weights if weight.is_floating_point()), torch.float64)
 
 
-def _called(subject: Any) -> str:
-    """Return the subject's name with the names of what it is called with."""
+def _signature(subject: Any) -> str:
+    """Return the subject's name with the arguments of its forward."""
     function = getattr(subject, "forward", subject)
     function = function[0] if isinstance(function, tuple) else function
     name = subject.__name__ if inspect.isroutine(subject) or isinstance(subject, type) else type(subject).__name__
@@ -135,10 +133,7 @@ def _called(subject: Any) -> str:
 
 
 def default_network(dtype: str = "float32", seed: int = 0) -> tuple[MLP, Tensor, Tensor]:
-    """Return the network of configs/default.yaml with random biases, images and targets.
-
-    The biases are random, as zeros hide mistakes.
-    """
+    """Return the network of configs/default.yaml with random biases, and random images and targets."""
     generator = torch.Generator().manual_seed(seed)
     net = MLP((784, 64, 64, 10), generator=generator, dtype=getattr(torch, dtype))
     randomize_biases(net, generator)
@@ -146,31 +141,34 @@ def default_network(dtype: str = "float32", seed: int = 0) -> tuple[MLP, Tensor,
     return net, images, torch.randint(10, (64,), generator=generator)
 
 
-def randomize_biases(net: nn.Module, generator: torch.Generator) -> None:
-    """Draw every bias from a standard normal."""
+def randomize_biases(net: Module, generator: torch.Generator) -> Module:
+    """Draw every bias from a standard normal distribution, because zeros hide mistakes; return the net."""
     for name, weight in net.named_parameters():
         if name.endswith("bias"):
             weight.data.copy_(torch.randn(weight.shape, generator=generator))
+    return net
 
 
-def _with_random_vectors(net: Module, generator: torch.Generator) -> Module:
-    """Return the net in float64 with random biases and random weights of its norms, as ones hide mistakes, too."""
+def _randomize_vectors(net: Module, generator: torch.Generator) -> Module:
+    """Return the net in float64 with random biases and random norm weights, because zeros and ones hide mistakes."""
     for weight in net.double().parameters():
         if weight.dim() == 1:
             weight.copy_(torch.randn(weight.shape, generator=generator))
     return net
 
 
-def overview() -> tuple[Table, bool]:
-    """Return one table of the worst error of every layer, activation and loss against every oracle, and if all passed.
+def overview() -> tuple["Table", bool]:
+    """Check every layer, activation and loss with every oracle; return a table of the worst errors, and if all passed.
 
     Each is checked at several random points; the errors are those of the worst tensor.
     """
+    from rich.table import Table
+
     oracles = [oracle for oracle in ORACLES if oracle != TAYLOR]
     table = Table("worst relative error of", *oracles, "Taylor slope", "", box=None, pad_edge=False)
     everything: list[Report] = []
-    for name, cases in _everything():
-        reports = [check(*case, loss=loss, oracles=ORACLES, seed=seed) for seed, (loss, case) in enumerate(cases)]
+    for name, loss, cases in _everything():
+        reports = [check(*case, loss=loss, oracles=ORACLES, seed=seed) for seed, case in enumerate(cases)]
         table.add_row(name, *_worst(reports, oracles), "right" if all(r.passed for r in reports) else "WRONG")
         everything += reports
     table.add_section()
@@ -189,25 +187,22 @@ def _worst(reports: list[Report], oracles: list[str]) -> list[str]:
     return [*cells, f"{min(slopes):.2f}" if slopes else "exact"]
 
 
-def _everything() -> Iterator[tuple[str, list[tuple[Any, tuple[Any, ...]]]]]:
-    """Yield each thing with the cases that it is checked in: a loss, and the arguments of check."""
-    double, loss = torch.float64, None
-    for in_features, out_features, bias in ((5, 3, True), (4, 4, True), (5, 3, False)):
-        cases: list[tuple[Any, tuple[Any, ...]]] = []
-        for generator in _generators():
-            layer = Linear(in_features, out_features, generator=generator, dtype=double, bias=bias)
-            randomize_biases(layer, generator)
-            cases.append((loss, (layer, torch.randn(7, in_features, generator=generator, dtype=double))))
-        yield f"Linear({in_features}, {out_features}{'' if bias else ', bias=False'})", cases
+def _everything() -> Iterator[tuple[str, Any, list[Case]]]:
+    """Yield each layer, loss and network: its name, the loss that follows it (None for a layer), and its cases."""
+    double = torch.float64
+    randn = partial(torch.randn, dtype=double)
+    for sizes, bias in (((5, 3), True), ((4, 4), True), ((5, 3), False)):
+        linears = ((Linear(*sizes, generator=g, dtype=double, bias=bias), g) for g in _generators())
+        cases: list[Case] = [(randomize_biases(linear, g), randn(7, sizes[0], generator=g)) for linear, g in linears]
+        yield f"Linear({sizes[0]}, {sizes[1]}{'' if bias else ', bias=False'})", None, cases
     for activation in ACTIVATIONS.values():
-        inputs = [torch.randn(7, 5, generator=generator, dtype=double) for generator in _generators()]
-        yield str(activation()).removesuffix("()"), [(loss, (activation(), x)) for x in inputs]
+        yield (
+            str(activation()).removesuffix("()"),
+            None,
+            [(activation(), randn(7, 5, generator=g)) for g in _generators()],
+        )
     for name, block in _BLOCKS.items():
-        cases = []
-        for generator in _generators():
-            one = _with_random_vectors(block(5, generator), generator)
-            cases.append((loss, (one, torch.randn(7, 5, generator=generator, dtype=double))))
-        yield name, cases
+        yield name, None, [(_randomize_vectors(block(5, g), g), randn(7, 5, generator=g)) for g in _generators()]
     weight = torch.tensor([0.5, 2, 1, 3], dtype=double)
     variants = {
         "cross_entropy, smoothed": partial(cross_entropy, label_smoothing=0.1),
@@ -216,30 +211,30 @@ def _everything() -> Iterator[tuple[str, list[tuple[Any, tuple[Any, ...]]]]]:
     }
     for name, function in (LOSSES | variants).items():
         cases = []
-        for generator in _generators():
-            logits = torch.randn(7, 4, generator=generator, dtype=double)
-            cases.append((loss, (function, logits, torch.randint(4, (7,), generator=generator))))
-            cases.append((loss, (function, logits, torch.rand(7, 4, generator=generator, dtype=double))))
-        yield name, cases
+        for g in _generators():
+            logits = randn(7, 4, generator=g)
+            cases.append((function, logits, torch.randint(4, (7,), generator=g)))
+            cases.append((function, logits, torch.rand(7, 4, generator=g, dtype=double)))
+        yield name, None, cases
     pairs = [(activation_name, "cross_entropy") for activation_name in ACTIVATIONS]
     pairs += [("sigmoid", name) for name in LOSSES if name != "cross_entropy"]
     for activation_name, name in pairs:
-        cases = []
-        for generator in _generators():
-            net = MLP((5, 6, 6, 4), activation_name, generator=generator, dtype=double)
-            randomize_biases(net, generator)
-            images = torch.randn(7, 5, generator=generator, dtype=double)
-            cases.append((LOSSES[name], (net, images, torch.randint(4, (7,), generator=generator))))
-        yield f"MLP, {activation_name}, {name}", cases
+        nets = ((MLP((5, 6, 6, 4), activation_name, generator=g, dtype=double), g) for g in _generators())
+        cases = [(randomize_biases(net, g), *_batch(g)) for net, g in nets]
+        yield f"MLP, {activation_name}, {name}", LOSSES[name], cases
     cases = []
-    for generator in _generators():
-        net = MLP((5, 6, 4), "tanh", generator=generator, dtype=double)
-        for block in reversed(_BLOCKS.values()):  # the batch norm first: it would hide the weights of another before it
-            net.insert(2, block(6, generator))
-        images = torch.randn(7, 5, generator=generator, dtype=double)
-        targets = torch.randint(4, (7,), generator=generator)
-        cases.append((loss, (_with_random_vectors(net, generator), images, targets)))
-    yield "MLP, tanh, with all blocks", cases
+    for g in _generators():
+        net = MLP((5, 6, 4), "tanh", generator=g, dtype=double)
+        for block in reversed(_BLOCKS.values()):  # batch norm comes first: it would hide the scale of a norm before it
+            net.insert(2, block(6, g))
+        images, targets = _batch(g)
+        cases.append((_randomize_vectors(net, g), images, targets))
+    yield "MLP, tanh, with all blocks", None, cases
+
+
+def _batch(generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    images = torch.randn(7, 5, generator=generator, dtype=torch.float64)
+    return images, torch.randint(4, (7,), generator=generator)
 
 
 def _generators() -> list[torch.Generator]:

@@ -1,7 +1,7 @@
 """The complex step: a derivative without autograd and without a difference, exact to rounding.
 
-For an analytic f, f(x + ih) = f(x) + ih f'(x) - h²/2 f''(x) - ..., so that f'(x) = Im f(x + ih) / h up to a term in h².
-Nothing is subtracted, so h can be 1e-30 and the term in h² vanishes beside rounding.
+For an analytic f, f(x + ih) = f(x) + ih f'(x) - h²/2 f''(x) - ..., so f'(x) = Im f(x + ih) / h up to a term in h².
+No subtraction cancels digits, so h can be 1e-30, which makes the term in h² far smaller than rounding.
 
 Source: Squire & Trapp 1998, "Using complex variables to estimate derivatives of real functions".
 """
@@ -22,41 +22,39 @@ _aten = torch.ops.aten
 
 
 class NotAnalyticError(Exception):
-    """The forward pass takes a step that has no complex continuation."""
+    """The forward pass contains an operation that has no continuation to complex numbers."""
 
 
 def complex_step(subject: Subject, grad_outputs: Outputs, name: str, direction: Tensor) -> float:
     """Return the derivative of Σ outputs · grad_outputs along a direction of one tensor.
 
     Raises:
-        NotAnalyticError: if the forward pass cannot be continued to complex numbers.
+        NotAnalyticError: if the forward pass cannot run on complex numbers.
     """
     tensors = {key: tensor.to(torch.complex128) for key, tensor in subject.tensors.items()}
     tensors[name] = torch.complex(subject.tensors[name], _STEP * direction)
     try:
         with warnings.catch_warnings(), _DecideByRealPart():  # type: ignore[no-untyped-call]  # torch does not annotate it
-            warnings.simplefilter("error")  # torch only warns where it discards an imaginary part
+            warnings.simplefilter("error")  # when torch discards an imaginary part, it only warns
             outputs = subject.forward(tensors)
     except NotAnalyticError:
         raise
     except Exception as error:
         raise NotAnalyticError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
     if not any(output.is_complex() for output in outputs):
-        raise NotAnalyticError("the imaginary part is lost on the way")
-    total = 0.0
-    for output, grad in zip(outputs, grad_outputs, strict=True):
-        if output.is_complex():
-            total += float((output.imag / _STEP * grad).sum())
+        raise NotAnalyticError("the forward pass loses the imaginary part")
+    pairs = [(output, grad) for output, grad in zip(outputs, grad_outputs, strict=True) if output.is_complex()]
+    total = sum(float((output.imag / _STEP * grad).sum()) for output, grad in pairs)
     if math.isnan(total):
-        raise NotAnalyticError("it is not a number for complex numbers")
+        raise NotAnalyticError("its result for complex numbers is NaN")
     return total
 
 
 class _DecideByRealPart(TorchDispatchMode):
-    """Continue the steps with kinks to complex numbers, and refuse those that cannot be.
+    """Extend operations with kinks to complex numbers, and refuse operations that are not analytic.
 
-    A comparison, a maximum or an absolute value takes one of several branches, each of them analytic: the branch is
-    chosen by the real part, and the imaginary part goes along it.
+    A comparison, maximum or absolute value selects one of several branches, each of them analytic: the real part
+    selects the branch, and the imaginary part follows it.
     """
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -67,15 +65,15 @@ class _DecideByRealPart(TorchDispatchMode):
         if packet in _BRANCHES:
             return _BRANCHES[packet](*args, **kwargs)
         if packet in _ON_REAL_PART:
-            return func(*[x.real if isinstance(x, Tensor) and x.is_complex() else x for x in args], **kwargs)
+            return func(*map(_real, args), **kwargs)
         name = packet.__name__
         if name in _NOT_ANALYTIC:
             raise NotAnalyticError(f"{name} is not analytic")
-        if not func._schema.is_mutable:  # torch multiplies no complex matrix with a real one
+        if not func._schema.is_mutable:  # torch cannot multiply a complex matrix by a real one
             args = [x.to(torch.complex128) if isinstance(x, Tensor) and x.is_floating_point() else x for x in args]
         result = func(*args, **kwargs)
         if any(isinstance(x, Tensor) and x.is_floating_point() for x in _flat([result])):
-            raise NotAnalyticError(f"{name} gives a real number for a complex one")
+            raise NotAnalyticError(f"{name} returns a real number for a complex one")
         return result
 
 
@@ -85,24 +83,32 @@ def _flat(values: Any) -> list[Any]:
     return [x for value in values for x in _flat(value)] if isinstance(values, (list, tuple)) else [values]
 
 
+def _real(x: Any) -> Any:
+    return x.real if isinstance(x, Tensor) and x.is_complex() else x
+
+
+def _imaginary(x: Any) -> Any:
+    return x.imag if isinstance(x, Tensor) and x.is_complex() else 0.0
+
+
 def _sigmoid(z: Tensor) -> Tensor:
-    small = torch.where(z.real > 0, -z, z).exp()  # never overflows
+    small = torch.where(z.real > 0, -z, z).exp()  # at most 1, so it cannot overflow
     return torch.where(z.real > 0, 1 / (1 + small), small / (1 + small))
 
 
 def _tanh(z: Tensor) -> Tensor:
-    small = (2 * torch.where(z.real > 0, -z, z)).exp()
-    magnitude = -torch.expm1(2 * torch.where(z.real > 0, -z, z)) / (1 + small)
+    exponent = 2 * torch.where(z.real > 0, -z, z)
+    magnitude = -torch.expm1(exponent) / (1 + exponent.exp())
     return torch.where(z.real > 0, magnitude, -magnitude)
 
 
 def _log1p(z: Tensor) -> Tensor:
-    # torch's own gives NaN for numbers near the smallest; the square of the imaginary part is nothing beside the real.
+    # torch's complex log1p gives NaN near the smallest numbers. The square of the imaginary part is negligible here.
     return torch.complex(torch.log1p(z.real), torch.atan2(z.imag, 1 + z.real))
 
 
 def _erfc(z: Tensor) -> Tensor:
-    # Its series along the imaginary axis, of which the step is too small to leave more than the first term.
+    # The series along the imaginary axis: the step is so small that only the first term matters.
     return torch.complex(torch.erfc(z.real), -2 / math.sqrt(math.pi) * torch.exp(-z.real.square()) * z.imag)
 
 
@@ -120,11 +126,7 @@ def _softplus(z: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     return torch.where(beta * z.real > threshold, z, _log1p((beta * z).exp()) / beta)
 
 
-def _real(x: Any) -> Any:
-    return x.real if isinstance(x, Tensor) and x.is_complex() else x
-
-
-# Where branches tie, autograd's choice is taken: half of each, or the mean of all.
+# Ties are resolved as autograd does: half of each branch, or the mean of all.
 def _maximum(a: Tensor, b: Any) -> Tensor:
     return torch.where(a.real == _real(b), (a + b) / 2, torch.where(a.real > _real(b), a, b))
 
@@ -138,7 +140,7 @@ def _clamp(z: Tensor, min: Any = None, max: Any = None) -> Tensor:
     return z if max is None else torch.where(z.real <= _real(max), z, max)
 
 
-def _extreme(extreme: Callable[..., Any]) -> Callable[..., tuple[Tensor, Tensor]]:
+def _max_or_min(extreme: Callable[..., Any]) -> Callable[..., Any]:
     def values_and_indices(z: Tensor, dim: int, keepdim: bool = False) -> tuple[Tensor, Tensor]:
         indices = extreme(z.real, dim=dim, keepdim=True).indices
         values = z.gather(dim, indices)
@@ -147,7 +149,7 @@ def _extreme(extreme: Callable[..., Any]) -> Callable[..., tuple[Tensor, Tensor]
     return values_and_indices
 
 
-def _amax(extreme: Callable[..., Tensor]) -> Callable[..., Tensor]:
+def _amax_or_amin(extreme: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def values(z: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
         dims = dim or list(range(z.dim()))
         chosen = z.real == extreme(z.real, dim=dims, keepdim=True)
@@ -157,16 +159,12 @@ def _amax(extreme: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _pow(base: Tensor, exponent: Any) -> Tensor:
-    """Follow the real power: by way of the complex logarithm, that of a negative number would lose the step."""
+    """Differentiate the real power: for a negative base the complex logarithm would swamp the imaginary step."""
     a, b = _real(base), _real(exponent)
     imaginary = _imaginary(base) * b * a ** (b - 1)
     if isinstance(exponent, Tensor) and exponent.is_complex() and exponent.imag.count_nonzero():
         imaginary = imaginary + exponent.imag * a**b * a.log()
     return torch.complex(a**b, imaginary)
-
-
-def _imaginary(x: Any) -> Any:
-    return x.imag if isinstance(x, Tensor) and x.is_complex() else 0.0
 
 
 def _logsumexp(z: Tensor, dim: list[int], keepdim: bool = False) -> Tensor:
@@ -181,22 +179,22 @@ def _log_softmax(z: Tensor, dim: int, half_to_float: bool = False) -> Tensor:
 
 _BRANCHES: dict[Any, Callable[..., Any]] = {
     _aten.abs: lambda z: z * z.real.sign(),
-    _aten.amax: _amax(torch.amax),
-    _aten.amin: _amax(torch.amin),
+    _aten.amax: _amax_or_amin(torch.amax),
+    _aten.amin: _amax_or_amin(torch.amin),
     _aten.clamp: _clamp,
     _aten.clamp_max: lambda z, max: _clamp(z, max=max),
     _aten.clamp_min: lambda z, min: _clamp(z, min=min),
     _aten.elu: _elu,
     _aten.leaky_relu: lambda z, slope=0.01: torch.where(z.real > 0, z, slope * z),
-    _aten.max: lambda z, *dim: _extreme(torch.max)(z, *dim) if dim else _amax(torch.amax)(z),
+    _aten.max: lambda z, *dim: _max_or_min(torch.max)(z, *dim) if dim else _amax_or_amin(torch.amax)(z),
     _aten.maximum: _maximum,
-    _aten.min: lambda z, *dim: _extreme(torch.min)(z, *dim) if dim else _amax(torch.amin)(z),
+    _aten.min: lambda z, *dim: _max_or_min(torch.min)(z, *dim) if dim else _amax_or_amin(torch.amin)(z),
     _aten.minimum: _minimum,
     _aten.pow: _pow,
     _aten.relu: lambda z: torch.where(z.real > 0, z, torch.zeros_like(z)),
     _aten.sign: lambda z: z.real.sign().to(z.dtype),
     _aten.softplus: _softplus,
-    # Analytic, but torch has no complex version, or one that overflows.
+    # Analytic, but torch has no complex version or one that overflows.
     _aten._log_softmax: _log_softmax,
     _aten._softmax: lambda z, dim, half_to_float=False: _log_softmax(z, dim).exp(),
     _aten.erf: lambda z: torch.complex(torch.erf(z.real), -_erfc(z).imag),
@@ -207,19 +205,14 @@ _BRANCHES: dict[Any, Callable[..., Any]] = {
     _aten.sigmoid: _sigmoid,
     _aten.silu: lambda z: z * _sigmoid(z),
     _aten.tanh: _tanh,
-    # A random number is drawn as it is for the real tensor.
+    # Draw the same random numbers as for the real tensor.
     _aten.rand_like: lambda z, **options: torch.rand_like(z.real).to(z.dtype),
     _aten.randn_like: lambda z, **options: torch.randn_like(z.real).to(z.dtype),
 }
 _ON_REAL_PART = {_aten.gt, _aten.ge, _aten.lt, _aten.le, _aten.eq, _aten.ne, _aten.argmax, _aten.argmin}
+# fmt: off
 _NOT_ANALYTIC = {
-    "_conj",
-    "_conj_physical",
-    "conj_physical",
-    "sgn",
-    "vdot",
-    "linalg_cholesky_ex",
-    "linalg_eigh",
-    "linalg_qr",
+    "_conj", "_conj_physical", "conj_physical", "sgn", "vdot", "linalg_cholesky_ex", "linalg_eigh", "linalg_qr",
     "renorm",
 }
+# fmt: on

@@ -1,19 +1,28 @@
-"""Formulas that backward passes are made of, and factors that they are off by: to tell one from another."""
+"""Gradients that a wrong backward may have computed, to compare it with.
+
+These are common formulas of backward passes, factors from means and squares, and autograd's gradient with one path cut.
+"""
 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
-from torchnet.checking.subject import Tensors
+from torchnet.checking.oracles import NoOracleError, autograd
+from torchnet.checking.subject import Outputs, Subject, Tensors
 
-SAME = 1e-8  # how close two gradients are that come from the same formula, relative to the norm
-_MOST_TENSORS = 8  # of a layer; a network's formula is none of these
+SAME = 1e-8  # the largest difference between results of the same formula, relative to the norm
+_MOST_TENSORS = 8  # a subject with more tensors is a network, whose gradients no single formula gives
+_NOT_CUT = (Tensor.requires_grad_, Tensor.clone)  # these prepare the inputs of the forward pass
+_MOST_CUTS = 64  # arguments of operations that are cut
 
 
 def meaning_of(factor: float, sizes: Mapping[int, str]) -> str:
-    """Say what a factor may come from: a square, or a size that a mean divides by."""
+    """Return where a factor may come from: a square, or a size that a mean divides by; "" if unknown."""
     readings = {"2, as of a square": 2.0, "1/2, as of a square": 0.5}
     for n, what in sizes.items():
         if n > 1:
@@ -28,7 +37,7 @@ def meaning_of(factor: float, sizes: Mapping[int, str]) -> str:
 
 
 def same(a: Tensor, b: Tensor | None) -> bool:
-    """Whether two gradients are the same up to rounding, where both are known."""
+    """Whether two gradients are the same up to rounding, where both are known (not NaN)."""
     if b is None or a.shape != b.shape:
         return False
     known = ~(a.isnan() | b.isnan())
@@ -38,12 +47,12 @@ def same(a: Tensor, b: Tensor | None) -> bool:
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula, up to a factor.
+    """A formula, multiplied by a factor.
 
     Attributes:
         kind: "sum", "product" or "elementwise".
-        text: the formula.
-        factor: by which it is multiplied.
+        text: the formula without the factor.
+        factor: the factor.
     """
 
     kind: str
@@ -55,7 +64,7 @@ class Formula:
 
 
 def formula_of(gradient: Tensor, tensors: Tensors) -> Formula | None:
-    """Return the formula over the tensors that gives the gradient, up to a factor."""
+    """Return the formula of the tensors that equals the gradient up to a factor, None if there is none."""
     if gradient.numel() < 2 or gradient.isnan().any() or len(tensors) > _MOST_TENSORS:
         return None
     for kind, text, value in _formulas(tensors):
@@ -67,7 +76,7 @@ def formula_of(gradient: Tensor, tensors: Tensors) -> Formula | None:
 
 
 def _formulas(tensors: Tensors) -> Iterator[tuple[str, str, Tensor]]:
-    """Yield the formulas that backward passes are made of: kind, text and value."""
+    """Yield common formulas of backward passes: kind, text and value."""
     if "grad_output" not in tensors:
         return
     grad = tensors["grad_output"]
@@ -76,20 +85,72 @@ def _formulas(tensors: Tensors) -> Iterator[tuple[str, str, Tensor]]:
         yield "sum", f"grad_output.sum(dim={axis})", grad.sum(dim=axis)
     for name, x in tensors.items():
         if name != "grad_output" and x.shape == grad.shape:
-            yield "elementwise", f"grad_output * {name}", grad * x
-            yield "elementwise", f"grad_output * {name} * (1 - {name})", grad * x * (1 - x)
-            yield "elementwise", f"grad_output * (1 - {name})", grad * (1 - x)
-            yield "elementwise", f"grad_output * (1 - {name}**2)", grad * (1 - x * x)
-            yield "elementwise", f"grad_output * {name}**2", grad * x * x
-            yield "elementwise", f"grad_output * ({name} > 0)", grad * (x > 0)
-            yield "elementwise", f"grad_output * ({name} >= 0)", grad * (x >= 0)
-            yield "elementwise", f"grad_output * ({name} < 0)", grad * (x < 0)
-            yield "elementwise", f"grad_output * ({name} <= 0)", grad * (x <= 0)
-            yield "elementwise", f"grad_output * sigmoid'({name})", grad * x.sigmoid() * x.sigmoid().neg().add(1)
-            yield "elementwise", f"grad_output * tanh'({name})", grad * (1 - x.tanh() ** 2)
-    flat = {name: x for name, x in tensors.items() if x.dim() == 2}
-    sides = [(name + t, y) for name, x in flat.items() for t, y in (("", x), (".T", x.T))]
+            for factor, value in (
+                (name, x),
+                (f"{name} * (1 - {name})", x * (1 - x)),
+                (f"(1 - {name})", 1 - x),
+                (f"(1 - {name}**2)", 1 - x * x),
+                (f"{name}**2", x * x),
+                (f"({name} > 0)", x > 0),
+                (f"({name} >= 0)", x >= 0),
+                (f"({name} < 0)", x < 0),
+                (f"({name} <= 0)", x <= 0),
+                (f"sigmoid'({name})", x.sigmoid() * (1 - x.sigmoid())),
+                (f"tanh'({name})", 1 - x.tanh() ** 2),
+            ):
+                yield "elementwise", f"grad_output * {factor}", grad * value
+    matrices = {name: x for name, x in tensors.items() if x.dim() == 2}
+    sides = [(name + t, y) for name, x in matrices.items() for t, y in (("", x), (".T", x.T))]
     for left, a in sides:
         for right, b in sides:
             if a.shape[1] == b.shape[0]:
                 yield "product", f"{left} @ {right}", a @ b
+
+
+def with_one_path_cut(subject: Subject, grad_outputs: Outputs) -> Iterator[tuple[str, Tensors]]:
+    """Yield, for each argument of each operation of the forward pass, its description and the gradients without it."""
+    counter = _Cut(None, {})
+    with counter:
+        if not autograd_or_none(subject, grad_outputs):
+            return
+    for place in range(min(counter.places, _MOST_CUTS)):
+        with _Cut(place, subject.tensors) as cut:
+            gradients = autograd_or_none(subject, grad_outputs)
+        yield cut.what, gradients
+
+
+def autograd_or_none(subject: Subject, grad_outputs: Outputs) -> Tensors:
+    """Return autograd's gradients; none if it does not apply, for example because every path is cut."""
+    try:
+        return autograd(subject, grad_outputs)
+    except (NoOracleError, RuntimeError):
+        return {}
+
+
+class _Cut(TorchFunctionMode):
+    """Detach one argument of one operation of the forward pass, and count the arguments that can be detached."""
+
+    def __init__(self, place: int | None, tensors: Tensors) -> None:
+        super().__init__()
+        self.place, self.tensors = place, tensors
+        self.places, self.operations, self.what = 0, 0, ""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        if not isinstance(result, Tensor) or not result.requires_grad or func in _NOT_CUT:
+            return result
+        self.operations += 1
+        for i, x in enumerate(args):
+            if isinstance(x, Tensor) and x.requires_grad:
+                self.places += 1
+                if self.places - 1 == self.place:
+                    name = next((f" ({name})" for name, tensor in self.tensors.items() if _is(x, tensor)), "")
+                    function = func.__name__.strip("_")
+                    self.what = f"argument {i}{name} of {function} (operation {self.operations} of the forward pass)"
+                    result = func(*args[:i], x.detach(), *args[i + 1 :], **kwargs)
+        return result
+
+
+def _is(x: Tensor, tensor: Tensor) -> bool:
+    return x.shape == tensor.shape and torch.equal(x.detach(), tensor)

@@ -1,4 +1,4 @@
-"""A pytest fixture, for tests of your own: `pytest_plugins = ["torchnet.checking.pytest_plugin"]` in conftest.py.
+"""A pytest fixture for your own tests: put `pytest_plugins = ["torchnet.checking.pytest_plugin"]` in conftest.py.
 
 def test_my_layer(check_gradients):
     check_gradients(MyLayer(), torch.randn(7, 5))
@@ -15,7 +15,7 @@ from torchnet.checking.report import Report
 
 @pytest.fixture
 def check_gradients() -> Callable[..., Report]:
-    """Give a function with the arguments of `torchnet.check` that fails the test if a gradient is wrong."""
+    """Return a function with the arguments of `torchnet.check` that fails the test if a gradient is wrong."""
 
     def checked(*args: Any, **options: Any) -> Report:
         report = check(*args, **options)

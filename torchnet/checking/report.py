@@ -1,39 +1,115 @@
-"""The result of a check: a table in a terminal, text and JSON elsewhere, and an error for a test to raise."""
+"""The result of a check: a table in a terminal, text, JSON, and an exception for tests."""
 
 import dataclasses
 import io
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
+from torchnet.checking.compare import Comparison, Precision
 
-from torchnet.checking.scene import Diagnosis
-from torchnet.checking.verdict import Verdict
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
-_WIDTH = 110  # columns of the text, where no terminal sets the width
+_WIDTH = 110  # columns of the text of a report
 
 
 class GradientError(AssertionError):
     """A hand-written gradient is wrong."""
 
+    exit_code = 70
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A kind of mistake, and the evidence for it.
+
+    Attributes:
+        kind: for a wrong gradient: "missing", "swapped", "grad_output", "shape", "not finite", "constant factor",
+            "sign", "transposed", "wrong axis", "missing path", "activation derivative", "one slice", "one element",
+            "small elements", "update before propagate", "rounding", "oracles disagree" or "unknown"; for other faults
+            of backward: "side effect", "not repeatable", "memory layout", "input_grad", "accumulated" or "stale state".
+        text: a sentence for the reader.
+    """
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The result for the hand-written gradient of one tensor.
+
+    Attributes:
+        name: the name of the tensor.
+        shape: the shape of the tensor.
+        passed: whether every oracle agrees with the gradient.
+        comparisons: one per oracle that was run.
+        taylor_slope: the order at which the remainder of the first-order Taylor expansion vanishes: 2, or 1 for a wrong
+            gradient; infinite if the remainder is zero, None if the test was not run or a kink is too close.
+        right_in_float64: whether the formula is right in float64, whatever the precision in a smaller dtype.
+        written: whether backward wrote a gradient in float64; writing none is right where the true gradient is zero.
+        precision: the comparison in the subject's own dtype, if that is smaller than float64.
+        max_abs: the largest absolute difference from the true gradient.
+        max_rel: the largest difference of an element relative to the true element.
+        ulps: the difference at the worst index, in units of the last place of the true value in float64.
+        cosine: the cosine of the angle between the hand-written and the true gradient.
+        scale: <hand, true> / <true, true>, the factor by which the hand-written gradient is too large.
+        worst_index: the index of the largest difference.
+        hand_value: the hand-written gradient at that index.
+        true_value: the true gradient at that index.
+        wrong_share: the fraction of elements whose difference is larger than rounding.
+        diagnosis: the kind of mistake, None if the gradient is right.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    passed: bool
+    comparisons: dict[str, Comparison] = field(default_factory=dict)
+    taylor_slope: float | None = None
+    right_in_float64: bool = True
+    written: bool = True
+    precision: Precision | None = None
+    max_abs: float = math.nan
+    max_rel: float = math.nan
+    ulps: float = math.nan
+    cosine: float = math.nan
+    scale: float = math.nan
+    worst_index: tuple[int, ...] | None = None
+    hand_value: float = math.nan
+    true_value: float = math.nan
+    wrong_share: float = math.nan
+    diagnosis: Diagnosis | None = None
+
+    @property
+    def error(self) -> float:
+        """The largest error against any oracle."""
+        return max((comparison.error for comparison in self.comparisons.values()), default=math.inf)
+
+    def _explanation(self) -> list[str]:
+        lines = [f"{self.name}: {self.diagnosis.text if self.diagnosis else 'wrong'}"]
+        if self.worst_index is not None and not self.right_in_float64:
+            lines += [
+                f"    worst at [{', '.join(map(str, self.worst_index))}]: {self.hand_value:.12g}, should be "
+                f"{self.true_value:.12g} (off by {self.max_abs:.3g}, {self.ulps:.3g} ulps)",
+                f"    wrong elements {self.wrong_share:.1%}, cosine {self.cosine:.9g}, scale {self.scale:.9g}",
+            ]
+        return lines
+
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
         subject: the name of what was checked.
         tensors: a verdict on the gradient of each tensor.
-        findings: what else is wrong, such as a backward that changes its input.
+        findings: other faults of backward, such as modifying its input.
         notes: what could not be checked, and why.
-        parts: reports of the layers and the loss of a wrong network that are wrong by themselves.
-        place: where the gradients were compared.
-        has_parts: whether there are layers to check alone.
+        parts: for a wrong network, the reports of the layers and the loss that are wrong on their own.
+        place: the point at which the gradients were compared.
+        has_parts: whether the subject has layers that can be checked on their own.
     """
 
     subject: str
@@ -46,26 +122,26 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether every gradient is right, and backward does nothing beside writing them."""
+        """Whether every gradient is right and backward has no other fault."""
         return all(verdict.passed for verdict in self.tensors) and not self.findings
 
     @property
     def worst(self) -> Verdict:
-        """The verdict on the tensor with the largest error; a wrong one before a right one."""
+        """The verdict with the largest error; wrong gradients come before right ones."""
         return max(self.tensors, key=lambda verdict: (not verdict.passed, verdict.error))
 
     @property
     def diagnoses(self) -> list[tuple[str, Diagnosis]]:
-        """Every mistake with its place, the cause first: wrong layers, then findings, then wrong tensors."""
+        """Every mistake with its location, causes first: wrong layers, then findings, then wrong tensors."""
         causes = [(f"{part.subject}, {where}", what) for part in self.parts for where, what in part.diagnoses]
         findings = [("backward", finding) for finding in self.findings]
         return causes + findings + [(v.name, v.diagnosis) for v in self.tensors if v.diagnosis is not None]
 
     def raise_if_failed(self) -> None:
-        """Do nothing if all is right.
+        """Raise an error if the check failed.
 
         Raises:
-            GradientError: if not; the message names the tensor and the mistake, and shows the table.
+            GradientError: if the check failed; the message names the tensor and the mistake, and shows the table.
         """
         if not self.passed:
             where, what = self.diagnoses[0]
@@ -73,23 +149,29 @@ class Report:
             raise GradientError(f"{self.subject}: {about} is wrong: {what.text}\n\n{self}")
 
     def to_json(self) -> str:
-        """Return everything as JSON; infinite and undefined numbers are null."""
-        values = dataclasses.asdict(self)
-        return json.dumps(_finite({"passed": self.passed, **values}), indent=2, ensure_ascii=False)
+        """Return the report as JSON; Inf and NaN become null."""
+        values = {"passed": self.passed, **dataclasses.asdict(self)}
+        return json.dumps(_null_if_nonfinite(values), indent=2, ensure_ascii=False)
 
     def __str__(self) -> str:
+        from rich.console import Console
+
         text = io.StringIO()
         Console(file=text, width=_WIDTH, no_color=True, force_terminal=False, legacy_windows=False).print(self)
         return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
-    def __rich__(self) -> RenderableType:
-        """Return the table, and below it what is wrong."""
+    def __rich__(self) -> "RenderableType":
+        """Return the table, followed by what is wrong."""
+        from rich.console import Group
+        from rich.padding import Padding
+        from rich.table import Table
+        from rich.text import Text
+
+        outcome = Text("all gradients right", "green") if self.passed else Text("WRONG", "bold red")
         oracles = list(dict.fromkeys(oracle for verdict in self.tensors for oracle in verdict.comparisons))
         has_slopes = any(verdict.taylor_slope is not None for verdict in self.tensors)
         has_precision = any(verdict.precision is not None for verdict in self.tensors)
-        table = Table(pad_edge=False, box=None)
-        for heading in ("gradient of", "shape"):
-            table.add_column(f"\n{heading}")
+        table = Table("\ngradient of", "\nshape", pad_edge=False, box=None)
         headings = [oracle.replace(" ", "\n") for oracle in oracles]
         headings += ["Taylor\nslope"] * has_slopes + ["own dtype\n/ autograd"] * has_precision
         for heading in headings:
@@ -97,51 +179,33 @@ class Report:
         table.add_column("")
         for verdict in self.tensors:
             cells = [verdict.name, " x ".join(map(str, verdict.shape)) or "one number"]
-            cells += [_error(verdict, oracle) for oracle in oracles]
-            cells += [_slope(verdict.taylor_slope)] * has_slopes + [_precision(verdict)] * has_precision
+            cells += [_error(verdict.comparisons.get(oracle)) for oracle in oracles]
+            cells += [_slope(verdict.taylor_slope)] * has_slopes + [_precision(verdict.precision)] * has_precision
             table.add_row(*cells, Text("right", "green") if verdict.passed else Text("WRONG", "bold red"))
-        return Group(self._title(), table, *(_indented(line) for line in self._explanation()))
-
-    def _title(self) -> Text:
-        outcome = Text("all gradients right", "green") if self.passed else Text("WRONG", "bold red")
-        return Text.assemble(f"{self.subject} {self.place}: ", outcome)
+        lines = [(line.lstrip(), len(line) - len(line.lstrip())) for line in self._explanation()]
+        return Group(
+            Text.assemble(f"{self.subject} {self.place}: ", outcome),
+            table,
+            *(Padding(Text(text), (0, 0, 0, indent)) for text, indent in lines),  # wrapped lines keep their indentation
+        )
 
     def _explanation(self) -> list[str]:
         lines = [""] if self.notes or not self.passed else []
         for part in self.parts:
-            lines += [f"Checked alone, {part.subject} is wrong:"]
+            lines += [f"Checked on its own, {part.subject} is wrong:"]
             lines += [f"    {line}" for line in part._mistakes()]
         if not self.passed and not self.parts and self.has_parts:
-            lines.append("Each layer and the loss alone are right: the mistake is in what puts them together.")
+            lines.append("Each layer and the loss are right on their own: the mistake is in how they are combined.")
         return lines + self._mistakes() + [f"note: {note}" for note in self.notes]
 
     def _mistakes(self) -> list[str]:
         lines = [f"{finding.kind}: {finding.text}" for finding in self.findings]
-        if self.parts:  # the network's gradients are wrong because of them, and say nothing more
-            return [*lines, "What else is WRONG may follow from that: check again when it is right."]
-        return lines + [line for verdict in self.tensors if not verdict.passed for line in _detail(verdict)]
+        if self.parts:  # the network's own gradients are wrong as a consequence and add no information
+            return [*lines, "Other WRONG rows may be consequences of this: fix it, then check again."]
+        return lines + [line for verdict in self.tensors if not verdict.passed for line in verdict._explanation()]
 
 
-def _indented(line: str) -> Padding:
-    """Keep the indentation of a line where it has to be wrapped."""
-    text = line.lstrip()
-    return Padding(Text(text), (0, 0, 0, len(line) - len(text)))
-
-
-def _detail(verdict: Verdict) -> list[str]:
-    lines = [f"{verdict.name}: {verdict.diagnosis.text if verdict.diagnosis else 'wrong'}"]
-    if verdict.worst_index is not None and not verdict.right_in_float64:
-        index = ", ".join(map(str, verdict.worst_index))
-        lines += [
-            f"    worst at [{index}]: {verdict.hand_value:.12g}, should be {verdict.true_value:.12g} "
-            f"(off by {verdict.max_abs:.3g}, {verdict.ulps:.3g} ulps)",
-            f"    wrong elements {verdict.wrong_share:.1%}, cosine {verdict.cosine:.9g}, scale {verdict.scale:.9g}",
-        ]
-    return lines
-
-
-def _error(verdict: Verdict, oracle: str) -> str:
-    comparison = verdict.comparisons.get(oracle)
+def _error(comparison: Comparison | None) -> str:
     if comparison is None or comparison.compared == 0:
         return "kink" if comparison is not None and comparison.skipped else "-"
     skipped = f" ({comparison.skipped} skipped)" if comparison.skipped else ""
@@ -152,15 +216,13 @@ def _slope(slope: float | None) -> str:
     return "-" if slope is None else "exact" if slope > 10 else f"{slope:.2f}"
 
 
-def _precision(verdict: Verdict) -> str:
-    if verdict.precision is None:
-        return "-"
-    return f"{verdict.precision.error:.1e} / {verdict.precision.autograd_error:.1e}"
+def _precision(precision: Precision | None) -> str:
+    return "-" if precision is None else f"{precision.error:.1e} / {precision.autograd_error:.1e}"
 
 
-def _finite(value: Any) -> Any:
+def _null_if_nonfinite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: _null_if_nonfinite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
+        return [_null_if_nonfinite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

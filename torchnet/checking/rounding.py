@@ -1,15 +1,33 @@
-"""What rounding alone does to a computation: the same computation, rounded otherwise."""
+"""How far rounding alone can move a gradient, and whether a gradient in a smaller dtype is as precise as autograd's.
+
+A fixed tolerance is either too strict or too loose. In float64, Noise estimates the rounding error of each element by
+repeating the computation with random rounding. In a smaller dtype, the inputs are rounded first; the hand-written
+gradient and autograd's in that dtype are then both compared with the float64 gradient at these same inputs.
+"""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from torchnet.checking.compare import Precision, relative
+from torchnet.checking.oracles import NoOracleError, autograd, change
+from torchnet.checking.report import Diagnosis, Report, Verdict
+from torchnet.checking.subject import Gradients, Outputs, Subject, Tensors, at_dtype, copies
+
 Result = TypeVar("Result")
 
-# Operations that select and copy numbers and compute none. An autograd that looks for a maximum must find it unmoved.
+_MARGIN = 10  # the allowed noise, as a multiple of the spread over a few runs
+_EXCUSE = 10  # the largest noise of a hand-written backward that counts, as a multiple of autograd's
+_UNUSABLE = 0.5  # autograd's relative error in a smaller dtype above which it cannot set a tolerance
+_ZERO = 1e-6  # a true gradient below this multiple of autograd's norm is zero: autograd's gradient is all rounding
+_MARGIN_OF_ZERO = 100  # for such a gradient, the allowed multiple of autograd's rounding
+
+# Operations that select or copy numbers and compute none: autograd's search for a maximum needs it unchanged.
 # fmt: off
 _EXACT = {
     "abs", "amax", "amin", "cat", "clamp", "clamp_max", "clamp_min", "clone", "constant_pad_nd", "embedding",
@@ -21,28 +39,28 @@ _EXACT = {
 # fmt: on
 
 
-def rounded_otherwise(
+def randomly_rounded(
     compute: Callable[[], Result], dtype: torch.dtype, share: float, runs: int = 8
 ) -> Iterator[Result]:
-    """Yield what a computation would give if its operations had rounded their results otherwise.
+    """Yield the results of repeated computations whose operations round at random.
 
-    Where a gradient is ill-conditioned, the runs lie as far apart as two correct computations may.
+    Where a gradient is ill-conditioned, the results differ as much as those of two correct computations can.
 
     Args:
         compute: the computation.
-        dtype: of the last place; what is computed in a smaller one is not moved.
-        share: the part of all computed numbers that is moved up or down, at random, by a unit of the last place. With
-            1/8 the numbers move as much as by rounding to nearest; with 1 no number is spared by luck.
-        runs: how often.
+        dtype: the dtype whose unit in the last place is added; results in a smaller dtype stay unchanged.
+        share: the fraction of all computed numbers that are moved up or down, at random, by one unit in the last place.
+            With 1/8 the numbers move as much as by rounding to nearest; with 1 every number moves.
+        runs: the number of results.
 
     Source: Parker 1997, "Monte Carlo Arithmetic".
     """
     for run in range(runs):
-        with _RoundAtRandom(run, torch.finfo(dtype).eps, share):
+        with _RandomRounding(run, torch.finfo(dtype).eps, share):
             yield compute()
 
 
-class _RoundAtRandom(TorchDispatchMode):
+class _RandomRounding(TorchDispatchMode):
     def __init__(self, seed: int, eps: float, share: float) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch does not annotate it
         self.generator, self.eps, self.share = torch.Generator().manual_seed(seed), eps, share
@@ -63,13 +81,13 @@ class _RoundAtRandom(TorchDispatchMode):
 
 
 def smallest_dtype_of(compute: Callable[[], Any]) -> torch.dtype | None:
-    """Return the dtype with the fewest digits that a computation in torch passes through, None if there is none."""
-    with _SeeDtypes() as seen:
+    """Return the dtype with the fewest digits among all results of a computation, None if it has no such result."""
+    with _RecordDtypes() as recorded:
         compute()
-    return max(seen.dtypes, key=lambda dtype: torch.finfo(dtype).eps, default=None)
+    return max(recorded.dtypes, key=lambda dtype: torch.finfo(dtype).eps, default=None)
 
 
-class _SeeDtypes(TorchDispatchMode):
+class _RecordDtypes(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch does not annotate it
         self.dtypes: set[torch.dtype] = set()
@@ -80,3 +98,128 @@ class _SeeDtypes(TorchDispatchMode):
             if isinstance(x, Tensor) and x.is_floating_point():
                 self.dtypes.add(x.dtype)
         return result
+
+
+def rounding_of(subject: Subject, grad_outputs: Outputs) -> float:
+    """Return how far rounding can move a change of the outputs: in the final sum, or in the forward pass before it."""
+    outputs = subject.forward(copies(subject.tensors))
+    in_the_sum = sum(float((x * g).abs().sum()) for x, g in zip(outputs, grad_outputs, strict=True))
+    in_the_forward = [
+        abs(change(moved, outputs, grad_outputs))
+        for moved in randomly_rounded(lambda: subject.forward(copies(subject.tensors)), torch.float64, share=1)
+    ]
+    return max(4 * torch.finfo(torch.float64).eps * in_the_sum, *in_the_forward)
+
+
+class Noise:
+    """The rounding error that each element of each gradient may have in float64; computed on first use.
+
+    Args:
+        subject: the subject in float64.
+        grad_outputs: the upstream gradient.
+    """
+
+    def __init__(self, subject: Subject, grad_outputs: Outputs) -> None:
+        self.subject, self.grad_outputs = subject, grad_outputs
+
+    @cached_property
+    def elements(self) -> Tensors:
+        """The allowed absolute error of each element, by the name of the tensor."""
+        by_hand = _spread(self._by_hand)
+        try:
+            by_autograd = _spread(partial(autograd, self.subject, self.grad_outputs))
+        except (NoOracleError, RuntimeError):
+            return by_hand
+        # A backward that is far more sensitive to rounding than autograd does not excuse its own errors.
+        return {
+            name: torch.minimum(by_hand[name], _EXCUSE * noise.max()).maximum(noise)
+            for name, noise in by_autograd.items()
+        }
+
+    def _by_hand(self) -> Tensors:
+        written = self.subject.backward(copies(self.subject.tensors), self.grad_outputs)
+        gradients = {}
+        for name, tensor in self.subject.tensors.items():
+            gradient = written.get(name)
+            fits = gradient is not None and gradient.shape == tensor.shape
+            gradients[name] = gradient.clone() if gradient is not None and fits else torch.zeros_like(tensor)
+        return gradients
+
+
+def _spread(compute: Callable[[], Tensors]) -> Tensors:
+    """Return how far randomly rounded results are from the plain one, with a margin."""
+    plain = compute()
+    spread = {name: torch.zeros_like(tensor) for name, tensor in plain.items()}
+    for moved in randomly_rounded(compute, torch.float64, share=1):
+        for name, widest in spread.items():
+            distance = (moved[name] - plain[name]).abs().nan_to_num(0, posinf=0)  # Inf and NaN excuse nothing
+            spread[name] = torch.maximum(widest, _MARGIN * distance)
+    return spread
+
+
+def with_precision(report: Report, subject: Subject, grad_outputs: Outputs) -> Report:
+    """Return the report of the float64 check, with the precision of each gradient in the subject's own dtype added."""
+    written = subject.backward(copies(subject.tensors), grad_outputs)
+    try:
+        precisions = precision_of(subject, grad_outputs, written)
+    except (NoOracleError, RuntimeError) as error:
+        note = f"the precision in the subject's own dtype was not checked: {str(error).splitlines()[0]}"
+        return replace(report, notes=[*report.notes, note])
+    return replace(report, tensors=[_with_precision(verdict, precisions, written) for verdict in report.tensors])
+
+
+def precision_of(subject: Subject, grad_outputs: Outputs, written: Gradients) -> dict[str, Precision]:
+    """Return the precision of each gradient that has the shape of its tensor.
+
+    Args:
+        subject: the subject in its own dtype.
+        grad_outputs: the upstream gradient, in the same dtype.
+        written: the hand-written gradients, in the same dtype.
+
+    Raises:
+        NoOracleError: if autograd does not apply, or is too imprecise in this dtype to set a tolerance.
+    """
+    dtype = max((tensor.dtype for tensor in subject.tensors.values()), key=lambda dtype: torch.finfo(dtype).eps)
+    by_autograd = partial(autograd, subject, grad_outputs)
+    truth = autograd(at_dtype(subject, torch.float64), tuple(grad.double() for grad in grad_outputs))
+    in_own_dtype = by_autograd()
+    own, errors = _errors(in_own_dtype, truth), _errors(written, truth)
+    # A gradient may be zero, such as that of a bias before a batch norm, which subtracts it: only rounding remains.
+    zeros = {name for name, grad in in_own_dtype.items() if float(truth[name].norm()) < _ZERO * float(grad.norm())}
+    if any(error > _UNUSABLE for name, error in own.items() if name not in zeros):
+        raise NoOracleError(
+            f"in {dtype} autograd itself is far from the float64 gradient, or the forward draws other random numbers"
+        )
+    if any(error > 2 * own[name] for name, error in errors.items()):
+        # A single run of autograd may be precise by chance: use the largest error over several roundings.
+        for moved in randomly_rounded(by_autograd, dtype, share=1 / 8):
+            own = {name: max(error, own[name]) for name, error in _errors(moved, truth).items()}
+    own |= {name: _MARGIN_OF_ZERO * own[name] for name in zeros}
+    name_of_dtype = str(dtype).removeprefix("torch.")
+    return {name: Precision(name_of_dtype, error, own[name]) for name, error in errors.items()}
+
+
+def _with_precision(verdict: Verdict, precisions: dict[str, Precision], written: Gradients) -> Verdict:
+    precision, diagnosis = precisions.get(verdict.name), verdict.diagnosis
+    if precision is None:  # missing, or of another shape
+        if verdict.passed and verdict.written:
+            what = "missing" if written.get(verdict.name) is None else "of another shape than its tensor"
+            diagnosis = Diagnosis("missing", f"right in float64; in its own dtype it is {what}")
+            return replace(verdict, passed=False, diagnosis=diagnosis)
+        return verdict
+    if verdict.passed and not precision.passed:
+        text = (
+            f"right in float64; in {precision.dtype} its error is {precision.error:.1e} of its norm, autograd's at "
+            f"most {precision.autograd_error:.1e}: is something computed, summed or stored with fewer digits?"
+        )
+        diagnosis = Diagnosis("rounding", text)
+    return replace(verdict, passed=verdict.passed and precision.passed, precision=precision, diagnosis=diagnosis)
+
+
+def _errors(gradients: Gradients | Tensors, truth: Tensors) -> dict[str, float]:
+    """Return ‖gradient - truth‖ / ‖truth‖ of each gradient that has the shape of its tensor."""
+    return {
+        name: relative(float((gradient.double() - truth[name]).norm().nan_to_num(torch.inf)), float(truth[name].norm()))
+        for name, gradient in gradients.items()
+        if gradient is not None and gradient.shape == truth[name].shape
+    }

@@ -1,0 +1,23 @@
+"""The public names and the files that define them; __init__.py reads this file and imports a name on first use."""
+
+from .catalog import named_subject, overview, random_inputs
+from .compare import Comparison, Precision
+from .examination import ORACLES
+from .proof import check
+from .report import Diagnosis, GradientError, Report, Verdict
+from .subject import SubjectError
+
+__all__ = [
+    "ORACLES",
+    "Comparison",
+    "Diagnosis",
+    "GradientError",
+    "Precision",
+    "Report",
+    "SubjectError",
+    "Verdict",
+    "check",
+    "named_subject",
+    "overview",
+    "random_inputs",
+]

@@ -1,0 +1,215 @@
+"""Compare a hand-written gradient with an oracle: all elements at once, or derivatives along directions."""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Derivative = Callable[[Tensor], float]  # direction, in the shape of the tensor -> derivative, NaN if there is none
+
+_FEW = 16  # a tensor of up to this many elements is compared element by element, a larger one by random directions
+_DIRECTIONS = 8
+_SAMPLE = 256  # elements of a large tensor that are evaluated to locate and diagnose an error
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A gradient compared with one oracle.
+
+    Attributes:
+        oracle: the name of the oracle.
+        error: the largest difference, relative to the largest element of the true gradient, or, if directions were
+            compared, to its norm.
+        allowed: the largest error that counts as rounding.
+        compared: the number of elements or directions compared.
+        skipped: the number of elements or directions skipped because a kink of the function is too close.
+        directions: whether directions were compared instead of elements.
+    """
+
+    oracle: str
+    error: float
+    allowed: float
+    compared: int
+    skipped: int = 0
+    directions: bool = False
+
+    @property
+    def passed(self) -> bool:
+        return self.error <= self.allowed
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A gradient computed in the subject's own dtype, compared with the float64 gradient at the same values.
+
+    Attributes:
+        dtype: the subject's dtype.
+        error: the norm of the hand-written gradient's error, relative to the norm of the true gradient.
+        autograd_error: the same for autograd in this dtype.
+    """
+
+    dtype: str
+    error: float
+    autograd_error: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the hand-written gradient's error is at most twice that of autograd.
+
+        In float64 autograd itself is the reference, with an error of 0: the tolerance of the float64 check applies.
+        """
+        return self.error <= max(2 * self.autograd_error, 1e-12)
+
+
+def compare_elements(
+    oracle: str, hand: Tensor, true: Tensor, tolerance: float, noise: Callable[[], float]
+) -> Comparison:
+    """Compare element by element; NaN in `true` marks elements that the oracle skipped.
+
+    Args:
+        oracle: the name of the oracle.
+        hand: the hand-written gradient.
+        true: the oracle's gradient.
+        tolerance: the allowed error, relative to the largest element of `true`.
+        noise: returns the absolute difference that rounding alone explains; called only if the tolerance is exceeded.
+    """
+    known = ~true.isnan()
+    compared = int(known.sum())
+    skipped = true.numel() - compared
+    if compared == 0:
+        return Comparison(oracle, 0.0, tolerance, 0, skipped)
+    largest = float(true[known].abs().max())
+    difference = float((hand - true)[known].abs().nan_to_num(math.inf).max())
+    comparison = Comparison(oracle, relative(difference, largest), tolerance, compared, skipped)
+    return _with_noise(comparison, noise, largest)
+
+
+def _compare_directions(
+    oracle: str, hand: list[float], true: list[float], tolerance: float, noise: Callable[[], float]
+) -> Comparison:
+    """Compare derivatives along random normal directions; their root mean square estimates the norm of the gradient."""
+    pairs = [(h, t) for h, t in zip(hand, true, strict=True) if not math.isnan(t)]
+    norm = math.hypot(*(t for _, t in pairs)) / math.sqrt(len(pairs))  # hypot does not overflow
+    difference = max(math.inf if math.isnan(h) else abs(h - t) for h, t in pairs)
+    skipped = len(true) - len(pairs)
+    comparison = Comparison(oracle, relative(difference, norm), tolerance, len(pairs), skipped, directions=True)
+    return _with_noise(comparison, noise, norm)
+
+
+def _with_noise(comparison: Comparison, noise: Callable[[], float], size: float) -> Comparison:
+    if comparison.passed:
+        return comparison
+    return replace(comparison, allowed=max(comparison.allowed, relative(noise(), size)))
+
+
+def compare_along(
+    oracle: str, hand: Tensor, derivative: Derivative, tolerance: float, noise: Callable[[], Tensor], seed: int
+) -> Comparison:
+    """Compare all elements of a small gradient, or the products of a large one with random directions.
+
+    One wrong element among many changes every product, but the few products cannot tell which element it is.
+
+    Args:
+        oracle: the name of the oracle.
+        hand: the hand-written gradient.
+        derivative: the oracle's derivative along a direction.
+        tolerance: the allowed relative error.
+        noise: returns how far rounding alone can move each element; called only if the tolerance is exceeded.
+        seed: the seed of the directions.
+    """
+    if hand.numel() > _FEW:
+        directions = random_directions(hand, _DIRECTIONS, seed)
+        slopes = [derivative(direction) for direction in directions]
+        if not all(math.isnan(slope) for slope in slopes):
+            products = [float((hand * direction).sum()) for direction in directions]
+            return _compare_directions(oracle, products, slopes, tolerance, lambda: norm(noise()))
+        # A step along all elements at once always meets a kink: compare a sample of single elements.
+    true = _elements(hand, _sample(hand.numel(), _FEW, seed), derivative)
+    return compare_elements(oracle, hand, true, tolerance, lambda: float(noise().max()))
+
+
+def locate(hand: Tensor, derivative: Derivative, seed: int) -> Tensor:
+    """Return the true gradient, NaN where unknown: of a large tensor, only a sample and one wrong element are known."""
+    if hand.numel() <= _SAMPLE:
+        return _elements(hand, range(hand.numel()), derivative)
+    sample = _sample(hand.numel(), _SAMPLE - 1, seed)
+    return _elements(hand, [*sample, _find_wrong_element(hand, derivative, seed)], derivative)
+
+
+def _elements(like: Tensor, indices: Iterable[int], derivative: Derivative) -> Tensor:
+    """Return the derivatives with respect to the elements at these flat indices, NaN elsewhere."""
+    result = torch.full_like(like, torch.nan, memory_format=torch.contiguous_format)
+    for index in indices:
+        direction = torch.zeros_like(result).view(-1)
+        direction[index] = 1
+        result.view(-1)[index] = derivative(direction.view(like.shape))
+    return result
+
+
+def _find_wrong_element(hand: Tensor, derivative: Derivative, seed: int) -> int:
+    """Return the flat index of a wrong element by bisection: keep the half with the larger error."""
+
+    def error(indices: Tensor) -> float:
+        direction = torch.zeros_like(hand, memory_format=torch.contiguous_format)
+        direction.view(-1)[indices.to(hand.device)] = random_directions(indices, 1, seed)[0].to(hand.device)
+        difference = abs(float((hand * direction).sum()) - derivative(direction))
+        return -1.0 if math.isnan(difference) else difference
+
+    candidates = torch.arange(hand.numel())
+    while len(candidates) > 1:
+        candidates = max(candidates.chunk(2), key=error)
+    return int(candidates)
+
+
+def _sample(numel: int, count: int, seed: int) -> list[int]:
+    indices: list[int] = torch.randperm(numel, generator=torch.Generator().manual_seed(seed))[:count].tolist()
+    return indices
+
+
+def measure(hand: Tensor, true: Tensor, allowed: float) -> dict[str, Any]:
+    """Return the figures of a Verdict, over the elements where the true gradient is known (not NaN).
+
+    Args:
+        hand: the hand-written gradient.
+        true: the true gradient, NaN where unknown.
+        allowed: the error, relative to the largest true element, that counts as rounding.
+    """
+    known = ~true.isnan()
+    if not known.any():
+        return {}
+    h, t = hand[known], true[known]
+    difference = (h - t).abs().nan_to_num(math.inf)
+    worst = int(difference.argmax())
+    hand_value, true_value, max_abs = float(h[worst]), float(t[worst]), float(difference[worst])
+    nonzero = difference > 0
+    return {
+        "max_abs": max_abs,
+        "max_rel": float((difference[nonzero] / t[nonzero].abs()).max()) if nonzero.any() else 0.0,
+        "ulps": max_abs / math.ulp(true_value) if math.isfinite(true_value) else math.nan,
+        "cosine": float((h * t).sum() / (h.norm() * t.norm())),
+        "scale": float((h * t).sum() / (t * t).sum()),
+        "worst_index": tuple(int(i) for i in known.nonzero()[worst]) if known.dim() > 0 else (),
+        "hand_value": hand_value,
+        "true_value": true_value,
+        "wrong_share": float((difference > allowed * t.abs().max()).double().mean()),
+    }
+
+
+def relative(difference: float, size: float) -> float:
+    """Return difference / size, where 0 / 0 is 0."""
+    return 0.0 if difference == 0 else difference / size if size > 0 else math.inf
+
+
+def norm(tensor: Tensor) -> float:
+    """Return the norm without overflow or underflow of the squares."""
+    largest = float(tensor.abs().max())
+    return largest * float((tensor / largest).norm()) if largest > 0 else 0.0
+
+
+def random_directions(tensor: Tensor, count: int, seed: int) -> list[Tensor]:
+    """Return float64 directions with independent standard normal elements, in the shape of a tensor."""
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(tensor.device) for _ in range(count)]
