@@ -1,0 +1,185 @@
+"""The documentation: its links, commands, options, paths and code excerpts exist as written."""
+
+import importlib.util
+import pkgutil
+import re
+import shlex
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+
+from torchnet.commands import main as torchnet_command
+
+from .conftest import ROOT
+
+PAGES = [ROOT / f"{name}.md" for name in ("README", "TUTORIAL", "CONTRIBUTING", "CHANGELOG")]
+PAGES += [*sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
+MOST_LINES = 220  # of the README
+FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"`([^`]+)`")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+PATH = re.compile(r"(?:torchnet|tests|configs|docs|benchmarks|\.ci)/[\w./-]*")
+NAME = re.compile(r"torchnet(?:\.\w+)+")
+EXAMPLES = ("my_layer", "mylayers")  # files that the reader writes
+NOT_IN_A_CONFIGURATION = {"help", "config", "ckpt_path", "print_config", "allow-environment-change"}
+
+
+def prose(page: Path) -> str:
+    return FENCE.sub("", page.read_text())
+
+
+def spans(page: Path) -> list[str]:
+    return [" ".join(span.split()) for span in SPAN.findall(prose(page))]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    """The words of each command line on a page, in shell blocks and in the text."""
+    for _, kind, block in FENCE.findall(page.read_text()):
+        if kind == "sh":
+            for line in block.replace("\\\n", " ").splitlines():
+                for command in line.split("&&"):
+                    yield shlex.split(command, comments=True)
+    for span in spans(page):
+        if "python " in span:
+            yield shlex.split(span)
+
+
+def commands_of(program: str) -> list[list[str]]:
+    """The arguments of each call of train.py, or of `python -m` and what follows it."""
+    found = []
+    for page in PAGES:
+        for words in commands(page):
+            place = words.index(program) if program in words else -1
+            if place >= 0 and (place == 0 or "python" in " ".join(words[:place]) or words[0] == "torchrun"):
+                found.append(words[place + 1 :])
+    assert found
+    return found
+
+
+def test_the_readme_is_short_and_runs_the_tests_by_its_first_command_with_pytest():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= MOST_LINES
+    lines = [line for line in text.splitlines() if "-m pytest" in line]
+    assert len(lines) == 1
+    assert re.fullmatch(
+        r"python3 -m venv .venv && .venv/bin/pip install \S+ '\S+' && .venv/bin/python -m pytest.*", lines[0]
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_and_images_resolve(page):
+    for link in LINK.findall(prose(page)):
+        if link.startswith("https://"):
+            continue
+        file, _, anchor = link.partition("#")
+        target = (page.parent / file).resolve() if file else page
+        assert target.exists(), f"{page.name}: there is no {link}"
+        assert target.is_relative_to(ROOT), f"{page.name}: {link} is outside of the repository"
+        assert not anchor or anchor in anchors(target), f"{page.name}: there is no heading {link}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_paths_and_names_exist(page):
+    words = [word for words in commands(page) for word in words] + spans(page)
+    for word in words:
+        if PATH.fullmatch(word) and not any(example in word for example in EXAMPLES):
+            assert (ROOT / word).exists(), f"{page.name}: there is no {word}"
+        if NAME.fullmatch(word) and page.name != "CHANGELOG.md" and not any(it in word for it in EXAMPLES):
+            assert pkgutil.resolve_name(word) is not None, f"{page.name}: there is no {word}"
+
+
+def test_the_new_names_in_the_changelog_exist():
+    rows = re.findall(r"^  \| `(.*) \| (.*) \|$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert len(rows) > 8
+    for _, new in rows:
+        package = ""
+        for name in SPAN.findall(new):
+            package = name.rpartition(".")[0] if name.startswith("torchnet.") and name != "torchnet.engine" else package
+            full = name if name.startswith("torchnet") else f"{package}.{name.removeprefix('.')}"
+            assert pkgutil.resolve_name(full.removesuffix(".*")) is not None, full
+
+
+def test_modules_that_are_run_exist():
+    for module, *_ in commands_of("-m"):
+        spec = importlib.util.find_spec(module)
+        assert spec is not None, f"there is no module {module}"
+        if spec.submodule_search_locations is not None:
+            assert importlib.util.find_spec(f"{module}.__main__"), f"python -m {module} does not run"
+        else:
+            assert '__name__ == "__main__"' in Path(spec.origin).read_text(), f"python -m {module} does nothing"
+
+
+def options_of(arguments: list[str]) -> dict[str, str | None]:
+    """Options with their values; None if an option has none."""
+    pairs = pairwise([*arguments, "--"])
+    return {it[2:]: None if value.startswith("--") else value for it, value in pairs if it.startswith("--")}
+
+
+def flat(config: dict, prefix: str = "") -> Iterator[str]:
+    for name, value in config.items():
+        yield prefix + name
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, dict):
+                yield from flat(part.get("init_args", {}) if "class_path" in part else part, f"{prefix}{name}.")
+
+
+def test_options_of_train_py_exist(cli, capsys):
+    values: dict[str, list[str]] = {}
+    for arguments in commands_of("train.py"):
+        command = arguments[0] if arguments and not arguments[0].startswith("-") else "fit"
+        assert command in ("fit", "validate", "test", "predict"), arguments
+        for name, value in options_of(arguments).items():
+            if name == "config":
+                assert (ROOT / value).is_file(), value
+            elif name not in NOT_IN_A_CONFIGURATION:
+                assert value is not None, f"--{name} has no value in {arguments}"
+                values.setdefault(name, []).append(value)
+    assert len(values) > 20
+    known = set()
+    for turn in range(max(map(len, values.values()))):  # all options at once, with their first value, then the others
+        options = [f"--{name}={given[min(turn, len(given) - 1)]}" for name, given in values.items()]
+        code = cli("fit", *options, "--print_config")
+        out, err = capsys.readouterr()
+        assert code == 0, err
+        known |= set(flat(yaml.safe_load(out)))
+    mentioned = {span.split()[0].removeprefix("--") for page in PAGES for span in spans(page) if span.startswith("--")}
+    mentioned = {name for name in mentioned if "." in name or name in ("report", "name", "seed_everything")}
+    assert mentioned <= known
+
+
+def test_options_of_the_commands_exist(capsys):
+    for arguments in commands_of("-m"):
+        if arguments[0] != "torchnet" or len(arguments) == 1 or arguments[1].startswith("-"):
+            continue
+        with pytest.raises(SystemExit, match="0"):
+            torchnet_command([arguments[1], "--help"])
+        text = capsys.readouterr().out
+        for name in options_of(arguments[2:]):
+            assert f"--{name}" in text, arguments
+
+
+def test_excerpts_are_the_code():
+    """A block of Python that follows a link to a file, in one section, shows lines of that file in their order."""
+    checked = 0
+    for page in (ROOT / "README.md", ROOT / "docs" / "map.md"):
+        for section in re.split(r"^#+ ", page.read_text(), flags=re.MULTILINE):
+            for block in FENCE.finditer(section):
+                files = [link for link in LINK.findall(section[: block.start()]) if link.endswith(".py")]
+                if block[2] != "python" or not files:
+                    continue
+                code = iter([line.strip() for line in (page.parent / files[-1]).read_text().splitlines()])
+                for line in filter(None, map(str.strip, block[3].splitlines())):
+                    assert line == "..." or line in code, (
+                        f"{page.name}: {files[-1]} does not have, at its place: {line}"
+                    )
+                checked += 1
+    assert checked >= 8
