@@ -29,7 +29,7 @@ from typing import Any
 
 import yaml
 
-from tests.data.mutations import mutated
+from tests.data.byte_damage import mutated
 from torchnet.cli.console import silence_libraries
 from torchnet.cli.main import main as train
 from torchnet.cli.options import ArgumentsCLI

@@ -1,4 +1,4 @@
-"""Small data sets, written in every format that is read."""
+"""Small data sets in every supported file format."""
 
 import gzip
 import struct
@@ -16,8 +16,8 @@ TRAIN_LABELS = RNG.permutation(np.repeat(np.arange(10), 3))
 TEST_LABELS = RNG.permutation(np.repeat(np.arange(10), 2))
 
 
-def small_set(side: int = 28) -> Dataset:
-    images = [RNG.integers(256, size=(n, side, side), dtype=np.uint8) for n in (30, 20)]
+def small_set(side: int = 28, random: np.random.Generator = RNG) -> Dataset:
+    images = [random.integers(256, size=(n, side, side), dtype=np.uint8) for n in (30, 20)]
     return Dataset(images[0], TRAIN_LABELS, images[1], TEST_LABELS)
 
 
@@ -35,12 +35,16 @@ def write_idx(folder: Path, data: Dataset, pack: bool = False) -> Path:
     return folder
 
 
-def write_mat(folder: Path, data: Dataset, **changes: np.ndarray | None) -> Path:
-    arrays: dict[str, np.ndarray] = {}
+def mat_arrays(data: Dataset) -> dict[str, np.ndarray]:
+    arrays = {}
     for split in ("train", "test"):
         images, labels = getattr(data, f"{split}_images"), getattr(data, f"{split}_labels")
         arrays |= {f"{split}{digit}": images[labels == digit].reshape(-1, 784) for digit in range(10)}
-    arrays = {name: array for name, array in (arrays | changes).items() if array is not None}
+    return arrays
+
+
+def write_mat(folder: Path, data: Dataset, **changes: np.ndarray | None) -> Path:
+    arrays = {name: array for name, array in (mat_arrays(data) | changes).items() if array is not None}
     scipy.io.savemat(folder / "mnist_all.mat", arrays)
     return folder / "mnist_all.mat"
 
@@ -57,11 +61,11 @@ def write_npz(folder: Path, data: Dataset, **changes: np.ndarray | None) -> Path
 
 
 def gzipped_zeros(size: int, beginning: bytes = b"") -> bytes:
-    """Return what gunzips to a beginning and `size` zeros, a whole number of 2**20: a bomb, made of one piece."""
+    """Return a gzip bomb that expands to `beginning` and `size` zeros, a multiple of 2**20."""
     stream = zlib.compressobj(wbits=-15)
     first = stream.compress(beginning) + stream.flush(zlib.Z_FULL_FLUSH)
     zeros = bytes(2**20)
-    piece = stream.compress(zeros) + stream.flush(zlib.Z_FULL_FLUSH)  # which depends on nothing before
+    piece = stream.compress(zeros) + stream.flush(zlib.Z_FULL_FLUSH)  # decodes independently of its position
     checksum = zlib.crc32(beginning)
     for _ in range(size // 2**20):
         checksum = zlib.crc32(zeros, checksum)

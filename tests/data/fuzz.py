@@ -1,17 +1,17 @@
-"""Random damage to small data files of every format: what is read is right, and all else is a DataError.
+"""Corrupt small data files of every format at random. Each must be read correctly or refused with a DataError.
 
     python -m tests.data.fuzz                   # 20,000 files
     python -m tests.data.fuzz --cases 500       # the first 500 of them
     python -m tests.data.fuzz --first 1234 --cases 1
 
-A case is known by its number. What is damaged is the file as it is, or what is in it, packed up again so that all
-checksums are right. A damaged file may only be accepted
+A case is determined by its number. The damage is done to the file, or to its contents before they are compressed or
+archived with correct checksums. A corrupt file may be accepted only
 
-- with the arrays of the original, if a checksum protects them;
-- or else with the arrays that another reader finds in it, if they are a sound data set.
+- with the original arrays, if a checksum protects them;
+- otherwise with the arrays that an independent reader finds in it, if they are a valid data set.
 
-SciPy's parser of .mat files runs in processes of a hundred cases each; where one ends such a process, the case is tried
-anew as users have it. The exit code is 1 if a case ends in anything else, or takes more than ten seconds.
+SciPy's parser of .mat files runs in forked processes, a hundred cases in each. If a case crashes the process, it runs
+again as it does for users. The exit code is 1 if a case has another result or takes more than ten seconds.
 """
 
 import argparse
@@ -35,33 +35,27 @@ from typing import Any
 import numpy as np
 import scipy.io
 
-from torchnet.data import DataError, load, mat, mat_child
+from torchnet.data import DataError, load, mat, mat_subprocess
 from torchnet.data.dataset import Dataset
 from torchnet.data.idx import FILES
 
-from .formats import TEST_LABELS, TRAIN_LABELS, idx
-from .mutations import mutated
+from .byte_damage import mutated
+from .formats import idx, mat_arrays, small_set
 
 FORMATS = ("idx", "gzip", "gzipped idx", "npz", "npz member", "mat", "mat compressed")
 CHECKED = ("gzip", "npz", "mat compressed")  # a checksum protects the arrays
 ALLOWED = ("refused", "the same", "another data set", "refused, the parser's process died")
 BATCH = 100
 MOST_SECONDS = 10
-MOST_MEMORY = 2**34  # of addresses, for a process that parses .mat files: torch alone takes some 2**32
+MOST_MEMORY = 2**34  # bytes of address space to parse .mat files; torch alone takes about 2**32
 _KEYS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
 class HangError(Exception):
-    """A case has taken too long."""
+    """A case took too long."""
 
 
-def _data(side: int) -> Dataset:
-    random = np.random.default_rng(1)
-    images = [random.integers(256, size=(n, side, side), dtype=np.uint8) for n in (30, 20)]
-    return Dataset(images[0], TRAIN_LABELS, images[1], TEST_LABELS)
-
-
-DATA, WIDE = _data(4), _data(28).by_label()
+DATA, WIDE = small_set(4, np.random.default_rng(1)), small_set(28, np.random.default_rng(1)).by_label()
 IDX = {FILES[key]: idx(0x803 if "images" in key else 0x801, getattr(DATA, key)) for key in _KEYS}
 MEMBERS = dict(zip(("x_train", "y_train", "x_test", "y_test"), _KEYS, strict=True))
 NPY: dict[str, bytes] = {}
@@ -72,12 +66,8 @@ for member, key in MEMBERS.items():
 
 
 def _mat(compressed: bool) -> bytes:
-    arrays = {}
-    for split in ("train", "test"):
-        images, labels = getattr(WIDE, f"{split}_images"), getattr(WIDE, f"{split}_labels")
-        arrays |= {f"{split}{digit}": images[labels == digit].reshape(-1, 784) for digit in range(10)}
     file = io.BytesIO()
-    scipy.io.savemat(file, arrays, do_compression=compressed)
+    scipy.io.savemat(file, mat_arrays(WIDE), do_compression=compressed)
     return file.getvalue()
 
 
@@ -93,7 +83,7 @@ def npz(members: dict[str, bytes], compression: int) -> bytes:
 
 
 def write_case(number: int, folder: Path) -> tuple[str, Path]:
-    """Write the damaged file of a case, and return its format and the source to load."""
+    """Write the corrupt file of a case; return its format and the source to load."""
     random = Random(number)
     kind = FORMATS[number % len(FORMATS)]
     if kind in MAT:
@@ -119,12 +109,16 @@ def write_case(number: int, folder: Path) -> tuple[str, Path]:
 
 
 def verdict(kind: str, source: Path) -> str:
-    """Load a damaged source; return one of ALLOWED if that went as it should, else what went wrong."""
+    """Load a corrupt source; return one of ALLOWED if the result is right, else a description of the fault."""
     try:
         got = load(str(source))
     except DataError as error:
         text = str(error)
-        return "refused" if str(source) in text and len(text) < 2000 else f"a DataError without a name: {text[:300]!r}"
+        return (
+            "refused"
+            if str(source) in text and len(text) < 2000
+            else f"a DataError without the file name: {text[:300]!r}"
+        )
     except HangError:
         return f"hangs for more than {MOST_SECONDS} seconds"
     except Exception as error:
@@ -136,7 +130,7 @@ def verdict(kind: str, source: Path) -> str:
     if fault := _unsound(got):
         return f"accepted, but {fault}"
     expected = {"idx": _other_idx, "gzipped idx": _other_idx, "npz member": _other_npz, "mat": _other_mat}[kind](source)
-    return "another data set" if _same(got, expected) else "accepted with other arrays than another reader finds"
+    return "another data set" if _same(got, expected) else "accepted with other arrays than an independent reader finds"
 
 
 def _same(got: Dataset, expected: Dataset) -> bool:
@@ -154,7 +148,7 @@ def _unsound(data: Dataset) -> str | None:
 
 
 def _other_idx(folder: Path) -> Dataset:
-    """Read the header and take all the rest, where it has the size that the header says."""
+    """Read the header and reshape all remaining bytes to its shape."""
     arrays = []
     for key in _KEYS:
         plain, packed = folder / FILES[key], folder / f"{FILES[key]}.gz"
@@ -171,7 +165,7 @@ def _other_npz(path: Path) -> Dataset:
 
 
 def _other_mat(path: Path) -> Dataset:
-    """Take the pixels that stand, undamaged in length, behind the names of the arrays."""
+    """Read the pixels that follow the names of the arrays."""
     content, arrays = path.read_bytes(), []
     for split in ("train", "test"):
         digits = []
@@ -191,7 +185,7 @@ def _hang(number: int, frame: FrameType | None) -> None:
 
 
 def verdicts_here(numbers: list[int]) -> Iterator[tuple[int, str, str]]:
-    """Yield number, format and verdict of cases that are tried in this process."""
+    """Yield the number, format and verdict of cases, which run in this process."""
     before = signal.signal(signal.SIGALRM, _hang)
     try:
         for number in numbers:
@@ -207,7 +201,7 @@ def verdicts_here(numbers: list[int]) -> Iterator[tuple[int, str, str]]:
 
 
 def verdicts_of_parser(numbers: list[int]) -> Iterator[tuple[int, str, str]]:
-    """As `verdicts_here`, with SciPy's parser in forked processes, which it may end; then it counts what users see."""
+    """As `verdicts_here`, in forked processes. A case that crashes one runs again in a subprocess, as for users."""
     todo = list(numbers)
     while todo:
         batch = todo[:BATCH]
@@ -215,7 +209,7 @@ def verdicts_of_parser(numbers: list[int]) -> Iterator[tuple[int, str, str]]:
         for number, line in zip(batch, lines, strict=False):
             yield number, FORMATS[number % len(FORMATS)], line
         todo = todo[len(lines) :]
-        if len(lines) < len(batch):  # the next one has ended the process
+        if len(lines) < len(batch):  # the next case crashed the process
             ((number, kind, seen),) = verdicts_here(todo[:1])
             yield number, kind, f"{seen}, the parser's process died" if seen == "refused" else seen
             todo = todo[1:]
@@ -228,7 +222,7 @@ def _in_a_fork(batch: list[int]) -> list[str]:
         os.close(reader)
         resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        mat._read_in_a_process = mat_child.read_digits  # this is one already
+        mat._read_in_subprocess = mat_subprocess.read_digits  # this process is already a fork
         for _, _, line in verdicts_here(batch):
             os.write(writer, " ".join(line.split()).encode() + b"\n")
         os._exit(0)
@@ -240,17 +234,17 @@ def _in_a_fork(batch: list[int]) -> list[str]:
 
 
 def verdicts(numbers: range) -> Iterator[tuple[int, str, str]]:
-    """Yield number, format and verdict of each case."""
+    """Yield the number, format and verdict of each case."""
     parsed = [number for number in numbers if FORMATS[number % len(FORMATS)] in MAT]
     yield from verdicts_here(sorted({*numbers} - {*parsed}))
     yield from verdicts_of_parser(parsed)
 
 
 def main(arguments: list[str] | None = None, tell: Callable[[str], Any] = print) -> int:
-    """Try the cases that the arguments ask for; print what came of them and return the exit code."""
-    parser = argparse.ArgumentParser("python -m tests.data.fuzz", description="Damaged data files of every format.")
-    parser.add_argument("--cases", type=int, default=20_000, help="how many (20,000)")
-    parser.add_argument("--first", type=int, default=0, help="the number of the first (0)")
+    """Run the cases, print the results and return the exit code."""
+    parser = argparse.ArgumentParser("python -m tests.data.fuzz", description="Corrupt data files of every format.")
+    parser.add_argument("--cases", type=int, default=20_000, help="number of cases (20,000)")
+    parser.add_argument("--first", type=int, default=0, help="number of the first case (0)")
     options = parser.parse_args(arguments)
     start, counts, misses = time.monotonic(), Counter[tuple[str, str]](), 0
     for number, kind, seen in verdicts(range(options.first, options.first + options.cases)):

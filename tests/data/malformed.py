@@ -1,10 +1,10 @@
-"""130 data files and downloads, each wrong in its own way, given to the command line one after the other.
+"""Run the command line on 130 malformed data files and downloads.
 
     python -m tests.data.malformed                # all of them
     python -m tests.data.malformed --only gzip    # those with "gzip" in their name
 
-Each must end in exit code 65 and one sentence that names it, and the memory that all of them cost must stay small.
-The exit code is 1 if one does not.
+Each must give exit code 65 and one sentence that names the file, and together they may use little memory. Otherwise
+the exit code is 1.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from . import mirrors
 from .formats import TRAIN_LABELS, gzipped_zeros, idx, small_set, write_idx, write_mat
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
-MOST_MEGABYTES = 256  # that the process may grow by
+MOST_MEGABYTES = 256  # by which the process may grow
 EXPECTED = {"idx": 60, "gzip": 30, "mat": 30, "download": 10}
 
 IMAGES, LABELS = FILES["train_images"], FILES["train_labels"]
@@ -46,11 +46,11 @@ SIZE = len(IMAGE_FILE)
 
 @dataclass(frozen=True)
 class Case:
-    """A malformed source: what makes it in a folder, and returns what --data.source is to be."""
+    """A malformed source: `make` writes it to a folder and returns the value of --data.source."""
 
     name: str
     make: Callable[[Path], Path]
-    answer: mirrors.Answer | None = None  # of a mirror, for a download
+    answer: mirrors.Answer | None = None  # of the mirror, for a download
 
     @property
     def kind(self) -> str:
@@ -66,7 +66,7 @@ def replaced(content: bytes, start: int, new: bytes) -> bytes:
 
 
 def in_folder(name: str, content: Callable[[], bytes]) -> Callable[[Path], Path]:
-    """Write a sound set of IDX files, of which one has another content."""
+    """Write a valid set of IDX files, then replace the content of one."""
 
     def make(folder: Path) -> Path:
         write_idx(folder, DATA)
@@ -83,13 +83,13 @@ def idx_cases() -> Iterator[Case]:
         wrong[f"images cut at {keep}"] = (IMAGES, IMAGE_FILE[:keep])
     for keep in (0, 3, 7, 8, 9, 37):
         wrong[f"labels cut at {keep}"] = (LABELS, LABEL_FILE[:keep])
-    wrong["a byte behind the images"] = (IMAGES, IMAGE_FILE + b"\0")
-    wrong["a byte behind the labels"] = (LABELS, LABEL_FILE + b"\0")
+    wrong["a byte after the images"] = (IMAGES, IMAGE_FILE + b"\0")
+    wrong["a byte after the labels"] = (LABELS, LABEL_FILE + b"\0")
     for name, label in (("10", 10), ("255", 255), ("no 3", 4)):
         wrong[f"label {name}"] = (LABELS, idx(0x801, np.where(TRAIN_LABELS == 3, label, TRAIN_LABELS)))
-    wrong["labels in place of images"] = (IMAGES, LABEL_FILE)
-    wrong["images in place of labels"] = (LABELS, IMAGE_FILE)
-    wrong["the test images in place of the others"] = (IMAGES, TEST_IMAGE_FILE)
+    wrong["labels instead of images"] = (IMAGES, LABEL_FILE)
+    wrong["images instead of labels"] = (LABELS, IMAGE_FILE)
+    wrong["test images instead of training images"] = (IMAGES, TEST_IMAGE_FILE)
     for place, what in enumerate(("images", "rows", "columns")):
         for size in (0, 2**32 - 1):
             wrong[f"{size} {what}"] = (IMAGES, replaced(IMAGE_FILE, 4 + 4 * place, struct.pack(">I", size)))
@@ -106,7 +106,7 @@ def gzip_cases() -> Iterator[Case]:
     size = len(packed)
     wrong: dict[str, Callable[[], bytes]] = {
         "bomb of 1 GB": lambda: gzipped_zeros(2**30),
-        "bomb of 1 GB behind a sound header": lambda: gzipped_zeros(2**30, IMAGE_FILE[:16]),
+        "bomb of 1 GB after a valid header": lambda: gzipped_zeros(2**30, IMAGE_FILE[:16]),
         "bomb of 1 GB, as the header says": lambda: gzipped_zeros(2**30, struct.pack(">4I", 0x803, 2**20, 32, 32)),
         "bomb of 1 MB": lambda: gzipped_zeros(2**20, IMAGE_FILE[:16]),
         "bomb within a bomb": lambda: gzip.compress(gzipped_zeros(2**30)),
@@ -115,17 +115,17 @@ def gzip_cases() -> Iterator[Case]:
         "length 0": lambda: packed[:-4] + bytes(4),
         "length 2**32 - 1": lambda: packed[:-4] + b"\xff" * 4,
         "two members": lambda: packed + packed,
-        "two members that are the file together": lambda: (
+        "two members that together are the file": lambda: (
             gzip.compress(IMAGE_FILE[:99]) + gzip.compress(IMAGE_FILE[99:])
         ),
-        "zeros behind the end": lambda: packed + bytes(8),
-        "a byte behind the end": lambda: packed + b"x",
+        "zeros after the end": lambda: packed + bytes(8),
+        "a byte after the end": lambda: packed + b"x",
         "another method": lambda: flipped(packed, 2),
         "reserved flags": lambda: flipped(packed, 3, 0xE0),
-        "a header's checksum that is wrong": lambda: replaced(packed, 3, b"\x02"),
+        "wrong checksum of the header": lambda: replaced(packed, 3, b"\x02"),
         "gzipped twice": lambda: gzip.compress(packed),
         "zlib, not gzip": lambda: zlib.compress(IMAGE_FILE),
-        "no gzip at all": lambda: b"this is not gzipped",
+        "not gzip": lambda: b"this is not gzipped",
         "damaged in the middle": lambda: replaced(packed, size // 2, bytes(20)),
     }
     for keep in (0, 1, 2, 5, 10, 11, size // 2, size - 9, size - 8, size - 1):
@@ -141,7 +141,7 @@ def gzip_cases() -> Iterator[Case]:
 
 
 def mat_cases() -> Iterator[Case]:
-    """Damage a .mat file of version 5: 128 bytes of text, then arrays: tag, flags, dimensions, name, pixels."""
+    """Yield corrupt .mat files of version 5: 128 bytes of text, then arrays: tag, flags, dimensions, name, pixels."""
 
     def damaged(change: Callable[[bytes], bytes]) -> Callable[[Path], Path]:
         def make(folder: Path) -> Path:
@@ -165,11 +165,11 @@ def mat_cases() -> Iterator[Case]:
     for size in (-1, -(2**31), 2**31 - 1):
         number = struct.pack("<i", size)
         yield Case(f"mat: {size} rows", damaged(lambda c, n=number: replaced(c, dimensions, n)))
-    yield Case("mat: no file of MATLAB's", damaged(lambda c: b"x" * len(c)))
+    yield Case("mat: not a .mat file", damaged(lambda c: b"x" * len(c)))
     yield Case("mat: version 7.3", damaged(lambda c: replaced(c, 512, b"\x89HDF\r\n\x1a\n")))
     bomb = zlib.compress(struct.pack("<IIIIII", 14, 2**30 - 8, 6, 8, 9, 0) + bytes(2**28))
     yield Case("mat: bomb", damaged(lambda c: c[:128] + struct.pack("<II", 15, len(bomb)) + bomb))
-    yield Case("mat: an array twice", damaged(lambda c: c + c[128:]))
+    yield Case("mat: a duplicate array", damaged(lambda c: c + c[128:]))
     yield Case("mat: no train3", with_arrays(train3=None))
     yield Case("mat: fractions", with_arrays(train3=np.zeros((3, 784))))
     yield Case("mat: 783 pixels", with_arrays(train3=np.zeros((3, 783), np.uint8)))
@@ -205,7 +205,7 @@ def all_cases() -> list[Case]:
 
 @contextlib.contextmanager
 def served(case: Case, folder: Path) -> Iterator[str]:
-    """Make the source of a case; yield the value of --data.source."""
+    """Create the source of a case; yield the value of --data.source."""
     source = case.make(folder)
     if case.answer is None:
         yield str(source)
@@ -230,7 +230,7 @@ def served(case: Case, folder: Path) -> Iterator[str]:
 
 
 def fault_of_command(case: Case, folder: Path) -> str | None:
-    """Return what is wrong with the way in which the command line refuses a case; None if nothing is."""
+    """Return a description of a wrong refusal by the command line, or None."""
     from torchnet.cli.main import main  # Lightning takes seconds
 
     out, err = io.StringIO(), io.StringIO()
@@ -243,7 +243,7 @@ def fault_of_command(case: Case, folder: Path) -> str | None:
 
 
 def fault_of_load(case: Case, folder: Path) -> str | None:
-    """As `fault_of_command`, of the function below the command line."""
+    """As `fault_of_command`, for `torchnet.data.load`."""
     with served(case, folder) as source, contextlib.redirect_stderr(io.StringIO()):
         try:
             load(source)
@@ -256,8 +256,8 @@ def fault_of_sentence(text: str, folder: Path) -> str | None:
     if "\n" in text or len(text) > 1000:
         return f"expected one sentence, got {text[:2000]!r}"
     if str(folder) not in text:
-        return f"expected the name of the file, got {text!r}"
-    return f"expected nothing half finished, got {left}" if (left := list(folder.rglob("*.part"))) else None
+        return f"expected a sentence that names the file, got {text!r}"
+    return f"expected no partial files, got {left}" if (left := list(folder.rglob("*.part"))) else None
 
 
 def peak_megabytes() -> float:
@@ -265,9 +265,9 @@ def peak_megabytes() -> float:
 
 
 def main() -> int:
-    """Try all cases; print what came of them and return the exit code."""
+    """Run all cases, print the results and return the exit code."""
     parser = argparse.ArgumentParser("python -m tests.data.malformed", description="Malformed data files.")
-    parser.add_argument("--only", metavar="TEXT", default="", help="only cases with this text in their name")
+    parser.add_argument("--only", metavar="TEXT", default="", help="run only cases with this text in their name")
     options = parser.parse_args()
     cases = [case for case in all_cases() if options.only in case.name]
     tried, refused = Counter[str](), Counter[str]()
@@ -277,7 +277,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             fault = fault_of_command(case, Path(folder))
         slowest = max(slowest, (time.monotonic() - start, case.name))
-        before = before or peak_megabytes()  # the first case has loaded the libraries
+        before = before or peak_megabytes()  # after the first case, which imports the libraries
         tried[case.kind] += 1
         refused[case.kind] += fault is None
         if fault is not None:

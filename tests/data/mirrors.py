@@ -1,4 +1,4 @@
-"""Mirrors of MNIST on this machine that answer well, badly or not at all."""
+"""Local mirrors of MNIST that answer correctly, wrongly or not at all."""
 
 import contextlib
 import gzip
@@ -65,7 +65,7 @@ def answer_500(handler: BaseHTTPRequestHandler, content: bytes) -> None:
 
 
 def redirect_to_http(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    """Send the one who asks to a place without https, which would deliver."""
+    """Redirect to an http URL that would deliver the file."""
     if "again" in handler.path:
         deliver(handler, content)
         return
@@ -82,7 +82,7 @@ def deliver_endlessly(handler: BaseHTTPRequestHandler, content: bytes) -> None:
 
 
 def trickle(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    """Never fall silent for long, and never come to an end."""
+    """Send single bytes steadily and never finish."""
     handler.send_response(200)
     handler.end_headers()
     while not handler.server.closing.wait(timeout=0.05):
@@ -91,15 +91,10 @@ def trickle(handler: BaseHTTPRequestHandler, content: bytes) -> None:
 
 
 def reset(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    deliver_half = content[: len(content) // 2]
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(len(content)))
-    handler.end_headers()
-    handler.wfile.write(deliver_half)
+    break_off(handler, content)
     handler.wfile.flush()
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.connection.close()
-    handler.close_connection = True
 
 
 def deliver_a_bomb(handler: BaseHTTPRequestHandler, content: bytes) -> None:
@@ -107,12 +102,12 @@ def deliver_a_bomb(handler: BaseHTTPRequestHandler, content: bytes) -> None:
 
 
 def for_images(answer: Answer) -> Answer:
-    """Give a bad answer to those who ask for images, so that it comes after the mirror was found to be in reach."""
+    """Give a bad answer for images only, after the mirror was found to be reachable."""
     return lambda handler, content: (answer if "images" in handler.path else deliver)(handler, content)
 
 
 class Mirrors:
-    """Mirrors on this machine, one for each answer, in place of the real ones; what they were asked for is kept."""
+    """Local mirrors, one per answer. `asked` records the requested paths of each."""
 
     def __init__(self, *answers: Answer) -> None:
         self.asked: list[list[str]] = []
@@ -127,7 +122,7 @@ class Mirrors:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 paths.append(self.path)
-                with contextlib.suppress(ConnectionError):  # whoever asked has heard enough
+                with contextlib.suppress(ConnectionError):  # the client closed the connection
                     answer(self, gzip.compress(CONTENT[self.path.strip("/").removesuffix(".gz")]))
 
             def log_message(self, *args: object) -> None:

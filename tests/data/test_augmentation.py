@@ -1,4 +1,4 @@
-"""Deformed images against scipy.ndimage, which is handed the same numbers; and what they depend on."""
+"""Deformed images equal those of scipy.ndimage for the same random numbers, and depend only on their inputs."""
 
 import itertools
 import math
@@ -11,7 +11,8 @@ from scipy import ndimage, stats
 from torch import Tensor
 
 from torchnet.data import Deformation, augmentation
-from torchnet.engine.replay import Tape, same_bits
+from torchnet.engine.tape import Tape
+from torchnet.engine.variants import same_bits
 from torchnet.randomness import uniform
 
 ALL = Deformation(
@@ -27,9 +28,9 @@ def random_images(*shape: int) -> Tensor:
 
 @pytest.fixture
 def draw(monkeypatch):
-    """Return what makes all images of a batch draw the given numbers, from -1 to 1 times the limits of an affine map.
+    """Return a function that fixes the random numbers of the affine maps of all images, as factors of the limits.
 
-    They are for the width, the height, the shear, the rotation, and the way to the right and down.
+    The numbers are for the width, the height, the shear, the rotation, and the shifts to the right and down.
     """
 
     def draw(numbers: list[float]) -> None:
@@ -42,11 +43,11 @@ def draw(monkeypatch):
 def affine_by_scipy(
     image: np.ndarray, width: float, height: float, shear: float, rotation: float, right: float, down: float
 ) -> np.ndarray:
-    """Scale, shear, rotate and move an image; in SciPy's coordinates: rows first, counted from the upper left."""
+    """Scale, shear, rotate and move an image in SciPy's coordinates: rows first, from the upper left."""
     cos, sin = math.cos(rotation), math.sin(rotation)
     scaled = np.diag([height, width])
-    sheared = np.array([[1, 0], [-math.tan(shear), 1]])  # what lies higher, at a smaller row, comes further right
-    turned = np.array([[cos, -sin], [sin, cos]])  # what lies to the right, (0, 1), comes up, to (-1, 0)
+    sheared = np.array([[1, 0], [-math.tan(shear), 1]])  # a higher pixel, at a smaller row, moves further right
+    turned = np.array([[cos, -sin], [sin, cos]])  # the right, (0, 1), moves to the top, (-1, 0)
     back = np.linalg.inv(turned @ sheared @ scaled)
     middle = (np.array(image.shape) - 1) / 2
     offset = middle - back @ (middle + np.array([down, right]))
@@ -54,7 +55,7 @@ def affine_by_scipy(
 
 
 def deformed_by_scipy(image: np.ndarray, place: int, deformation: Deformation, step: Tensor) -> np.ndarray:
-    """Deform the image at a place of a mini-batch, from the same draws, by explicit sums and SciPy's interpolation."""
+    """Deform the image at an index of a mini-batch, from the same draws, by explicit sums and SciPy's interpolation."""
     d, (rows, columns) = deformation, image.shape
     affine = 2 * uniform((place + 1, 6), d.seed, 2**31, step)[place].double().numpy() - 1
     limits = [d.scale, d.scale, math.radians(d.shear), math.radians(d.rotation), d.translation, d.translation]
@@ -63,7 +64,7 @@ def deformed_by_scipy(image: np.ndarray, place: int, deformation: Deformation, s
     draws = uniform((place + 1, 2, noise_rows, noise_columns), d.seed, 2**31 + 1, step)[place].double().numpy()
     noise = (draws - 0.5) * math.sqrt(12)
     places = []
-    for axis in (1, 0):  # the noise of x is drawn first, SciPy wants the rows first
+    for axis in (1, 0):  # the noise of x is drawn first, but SciPy has rows first
         total, squares = np.zeros(image.shape), np.zeros(image.shape)
         for a, b in itertools.product(range(noise_rows), range(noise_columns)):
             y = 1.5 * d.elastic_smoothness * (a - (noise_rows - 1) / 2) + (rows - 1) / 2
@@ -81,7 +82,7 @@ def deformed_by_scipy(image: np.ndarray, place: int, deformation: Deformation, s
     return ndimage.map_coordinates(image, points, order=1, mode="grid-constant").reshape(image.shape)
 
 
-# Each alone, of either sign, and all together: the limits, and what is drawn of them.
+# Each setting alone, with either sign, and all together: the settings and the drawn factors of them.
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     ("settings", "numbers"),
@@ -99,7 +100,7 @@ def deformed_by_scipy(image: np.ndarray, place: int, deformation: Deformation, s
         ({"rotation": 30, "scale": 0.25, "shear": 20, "translation": 2.3}, [1, -0.5, 0.75, 0.5, -0.25, 0.5]),
     ],
 )
-def test_affine_maps_are_those_of_scipy(draw, expect_equal, size, settings, numbers):
+def test_affine_maps_equal_those_of_scipy(draw, expect_equal, size, settings, numbers):
     draw(numbers)
     images = random_images(3, *size)
     s = {"rotation": 0, "scale": 0, "shear": 0, "translation": 0} | settings
@@ -110,7 +111,7 @@ def test_affine_maps_are_those_of_scipy(draw, expect_equal, size, settings, numb
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_all_together_are_the_sums_of_the_docstrings_with_the_interpolation_of_scipy(expect_equal, size):
+def test_all_settings_together_equal_explicit_sums_with_scipy_interpolation(expect_equal, size):
     images = random_images(5, *size)
     expected = [deformed_by_scipy(image, n, ALL, STEP) for n, image in enumerate(images.numpy())]
     expect_equal("deformed", ALL(images, STEP), np.stack(expected), "scipy.ndimage")
@@ -131,7 +132,7 @@ def dot(row: int, column: int) -> Tensor:
 
 def test_a_positive_angle_turns_counterclockwise(draw):
     draw([0, 0, 0, 1, 0, 0])
-    torch.testing.assert_close(Deformation(rotation=90)(dot(4, 7), STEP), dot(1, 4))  # from the right to the top
+    torch.testing.assert_close(Deformation(rotation=90)(dot(4, 7), STEP), dot(1, 4))  # moved from the right to the top
 
 
 def test_a_positive_shear_leans_to_the_right(draw):
@@ -141,11 +142,11 @@ def test_a_positive_shear_leans_to_the_right(draw):
     torch.testing.assert_close(shear(dot(7, 4), STEP), dot(7, 1))
 
 
-def test_width_and_height_are_scaled_on_their_own(draw):
+def test_width_and_height_are_scaled_independently(draw):
     image = dot(4, 5) + dot(5, 4)
     draw([1, 0, 0, 0, 0, 0])
     wider = Deformation(scale=0.5)(image, STEP)[0]
-    # The dot at a distance of 1 is now, 1.5 times as wide, at 1.5; the other one keeps its row.
+    # The dot at distance 1 moves to 1.5. The other dot keeps its row.
     torch.testing.assert_close(wider[4, 4:8], torch.tensor([0, 2 / 3, 2 / 3, 0], dtype=torch.float64))
     torch.testing.assert_close(wider[5, 4:6], torch.tensor([1, 1 / 3], dtype=torch.float64))
     draw([0, 1, 0, 0, 0, 0])
@@ -159,15 +160,15 @@ def test_translation_is_in_pixels_to_the_right_and_down(draw):
     torch.testing.assert_close(Deformation(translation=3)(dot(4, 2), STEP), dot(7, 2))
 
 
-def test_what_comes_in_from_outside_is_0(draw):
+def test_points_outside_of_the_image_are_0(draw):
     draw([0, 0, 0, 0, 1, 0])
     moved = Deformation(translation=5)(torch.ones(1, 4, 7, dtype=torch.float64), STEP)
     expected = torch.tensor([0, 0, 0, 0, 0, 1, 1], dtype=torch.float64).expand(1, 4, 7)
     torch.testing.assert_close(moved, expected, rtol=0, atol=1e-14)
 
 
-# Of 20,000 images: each number is spread evenly between its limits, and they do not depend on each other.
-def test_affine_settings_are_the_limits_of_even_spreads():
+# For 20,000 images: each number is uniform between its limits, and they are independent.
+def test_affine_parameters_are_uniform_and_independent():
     n, images = 20_000, torch.zeros(20_000, 2, 3, dtype=torch.float64)
     one = {"rotation": Deformation(rotation=30), "scale": Deformation(scale=0.4), "shear": Deformation(shear=50)}
     one["translation"] = Deformation(translation=4)
@@ -192,7 +193,7 @@ def test_affine_settings_are_the_limits_of_even_spreads():
 
 
 def displacements(deformation: Deformation, n: int, height: int, width: int) -> np.ndarray:
-    """Return those of n images, in pixels, (n, 2, height, width)."""
+    """Return the displacements of n images in pixels, (n, 2, height, width)."""
     images = torch.zeros(n, height, width, dtype=torch.float64)
     zero = replace(deformation, elastic_strength=0, elastic_smoothness=0)
     halves = torch.tensor([width / 2, height / 2], dtype=torch.float64).view(2, 1, 1)
@@ -207,13 +208,13 @@ def test_displacements_have_their_standard_deviation_at_every_pixel(height, widt
     found = displacements(Deformation(elastic_strength=strength, elastic_smoothness=smoothness), n, height, width)
     assert abs(found.std(axis=0) / strength - 1).max() < 4.5 / math.sqrt(2 * n)
     assert abs(found.mean(axis=0) / strength).max() < 4.5 / math.sqrt(n)
-    together = (found[:, 0] * found[:, 1]).mean(axis=0) / strength**2  # along x and y they are independent
+    together = (found[:, 0] * found[:, 1]).mean(axis=0) / strength**2  # x and y are independent
     assert abs(together).max() < 4.5 / math.sqrt(n)
 
 
 @pytest.mark.parametrize("length", [1, 2, 8, 28, 100])
 @pytest.mark.parametrize("smoothness", [1.0, 2.5, 4.0, 50.0])
-def test_displacements_of_neighbors_are_correlated_by_a_gaussian(length, smoothness):
+def test_correlations_of_displacements_are_gaussian(length, smoothness):
     weights = augmentation.smoothing(length, smoothness, torch.float64, torch.device("cpu")).numpy()
     distances = np.subtract.outer(np.arange(length), np.arange(length))
     correlations = weights @ weights.T
@@ -221,7 +222,7 @@ def test_displacements_of_neighbors_are_correlated_by_a_gaussian(length, smoothn
     np.testing.assert_allclose(correlations, np.exp(-(distances**2) / (4 * smoothness**2)), atol=0.04)
 
 
-def test_displacements_are_those_of_simard_steinkraus_and_platt():
+def test_displacements_match_simard_steinkraus_and_platt():
     sigma, alpha, n = 4, 34, 2000
     noise = np.random.default_rng(0).uniform(-1, 1, size=(n, 80, 80))
     theirs = alpha * ndimage.gaussian_filter(noise, sigma, axes=(1, 2))[:, 26:54, 26:54]
@@ -234,12 +235,12 @@ def test_displacements_are_those_of_simard_steinkraus_and_platt():
             assert mine == pytest.approx(other, abs=0.03)
 
 
-def test_weights_are_no_subnormal_numbers():
+def test_weights_are_not_subnormal():
     weights = augmentation.smoothing(100, 1.0, torch.float32, torch.device("cpu"))
     assert weights[weights > 0].min() > torch.finfo(torch.float32).tiny
 
 
-def test_all_off_hands_out_the_very_images():
+def test_without_settings_the_same_tensor_is_returned():
     images = random_images(3, 8, 8)
     assert Deformation()(images, STEP) is images
     assert Deformation(elastic_smoothness=4, seed=1)(images, STEP) is images
@@ -247,18 +248,18 @@ def test_all_off_hands_out_the_very_images():
 
 
 @pytest.mark.parametrize("setting", ["rotation", "scale", "shear", "translation", "elastic_strength"])
-def test_one_small_setting_is_enough(setting):
+def test_each_setting_has_an_effect(setting):
     images = random_images(3, 8, 8)
     deformation = replace(Deformation(elastic_smoothness=2), **{setting: 0.5})
     assert (deformation(images, STEP) - images).abs().max() > 1e-3
 
 
-def test_settings_stay_as_they_are():
+def test_settings_are_frozen():
     with pytest.raises(FrozenInstanceError):
         ALL.rotation = 5.0
 
 
-def test_it_depends_on_seed_and_step_and_the_place_in_the_batch_alone():
+def test_it_depends_only_on_seed_step_and_index_in_the_batch():
     images = random_images(1, 12, 12).expand(6, 12, 12)
     first = ALL(images, STEP)
     torch.rand(5)
@@ -274,7 +275,7 @@ def test_it_depends_on_seed_and_step_and_the_place_in_the_batch_alone():
         assert (one - other).abs().max() > 0.05
 
 
-def test_each_setting_leaves_what_the_others_draw_as_it_is():
+def test_settings_do_not_change_the_random_numbers_of_others():
     elastic = Deformation(elastic_strength=1.2, elastic_smoothness=2.5, seed=7)
     np.testing.assert_allclose(displacements(ALL, 4, 9, 7), displacements(elastic, 4, 9, 7), atol=1e-13)
     images = random_images(4, 9, 7)
@@ -286,7 +287,7 @@ def test_each_setting_leaves_what_the_others_draw_as_it_is():
 @pytest.mark.parametrize(
     "deformation", [ALL, replace(ALL, elastic_strength=0), Deformation(elastic_strength=2, elastic_smoothness=3)]
 )
-def test_replayed_it_is_the_same_bit_for_bit(deformation):
+def test_a_replay_gives_the_same_bits(deformation):
     images = random_images(2, 5, 8, 8).float()
     step, chosen, out = torch.tensor(0), images[0].clone(), torch.zeros(5, 8, 8)
 
@@ -314,7 +315,7 @@ def test_dtypes():
     assert same_bits(short, images.bfloat16())
 
 
-def test_images_are_left_as_they_are():
+def test_images_are_not_modified():
     images = random_images(3, 9, 14)
     ALL(images, STEP)
     assert torch.equal(images, random_images(3, 9, 14))
@@ -323,33 +324,33 @@ def test_images_are_left_as_they_are():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"rotation": -1}, "rotation: expected degrees from 0 to 180, got -1"),
-        ({"rotation": 181}, "rotation: expected degrees from 0 to 180, got 181"),
-        ({"scale": 1}, "scale: expected a number from 0 to below 1, got 1"),
-        ({"scale": math.nan}, "scale: expected a number from 0 to below 1, got nan"),
-        ({"shear": 90}, "shear: expected degrees from 0 to below 90, got 90"),
-        ({"translation": math.inf}, "translation: expected pixels from 0 up, got inf"),
-        ({"elastic_strength": -0.5}, "elastic_strength: expected pixels from 0 up, got -0.5"),
-        ({"elastic_strength": math.inf}, "elastic_strength: expected pixels from 0 up, got inf"),
-        ({"elastic_smoothness": math.inf}, "elastic_smoothness: expected pixels from 0 up, got inf"),
+        ({"rotation": -1}, "rotation: expected degrees in [0, 180], got -1"),
+        ({"rotation": 181}, "rotation: expected degrees in [0, 180], got 181"),
+        ({"scale": 1}, "scale: expected a number in [0, 1), got 1"),
+        ({"scale": math.nan}, "scale: expected a number in [0, 1), got nan"),
+        ({"shear": 90}, "shear: expected degrees in [0, 90), got 90"),
+        ({"translation": math.inf}, "translation: expected pixels in [0, inf), got inf"),
+        ({"elastic_strength": -0.5}, "elastic_strength: expected pixels in [0, inf), got -0.5"),
+        ({"elastic_strength": math.inf}, "elastic_strength: expected pixels in [0, inf), got inf"),
+        ({"elastic_smoothness": math.inf}, "elastic_smoothness: expected pixels in [0, inf), got inf"),
         (
             {"elastic_strength": 0.5},
-            "elastic_smoothness: expected pixels from 1 up, got 0.0: with an elastic_strength of 0.5 neighboring "
-            "pixels would be torn apart",
+            "elastic_smoothness: expected at least 1 pixel with an elastic_strength of 0.5, got 0.0: increase it, or "
+            "neighboring pixels are torn apart",
         ),
     ],
 )  # fmt: skip
-def test_settings_that_do_not_work(settings, message):
+def test_settings_out_of_range_are_refused(settings, message):
     with pytest.raises(ValueError) as error:  # noqa: PT011 - the whole message is compared
         Deformation(**settings)
     assert str(error.value) == message
 
 
-def test_settings_at_the_ends_of_what_works():
+def test_settings_at_the_ends_of_their_ranges_are_accepted():
     Deformation(rotation=180, scale=0.99, shear=89, translation=1000, elastic_strength=100, elastic_smoothness=1)
 
 
-def test_images_that_cannot_be_deformed():
+def test_images_of_another_shape_or_dtype_are_refused():
     with pytest.raises(ValueError, match=r"expected images of shape \(N, H, W\), got \(5, 784\)"):
         ALL(torch.zeros(5, 784), STEP)
     with pytest.raises(ValueError, match=r"expected images of a floating-point dtype, got torch.uint8: scale"):

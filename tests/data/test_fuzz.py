@@ -1,9 +1,9 @@
-"""A sample of `python -m tests.data.fuzz`, always the same."""
+"""A fixed sample of `python -m tests.data.fuzz`."""
 
 from . import fuzz
 
 
-def test_damaged_files_are_refused_or_read_right():
+def test_corrupt_files_are_refused_or_read_correctly():
     said = []
     assert fuzz.main(["--cases", "1400"], said.append) == 0, "\n".join(said)
     table = "\n".join(said)
@@ -14,14 +14,14 @@ def test_damaged_files_are_refused_or_read_right():
     assert "the same" in table
 
 
-def test_the_fuzzer_sees_a_wrong_acceptance(monkeypatch, tmp_path):
+def test_the_fuzzer_detects_wrong_arrays(monkeypatch, tmp_path):
     kind, source = fuzz.write_case(fuzz.FORMATS.index("gzip"), tmp_path)
     monkeypatch.setattr(fuzz, "load", lambda source: fuzz.WIDE)
     assert "although there is a checksum" in fuzz.verdict(kind, source)
-    assert "other arrays than another reader finds" in fuzz.verdict("idx", _sound_idx(tmp_path))
+    assert "other arrays than an independent reader finds" in fuzz.verdict("idx", _valid_idx(tmp_path))
 
 
-def _sound_idx(folder):
+def _valid_idx(folder):
     for name, content in fuzz.IDX.items():
         (folder / name).write_bytes(content)
     return folder

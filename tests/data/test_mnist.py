@@ -1,4 +1,4 @@
-"""The download of MNIST, from mirrors on this machine that answer well, badly or not at all."""
+"""The download of MNIST from local mirrors that answer correctly, wrongly or not at all."""
 
 import gzip
 import hashlib
@@ -37,7 +37,7 @@ from .mirrors import (
 
 @pytest.fixture
 def mirrors(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[list[str]]]]:
-    """Start a mirror for each answer; return the lists of paths that each was asked for."""
+    """Start one mirror per answer; return the list of requested paths of each."""
     started: list[Mirrors] = []
 
     def start(*answers: Answer) -> list[list[str]]:
@@ -63,7 +63,7 @@ def expect_complete(place: Path) -> None:
         assert gzip.decompress((place / "mnist" / f"{name}.gz").read_bytes()) == content
 
 
-def test_downloads_once_and_reads_what_it_downloaded(mirrors, place):
+def test_downloaded_files_are_read_and_not_downloaded_again(mirrors, place):
     (asked,) = mirrors(deliver)
     data = load("mnist")
     np.testing.assert_array_equal(data.train_labels, LABELS)
@@ -76,22 +76,22 @@ def test_downloads_once_and_reads_what_it_downloaded(mirrors, place):
 
 @pytest.mark.parametrize("bad", [answer_404, answer_with_a_web_page, break_off, break_off_images, deliver_another_file])
 @pytest.mark.parametrize("position", [0, 1])
-def test_a_bad_mirror_is_passed_over(mirrors, place, bad, position):
+def test_a_bad_mirror_is_skipped(mirrors, place, bad, position):
     mirrors(*((bad, deliver) if position == 0 else (deliver, bad)))
     load("mnist")
     expect_complete(place)
 
 
 @pytest.mark.parametrize("bad", [answer_404, answer_with_a_web_page, break_off, break_off_images, deliver_another_file])
-def test_nothing_half_finished_is_left_behind(mirrors, place, bad):
+def test_no_partial_files_remain(mirrors, place, bad):
     mirrors(bad, bad)
     with pytest.raises(MnistUnavailableError, match=r"could not be downloaded \(2 mirrors tried\): put mnist_all.mat"):
         load("mnist")
     for path in place.glob("mnist/*"):
-        assert gzip.decompress(path.read_bytes()) == CONTENT[path.stem]  # whole files alone
+        assert gzip.decompress(path.read_bytes()) == CONTENT[path.stem]  # complete files only
 
 
-def test_a_download_that_was_broken_off_is_completed_later(mirrors, place):
+def test_an_interrupted_download_is_completed_later(mirrors, place):
     mirrors(break_off_images)
     with pytest.raises(MnistUnavailableError):
         load("mnist")
@@ -100,7 +100,7 @@ def test_a_download_that_was_broken_off_is_completed_later(mirrors, place):
     expect_complete(place)
 
 
-def test_ctrl_c_leaves_no_part_of_a_file(mirrors, place, monkeypatch):
+def test_ctrl_c_leaves_no_partial_file(mirrors, place, monkeypatch):
     mirrors(deliver)
     monkeypatch.setattr(mnist, "_reachable_mirrors", lambda: list(mnist._MIRRORS))
 
@@ -108,14 +108,14 @@ def test_ctrl_c_leaves_no_part_of_a_file(mirrors, place, monkeypatch):
         file.write(b"the first half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(mnist, "fetch", interrupted)
+    monkeypatch.setattr(mnist, "_fetch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         load("mnist")
     assert list((place / "mnist").iterdir()) == []
 
 
 @pytest.mark.parametrize("bad", [answer_500, deliver_endlessly, redirect_to_http, reset, trickle])
-def test_a_mirror_that_turns_bad_leaves_nothing_behind(mirrors, place, monkeypatch, bad):
+def test_a_mirror_that_fails_later_leaves_no_files(mirrors, place, monkeypatch, bad):
     monkeypatch.setattr(mnist, "_FILE_SECONDS", 0.5)
     (asked,) = mirrors(for_images(bad))
     with pytest.raises(MnistUnavailableError):
@@ -125,7 +125,7 @@ def test_a_mirror_that_turns_bad_leaves_nothing_behind(mirrors, place, monkeypat
     assert list((place / "mnist").iterdir()) == []
 
 
-def test_a_file_is_on_the_disk_before_it_has_its_name(mirrors, place, monkeypatch):
+def test_a_file_is_fsynced_before_it_is_renamed(mirrors, place, monkeypatch):
     mirrors(deliver)
     calls = []
     for name in ("fsync", "replace"):
@@ -135,7 +135,7 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(mirrors, place, monkeypatc
     assert calls == ["fsync", "replace", "fsync"] * len(CONTENT)
 
 
-def test_silent_mirrors_are_given_up_on(mirrors, place, monkeypatch):
+def test_silent_mirrors_time_out(mirrors, place, monkeypatch):
     monkeypatch.setattr(mnist, "_ANSWER_SECONDS", 0.5)
     mirrors(say_nothing, say_nothing, say_nothing)
     with pytest.raises(MnistUnavailableError):
@@ -143,7 +143,7 @@ def test_silent_mirrors_are_given_up_on(mirrors, place, monkeypatch):
     assert not place.exists()
 
 
-def test_a_silent_mirror_does_not_hold_up_another(mirrors, place):
+def test_a_silent_mirror_does_not_delay_another(mirrors, place):
     mirrors(say_nothing, deliver)
     load("mnist")
     expect_complete(place)
@@ -154,7 +154,7 @@ def fail_late(handler: BaseHTTPRequestHandler, content: bytes) -> None:
     handler.send_error(404)
 
 
-def test_mirrors_that_fail_one_by_one_do_not_add_up(mirrors, place, monkeypatch):
+def test_all_mirrors_share_one_deadline(mirrors, place, monkeypatch):
     monkeypatch.setattr(mnist, "_ANSWER_SECONDS", 0.5)
     mirrors(fail_late, say_nothing, say_nothing)
     waited = []
@@ -167,21 +167,21 @@ def test_mirrors_that_fail_one_by_one_do_not_add_up(mirrors, place, monkeypatch)
     monkeypatch.setattr(mnist.queue, "SimpleQueue", Recorder)
     with pytest.raises(MnistUnavailableError):
         load("mnist")
-    assert waited[1] < 0.2  # what the first has left of the one deadline
+    assert waited[1] < 0.2  # what the first one left of the deadline
 
 
-def test_any_failure_of_a_mirror_is_that_of_a_mirror(mirrors, place, monkeypatch):
+def test_any_error_counts_as_an_unreachable_mirror(mirrors, place, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")
     monkeypatch.setattr(mnist, "_MIRRORS", ("https://127.0.0.1:9/",))
     with pytest.raises(MnistUnavailableError):
         load("mnist")
 
 
-def test_giving_up_takes_less_than_fifteen_seconds():
+def test_the_timeouts_sum_to_less_than_fifteen_seconds():
     assert mnist._ANSWER_SECONDS + len(mnist._MIRRORS) * mnist._STALL_SECONDS < 15
 
 
-def test_the_real_mirrors_are_reached_by_https():
+def test_the_real_mirrors_use_https():
     assert len(mnist._MIRRORS) >= 2
     assert all(url.startswith("https://") and url.endswith("/") for url in mnist._MIRRORS)
 

@@ -1,4 +1,4 @@
-"""The order of an epoch: a function of (seed, epoch), and the notebook's."""
+"""The order of an epoch is a function of (seed, epoch); the notebook's order is reproduced."""
 
 from collections.abc import Iterable
 
@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from torchnet.data import BatchLoader, Block, BlockLoader, scale_pixels
+from torchnet.data import BatchLoader, Block, BlockLoader
 from torchnet.data.order import notebook, shuffled
+from torchnet.step import scale_pixels
 
 LABELS = torch.arange(23) % 10
-IMAGES = torch.arange(23, dtype=torch.uint8).reshape(23, 1, 1)  # an image that names its sample
+IMAGES = torch.arange(23, dtype=torch.uint8).reshape(23, 1, 1)  # the pixel is the index of the sample
 
 
 def samples(blocks: Iterable[Block]) -> list[int]:
@@ -20,7 +21,7 @@ def samples(blocks: Iterable[Block]) -> list[int]:
 def test_shuffled_is_a_function_of_seed_and_epoch():
     order = shuffled(1000, seed=3)
     epochs = [order(epoch) for epoch in range(3)]
-    for epoch in reversed(range(3)):  # asked in another order, by another object: the same
+    for epoch in reversed(range(3)):  # another object, in another order
         np.testing.assert_array_equal(shuffled(1000, seed=3)(epoch), epochs[epoch])
     assert all(sorted(indices) == list(range(1000)) for indices in epochs)
     assert not np.array_equal(epochs[0], epochs[1])
@@ -33,7 +34,7 @@ def test_shuffled_is_uniform():
     assert abs(counts - 400).max() < 5 * np.sqrt(400)
 
 
-def test_no_global_generator_is_touched():
+def test_global_generators_are_not_used():
     np.random.seed(0)
     torch.manual_seed(0)
     before = np.random.get_state()[1].copy(), torch.get_rng_state()
@@ -42,7 +43,7 @@ def test_no_global_generator_is_touched():
     assert torch.equal(torch.get_rng_state(), before[1])
 
 
-def test_notebook_order_is_that_of_its_own_lines():
+def test_notebook_order_equals_that_of_its_code():
     labels = np.sort(np.random.default_rng(0).integers(10, size=100))
     rows = np.arange(100)
     stacked = np.concatenate([rows[labels == digit] for digit in (4, 5, 6, 7, 0, 1, 2, 3, 8, 9)])
@@ -52,10 +53,10 @@ def test_notebook_order_is_that_of_its_own_lines():
     order = notebook(labels, batch_size=30, seed=10)
     np.testing.assert_array_equal(order(0), np.concatenate(trained_on))
     np.testing.assert_array_equal(order(7), order(0))
-    assert len(notebook(labels, batch_size=50, seed=10)(0)) == 99  # it divides evenly: only the last one is left out
+    assert len(notebook(labels, batch_size=50, seed=10)(0)) == 99  # 50 divides 100: only the last sample is omitted
 
 
-def test_evaluation_takes_every_sample_once_and_in_its_order():
+def test_evaluation_yields_every_sample_once_in_order():
     loader = BatchLoader(IMAGES, LABELS, 5)
     batches = list(loader)
     assert len(loader) == 5
@@ -67,7 +68,7 @@ def test_evaluation_takes_every_sample_once_and_in_its_order():
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
 def test_blocks_hold_every_sample_once_in_the_order_of_the_epoch(size):
     loader = BlockLoader(shuffled(23, seed=3), 5, lambda: size)
-    assert len(loader) == 5  # mini-batches, however they are put together
+    assert len(loader) == 5  # mini-batches, however they are grouped
     blocks = list(loader)
     assert torch.cat([block.indices for block in blocks]).tolist() == shuffled(23, seed=3)(0).tolist()
     assert sum(map(len, blocks)) == 5
@@ -75,38 +76,38 @@ def test_blocks_hold_every_sample_once_in_the_order_of_the_epoch(size):
     assert {(block.batch_size, block.divisor) for block in blocks} == {(5, None)}
 
 
-def test_the_size_of_a_block_is_asked_for_before_each():
+def test_block_size_is_called_before_each_block():
     sizes = iter([2, 1, 7])
     assert list(map(len, BlockLoader(shuffled(23, seed=3), 5, lambda: next(sizes)))) == [2, 1, 2]
 
 
-def test_epoch_chooses_the_order_even_after_the_iterator_was_made():
+def test_set_epoch_works_after_the_iterator_was_created():
     loader = BlockLoader(shuffled(23, seed=3), 5, lambda: 2)
     iterator = iter(loader)
     loader.set_epoch(4)
     assert samples(iterator) == shuffled(23, seed=3)(4).tolist()
 
 
-def test_divisor_can_be_that_of_a_full_mini_batch():
+def test_blocks_have_the_given_divisor():
     assert {block.divisor for block in BlockLoader(shuffled(23, seed=3), 5, lambda: 2, divisor=5)} == {5}
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
 @pytest.mark.parametrize("halt", range(4))
-def test_state_goes_on_behind_what_was_handed_out_in_blocks_of_another_size(halt, size):
+def test_a_resumed_epoch_continues_with_blocks_of_another_size(halt, size):
     def loader(size: int) -> BlockLoader:
         loader = BlockLoader(shuffled(23, seed=3), 5, lambda: size)
         loader.set_epoch(2)
         return loader
 
-    straight, halted, resumed = loader(1), loader(2), loader(size)
+    uninterrupted, halted, resumed = loader(1), loader(2), loader(size)
     iterator = iter(halted)
     first = samples(next(iterator) for _ in range(halt))
     resumed.load_state_dict(halted.state_dict())
     rest = samples(resumed)
-    whole = samples(straight)
+    whole = samples(uninterrupted)
     assert first + rest == whole if halt < 3 else rest == whole
-    assert samples(resumed) == whole  # the epoch after is whole again
+    assert samples(resumed) == whole  # the next epoch is complete
 
 
 def test_pixels_are_scaled_to_one():

@@ -1,4 +1,4 @@
-"""Every layer, in networks that PyTorch alone and ONNX Runtime run: the same logits."""
+"""Exported networks with every layer give the same logits in torch.nn and in ONNX Runtime."""
 
 import numpy as np
 import onnx
@@ -42,7 +42,7 @@ LAYERS = [
     GELU("tanh"),
     SiLU(),
     Softplus(),
-    Softplus(2.0, 1.5),  # there is a step at the threshold
+    Softplus(2.0, 1.5),  # the output jumps at the threshold
     Identity(),
     Dropout(0.4),
     BatchNorm1d(6),
@@ -57,7 +57,7 @@ LAYERS = [
     Residual(Residual(BatchNorm1d(6), GELU()), Dropout(0.2), Linear(6, 6, bias=False)),
 ]
 NETS = {" ".join(str(layer).split()): nn.Sequential(Linear(5, 6), layer, Linear(6, 4)) for layer in LAYERS} | {
-    "every activation in turn": MLP([5, *[6] * len(ACTIVATIONS), 4], [*ACTIVATIONS], dropout=0.1, residual=True),
+    "every activation": MLP([5, *[6] * len(ACTIVATIONS), 4], [*ACTIVATIONS], dropout=0.1, residual=True),
     **{
         f"{name}, residual": MLP([5, 7, 6, 6, 4], ["relu", "gelu", "elu"], normalization=name, residual=True)
         for name in NORMALIZATIONS
@@ -73,7 +73,7 @@ def name(request) -> str:
 
 @pytest.fixture
 def net(name: str) -> nn.Sequential:
-    """Weights and running statistics at random; outputs around zero, on both sides of every kink."""
+    """A network with random weights and running statistics and outputs on both sides of every kink."""
     net, generator = NETS[name].float().eval(), torch.Generator().manual_seed(5)
     for key, tensor in net.state_dict().items():
         if key.endswith("running_var"):
@@ -98,7 +98,7 @@ def run_source(source: str, **names: object) -> tuple[nn.Sequential, torch.Tenso
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @pytest.mark.parametrize("n", [1, 7])
-def test_the_source_builds_the_network_from_torch_alone(name, net, dtype, n, expect_equal):
+def test_the_source_builds_the_network_from_torch_nn(name, net, dtype, n, expect_equal):
     net = net.to(dtype)
     twin, logits = run_source(torch_source(net, "state"), images=images(n), state=net.state_dict())
     assert not any(type(module).__module__.startswith("torchnet") for module in twin.modules())
@@ -107,7 +107,7 @@ def test_the_source_builds_the_network_from_torch_alone(name, net, dtype, n, exp
     expect_equal(name, logits.detach(), logits_of(net, images(n)), f"torch.nn, exported, {dtype}", TOLERANCE[dtype])
 
 
-def test_what_only_training_uses_is_in_the_source_too():
+def test_the_source_has_the_arguments_that_only_training_uses():
     net = nn.Sequential(Linear(5, 6), Dropout(0.4), BatchNorm1d(6, momentum=None), BatchNorm1d(6, momentum=0.3))
     twin, _ = run_source(torch_source(net, "state"), images=images(1), state=net.state_dict())
     assert (twin[1].p, twin[2].momentum, twin[3].momentum) == (0.4, None, 0.3)
@@ -120,7 +120,9 @@ def test_onnx_runtime_gives_the_same_logits(name, net, dtype, n, expect_equal):
     if dtype == torch.float64 and any(
         isinstance(layer, GELU) and layer.approximate == "none" for layer in net.modules()
     ):
-        with pytest.raises(ValueError, match="expected no gelu in a network of float64: ONNX Runtime has no error"):
+        with pytest.raises(
+            ValueError, match="expected no exact GELU in a float64 network: ONNX Runtime has no float64"
+        ):
             onnx_model(net, {})
         return
     session = onnxruntime.InferenceSession(onnx_model(net, {}).SerializeToString())
@@ -129,13 +131,13 @@ def test_onnx_runtime_gives_the_same_logits(name, net, dtype, n, expect_equal):
     expect_equal(name, logits, logits_of(net, images(n)), f"ONNX Runtime, {dtype}", TOLERANCE[dtype])
 
 
-def test_every_layer_is_among_them():
+def test_every_layer_is_tested():
     here = {type(module) for net in NETS.values() for module in net.modules()}
     layers = [getattr(torchnet.layers, name) for name in torchnet.layers.__all__]
     assert {it for it in layers if isinstance(it, type)} - here == {torchnet.layers.Layer}
 
 
-def test_a_model_says_what_it_takes_and_gives():
+def test_a_model_declares_its_inputs_outputs_and_metadata():
     net = MLP([5, 6, 6, 4], normalization="batch_norm")
     model = onnx_model(net, {"name": "mine", "global_step": "3"})
     onnx.checker.check_model(model, full_check=True)
@@ -158,7 +160,7 @@ def test_extreme_inputs_stay_finite():
             np.testing.assert_allclose(logits, net(x).numpy(), rtol=1e-4, atol=1e-5, err_msg=f"{layer}")
 
 
-def test_what_has_no_room_in_a_file_is_refused(monkeypatch):
+def test_weights_that_are_too_large_are_refused(monkeypatch):
     monkeypatch.setattr("torchnet.exporting.onnx_graph._MOST_BYTES", 200)
     with pytest.raises(ValueError, match="expected weights of less than 2 GiB"):
         onnx_model(MLP([5, 6, 4]), {})

@@ -1,7 +1,7 @@
-"""The full check of a network on drawings: `python -m tests.handwriting RUN`.
+"""Test a network on drawings: `python -m tests.handwriting RUN`.
 
-It draws the twenty digits of the tests and as many others as are asked for, predicts them, prints how many are right,
-names those that are not, and leaves the drawings, and the picture of what the network saw, in a folder.
+Draw the twenty digits of the test suite and more, predict them, and print how many predictions are right and the names
+of the wrong ones. The drawings, and a picture of the inputs of the network, are saved in a folder.
 """
 
 import argparse
@@ -10,25 +10,23 @@ from pathlib import Path
 
 from torchnet.reporting import Answer, write_answers_picture
 from torchnet.runs.folders import find_checkpoint
-from torchnet.runs.load_network import load_trained
+from torchnet.runs.load_network import load_network
 from torchnet.runs.predict_images import answers_to
 
 from .drawings import Drawing, drawings
 
 TWENTY = 20
-_LARGEST_ERROR = 0.05  # the share of drawings that may be wrong
+_LARGEST_ERROR = 0.05  # fraction of drawings that may be wrong
 
 
 def main() -> int:
     parser = argparse.ArgumentParser("python -m tests.handwriting", description=__doc__)
-    parser.add_argument(
-        "checkpoint", help="a file or the folder of a run; last or best, of the newest run under --root"
-    )
-    parser.add_argument("--root", type=Path, default=Path("runs"), help="of the runs (runs)")
-    parser.add_argument("--drawings", type=int, default=200, metavar="NUMBER", help="beside the twenty (200)")
-    parser.add_argument("--folder", type=Path, default=Path("runs/handwriting"), help="for the drawings")
+    parser.add_argument("checkpoint", help="a file, the folder of a run, or last or best of the newest run in --root")
+    parser.add_argument("--root", type=Path, default=Path("runs"), help="folder of the runs (runs)")
+    parser.add_argument("--drawings", type=int, default=200, metavar="NUMBER", help="drawings besides the twenty (200)")
+    parser.add_argument("--folder", type=Path, default=Path("runs/handwriting"), help="folder for the drawings")
     options = parser.parse_args()
-    trained = load_trained(find_checkpoint(options.checkpoint, options.root))
+    trained = load_network(find_checkpoint(options.checkpoint, options.root))
     options.folder.mkdir(parents=True, exist_ok=True)
     wrong = 0
     for title, some in (
@@ -45,7 +43,7 @@ def main() -> int:
                 print(f"{it.name}: {got}")
         picture = options.folder / f"{title}.png"
         write_answers_picture([it for it in results if isinstance(it, Answer)], f"{trained.name}, {title}", picture)
-        print(f"{title}: right: {right} of {len(some)}; what the network saw: {picture}")
+        print(f"{title}: right: {right} of {len(some)}; inputs of the network: {picture}")
         wrong += len(some) - right
     return int(wrong > _LARGEST_ERROR * (TWENTY + options.drawings))
 

@@ -1,4 +1,4 @@
-"""Files with a digit, as they come: from scanners, phones and paint programs, of all kinds, sizes and colors."""
+"""Image files with a digit, as scanners, phones and paint programs make them: many formats, sizes and colors."""
 
 import io
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from .strokes import written
 
-# EXIF's orientations, and what brings an upright picture into the form that is stored with each.
+# EXIF orientations, and the transposition that turns an upright picture into the stored one.
 STORED = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -19,7 +19,7 @@ STORED = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-# Pairs of pen and paper. Of the last three both have nearly the same brightness: only the colors differ.
+# Pairs of pen and paper. In the last three pairs, both have nearly the same brightness but different colors.
 COLORS = [
     ("black", "white"), ("white", "black"), ("navy", "white"), ("#404040", "#f4f0e6"), ("yellow", "#203070"),
     ("#e8e8e8", "#185030"), ("crimson", "#fafad2"), ("#909090", "white"), ("#d02020", "#187818"),
@@ -27,23 +27,23 @@ COLORS = [
 ]  # fmt: skip
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 WITH_EXIF = ("PNG", "JPEG", "WEBP", "TIFF")
-_OVER = 3  # times the final size, at which it is drawn
+_OVER = 3  # oversampling
 
 
 @dataclass(frozen=True)
 class Drawing:
     digit: int
-    name: str  # of a file, which says how it was made
+    name: str  # a file name that describes the drawing
     content: bytes
 
 
 def drawings(n: int, first_seed: int = 0) -> list[Drawing]:
-    """Draw n digits, each of the ten in turn."""
+    """Draw n digits, 0 to 9 in turn."""
     return [drawing(k % 10, first_seed + k // 10) for k in range(n)]
 
 
 def drawing(digit: int, seed: int) -> Drawing:
-    """Draw a digit; what it looks like, and what kind of file it is in, follows from the seed."""
+    """Draw a digit. The seed determines its look and the file format."""
     rng = np.random.default_rng((digit, seed))
     side = int(np.exp(rng.uniform(np.log(40), np.log(3000))))
     width, height = side, int(side * rng.uniform(0.7, 1.4))
@@ -67,7 +67,7 @@ def drawing(digit: int, seed: int) -> Drawing:
 def stroke_mask(
     digit: int, size: tuple[int, int], extent: float, thickness: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return which part of each pixel strokes cover, (height, width) from 0 to 1; they are somewhere in the picture."""
+    """Return the fraction of each pixel that strokes cover, (height, width), for a digit at a random position."""
     over = _OVER if max(size) < 1000 else 1
     strokes = [stroke * extent for stroke in written(digit, rng)]
     low = np.min([stroke.min(axis=0) for stroke in strokes], axis=0)
@@ -103,7 +103,7 @@ def _on_paper(coverage: np.ndarray, pen: str, paper: str, traits: list[str], rng
 
 
 def _light(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the light on a sheet: it falls off to one side, and somebody's head is in the way."""
+    """Return the light on a sheet: it falls off to one side, and a shadow covers a part."""
     y, x = np.mgrid[0:height, 0:width] / max(height, width)
     angle = rng.uniform(0, 2 * np.pi)
     fall = 1 - 0.25 * (0.5 + (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle))
@@ -112,7 +112,7 @@ def _light(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def stored(picture: Image.Image, kind: str, orientation: int = 1) -> bytes:
-    """Return the content of a file that shows the picture to whoever heeds its EXIF orientation."""
+    """Return an image file that shows the picture when its EXIF orientation is applied."""
     turn = STORED[orientation]
     picture = picture if turn is None else picture.transpose(turn)
     options: dict[str, object] = {"quality": 80} if kind in ("JPEG", "WEBP") else {}
@@ -123,3 +123,20 @@ def stored(picture: Image.Image, kind: str, orientation: int = 1) -> bytes:
     file = io.BytesIO()
     picture.save(file, kind, **options)
     return file.getvalue()
+
+
+def pasted(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a larger picture that shows an MNIST image, scaled, in random colors, as `read_image` returns it.
+
+    Shape:
+        image: (28, 28) uint8.
+        returns: (height, width, 3) float32, from 0 to 1.
+    """
+    side = int(28 * np.exp(rng.uniform(np.log(0.9), np.log(20))))
+    enlarged = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+    width, height = (int(side * rng.uniform(1.1, 2.0)) for _ in range(2))
+    ink = Image.new("L", (width, height))
+    ink.paste(enlarged, (int(rng.integers(width - side + 1)), int(rng.integers(height - side + 1))))
+    pen, paper = COLORS[rng.integers(len(COLORS))]
+    picture = Image.composite(Image.new("RGB", ink.size, pen), Image.new("RGB", ink.size, paper), ink)
+    return np.asarray(picture, dtype=np.float32) / 255

@@ -1,10 +1,10 @@
-"""The ten digits as a hand writes them: strokes through a few points, no two times alike."""
+"""The ten digits as random strokes, as if written by hand."""
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-# Ways to write each digit, by strokes, each by pieces without corners, each by points: x to the right and y down, in a
-# box of 1 x 1. A piece begins where the one before it ends.
+# Ways to write each digit. A way is a list of strokes, a stroke a list of smooth pieces, and a piece a list of points
+# (x to the right, y down) in a box of 1 x 1. A piece begins where the previous one ends.
 Points = list[tuple[float, float]]
 WAYS: dict[int, list[list[list[Points]]]] = {
     0: [
@@ -102,7 +102,7 @@ WAYS: dict[int, list[list[list[Points]]]] = {
 
 
 def written(digit: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Return the strokes of a digit, each (n, 2) points of x and y, in a box of 1 x 1 or slightly beyond it."""
+    """Return the strokes of a digit, each (n, 2) points (x, y), in a box of 1 x 1 or slightly beyond it."""
     ways = WAYS[digit]
     strokes = [_smooth(pieces, rng) for pieces in ways[rng.integers(len(ways))]]
     angle, slant, width = np.radians(rng.uniform(-8, 8)), rng.uniform(-0.2, 0.2), rng.uniform(0.65, 0.95)
@@ -112,7 +112,7 @@ def written(digit: int, rng: np.random.Generator) -> list[np.ndarray]:
 
 
 def _smooth(pieces: list[Points], rng: np.random.Generator) -> np.ndarray:
-    """Lead a curve through points that are a little off, as a hand would."""
+    """Return a smooth curve through randomly shifted points, with some tremor."""
     drift = rng.normal(0, 0.012, 2)
     curves, end = [], None
     for piece in pieces:

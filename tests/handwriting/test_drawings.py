@@ -1,4 +1,4 @@
-"""A network that was trained for seconds reads what was drawn by hand, and test images found in larger pictures."""
+"""A network that was trained for seconds reads drawn digits, and test images in larger pictures."""
 
 from pathlib import Path
 
@@ -7,16 +7,16 @@ import pytest
 import torch
 
 from torchnet.cli.main import main
-from torchnet.data import scale_pixels, to_mnist_form
+from torchnet.data import to_mnist_form
 from torchnet.data.dataset import Dataset
 from torchnet.reporting import Answer
 from torchnet.runs.folders import find_checkpoint
-from torchnet.runs.load_network import load_trained
+from torchnet.runs.load_network import load_network
 from torchnet.runs.predict_images import answers_to
+from torchnet.step import scale_pixels
 
 from ..conftest import ROOT
-from .drawings import FORMATS, Drawing, drawings
-from .pasted import pasted
+from .drawings import FORMATS, Drawing, drawings, pasted
 
 # configs/accurate.yaml, narrower, for 2 of its 120 epochs: 97.7 % of the test images.
 SHORT = [
@@ -40,7 +40,7 @@ def test_a_network_reads_handwriting(
 ):
     monkeypatch.chdir(tmp_path)
     assert main(ROOT / "configs", [*SHORT, f"--data.source={mnist_place}"]) == 0
-    trained = load_trained(find_checkpoint("last", Path("runs")))
+    trained = load_network(find_checkpoint("last", Path("runs")))
 
     files = [tmp_path / it.name for it in twenty]
     for file, it in zip(files, twenty, strict=True):
@@ -66,7 +66,7 @@ def test_a_network_reads_handwriting(
     assert accuracy(found) >= accuracy(images) - 0.04
 
 
-def test_the_twenty_come_in_every_format_and_with_every_trouble(twenty: list[Drawing]):
+def test_the_twenty_drawings_have_every_format_and_difficulty(twenty: list[Drawing]):
     names = " ".join(it.name for it in twenty)
     for trait in (*(f".{kind.lower()}" for kind in FORMATS), "shadow", "noise", "specks", "transparent", "#d02020 on"):
         assert trait in names

@@ -1,8 +1,8 @@
-"""Try every fault of the disk, every damage and every hostile checkpoint, and print how many were withstood.
+"""Try every disk fault, every corrupt and every hostile checkpoint; print how many were handled correctly.
 
     python -m tests.storage.damage
 
-The exit code is 1 if one of them was not, or if fewer were tried than promised.
+The exit code is 1 if a case fails or if there are fewer cases than expected.
 """
 
 import sys
@@ -14,17 +14,17 @@ from pathlib import Path
 
 from torchnet.storage import CheckpointError, read_checkpoint, write_checkpoint
 
-from .damaged import damaged_files
+from .damaged_files import damaged_files
 from .disk_faults import faults
 from .examples import CONTENTS
 from .hostile import hostile_contents, large_contents
 from .sandbox import read_each
 
-MOST_SECONDS = 2.0  # of the processor's time, for a damaged checkpoint
+MOST_SECONDS = 2.0  # of CPU time per corrupt checkpoint
 
 
 def disk_faults(folder: Path) -> Iterator[tuple[str, bool]]:
-    """Return each fault of the disk, and whether it was reported and harmed nothing."""
+    """Yield each disk fault, and whether it was reported and changed no file."""
     path = folder / "last.ckpt"
     write_checkpoint(path, {"epoch": 1})
     before = path.read_bytes()
@@ -39,14 +39,14 @@ def disk_faults(folder: Path) -> Iterator[tuple[str, bool]]:
 
 
 def damages(folder: Path) -> Iterator[tuple[str, bool]]:
-    """Return each damage, and whether the checkpoint was refused in one sentence and in time."""
+    """Yield each kind of damage, and whether the checkpoint was refused in one sentence and in time."""
     for name, path in damaged_files(folder):
         start = time.process_time()
         yield name, _is_refused(path) and time.process_time() - start < MOST_SECONDS
 
 
 def hostilities(folder: Path) -> Iterator[tuple[str, bool]]:
-    """Return each hostile checkpoint, and whether it was refused in time, with little memory, and ran nothing."""
+    """Yield each hostile checkpoint, and whether it was refused within the limits and without running code."""
     canary, path, names = folder / "canary", folder / "hostile.ckpt", []
 
     def files() -> Iterator[Path]:
@@ -78,7 +78,7 @@ def main() -> int:
             results = list(tried(Path(folder)))
         for name, right in results:
             if not right:
-                print(f"not withstood: {kind}: {name}")
+                print(f"failed: {kind}: {name}")
         withstood = sum(right for _, right in results)
         print(f"{kind:12} {withstood:4} of {len(results):4} withstood, {time.monotonic() - start:5.1f} s", flush=True)
         missed += withstood < len(results) or len(results) < promised

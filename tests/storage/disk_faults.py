@@ -1,4 +1,4 @@
-"""A disk that is full, or fails in other ways, while a file is written to it."""
+"""Disks that are full or fail while a file is written."""
 
 import errno
 import os
@@ -8,27 +8,27 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from unittest import mock
 
-from torchnet.storage import durable
+from torchnet.storage import safe_files
 
-SIZES = (0, 1, 100, 4095, 4096, 10_000, 15_000, 20_000)  # bytes that fit on a full disk
+SIZES = (0, 1, 100, 4095, 4096, 10_000, 15_000, 20_000)  # free bytes on a full disk
 
 
 def faults() -> Iterator[tuple[str, Callable[[], AbstractContextManager[object]], int]]:
-    """Return each fault: its name, what brings it about, and the number of the error."""
+    """Yield each fault: its name, a context manager that causes it, and the errno."""
     for size in SIZES:
-        yield f"no file may be larger than {size} bytes", lambda size=size: _file_size(size), errno.EFBIG
+        yield f"files limited to {size} bytes", lambda size=size: _file_size(size), errno.EFBIG
     yield "no space while writing", lambda: _failing_write(errno.ENOSPC), errno.ENOSPC
     yield "no space in fsync", lambda: failing("os.fsync", errno.ENOSPC), errno.ENOSPC
     yield "the disk fails in fsync", lambda: failing("os.fsync", errno.EIO), errno.EIO
     yield "no space in replace", lambda: failing("os.replace", errno.ENOSPC), errno.ENOSPC
-    # Root may write into any folder, so that a real one that is read-only would prove nothing where tests run as root.
+    # The fault is simulated because root, as whom the tests may run, can write to a read-only folder.
     yield "read-only", lambda: mock.patch.object(Path, "open", _raising(errno.EROFS)), errno.EROFS
-    yield "the disk gives back something else", _forgetful, errno.EIO
+    yield "the disk returns other bytes", _forgetful, errno.EIO
 
 
 @contextmanager
 def _file_size(most: int) -> Iterator[None]:
-    """Let no file grow beyond a size: the kernel refuses it. Python ignores the signal that goes with that."""
+    """Let the kernel limit the size of files. Python ignores the signal that it sends."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
     try:
@@ -39,7 +39,7 @@ def _file_size(most: int) -> Iterator[None]:
 
 def _raising(number: int) -> Callable[..., None]:
     def fail(*_: object, **__: object) -> None:
-        raise OSError(number, os.strerror(number))  # as of a file descriptor: without a path
+        raise OSError(number, os.strerror(number))  # without a path, like the errors of a file descriptor
 
     return fail
 
@@ -50,7 +50,7 @@ def failing(function: str, number: int) -> AbstractContextManager[object]:
 
 @contextmanager
 def _failing_write(number: int) -> Iterator[None]:
-    """Write a part of the content, and fail then."""
+    """Fail after a part of the content is written."""
     whole = Path.open
 
     def opened(path: Path, mode: str):
@@ -69,6 +69,6 @@ def _failing_write(number: int) -> Iterator[None]:
 
 @contextmanager
 def _forgetful() -> Iterator[None]:
-    write = durable._write
-    with mock.patch.object(durable, "_write", lambda path, content: write(path, content[:-1] + b"?")):
+    write = safe_files._write
+    with mock.patch.object(safe_files, "_write", lambda path, content: write(path, content[:-1] + b"?")):
         yield

@@ -1,4 +1,4 @@
-"""Contents of a checkpoint with something of every kind, and what it means that two are the same."""
+"""Example contents of a checkpoint with every kind of value, and a comparison of contents."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ CONTENTS: dict[str, Any] = {
 
 
 def expect_same(got: Any, expected: Any) -> None:
-    """Assert that two contents are the same, in type and to the last bit."""
+    """Assert that two contents have the same types and the same bits."""
     assert type(got) is type(expected)
     if isinstance(expected, dict):
         assert list(got) == list(expected)

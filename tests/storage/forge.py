@@ -1,34 +1,33 @@
-"""Checkpoint files with anything in them, each with the digest that belongs to it."""
+"""Build checkpoint files with arbitrary contents and a correct digest."""
 
 import io
 import zlib
 from pathlib import Path
 
 from torchnet.storage import write_checkpoint
-from torchnet.storage.archive import members
-from torchnet.storage.records import descriptor, directory_end, entry, header
-from torchnet.storage.seal import seal, verify_seal
+from torchnet.storage.archive import descriptor, directory_end, entry, header, members
+from torchnet.storage.checkpoint import add_digest, verify_digest
 
 Members = dict[str, bytes]
 ONE_FLOAT = b"\0\0\x80?"
 
 
 def good(folder: Path, contents: dict) -> bytes:
-    """Return a checkpoint as the package writes it."""
+    """Return the bytes of a checkpoint that the package wrote."""
     write_checkpoint(folder / "good.ckpt", contents)
     return (folder / "good.ckpt").read_bytes()
 
 
 def taken_apart(checkpoint: bytes) -> tuple[bytes, list[bytes]]:
-    """Return the pickle and the storages of a good checkpoint."""
+    """Return the pickle and the storages of a valid checkpoint."""
     file = io.BytesIO(checkpoint)
-    pickle, storages = members(file, verify_seal(file))
+    pickle, storages = members(file, verify_digest(file))
     content, *others = (checkpoint[member.start : member.start + member.size] for member in (pickle, *storages))
     return content, others
 
 
 def usual(pickle: bytes, storages: list[bytes]) -> Members:
-    """Return the members of an archive of torch, by name and in order."""
+    """Return the members of an archive of torch.save by name, in its order."""
     return {
         "data.pkl": pickle,
         ".format_version": b"1",
@@ -41,12 +40,12 @@ def usual(pickle: bytes, storages: list[bytes]) -> Members:
 
 
 def sealed(pickle: bytes, storages: list[bytes] | None = None) -> bytes:
-    """Return a checkpoint whose pickle and storages are these, and all else right."""
-    return seal(archive(usual(pickle, storages or [])))
+    """Return a checkpoint with this pickle and these storages that is correct otherwise."""
+    return add_digest(archive(usual(pickle, storages or [])))
 
 
 def archive(contents: Members) -> bytes:
-    """Return an archive in the form of torch, with these members."""
+    """Return an archive in the format of torch.save with these members."""
     body, directory = bytearray(), bytearray()
     for name, content in contents.items():
         offset, checksum, full = len(body), zlib.crc32(content), f"archive/{name}"

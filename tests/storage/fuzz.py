@@ -1,9 +1,9 @@
-"""Change good checkpoints at random, give each the digest that belongs to it, and read them.
+"""Change valid checkpoints at random, add a correct digest, and read them.
 
     python -m tests.storage.fuzz --cases 2000
 
-Each is read in a process of its own with little memory and time. The exit code is 1 if one crashes or hangs, if
-anything but CheckpointError escapes, or if contents are accepted that a checkpoint may not have.
+Each is read in its own process with limited memory and time. The exit code is 1 if a process crashes or hangs, if it
+raises anything but CheckpointError, or if it accepts contents that a checkpoint must not have.
 """
 
 import argparse
@@ -15,9 +15,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from torchnet.storage.seal import seal
+from torchnet.storage.checkpoint import add_digest
 
-from .damaged import flipped
+from .damaged_files import flipped
 from .examples import CONTENTS
 from .forge import archive, good, taken_apart, usual
 from .sandbox import read_each
@@ -27,7 +27,7 @@ _OPCODES = [opcode.code.encode("latin-1") for opcode in pickletools.opcodes]
 
 
 def cases(folder: Path, count: int) -> Iterator[tuple[int, str, bytes]]:
-    """Return each case: its number, which is its seed, too; how it was changed; and the file."""
+    """Yield each case: its number, which is also its seed, the kind of change, and the content of the file."""
     pickle, storages = taken_apart(good(folder, SMALL))
     for seed in range(count):
         draw = random.Random(seed)
@@ -36,7 +36,7 @@ def cases(folder: Path, count: int) -> Iterator[tuple[int, str, bytes]]:
 
 
 def run(count: int) -> tuple[Counter[tuple[str, str]], list[str]]:
-    """Return how often each change had each outcome, and what should not have happened."""
+    """Return how often each change had each outcome, and the faults."""
     counts: Counter[tuple[str, str]] = Counter()
     faults = []
     with tempfile.TemporaryDirectory() as name:
@@ -54,7 +54,7 @@ def run(count: int) -> tuple[Counter[tuple[str, str]], list[str]]:
             if outcome.kind not in ("refused", "accepted"):
                 faults.append(f"case {seed}, {change}: {outcome}")
             if "SHA-256" in outcome.message:
-                faults.append(f"case {seed}, {change}: its digest was to be right")
+                faults.append(f"case {seed}, {change}: its digest should be correct")
     return counts, faults
 
 
@@ -65,19 +65,19 @@ def _bytes_of_the_pickle(pickle: bytes, storages: list[bytes], draw: random.Rand
     return _sealed(bytes(changed), storages)
 
 
-def _an_instruction_more(pickle: bytes, storages: list[bytes], draw: random.Random) -> bytes:
+def _an_added_instruction(pickle: bytes, storages: list[bytes], draw: random.Random) -> bytes:
     at = draw.choice(_starts(pickle))
     more = draw.choice(_OPCODES) + bytes(draw.randrange(256) for _ in range(draw.choice((0, 0, 1, 4))))
     return _sealed(pickle[:at] + more + pickle[at:], storages)
 
 
-def _an_instruction_less(pickle: bytes, storages: list[bytes], draw: random.Random) -> bytes:
+def _a_removed_instruction(pickle: bytes, storages: list[bytes], draw: random.Random) -> bytes:
     starts = _starts(pickle)
     i = draw.randrange(len(starts) - 1)
     return _sealed(pickle[: starts[i]] + pickle[starts[i + 1] :], storages)
 
 
-def _a_part_again(pickle: bytes, storages: list[bytes], draw: random.Random) -> bytes:
+def _a_repeated_part(pickle: bytes, storages: list[bytes], draw: random.Random) -> bytes:
     starts = _starts(pickle)
     start, end = sorted(draw.sample(starts, 2))
     at = draw.choice(starts)
@@ -85,7 +85,7 @@ def _a_part_again(pickle: bytes, storages: list[bytes], draw: random.Random) -> 
 
 
 def _a_number(pickle: bytes, storages: list[bytes], draw: random.Random) -> bytes:
-    """Change a small whole number: a size, a stride, an offset, a place in the memory, or one of the values."""
+    """Change a small integer: a size, stride, offset, memo index or value."""
     at = draw.choice([start for start in _starts(pickle) if pickle[start : start + 1] in b"Kqh"])
     return _sealed(pickle[: at + 1] + bytes([draw.choice((0, 1, 2, 3, 4, 255))]) + pickle[at + 2 :], storages)
 
@@ -103,21 +103,21 @@ def _the_members(pickle: bytes, storages: list[bytes], draw: random.Random) -> b
     i, j = draw.sample(range(len(items)), 2)
     (name, content), (other, _) = items[i], items[j]
     items[i] = draw.choice(((other, content), (name, content + b"\0"), (f"{name}.", content), (name, items[j][1])))
-    return seal(archive(dict(items)))
+    return add_digest(archive(dict(items)))
 
 
 def _bits_of_the_archive(pickle: bytes, storages: list[bytes], draw: random.Random) -> bytes:
     content = archive(usual(pickle, storages))
     records = [i for i in range(len(content) - 2) if content[i : i + 1] == b"P" or i > len(content) - 200]
     at = draw.choice((draw.choice(records), draw.randrange(len(content) - 2)))
-    return seal(flipped(content, min(at + draw.randrange(46), len(content) - 3) * 8 + draw.randrange(8)))
+    return add_digest(flipped(content, min(at + draw.randrange(46), len(content) - 3) * 8 + draw.randrange(8)))
 
 
 _CHANGES: Sequence[Callable[[bytes, list[bytes], random.Random], bytes]] = (
     _bytes_of_the_pickle,
-    _an_instruction_more,
-    _an_instruction_less,
-    _a_part_again,
+    _an_added_instruction,
+    _a_removed_instruction,
+    _a_repeated_part,
     _a_number,
     _the_storages,
     _the_members,
@@ -130,14 +130,12 @@ def _starts(pickle: bytes) -> list[int]:
 
 
 def _sealed(pickle: bytes, storages: list[bytes]) -> bytes:
-    return seal(archive(usual(pickle, storages)))
+    return add_digest(archive(usual(pickle, storages)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run as many cases as the arguments say, print the table, and return the exit code."""
-    parser = argparse.ArgumentParser(
-        "python -m tests.storage.fuzz", description="Checkpoints that are changed at random."
-    )
+    """Run the cases, print a table, and return the exit code."""
+    parser = argparse.ArgumentParser("python -m tests.storage.fuzz", description="Randomly changed checkpoints.")
     parser.add_argument("--cases", type=int, default=2000)
     options = parser.parse_args(arguments)
     counts, faults = run(options.cases)

@@ -1,4 +1,4 @@
-"""What may be in a checkpoint, said a second time: of the objects that were loaded."""
+"""The rules for the contents of a checkpoint, written independently of the package and applied to loaded objects."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ _DTYPES = [dtype for dtype in vars(torch).values() if str(dtype).removeprefix("t
 
 
 def violations(contents: Any) -> list[str]:
-    """Return what is wrong with the contents of a checkpoint; each object is visited once."""
+    """Return the rules that contents violate. Each object is visited once."""
     found = [] if type(contents) is dict else [f"not a dict but {type(contents)}"]
     left, seen, storages = [(contents, 1)], {id(contents)}, set()
     while left:

@@ -1,8 +1,8 @@
-"""Reads checkpoints, each in a process of its own that has little memory and little time.
+"""Read checkpoints, each in its own process with limited memory and time.
 
     python -m tests.storage.sandbox < paths > outcomes
 
-One process imports torch, has a single thread, and forks for each file. Tests use `read_each`.
+A single-threaded process imports torch and forks for each file. Tests use `read_each`.
 """
 
 import json
@@ -22,12 +22,12 @@ from torchnet.storage import CheckpointError, read_checkpoint
 
 from .rules import violations
 
-MEGABYTES, SECONDS = 512, 5  # of memory beyond torch's own, and of the processor's time
+MEGABYTES, SECONDS = 512, 5  # memory in addition to torch's own, and CPU time
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a file: "refused", "accepted", or what should never be, and the words for it."""
+    """The outcome for a file: "refused", "accepted" or a kind of failure, with a message."""
 
     kind: str
     message: str
@@ -35,7 +35,7 @@ class Outcome:
 
 
 def read_each(paths: Iterable[Path]) -> Iterator[Outcome]:
-    """Return what came of each file; the next path is asked for when that is known."""
+    """Yield the outcome for each file before the next path is requested."""
     command = [sys.executable, "-m", "tests.storage.sandbox"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
@@ -74,7 +74,7 @@ def _read_with_limits(path: str) -> Outcome:
     most = pages * resource.getpagesize() + MEGABYTES * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    signal.alarm(60)  # for one that waits; generous, since others may use the machine too
+    signal.alarm(60)  # in case it waits forever; long enough for a busy machine
     try:
         contents = read_checkpoint(Path(path))
     except CheckpointError as error:

@@ -1,4 +1,4 @@
-"""Outside of the contents of its members, not a byte of an archive may be another one."""
+"""Every byte of an archive outside of its members' contents is checked."""
 
 import io
 from pathlib import Path
@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from torchnet.storage import read_checkpoint, write_checkpoint
-from torchnet.storage.archive import members
-from torchnet.storage.records import descriptor, directory_end, entry, header
+from torchnet.storage.archive import descriptor, directory_end, entry, header, members
 
 from .examples import expect_same
 from .forge import ONE_FLOAT, archive, usual
@@ -26,7 +25,7 @@ def refused(content: bytes) -> bool:
     return False
 
 
-def test_the_archive_is_built_as_torch_builds_it(tmp_path):
+def test_rebuilt_archive_equals_that_of_torch(tmp_path):
     file = io.BytesIO()
     torch.save({"a": torch.ones(3), "b": torch.ones(0)}, file)
     content = file.getvalue()
@@ -40,19 +39,19 @@ def test_the_archive_is_built_as_torch_builds_it(tmp_path):
     assert archive(built) == content
 
 
-def test_each_byte_outside_of_the_contents_is_checked():
+def test_every_byte_outside_of_the_contents_is_checked():
     pickle, storages = members(io.BytesIO(GOOD), len(GOOD))
     identity = GOOD.index(b"0" * 40)
     free = {*range(pickle.start, pickle.start + pickle.size), *range(storages[0].start, storages[0].start + 4)}
     free |= {*range(identity, identity + 40)}
-    free |= {len(GOOD) - 2, len(GOOD) - 1}  # the length of a comment: the digest covers it
+    free |= {len(GOOD) - 2, len(GOOD) - 1}  # the length of the comment, which is checked with the digest
     for at in range(len(GOOD)):
         for change in (1, 0x80):
             changed = GOOD[:at] + bytes([GOOD[at] ^ change]) + GOOD[at + 1 :]
             assert refused(changed) == (at not in free), f"byte {at}"
 
 
-def test_an_archive_without_an_end_or_a_part_of_it_is_refused():
+def test_truncated_archives_are_refused():
     assert not refused(GOOD)
     for size in range(len(GOOD)):
         assert refused(GOOD[:size]), size
@@ -79,7 +78,7 @@ def test_gaps_and_wrong_counts_are_refused(content):
 
 
 @pytest.mark.parametrize("count", [8, 100_007, 2**50])
-def test_a_directory_larger_than_it_can_be_is_not_even_read(tmp_path: Path, count: int):
+def test_a_directory_that_is_too_large_is_not_read(tmp_path: Path, count: int):
     path, end = tmp_path / "sparse", directory_end(count, 2**42, 0)
     with path.open("w+b") as file:
         file.truncate(2**42)
@@ -92,30 +91,30 @@ def test_a_directory_larger_than_it_can_be_is_not_even_read(tmp_path: Path, coun
 @pytest.mark.parametrize("size", [2**32 - 2, 2**32 - 1, 2**40])
 @pytest.mark.parametrize("offset", [0, 64, 2**32 - 1, 2**33])
 def test_records_of_large_archives(size: int, offset: int):
-    """Expected: what torch.save wrote for a tensor of 2 ** 32 - 1 bytes, and behind it."""
+    """The expected records are those that torch.save wrote for, and after, a tensor of 2 ** 32 - 1 bytes."""
     numbers = (size, size) * (size >= 2**32 - 1) + (offset,) * (offset >= 2**32 - 1)
     extra = b"".join(number.to_bytes(8, "little") for number in numbers)
-    behind = b"\x01\0" + len(extra).to_bytes(2, "little") + extra if extra else b""
-    assert entry("name", 7, size, offset).endswith(b"name" + behind)
+    expected = b"\x01\0" + len(extra).to_bytes(2, "little") + extra if extra else b""
+    assert entry("name", 7, size, offset).endswith(b"name" + expected)
     assert (offset + len(header("name", size, offset))) % 64 == 0
     assert len(descriptor(7, size, offset)) == (24 if extra else 16)
 
 
 @pytest.mark.parametrize("at", [DIRECTORY + 16 + 8, DIRECTORY + 46 + 16 + 46 + 24 + 24])
 @pytest.mark.parametrize("size", [2**16, 2**31, 2**32 - 2, 2**32 - 1])
-def test_members_that_claim_more_than_there_is(at: int, size: int):
+def test_members_larger_than_the_file_are_refused(at: int, size: int):
     assert refused(GOOD[:at] + size.to_bytes(4, "little") + GOOD[at + 4 :])
 
 
 @pytest.mark.parametrize("size", [2**33, 2**63 - 1, 2**63, 2**64 - 1])
-def test_members_that_claim_more_than_any_file_has(size: int):
+def test_members_larger_than_any_file_are_refused(size: int):
     first = entry("archive/data.pkl", 1, size, 0)
     directory = first + GOOD[DIRECTORY + 46 + 16 : END]
     assert refused(GOOD[:DIRECTORY] + directory + directory_end(8, len(directory), DIRECTORY))
 
 
 @pytest.mark.parametrize(("length", "start"), [(2**64 - 1, 1), (1, 2**64 - 1), (2**64 - 1, 2**64 - 1)])
-def test_a_directory_that_claims_more_than_any_file_has(length: int, start: int):
+def test_a_directory_larger_than_any_file_is_refused(length: int, start: int):
     claimed = length.to_bytes(8, "little") + start.to_bytes(8, "little")
     assert refused(GOOD[: END + 40] + claimed + GOOD[END + 56 :])
 

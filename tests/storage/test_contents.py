@@ -1,4 +1,4 @@
-"""What is put into a checkpoint becomes plain, or is refused."""
+"""Contents are read as they were written, converted to plain values, or refused."""
 
 from collections import Counter, defaultdict
 from enum import Enum
@@ -12,7 +12,7 @@ from torch import nn
 from torchnet.storage import read_checkpoint, write_checkpoint
 from torchnet.storage.contents import MAX_DEPTH
 
-from .examples import expect_same
+from .examples import CONTENTS, expect_same
 from .rules import violations
 
 
@@ -21,6 +21,11 @@ def read_back(folder, contents):
     contents = read_checkpoint(folder / "a.ckpt")
     assert violations(contents) == []
     return contents
+
+
+def test_contents_of_every_kind_are_read_by_the_package_and_by_torch(tmp_path):
+    expect_same(read_back(tmp_path, CONTENTS), CONTENTS)
+    expect_same(torch.load(tmp_path / "a.ckpt", weights_only=True), CONTENTS)
 
 
 def test_tensors_of_every_kind_become_plain(tmp_path):
@@ -40,7 +45,7 @@ def test_tensors_of_every_kind_become_plain(tmp_path):
     expect_same(got, {name: tensor.detach().resolve_neg().clone() for name, tensor in tensors.items()})
 
 
-def test_what_is_shared_is_there_twice(tmp_path):
+def test_shared_objects_become_copies(tmp_path):
     row = [torch.ones(2)]
     got = read_back(tmp_path, {"a": row, "b": row, "c": (row[0], row[0])})
     expect_same(got, {"a": row, "b": row, "c": (row[0], row[0])})
@@ -48,27 +53,27 @@ def test_what_is_shared_is_there_twice(tmp_path):
     assert got["b"][0].tolist() == got["c"][0].tolist() == got["c"][1].tolist() == [1, 1]
 
 
-def test_dictionaries_of_torch_become_plain(tmp_path):
+def test_dict_subclasses_become_dicts(tmp_path):
     module = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
     got = read_back(tmp_path, {"state_dict": module.state_dict(), "milestones": Counter([3, 3, 5])})
     expect_same(got, {"state_dict": dict(module.state_dict()), "milestones": {3: 2, 5: 1}})
     nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)).load_state_dict(got["state_dict"])
 
 
-def test_as_many_containers_within_each_other_as_are_allowed(tmp_path):
+def test_the_depth_of_nesting_is_limited(tmp_path):
     contents: dict = {}
     for _ in range(MAX_DEPTH - 1):
         contents = {"a": contents}
     assert read_back(tmp_path, contents) == contents
-    with pytest.raises(ValueError, match="containers within each other"):
+    with pytest.raises(ValueError, match="expected at most 32 nested containers, got more"):
         write_checkpoint(tmp_path / "deep", {"a": contents})
     assert not (tmp_path / "deep").exists()
 
 
-def test_a_list_within_itself_is_refused(tmp_path):
+def test_a_list_that_contains_itself_is_refused(tmp_path):
     endless: list = []
     endless.append(endless)
-    with pytest.raises(ValueError, match="containers within each other"):
+    with pytest.raises(ValueError, match="expected at most 32 nested containers, got more"):
         write_checkpoint(tmp_path / "a", {"a": endless})
 
 
@@ -97,13 +102,13 @@ def test_a_list_within_itself_is_refused(tmp_path):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_a_checkpoint_cannot_hold_is_refused_with_its_place(tmp_path, value):
+def test_unsupported_values_are_refused_with_their_place(tmp_path, value):
     with pytest.raises(TypeError, match=r"contents\['a'\]\[1\]: expected .*, got "):
         write_checkpoint(tmp_path / "a", {"a": [0, value]})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_would_not_be_read_is_not_written(tmp_path):
+def test_contents_that_would_not_be_read_are_not_written(tmp_path):
     for contents in ([1], {"a": 2**3000}, {"a": "x" * 2**24}, {"a": [0] * 1_000_000}):
         with pytest.raises(ValueError, match="expected a pickle"):
             write_checkpoint(tmp_path / "a", contents)

@@ -1,11 +1,10 @@
-"""Random deformation of images: whoever writes a 7 more slanted, smaller or less steadily has still written a 7.
+"""Random deformation of images, since a slanted, smaller or less steadily written 7 is still a 7.
 
-Every step trains on images of its own, and a network that never sees an image twice cannot learn it by heart. All of it
-happens on the device, to a whole mini-batch at a time.
+Each training step sees new images, so the network cannot memorize them. A whole mini-batch is deformed at once, on the
+device.
 
-A pixel of the new image takes the value that the old one has at some point, between the pixels by bilinear
-interpolation. Where that point lies is an affine map of the place of the pixel, and a displacement on top of it that is
-random, but nearly the same for neighbors.
+Each output pixel takes the value at some point of the input image, by bilinear interpolation. The point is an affine
+function of the pixel's position plus a random displacement, which is nearly the same for neighboring pixels.
 """
 
 import math
@@ -18,34 +17,33 @@ from torch.nn.functional import grid_sample
 
 from torchnet.randomness import uniform
 
-_AFFINE, _ELASTIC = 2**31, 2**31 + 1  # streams of random numbers, far from the small numbers that layers have
-_SPACING = 1.5  # of control points, in units of elastic_smoothness: correlations are right to 0.04
-_REACH = 6.0  # of a control point, in the same unit: smaller weights would be subnormal in float32, which are slow
+_AFFINE, _ELASTIC = 2**31, 2**31 + 1  # random streams, far from the small numbers that layers use
+_SPACING = 1.5  # between control points, in units of elastic_smoothness: correlations are then exact to 0.04
+_REACH = 6.0  # of a control point, in the same unit: beyond it, weights would be subnormal in float32, which is slow
 
 
 @dataclass(frozen=True)
 class Deformation:
-    """Deform each image of a mini-batch in its own way: a function `(images, step, start) -> images`.
+    """Deform each image of a mini-batch differently: a function `(images, step, start) -> images`.
 
-    An image is scaled along both axes, sheared, rotated and moved, then displaced pixel by pixel. What an image goes
-    through depends on seed, step and its place in the mini-batch, and on nothing else: not on how many images follow
-    it, nor on what has been drawn before. A part whose settings are 0 is left out and costs nothing.
+    An image is scaled along both axes, sheared, rotated and moved; then its pixels are displaced. The random numbers of
+    an image depend only on the seed, the step and the image's index in the mini-batch. Settings of 0 cost nothing.
 
     Args:
-        rotation: degrees, the largest angle to either side, counterclockwise and clockwise alike.
-        scale: the most by which each of width and height is multiplied on its own: by 1 - scale to 1 + scale.
+        rotation: degrees, the largest angle in either direction.
+        scale: width and height are each multiplied by a number from 1 - scale to 1 + scale.
         shear: degrees, the largest angle by which vertical lines lean to either side.
-        translation: pixels, the most by which the image moves along each axis.
+        translation: pixels, the largest shift along each axis.
         elastic_strength: pixels, the standard deviation of the displacement along each axis.
         elastic_smoothness: pixels, the standard deviation σ of the Gaussian that smooths the displacements: those of
-            two pixels at a distance of r have a correlation of exp(-r² / 4σ²).
-        seed: of the random numbers, each of which is spread evenly between its limits.
+            two pixels at distance r have the correlation exp(-r² / 4σ²).
+        seed: the seed of the random numbers. Each number is uniformly distributed within its limits.
 
     Raises:
-        ValueError: if a setting is not one that works.
+        ValueError: if a setting is out of range.
 
     Source: Simard, Steinkraus & Platt 2003, "Best practices for convolutional neural networks applied to visual
-    document analysis", section 2; its σ = 4, α = 34 are a smoothness of 4 and a strength of α / (√(12π) σ) = 1.4.
+    document analysis", section 2; their σ = 4, α = 34 are a smoothness of 4 and a strength of α / (√(12π) σ) = 1.4.
     Rotation or shear, and a scale for each axis: Cireşan et al. 2010, arXiv:1003.0358, section 2.2.
     """
 
@@ -59,24 +57,24 @@ class Deformation:
 
     def __post_init__(self) -> None:
         for name, below_end, expected in (
-            ("rotation", self.rotation <= 180, "degrees from 0 to 180"),
-            ("scale", self.scale < 1, "a number from 0 to below 1"),
-            ("shear", self.shear < 90, "degrees from 0 to below 90"),
-            ("translation", self.translation < math.inf, "pixels from 0 up"),
-            ("elastic_strength", self.elastic_strength < math.inf, "pixels from 0 up"),
-            ("elastic_smoothness", self.elastic_smoothness < math.inf, "pixels from 0 up"),
+            ("rotation", self.rotation <= 180, "degrees in [0, 180]"),
+            ("scale", self.scale < 1, "a number in [0, 1)"),
+            ("shear", self.shear < 90, "degrees in [0, 90)"),
+            ("translation", self.translation < math.inf, "pixels in [0, inf)"),
+            ("elastic_strength", self.elastic_strength < math.inf, "pixels in [0, inf)"),
+            ("elastic_smoothness", self.elastic_smoothness < math.inf, "pixels in [0, inf)"),
         ):
             if not (getattr(self, name) >= 0 and below_end):
                 raise ValueError(f"{name}: expected {expected}, got {getattr(self, name)}")
         if self.elastic_strength > 0 and self.elastic_smoothness < 1:
             raise ValueError(
-                f"elastic_smoothness: expected pixels from 1 up, got {self.elastic_smoothness}: with an "
-                f"elastic_strength of {self.elastic_strength} neighboring pixels would be torn apart"
+                f"elastic_smoothness: expected at least 1 pixel with an elastic_strength of {self.elastic_strength}, "
+                f"got {self.elastic_smoothness}: increase it, or neighboring pixels are torn apart"
             )
 
     @property
     def is_affine(self) -> bool:
-        """Whether images are rotated, scaled, sheared or moved."""
+        """Whether images are scaled, sheared, rotated or moved."""
         return any((self.rotation, self.scale, self.shear, self.translation))
 
     @property
@@ -85,26 +83,26 @@ class Deformation:
         return self.elastic_strength > 0
 
     def __call__(self, images: Tensor, step: Tensor, start: int = 0) -> Tensor:
-        """Return the images as they are deformed in a step; the very same ones if everything is off.
+        """Return the deformed images, or `images` itself if all settings are 0.
 
-        They are sampled in float32, or in float64 if that is what they are.
+        Images are sampled in float64 if that is their dtype, else in float32.
 
         Args:
-            images: what they show on a background of 0, which is what comes in from outside.
-            step: the number of the step, on the device of the images.
-            start: the place of the first image in the mini-batch, if these are not all of it.
+            images: images on a background of 0. Points outside of an image have the value 0.
+            step: the number of the training step, on the device of the images.
+            start: the index of the first image within the mini-batch, if `images` is a part of it.
 
         Shape:
-            images: (N, H, W), of a floating-point dtype.
+            images: (N, H, W), floating point.
             step: (), int64.
-            returns: (N, H, W), of the same dtype.
+            returns: (N, H, W), of the dtype of `images`.
 
         Raises:
-            ValueError: if the images have another shape, or pixels that are whole numbers.
+            ValueError: if the images have another shape or an integer dtype.
         """
         if images.dim() != 3:
             raise ValueError(
-                f"expected images of shape (N, H, W), got {tuple(images.shape)}: deform them before they are flattened"
+                f"expected images of shape (N, H, W), got {tuple(images.shape)}: deform images before flattening"
             )
         if not images.is_floating_point():
             raise ValueError(f"expected images of a floating-point dtype, got {images.dtype}: scale their pixels first")
@@ -112,21 +110,21 @@ class Deformation:
             return images
         sampled = images if images.dtype == torch.float64 else images.float()
         points = self.points(sampled, step, start).permute(0, 2, 3, 1)
-        # align_corners=False: the unit of a point is half an image from border to border, of any size, even of 1 pixel.
+        # align_corners=False: -1 and 1 are the outer borders of the image, even if it has only 1 pixel.
         return grid_sample(sampled[:, None], points, align_corners=False)[:, 0].to(images.dtype)
 
     def points(self, images: Tensor, step: Tensor, start: int = 0) -> Tensor:
-        """Return where in its image each pixel takes its value from, as x (to the right) and y (down).
+        """Return the point at which each output pixel samples its image, as x (to the right) and y (down).
 
-        They are counted from the middle of the image, in halves of its width and height: its borders lie at -1 and 1.
-        With p the place of a pixel in pixels, M and t the affine map and d the displacement:
+        Points are relative to the center of the image, in units of half its width and height: its borders are at -1
+        and 1. With p the position of a pixel in pixels, M and t the affine map and d the displacement:
 
             point = (M⁻¹ (p - t) + d) ⊙ (2/W, 2/H)
 
         Shape:
             images: (N, H, W), float32 or float64.
             step: (), int64.
-            returns: (N, 2, H, W), of the images' dtype; (1, 2, H, W) if all is off.
+            returns: (N, 2, H, W), of the dtype of `images`; (1, 2, H, W) if all settings are 0.
         """
         n, height, width = images.shape
         dtype, device = images.dtype, images.device
@@ -138,11 +136,11 @@ class Deformation:
         rows = smoothing(height, self.elastic_smoothness, dtype, device)
         columns = smoothing(width, self.elastic_smoothness, dtype, device)
         noise = uniform((n, 2, rows.shape[1], columns.shape[1]), self.seed, _ELASTIC, step, start).to(dtype)
-        noise = (noise - 0.5) * (math.sqrt(12) * self.elastic_strength)  # of that standard deviation
+        noise = (noise - 0.5) * (math.sqrt(12) * self.elastic_strength)  # uniform numbers have variance 1/12
         return (rows @ (unit[:, None] * noise @ columns.T)).add_(points)
 
     def _draw_maps(self, n: int, step: Tensor, start: int, dtype: torch.dtype) -> Tensor:
-        """Return what `inverse_affine` makes of the numbers drawn for each of n images, (n, 2, 3)."""
+        """Return a random inverse affine map for each image, (n, 2, 3)."""
         draws = 2 * uniform((n, 6), self.seed, _AFFINE, step, start).to(dtype) - 1  # over (-1, 1)
         wider, taller, leans, angles, right, down = draws.unbind(1)
         return inverse_affine(
@@ -158,10 +156,10 @@ class Deformation:
 def inverse_affine(
     x_scale: Tensor, y_scale: Tensor, shear: Tensor, rotation: Tensor, right: Tensor, down: Tensor
 ) -> Tensor:
-    """Return the maps that lead back from a deformed image to the image, in pixels from the middle.
+    """Return the maps from positions in the deformed images to positions in the images, in pixels from the center.
 
-    An image is scaled, then sheared, then rotated, then moved: what was at q comes to p = M q + t. With x to the right
-    and y down, a positive angle turns the image counterclockwise, and a positive shear leans it to the right:
+    An image is scaled, sheared, rotated and moved: the point q moves to p = M q + t. With x to the right and y down, a
+    positive angle rotates counterclockwise, and a positive shear leans to the right:
 
         M = R S D,    R = [ cos  sin]    S = [1 -tan]    D = [x_scale    0   ]    t = [right]
                           [-sin  cos]        [0   1 ]        [   0    y_scale]        [down ]
@@ -170,7 +168,7 @@ def inverse_affine(
 
     Shape:
         x_scale, y_scale, shear (radians), rotation (radians), right, down: (N,).
-        returns: (N, 2, 3): M⁻¹ beside -M⁻¹ t, to be multiplied by (x, y, 1).
+        returns: (N, 2, 3): [M⁻¹, -M⁻¹ t], to be multiplied by (x, y, 1).
     """
     cos, sin, tan = rotation.cos(), rotation.sin(), shear.tan()
     a, b = (cos + tan * sin) / x_scale, (tan * cos - sin) / x_scale
@@ -180,14 +178,15 @@ def inverse_affine(
 
 @cache
 def smoothing(length: int, smoothness: float, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return the weights by which the noise at control points adds up to smooth noise along a row of pixels.
+    """Return the matrix that interpolates noise at control points to smooth noise along a row of pixels.
 
-    Pixel i, at x_i, has control point k, at c_k, in its sum with the weight
+    The weight of control point k, at position c_k, in pixel i, at position x_i, is
 
         K_ik = w_ik / √(Σₖ w_ik²),    w_ik = exp(-(x_i - c_k)² / 2σ²)    (0 from a distance of 6σ)
 
-    Independent numbers with a standard deviation of s then add up to s at every pixel, at the border as in the middle.
-    For two dimensions, rows and columns each have their own: noise Z, a number at each crossing, becomes K Z Kᵀ.
+    If the numbers at the control points are independent with standard deviation s, then each pixel has standard
+    deviation s, also near the border. In two dimensions, noise Z at a grid of control points becomes K Z K'ᵀ, with K
+    for the rows and K' for the columns.
 
     Shape:
         returns: (length, number of control points).
@@ -201,14 +200,14 @@ def smoothing(length: int, smoothness: float, dtype: torch.dtype, device: torch.
 
 @cache
 def _pixels(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return (x, y, 1) of every pixel, (3, H W), in pixels from the middle."""
+    """Return (x, y, 1) of every pixel, (3, H W), in pixels from the center."""
     y, x = torch.meshgrid(_centered(height), _centered(width), indexing="ij")
     return torch.stack((x, y, torch.ones_like(x))).view(3, -1).to(device, dtype)
 
 
 @cache
 def _unit(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return what a pixel is in halves of the width and the height, (2, 1)."""
+    """Return the size of a pixel in units of half the width and half the height, (2, 1)."""
     return torch.tensor([[2 / width], [2 / height]], dtype=dtype, device=device)
 
 

@@ -1,4 +1,4 @@
-"""What every source delivers: verified arrays of images and labels."""
+"""A data set: verified arrays of images and labels."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,16 @@ NUM_CLASSES = 10
 
 
 class DataError(ValueError):
-    """A data file is missing, damaged, or not what it should be; the message names the file and the fault."""
+    """A data file is missing, corrupt or malformed. The message names the file and the fault."""
+
+    exit_code = 65
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images of the digits 0..9 with their labels, divided into a training and a test set.
+    """Images of the digits 0..9 and their labels, in a training set and a test set.
 
-    Pixels are uint8, 0..255; they become floating-point numbers on the device, a mini-batch at a time.
+    Pixels are uint8, 0..255. Mini-batches are converted to floating point on the device.
 
     Shape:
         train_images: (n, height, width) uint8, or (n, features).
@@ -31,7 +33,7 @@ class Dataset:
 
     @property
     def in_features(self) -> int:
-        """The number of pixels of an image."""
+        """The number of pixels per image."""
         return int(np.prod(self.train_images.shape[1:]))
 
     @property
@@ -39,10 +41,10 @@ class Dataset:
         return NUM_CLASSES
 
     def by_label(self) -> "Dataset":
-        """Return the same samples sorted by label, within a label in the file's order.
+        """Return the samples sorted by label, and within a label in the order of the file.
 
-        This is the one order that all formats of a data set have in common (mnist_all.mat keeps no other), so that a
-        run gives the same numbers whichever it reads.
+        Every file format of a data set can give this order (mnist_all.mat stores no other). A run therefore gives the
+        same numbers for all formats.
         """
         train, test = np.argsort(self.train_labels, kind="stable"), np.argsort(self.test_labels, kind="stable")
         return Dataset(
@@ -53,17 +55,10 @@ class Dataset:
 def verify(
     source: object, train_images: np.ndarray, train_labels: np.ndarray, test_images: np.ndarray, test_labels: np.ndarray
 ) -> Dataset:
-    """Return the arrays as a Dataset, labels as int64, once they have been found sound.
-
-    Args:
-        source: the file or folder they come from, for the message.
-        train_images: as in Dataset, like the others.
-        train_labels: integers of any type.
-        test_images: as above.
-        test_labels: as above.
+    """Check arrays that were read from `source`; return them as a Dataset, with integer labels converted to int64.
 
     Raises:
-        DataError: if pixels are not uint8, shapes or counts disagree, labels are not 0..9 or one of them never occurs.
+        DataError: if pixels are not uint8, shapes or counts disagree, labels are not 0..9, or a class is missing.
     """
     for split, images, labels in (("training", train_images, train_labels), ("test", test_images, test_labels)):
         if images.dtype != np.uint8:
@@ -74,16 +69,16 @@ def verify(
                 f"got {images.shape} and {labels.shape}"
             )
         if len(images) != len(labels):
-            raise DataError(f"{source}: {len(images)} {split} images, but {len(labels)} labels")
+            raise DataError(f"{source}: expected one label per {split} image, got {len(labels)} for {len(images)}")
         if not np.issubdtype(labels.dtype, np.integer):
-            raise DataError(f"{source}: expected whole numbers as {split} labels, got {labels.dtype}")
-        classes = np.unique(labels)
-        if strange := sorted(set(classes.tolist()) - set(range(NUM_CLASSES))):
-            raise DataError(f"{source}: expected {split} labels within 0..{NUM_CLASSES - 1}, found {strange[0]}")
-        if missing := sorted(set(range(NUM_CLASSES)) - set(classes.tolist())):
-            raise DataError(f"{source}: there is no {split} image of class {missing[0]}")
+            raise DataError(f"{source}: expected integers as {split} labels, got {labels.dtype}")
+        classes = {*np.unique(labels).tolist()}
+        if unknown := sorted(classes - {*range(NUM_CLASSES)}):
+            raise DataError(f"{source}: expected {split} labels in 0..{NUM_CLASSES - 1}, got {unknown[0]}")
+        if missing := sorted({*range(NUM_CLASSES)} - classes):
+            raise DataError(f"{source}: expected {split} images of every class, got none of class {missing[0]}")
         if 0 in images.shape:
-            raise DataError(f"{source}: the {split} images are empty: {images.shape}")
+            raise DataError(f"{source}: expected {split} images with pixels, got the shape {images.shape}")
     if train_images.shape[1:] != test_images.shape[1:]:
         raise DataError(
             f"{source}: expected training and test images of one size, "
@@ -93,18 +88,18 @@ def verify(
 
 
 def stratified_split(labels: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the indices of two parts of a set, the second a fraction of it, with the same share of each class.
+    """Return the indices of two parts of a set: the second is a fraction of it, with the same class frequencies.
 
-    The division is fixed: it depends on the labels and the fraction alone, never on the seed of a run.
+    The split depends only on the labels and the fraction, not on the seed of a run.
 
     Shape:
         labels: (n,).
         returns: two increasing index arrays that together are 0..n-1.
 
     Raises:
-        ValueError: if the fraction leaves a part without a sample of each class.
+        ValueError: if a part has no sample of some class.
     """
-    from sklearn.model_selection import train_test_split  # here: it takes seconds, which a run without it need not wait
+    from sklearn.model_selection import train_test_split  # here, since the import takes seconds
 
     first, second = train_test_split(np.arange(len(labels)), test_size=fraction, stratify=labels, random_state=0)
     return np.sort(first), np.sort(second)

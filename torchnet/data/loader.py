@@ -1,4 +1,4 @@
-"""Mini-batches: in order for an evaluation, in blocks of many and in the order of the run for training."""
+"""Mini-batches: in file order for evaluation; in blocks, in the order of the epoch, for training."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -14,7 +14,7 @@ class Batch(NamedTuple):
 
     Shape:
         images: (N, ...) uint8.
-        targets: (N,) int64, or (N, C) rows.
+        targets: (N,) int64, or (N, C).
     """
 
     images: Tensor
@@ -22,12 +22,12 @@ class Batch(NamedTuple):
 
 
 class BatchLoader:
-    """Yield all samples in their order, some at a time.
+    """Yield all samples in order, one mini-batch at a time.
 
     Args:
         images: (n, ...) uint8.
-        targets: (n,) int64, or (n, C) rows, on the same device.
-        batch_size: samples in a mini-batch; the last one may be smaller.
+        targets: (n,) int64, or (n, C), on the same device.
+        batch_size: samples per mini-batch; the last one may be smaller.
     """
 
     def __init__(self, images: Tensor, targets: Tensor, batch_size: int) -> None:
@@ -41,12 +41,12 @@ class BatchLoader:
 
 
 class Block(NamedTuple):
-    """Some mini-batches in a row.
+    """Consecutive mini-batches.
 
-    Shape:
-        indices: (m,) int64, the samples in the order in which they are trained on.
-        batch_size: samples in a mini-batch; the last one may be smaller.
-        divisor: what a sum over the samples of a mini-batch is divided by to make a mean; None for their number.
+    Attributes:
+        indices: (m,) int64, the indices of the samples in training order.
+        batch_size: samples per mini-batch; the last one may be smaller.
+        divisor: the number that divides a sum over a mini-batch to give its mean; None for the number of samples.
     """
 
     indices: Tensor
@@ -58,15 +58,15 @@ class Block(NamedTuple):
 
 
 class BlockLoader:
-    """Yield the mini-batches of an epoch in blocks; its length and its state count mini-batches.
+    """Yield the mini-batches of an epoch in blocks. `len` and the state count mini-batches.
 
-    Its state is a position in the epoch, so that a run can be resumed behind any block, in blocks of another size.
+    The state is the position in the epoch, so a run can resume after any block, with blocks of another size.
 
     Args:
-        order: the order of the samples in an epoch.
-        batch_size: samples in a mini-batch; the last one of an epoch may be smaller.
-        block_size: asked before each block, how many mini-batches it is to have at most.
-        divisor: of every mini-batch, for the notebook, which divides a smaller one by the full size too.
+        order: the order of the samples in each epoch.
+        batch_size: samples per mini-batch; the last one of an epoch may be smaller.
+        block_size: called before each block; returns the largest number of mini-batches in it.
+        divisor: the divisor of all mini-batches. The notebook divides its smaller last one by the full size too.
     """
 
     def __init__(
@@ -74,19 +74,19 @@ class BlockLoader:
     ) -> None:
         self.order, self.batch_size, self.block_size, self.divisor = order, batch_size, block_size, divisor
         self.epoch = 0
-        self.sampler, self.batch_sampler = self, None  # Lightning announces an epoch by loader.sampler.set_epoch
+        self.sampler, self.batch_sampler = self, None  # Lightning calls loader.sampler.set_epoch
         self._position = self._start = 0
         self._length = -(-len(order(0)) // batch_size)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, from 0, whose order the next iteration follows."""
+        """Set the epoch, from 0, whose order the next iteration follows."""
         self.epoch = epoch
 
     def __len__(self) -> int:
         return self._length
 
     def __iter__(self) -> Iterator[Block]:
-        # Nothing here runs before the first `next`: Lightning makes the iterator before the epoch is set.
+        # A generator runs only from the first `next` on: Lightning creates the iterator before it sets the epoch.
         position, self._start = self._start, 0
         indices = torch.from_numpy(self.order(self.epoch))
         while position < self._length:
@@ -95,14 +95,9 @@ class BlockLoader:
             position = end
 
     def state_dict(self) -> dict[str, int]:
-        """Return how many mini-batches of the epoch have been handed out."""
+        """Return the number of mini-batches of the epoch that have been yielded."""
         return {"position": self._position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Make the next iteration start behind the mini-batches that had been handed out, or at 0 if all had been."""
+        """Start the next iteration after the mini-batches that were yielded, or at 0 if all of them were."""
         self._start = self._position = state["position"] % self._length
-
-
-def scale_pixels(images: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return pixels of 0..255 as numbers of 0..1."""
-    return images.to(dtype, copy=True).div_(255)

@@ -1,4 +1,4 @@
-"""MNIST: found on disk, or else downloaded and verified."""
+"""MNIST: find it on disk, or download and verify it."""
 
 import hashlib
 import io
@@ -9,14 +9,18 @@ import threading
 import time
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from torchnet.data.dataset import DataError
-from torchnet.data.download import DownloadError, fetch
-from torchnet.data.gunzip import GzipReader
-from torchnet.data.idx import FILES, find_idx_file
+from torchnet.data.idx import FILES, GzipReader, find_idx_file
 from torchnet.storage import write_durably
 
-# SHA-256 of the decompressed files: mirrors differ in how they compress.
+# SHA-256 of the decompressed files, since mirrors compress them differently.
 _SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -30,22 +34,28 @@ _MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://raw.githubusercontent.com/fgnt/mnist/master/",
 )
-_ANSWER_SECONDS = 5.0  # if no mirror has delivered the smallest file by then, none is in reach
-_STALL_SECONDS = 3.0  # the longest wait for the next byte: three mirrors that fall silent are given up on within 15 s
-_FILE_SECONDS = 300.0  # for a file in all: 33 kB/s are enough
+_ANSWER_SECONDS = 5.0  # a mirror is reachable if it delivers the smallest file within this time
+_STALL_SECONDS = 3.0  # the longest wait for the next byte; three silent mirrors then cost less than 15 s
+_FILE_SECONDS = 300.0  # for a whole file: 33 kB/s are enough
+_CHUNK = 2**16
 
 
 class MnistUnavailableError(DataError):
     """MNIST is not on disk, and no mirror can be reached."""
 
 
-def mnist_path() -> Path:
-    """Return the file or folder that holds MNIST; download it if it is nowhere.
+class DownloadError(Exception):
+    """A mirror is unreachable, silent or slow, or delivers something else."""
 
-    It is looked for under $TORCHNET_DATA (a folder, or the file itself), else in data/: see `find_in_folder`.
+
+def mnist_path() -> Path:
+    """Return the file or folder that holds MNIST, after downloading it if necessary.
+
+    The place to search is $TORCHNET_DATA (a folder or a file), or data/ if the variable is not set. See
+    `find_in_folder`.
 
     Raises:
-        MnistUnavailableError: if it is not there and cannot be downloaded.
+        MnistUnavailableError: if MNIST is missing and cannot be downloaded.
     """
     place = Path(os.environ.get("TORCHNET_DATA") or "data")
     if place.is_file():
@@ -53,14 +63,14 @@ def mnist_path() -> Path:
     found = find_in_folder(place)
     if found is None:
         found = place / "mnist"
-        download(found)
+        _download(found)
     return found
 
 
 def find_in_folder(folder: Path) -> Path | None:
-    """Return where a folder has MNIST, or None.
+    """Return the path of MNIST in a folder, or None.
 
-    In this order: the four IDX files, plain or gzipped, in the folder or in its folder mnist; mnist_all.mat; mnist.npz.
+    In this order: the four IDX files, plain or gzipped, in the folder or its subfolder mnist; mnist_all.mat; mnist.npz.
     """
     for candidate in (folder, folder / "mnist"):
         if all(find_idx_file(candidate, name) for name in FILES.values()):
@@ -68,14 +78,8 @@ def find_in_folder(folder: Path) -> Path | None:
     return next((path for name in ("mnist_all.mat", "mnist.npz") if (path := folder / name).is_file()), None)
 
 
-def download(folder: Path) -> None:
-    """Download what a folder lacks of the four gzipped IDX files, with a progress bar on a terminal.
-
-    A file appears under its name only when it is complete and its SHA-256 is right.
-
-    Raises:
-        MnistUnavailableError: if no mirror delivers them; OSError: if the folder cannot be written.
-    """
+def _download(folder: Path) -> None:
+    """Download the gzipped IDX files that a folder lacks. A file gets its name only after its SHA-256 is verified."""
     mirrors = _reachable_mirrors()
     missing = [name for name in FILES.values() if find_idx_file(folder, name) is None]
     if mirrors:
@@ -85,26 +89,23 @@ def download(folder: Path) -> None:
         if not any(_download_file(mirror, name, folder) for mirror in mirrors):
             raise MnistUnavailableError(
                 f"MNIST is not in {folder.parent} and could not be downloaded ({len(_MIRRORS)} mirrors tried): put "
-                f"mnist_all.mat or the four IDX files there, or set TORCHNET_DATA to the folder or file that has them"
+                f"mnist_all.mat or the four IDX files there, or set TORCHNET_DATA to their folder or file"
             )
 
 
 def _reachable_mirrors() -> list[str]:
-    """Return all mirrors, the first to deliver the smallest file in front; none if none delivers it in time.
-
-    Each is asked in a thread of its own: looking up a name can hang for longer than any timeout says.
-    """
+    """Return all mirrors, the first to deliver the smallest file in front; none if none delivers it in time."""
     name = FILES["test_labels"]
     answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def ask(mirror: str) -> None:
         try:
-            _fetch_intact(mirror, name, io.BytesIO(), _ANSWER_SECONDS, _ANSWER_SECONDS)
+            _fetch_verified(mirror, name, io.BytesIO(), _ANSWER_SECONDS, _ANSWER_SECONDS)
             answers.put(mirror)
-        except Exception:  # a mirror that fails in whatever way is one that does not answer
+        except Exception:  # however a mirror fails, it is not reachable
             answers.put(None)
 
-    for mirror in _MIRRORS:
+    for mirror in _MIRRORS:  # in threads, since a name lookup can hang for longer than any timeout
         threading.Thread(target=ask, args=(mirror,), daemon=True).start()
     deadline = time.monotonic() + _ANSWER_SECONDS
     try:
@@ -117,26 +118,71 @@ def _reachable_mirrors() -> list[str]:
 
 
 def _download_file(mirror: str, name: str, folder: Path) -> bool:
-    """Download one file; return whether the mirror delivered it intact."""
+    """Download one file; return whether it was complete and correct."""
     file = io.BytesIO()
     try:
-        _fetch_intact(mirror, name, file, _STALL_SECONDS, _FILE_SECONDS, bar=True)
+        _fetch_verified(mirror, name, file, _STALL_SECONDS, _FILE_SECONDS, bar=True)
     except DownloadError:
         return False
     write_durably(folder / f"{name}.gz", file.getvalue())
     return True
 
 
-def _fetch_intact(
+def _fetch_verified(
     mirror: str, name: str, file: BinaryIO, stall_seconds: float, max_seconds: float, bar: bool = False
 ) -> None:
-    """Fetch one file, and raise a DownloadError unless it is what it should be."""
     url = f"{mirror}{name}.gz"
-    fetch(url, file, _LARGEST_DOWNLOAD, stall_seconds, max_seconds, bar)
+    _fetch(url, file, _LARGEST_DOWNLOAD, stall_seconds, max_seconds, bar)
     file.seek(0)
     try:
         content = GzipReader(file, url).read(_LARGEST_FILE + 1)
     except DataError as error:
         raise DownloadError(str(error)) from error
     if hashlib.sha256(content).hexdigest() != _SHA256[name]:
-        raise DownloadError(f"{url}: expected the SHA-256 of MNIST's {name}, got that of another file")
+        raise DownloadError(f"{url}: expected the SHA-256 of MNIST's {name}, got another one")
+
+
+def _fetch(
+    url: str, file: BinaryIO, max_bytes: int, stall_seconds: float, max_seconds: float, bar: bool = False
+) -> None:
+    """Download a URL into a file; raise a DownloadError if the server fails or a limit is exceeded."""
+    deadline = time.monotonic() + max_seconds
+    try:
+        with (
+            _HttpsRedirects() as session,
+            session.get(url, stream=True, timeout=stall_seconds, headers={"Accept-Encoding": "identity"}) as answer,
+            _progress(bar) as progress,
+        ):
+            answer.raise_for_status()
+            announced = answer.headers.get("Content-Length", "")
+            task = progress.add_task(url.rsplit("/", 1)[-1], total=int(announced) if announced.isdecimal() else None)
+            received = 0
+            # read1 returns what has arrived; read would wait for a whole chunk and could miss the deadline.
+            while chunk := answer.raw.read1(_CHUNK, decode_content=False):
+                received += len(chunk)
+                if received > max_bytes:
+                    raise DownloadError(f"{url}: expected at most {max_bytes} bytes, got more")
+                if time.monotonic() > deadline:
+                    raise DownloadError(f"{url}: expected the whole file within {max_seconds:g} seconds")
+                file.write(chunk)
+                progress.advance(task, len(chunk))
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise DownloadError(f"{url}: {error}") from error
+
+
+class _HttpsRedirects(requests.Session):
+    """Follow redirects to https only, since plain http can be forged on the way."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        target = super().get_redirect_target(resp)
+        if target is not None and urlsplit(urljoin(resp.url, target)).scheme != "https":
+            raise DownloadError(f"{resp.url}: expected a redirect to https, got {target}")
+        return target
+
+
+def _progress(shown: bool) -> Progress:
+    columns = BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), TextColumn("left")
+    is_terminal = sys.stderr.isatty()
+    return Progress(
+        TextColumn("{task.description}"), *columns, console=Console(stderr=True), disable=not (shown and is_terminal)
+    )

@@ -1,7 +1,7 @@
-"""NumPy's .npz archives with x_train, y_train, x_test and y_test: how Keras keeps MNIST, and how to bring your own.
+"""NumPy's .npz archives with the arrays x_train, y_train, x_test and y_test, as Keras stores MNIST.
 
-An archive may come from a stranger. Its members are read one by one and by their exact names, no pickle is ever loaded,
-and nothing is decompressed before the header of its array has been found to be honest.
+Archives are untrusted. Arrays are read by their exact names, pickles are never loaded, and an array is decompressed
+only after its header has been checked.
 """
 
 import errno
@@ -18,17 +18,17 @@ from numpy.lib import format as npy
 from torchnet.data.dataset import DataError, Dataset, verify
 
 _NAMES = ("x_train", "y_train", "x_test", "y_test")
-_MAX_BYTES = 2**30  # of one array: room for twenty times MNIST
+_MAX_BYTES = 2**30  # per array: twenty times MNIST
 _MAX_HEADER = 1024  # bytes; NumPy writes 128
 _HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what NumPy writes; the others know no bounded memory
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that NumPy writes; the others use unbounded memory
 
 
 def read_npz(path: Path) -> Dataset:
     """Read an .npz archive: images as uint8 (n, height, width) or (n, features), labels as integers (n,).
 
     Raises:
-        DataError: if the file is damaged, an array is missing or is not what it should be. Pickled objects are refused.
+        DataError: if the file is corrupt, or an array is missing, malformed or pickled.
     """
     try:
         with path.open("rb") as file:
@@ -36,13 +36,13 @@ def read_npz(path: Path) -> Dataset:
                 raise DataError(f"{path}: not an .npz archive, or cut short")
             with zipfile.ZipFile(file) as archive:
                 members = {name: _Member(path, archive, name) for name in _NAMES}
-                for images, labels in (("x_train", "y_train"), ("x_test", "y_test")):
-                    _expect_as_many(path, members[images], members[labels])
+                for split in ("train", "test"):
+                    _expect_one_label_per_image(path, members[f"x_{split}"], members[f"y_{split}"])
                 arrays = [member.read() for member in members.values()]
     except DataError:
         raise
-    except Exception as error:  # numpy and zipfile let whatever they meet escape: BadZipFile, MemoryError, ...
-        # The disk's fault, not the file's; but a place before the beginning of the file is one that the file has named.
+    except Exception as error:  # numpy and zipfile raise BadZipFile, MemoryError and others
+        # An OSError is a fault of the disk, except for EINVAL: a seek to a negative offset that the file contains.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         raise DataError(f"{path}: not a readable .npz archive ({shorten(str(error), 200)})") from error
@@ -50,7 +50,7 @@ def read_npz(path: Path) -> Dataset:
 
 
 class _Member:
-    """An array in an archive, whose header has been read and holds what it says."""
+    """An array in an archive. The constructor reads and checks its header."""
 
     def __init__(self, path: Path, archive: zipfile.ZipFile, name: str) -> None:
         self.path, self.name, self._archive = path, name, archive
@@ -59,22 +59,25 @@ class _Member:
             raise DataError(f"{path}: there is no array {name}: expected {', '.join(_NAMES)}")
         self._info = found[0]
         if len(found) > 1:
-            raise self.error(f"there are {len(found)} of that name: which one is meant is not known")
+            raise self.error(f"expected one array of that name, got {len(found)}")
         if self._info.compress_type not in _METHODS or self._info.flag_bits & 1:
-            raise self.error("expected it plain or deflated, as NumPy writes it, got another compression or encryption")
+            raise self.error(
+                "expected it stored or deflated, as NumPy writes it, got another compression or encryption"
+            )
         with archive.open(self._info) as file:
             self.shape, self._fortran_order, self.dtype, self._start = self._header(file.read(_MAX_HEADER))
         if self.dtype.kind not in "biuf":
-            raise self.error(f"expected numbers, got the dtype {self.dtype}: pickled objects and records are refused")
+            raise self.error(
+                f"expected numbers, got the dtype {self.dtype}: pickled objects and structured arrays are refused"
+            )
         if any(size < 0 for size in self.shape):
-            raise self.error(f"expected sizes from 0 up, got {self.shape}")
+            raise self.error(f"expected sizes of at least 0, got {self.shape}")
         self._size = math.prod(self.shape) * self.dtype.itemsize
         if self._size > _MAX_BYTES:
-            raise self.error(f"the header says {self._size} bytes of data, more than the {_MAX_BYTES} that are read")
+            raise self.error(f"the header says {self._size} bytes of data, but at most {_MAX_BYTES} are supported")
         if self._start + self._size != self._info.file_size:
-            raise self.error(
-                f"the header says {self._size} bytes of data, the archive has {self._info.file_size - self._start}"
-            )
+            stored = self._info.file_size - self._start
+            raise self.error(f"the header says {self._size} bytes of data, the archive has {stored}")
 
     def error(self, reason: str) -> DataError:
         return DataError(f"{self.path}: array {self.name}: {reason}")
@@ -84,23 +87,23 @@ class _Member:
         try:
             read = _HEADER_READERS[npy.read_magic(file)]
             return *read(file, max_header_size=_MAX_HEADER), file.tell()
-        except Exception as error:  # an expression of Python is parsed there, in which anything can be wrong
-            raise self.error("expected the header of an array, as NumPy writes it") from error
+        except Exception as error:  # NumPy parses a Python expression, which can fail in many ways
+            raise self.error("expected an array header as NumPy writes it") from error
 
     def read(self) -> np.ndarray:
         with self._archive.open(self._info) as file:
             file.read(self._start)
-            content = file.read(self._size + 1)  # up to the end, where the archive's checksum is verified
+            content = file.read(self._size + 1)  # reading to the end verifies the checksum
         if len(content) != self._size:
-            raise self.error(f"the header says {self._size} bytes of data, there are {len(content)}")
+            raise self.error(f"the header says {self._size} bytes of data, the archive has {len(content)}")
         flat = np.frombuffer(content, self.dtype)
         return flat.reshape(self.shape, order="F" if self._fortran_order else "C")
 
 
-def _expect_as_many(path: Path, images: _Member, labels: _Member) -> None:
-    """Compare sizes before anything is read; of other faults in the shapes `verify` speaks."""
+def _expect_one_label_per_image(path: Path, images: _Member, labels: _Member) -> None:
+    """Compare the counts before any data are read. `verify` checks the shapes."""
     if len(labels.shape) == 1 and images.shape[:1] != labels.shape:
         raise DataError(
-            f"{path}: {images.shape[0] if images.shape else 'no'} {images.name}, but {labels.shape[0]} {labels.name}: "
-            "expected a label for each image"
+            f"{path}: expected one label per image, got {labels.shape[0]} in {labels.name} for "
+            f"{images.shape[0] if images.shape else 'none'} in {images.name}"
         )

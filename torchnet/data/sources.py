@@ -1,9 +1,10 @@
-"""A source of data by name or path."""
+"""Load a data set by name or path."""
 
 from pathlib import Path
 
-from torchnet.data.dataset import DataError, Dataset
-from torchnet.data.digits import load_digits
+import numpy as np
+
+from torchnet.data.dataset import DataError, Dataset, stratified_split, verify
 from torchnet.data.idx import FILES, read_idx_folder
 from torchnet.data.mat import read_mat
 from torchnet.data.mnist import find_in_folder, mnist_path
@@ -15,13 +16,13 @@ def load(source: str) -> Dataset:
 
     Args:
         source: "mnist", found on disk or downloaded; "digits", bundled with scikit-learn; or the path of a .mat file,
-            an .npz file, or a folder with one of these or the four IDX files.
+            an .npz file, or a folder that holds one of them or the four IDX files.
 
     Raises:
-        DataError: if it is not there, or not what it should be; in one sentence, naming the file and the fault.
+        DataError: if the data set is missing or malformed. The message names the file and the fault.
     """
     if source == "digits":
-        return load_digits()
+        return _load_digits()
     path = mnist_path() if source == "mnist" else Path(source)
     if path.is_dir():
         found = find_in_folder(path)
@@ -31,7 +32,20 @@ def load(source: str) -> Dataset:
     if path.is_dir():
         return read_idx_folder(path)
     if not path.is_file():
-        raise DataError(f"{path}: no such file or folder; a source is mnist, digits, or the path of a data set")
+        raise DataError(f"{path}: no such file or folder; expected mnist, digits, or the path of a data set")
     if path.suffix not in (".mat", ".npz"):
-        raise DataError(f"{path}: expected a .mat file, an .npz file, or the folder of the four IDX files")
+        raise DataError(f"{path}: expected a .mat file, an .npz file, or a folder with the four IDX files")
     return read_mat(path) if path.suffix == ".mat" else read_npz(path)
+
+
+def _load_digits() -> Dataset:
+    """Return scikit-learn's 1797 digits of 8 x 8 pixels in a fixed split of 1437 and 360, pixels scaled to 0..255.
+
+    Source: the UCI set "Optical Recognition of Handwritten Digits".
+    """
+    from sklearn import datasets  # here, since the import takes seconds
+
+    bundled = datasets.load_digits()
+    images = np.rint(bundled.images * (255 / 16)).astype(np.uint8)  # bundled pixels are 0..16
+    train, test = stratified_split(bundled.target, fraction=0.2)
+    return verify("digits", images[train], bundled.target[train], images[test], bundled.target[test])

@@ -1,1 +1,1 @@
-"""A trained network in forms that run without torchnet: source text for PyTorch, and a graph for ONNX Runtime."""
+"""Exporting a trained network: as source for torch.nn and as an ONNX graph."""

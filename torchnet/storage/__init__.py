@@ -1,17 +1,8 @@
-"""Files that survive a crash, and cannot hurt whoever reads them: checkpoints and weights."""
+"""Checkpoints and weights: files that survive a crash and are safe to read.
 
-from torchnet.storage.checkpoint import read_checkpoint, write_checkpoint
-from torchnet.storage.contents import plain
-from torchnet.storage.durable import write_durably
-from torchnet.storage.errors import CheckpointError
-from torchnet.storage.weights import read_weights, write_weights
+The public names are in __init__.pyi.
+"""
 
-__all__ = [
-    "CheckpointError",
-    "plain",
-    "read_checkpoint",
-    "read_weights",
-    "write_checkpoint",
-    "write_durably",
-    "write_weights",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,25 +1,20 @@
-"""The one form of archive that `torch.save` writes, known in advance but for the sizes and checksums of its members.
+"""The exact zip archive that `torch.save` writes.
 
-A zip archive says everything twice, in a header before each member and in a directory at the end, and has room for
-much that `torch.save` never uses: compression, encryption, names that lead out of a folder, gaps, members of the same
-name. Two readers of such an archive may see different things in it. So nothing is interpreted here. From the sizes
-and the checksums that the directory claims, every byte outside of the contents is built again, and the archive must
-have exactly these bytes: then there is one way to read it, and no room for anything else.
+A zip archive describes each member twice: in a header before its content, and in an entry of the directory at the end
+of the file. The format also allows compression, encryption, names that lead out of a folder, gaps and duplicate names,
+none of which `torch.save` uses. Two readers may therefore see different contents in one archive.
+
+So the archive is not parsed here. All bytes outside of the members' contents are rebuilt from the sizes and checksums
+that the directory claims, and the archive must consist of exactly these bytes. Then it can be read in only one way.
+
+Sizes and offsets from 2³² - 1 up do not fit their 32-bit fields. The field is then 2³² - 1, and an extra field holds
+the number.
+
+Source: PKWARE, APPNOTE.TXT 6.3.
 """
 
-from collections.abc import Iterator
+from struct import Struct, pack
 from typing import BinaryIO, NamedTuple
-
-from torchnet.storage.records import (
-    DIRECTORY_END_SIZE,
-    MIN_ENTRY_SIZE,
-    claims,
-    descriptor,
-    directory_claims,
-    directory_end,
-    entry,
-    header,
-)
 
 _FIRST = ("data.pkl", ".format_version", ".storage_alignment", "byteorder")
 _LAST = ("version", ".data/serialization_id")
@@ -31,66 +26,129 @@ _FIXED = {
 }
 _MAX_STORAGES = 100_000
 _MAX_ENTRY_SIZE = 128
+_ALIGNMENT = 64  # bytes; each member's content begins at a multiple of it
+_LARGE = 2**32 - 1
+
+_HEADER = Struct("<4sHHHIIIIHH")  # signature, version, flags, method, time, checksum, 2 sizes, lengths: name and extra
+_DESCRIPTOR = Struct("<4sIII")  # signature, checksum, 2 sizes
+_LARGE_DESCRIPTOR = Struct("<4sIQQ")
+_ENTRY = Struct("<4sHHHHIIIIHHHHHII")  # as the header, with versions, comment, disk, attributes and offset
+_END_OF_LARGE = Struct("<4sQHHIIQQQQ")  # signature, size, versions, disks, 2 entry counts, directory size and start
+_LOCATOR = Struct("<4sIQI")  # signature, disk, start of the record above, disks
+_END = Struct("<4sHHHHIIH")  # signature, disks, 2 entry counts, directory size and start, length of the comment
+_ENTRY_CLAIMS = Struct("<16xI4xI")  # the checksum and the size of the content, within an entry
+_DIRECTORY_END_SIZE = _END_OF_LARGE.size + _LOCATOR.size + _END.size
+_UTF8, _DESCRIPTOR_FOLLOWS = 0x800, 0x8
 
 
 class Member(NamedTuple):
-    """Where in the file the content of a member is."""
+    """The position of a member's content in the file, in bytes."""
 
     start: int
     size: int
 
 
 def members(file: BinaryIO, size: int) -> tuple[Member, list[Member]]:
-    """Return where an archive has its pickle and its storages.
+    """Return the positions of the pickle and of the storages.
 
     Args:
-        file: the file that begins with the archive.
-        size: the archive's, in bytes.
+        file: a file that begins with the archive.
+        size: the number of bytes of the archive.
 
     Raises:
-        ValueError: if it is not as `torch.save` writes it.
+        ValueError: if the archive is not exactly as `torch.save` writes it.
     """
-    _expect(size >= DIRECTORY_END_SIZE, "one that is too short")
-    end = _read(file, size - DIRECTORY_END_SIZE, DIRECTORY_END_SIZE)
-    count, length, start = directory_claims(end)
+    _expect(size >= _DIRECTORY_END_SIZE, "one that is too short")
+    end = _read(file, size - _DIRECTORY_END_SIZE, _DIRECTORY_END_SIZE)
+    *_, count, length, start = _END_OF_LARGE.unpack_from(end)
     _expect(start + length + len(end) == size, "one with gaps")
-    # Its last two bytes are the length of a comment: the seal's matter.
-    _expect(end[:-2] == directory_end(count, length, start)[:-2], "another end of its directory")
+    # The last two bytes are the length of the comment, which is checked with the digest.
+    _expect(end[:-2] == directory_end(count, length, start)[:-2], "a wrong end of its directory")
     storages = count - len(_FIRST) - len(_LAST)
     _expect(0 <= storages <= _MAX_STORAGES, f"one that claims {count} members")
     _expect(length <= count * _MAX_ENTRY_SIZE, "a directory that is too large")
     directory, position, offset, found = _read(file, start, length), 0, 0, []
-    for name in _names(storages):
-        here = directory[position : position + _MAX_ENTRY_SIZE]
-        _expect(len(here) >= MIN_ENTRY_SIZE, "a directory that is cut short")
-        expected, member, offset = _check_member(file, here, name, offset, start)
+    for name in (*_FIRST, *(f"data/{i}" for i in range(storages)), *_LAST):
+        claimed = directory[position : position + _MAX_ENTRY_SIZE]
+        _expect(len(claimed) >= _ENTRY.size, "a directory that is cut short")
+        expected, member, offset = _check_member(file, claimed, f"archive/{name}", offset, start)
         position += len(expected)
         found.append(member)
     _expect(position == length and offset == start, "one with gaps")
     return found[0], found[len(_FIRST) : -len(_LAST)]
 
 
-def _names(storages: int) -> Iterator[str]:
-    for name in (*_FIRST, *(f"data/{i}" for i in range(storages)), *_LAST):
-        yield f"archive/{name}"
-
-
-def _check_member(file: BinaryIO, found: bytes, name: str, offset: int, end: int) -> tuple[bytes, Member, int]:
-    """Return a member's entry in the directory, the member, and where the next one starts."""
-    checksum, size = claims(found, name)
+def _check_member(file: BinaryIO, claimed: bytes, name: str, offset: int, end: int) -> tuple[bytes, Member, int]:
+    """Return a member's directory entry, the member, and the offset of the next one."""
+    checksum, size = _ENTRY_CLAIMS.unpack_from(claimed)
+    if size == _LARGE:
+        extra = _ENTRY.size + len(name) + 4
+        size = int.from_bytes(claimed[extra : extra + 8], "little")
     _expect(offset + size <= end, f"one that has no room for {name}")
-    expected, before, behind = (
+    expected, before, after = (
         entry(name, checksum, size, offset),
         header(name, size, offset),
         descriptor(checksum, size, offset),
     )
     member = Member(offset + len(before), size)
-    _expect(found.startswith(expected), f"another entry for {name}")
-    _expect(_read(file, offset, len(before)) == before, f"another header of {name}")
-    _expect(_read(file, member.start + size, len(behind)) == behind, f"another descriptor of {name}")
+    _expect(claimed.startswith(expected), f"a wrong entry for {name}")
+    _expect(_read(file, offset, len(before)) == before, f"a wrong header of {name}")
+    _expect(_read(file, member.start + size, len(after)) == after, f"a wrong descriptor of {name}")
     if name in _FIXED:
-        _expect(size == len(_FIXED[name]) and _read(file, member.start, size) == _FIXED[name], f"another {name}")
-    return expected, member, member.start + size + len(behind)
+        _expect(size == len(_FIXED[name]) and _read(file, member.start, size) == _FIXED[name], f"a wrong {name}")
+    return expected, member, member.start + size + len(after)
+
+
+def header(name: str, size: int, offset: int) -> bytes:
+    """Return the bytes before a member's content: the header, the name, and padding.
+
+    Args:
+        name: the member's name.
+        size: the number of bytes of the content.
+        offset: the position of the header in the file.
+    """
+    encoded = name.encode()
+    extra = _extra([size, 0] * (size >= _LARGE) + [offset] * (offset >= _LARGE))
+    padding = -(offset + _HEADER.size + len(encoded) + len(extra) + 4) % _ALIGNMENT
+    extra += b"FB" + pack("<H", padding) + b"Z" * padding
+    fixed = _HEADER.pack(b"PK\x03\x04", 0, _flags(size), 0, 0, 0, 0, 0, len(encoded), len(extra))
+    return fixed + encoded + extra
+
+
+def descriptor(checksum: int, size: int, offset: int) -> bytes:
+    """Return the bytes after a member's content."""
+    if size == 0:
+        return b""
+    record = _LARGE_DESCRIPTOR if max(size, offset) >= _LARGE else _DESCRIPTOR
+    return record.pack(b"PK\x07\x08", checksum, size, size)
+
+
+def entry(name: str, checksum: int, size: int, offset: int) -> bytes:
+    """Return a member's entry in the directory."""
+    encoded = name.encode()
+    checksum = checksum if size else 0
+    extra = _extra([size, size] * (size >= _LARGE) + [offset] * (offset >= _LARGE))
+    sizes, place = [min(size, _LARGE)] * 2, min(offset, _LARGE)
+    lengths = len(encoded), len(extra)
+    fixed = _ENTRY.pack(b"PK\x01\x02", 0, 0, _flags(size), 0, 0, checksum, *sizes, *lengths, 0, 0, 0, 0, place)
+    return fixed + encoded + extra
+
+
+def directory_end(count: int, size: int, start: int) -> bytes:
+    """Return the bytes after a directory of `count` entries and `size` bytes that begins at `start`."""
+    return (
+        _END_OF_LARGE.pack(b"PK\x06\x06", 44, 0x031E, 0x002D, 0, 0, count, count, size, start)
+        + _LOCATOR.pack(b"PK\x06\x07", 0, start + size, 1)
+        + _END.pack(b"PK\x05\x06", 0, 0, *[min(count, 0xFFFF)] * 2, min(size, _LARGE), min(start, _LARGE), 0)
+    )
+
+
+def _flags(size: int) -> int:
+    return _UTF8 | (_DESCRIPTOR_FOLLOWS if size else 0)
+
+
+def _extra(numbers: list[int]) -> bytes:
+    return pack(f"<HH{len(numbers)}Q", 1, 8 * len(numbers), *numbers) if numbers else b""
 
 
 def _read(file: BinaryIO, start: int, size: int) -> bytes:

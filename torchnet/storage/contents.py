@@ -1,4 +1,4 @@
-"""What may be in a checkpoint: a tree of plain values and plain tensors."""
+"""The values that a checkpoint may hold: a tree of plain values and plain tensors."""
 
 from collections import Counter, OrderedDict
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-DTYPES = {  # each with the name of its class of storages
+DTYPES = {  # and the storage class of each, as torch.save names it
     torch.bool: "BoolStorage",
     torch.uint8: "ByteStorage",
     torch.int8: "CharStorage",
@@ -19,19 +19,17 @@ DTYPES = {  # each with the name of its class of storages
     torch.float64: "DoubleStorage",
 }
 ATOMS = (str, int, float, bool, type(None))
-MAX_DEPTH = 32  # of containers within containers
-MAX_KEY = 2**31  # of whole numbers that are keys: larger ones can be made to collide in a dictionary
+MAX_DEPTH = 32  # nested containers
+MAX_KEY = 2**31  # of integer keys: larger ones can be chosen so that their hashes collide
 
 
 def plain(contents: Any, place: str = "contents", depth: int = 0) -> Any:
-    """Return a copy as a tree in which nothing is shared.
+    """Return a copy that shares nothing: contiguous CPU tensors without gradients, in dicts, lists and tuples.
 
-    Tensors become contiguous ones of their own in the CPU's memory, that know no gradient; an OrderedDict, as
-    `state_dict` returns it, and a Counter, as some schedulers have it, become dictionaries.
+    An OrderedDict (from `state_dict`) and a Counter (from some schedulers) become dicts.
 
     Raises:
-        TypeError: if something is of a type that a checkpoint cannot hold; ValueError: if it is nested too deep, or
-            contains itself.
+        TypeError: if a checkpoint cannot hold a value; ValueError: if containers are nested too deeply or in a cycle.
     """
     kind = type(contents)
     if kind in ATOMS:
@@ -39,13 +37,13 @@ def plain(contents: Any, place: str = "contents", depth: int = 0) -> Any:
     if kind in (Tensor, nn.Parameter):
         return _plain_tensor(contents, place)
     if depth == MAX_DEPTH:
-        raise ValueError(f"{place}: expected at most {MAX_DEPTH} containers within each other, got more")
+        raise ValueError(f"{place}: expected at most {MAX_DEPTH} nested containers, got more")
     if kind in (list, tuple):
         return kind(plain(value, f"{place}[{i}]", depth + 1) for i, value in enumerate(contents))
     if kind in (dict, OrderedDict, Counter):
         for key in contents:
             if not is_key(key):
-                raise TypeError(f"{place}: expected keys that are text or small whole numbers, got {key!r}")
+                raise TypeError(f"{place}: expected keys that are strings or small integers, got {key!r}")
         return {key: plain(value, f"{place}[{key!r}]", depth + 1) for key, value in contents.items()}
     raise TypeError(
         f"{place}: expected a dict, list, tuple, str, int, float, bool, None or tensor, got {kind.__qualname__}"
@@ -53,13 +51,11 @@ def plain(contents: Any, place: str = "contents", depth: int = 0) -> Any:
 
 
 def is_key(key: Any) -> bool:
-    """Whether something may be a key of a dictionary in a checkpoint."""
+    """Return whether a dict in a checkpoint may have this key."""
     return type(key) is str or (type(key) is int and abs(key) < MAX_KEY)
 
 
 def _plain_tensor(tensor: Tensor, place: str) -> Tensor:
     if tensor.layout != torch.strided or tensor.dtype not in DTYPES:
-        raise TypeError(
-            f"{place}: expected a dense tensor of real numbers, got {tensor.dtype} in the layout {tensor.layout}"
-        )
+        raise TypeError(f"{place}: expected a dense tensor of real numbers, got {tensor.dtype}, {tensor.layout}")
     return torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu").copy_(tensor.detach())

@@ -1,6 +1,7 @@
-"""Weights alone, in the format safetensors, which holds tensors and text and nothing that could run.
+"""Weights without a run, in the safetensors format, which holds only tensors and text.
 
-The format has no checksum. So its metadata has one: the SHA-256 of the file as it is while zeros stand for the digest.
+The format has no checksum. `write_weights` therefore stores a SHA-256 digest in the metadata. It is the digest of the
+file with 64 zeros in the place of the digest.
 """
 
 import hashlib
@@ -11,25 +12,23 @@ import safetensors.torch
 from torch import Tensor
 
 from torchnet.storage.contents import plain
-from torchnet.storage.durable import write_durably
-from torchnet.storage.errors import CheckpointError
-from torchnet.storage.opening import open_file
+from torchnet.storage.safe_files import CheckpointError, open_regular_file, write_durably
 
 _DIGEST = re.compile(rb'"torchnet":"sha256 ([0-9a-f]{64})"')
-_PARTS = (b'"torchnet"', b'"sha256 ')  # a file with one of them once had a digest, even if that is damaged now
+_PARTS = (b'"torchnet"', b'"sha256 ')  # a header with either of them had a digest, even if that is corrupt now
 _ZEROS = "0" * 64
 
 
 def write_weights(path: Path, weights: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write weights durably: see `write_durably`.
+    """Write weights with `write_durably`.
 
     Args:
-        path: the file.
-        weights: the tensors by name, as `state_dict` returns them.
-        metadata: text that goes with them; the digest is put beside it as "torchnet".
+        path: the file to write.
+        weights: tensors by name, as `state_dict` returns them.
+        metadata: text to store in the file. The digest is added under the key "torchnet".
 
     Raises:
-        TypeError: if something else is among the weights; OSError: if the file cannot be written.
+        TypeError: if `weights` holds anything but tensors by name; OSError: if the file cannot be written.
     """
     for name, tensor in weights.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
@@ -41,21 +40,21 @@ def write_weights(path: Path, weights: dict[str, Tensor], metadata: dict[str, st
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Return the weights of a file of safetensors by name, in the CPU's memory.
+    """Return the weights of a safetensors file by name, in CPU memory.
 
-    One that `write_weights` wrote must be as it was written; one from elsewhere has no digest to tell.
+    The digest is verified if the file has one. Files from other programs have none.
 
     Raises:
-        CheckpointError: if it is not such a file; OSError: if the disk fails to read it.
+        CheckpointError: if the file is corrupt or not a safetensors file; OSError: if the disk fails.
     """
-    with open_file(path) as file:
+    with open_regular_file(path) as file:
         content = file.read()
     try:
         _verify(content)
         return safetensors.torch.load(content)
-    except Exception as error:  # whatever is wrong: SafetensorError, KeyError for a type of numbers, ...
+    except Exception as error:  # SafetensorError, KeyError for an unknown dtype, and others
         found = " ".join(str(error).split())[:100]
-        raise CheckpointError(f"{path}: expected a file of safetensors, got {found!r}: name another one") from error
+        raise CheckpointError(f"{path}: expected a safetensors file, got {found!r}: name another one") from error
 
 
 def _verify(content: bytes) -> None:
@@ -64,7 +63,7 @@ def _verify(content: bytes) -> None:
         found = _DIGEST.search(content, 8, end)
         digest = found and hashlib.sha256(_with_digest(content, found, _ZEROS)).hexdigest().encode()
         if found is None or found[1] != digest:
-            raise ValueError("another SHA-256 than the one in its metadata")
+            raise ValueError("a SHA-256 that differs from the one in the metadata")
 
 
 def _header_end(content: bytes) -> int:

@@ -13,7 +13,7 @@ import torch
 from pytorch_lightning import Callback, Trainer
 
 from torchnet.runs.folders import step_checkpoints
-from torchnet.storage import durable, read_checkpoint, write_checkpoint
+from torchnet.storage import read_checkpoint, safe_files, write_checkpoint
 from torchnet.training.callbacks import checkpoints
 
 from ...run_folders import DIGITS, expect_same_bits, last_of, newest
@@ -126,7 +126,7 @@ class TestLast:
         assert cli("test", "--ckpt_path=last") == 0
         out, err = capsys.readouterr()
         assert f"step={steps}.ckpt, after {steps} steps" in out
-        assert err.count("passed over: runs/digits/") == err.count("\n") == damaged
+        assert err.count("skipped: runs/digits/") == err.count("\n") == damaged
 
     def test_only_damaged_ones_are_an_error_and_no_fresh_start(self, cli, capsys):
         self.damage(3)
@@ -134,7 +134,7 @@ class TestLast:
         for arguments in (["--ckpt_path=last"], ["test", "--ckpt_path=last"]):
             assert cli(*arguments) == 66
             err = capsys.readouterr().err
-            assert err.count("passed over: ") == 3
+            assert err.count("skipped: ") == 3
             assert "error: last: expected a checkpoint that can be read" in err
         assert sorted(Path("runs").glob("*/*")) == before
 
@@ -188,7 +188,7 @@ class TestFullDisk:
     @pytest.mark.parametrize("size", [0, 1, 500, 4096, 20_000, 40_000, 65_536, 77_000])  # a checkpoint has 77 kB
     def test_files_may_have_so_many_bytes(self, size, expect_74, monkeypatch):
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        write, limited = durable._write, []
+        write, limited = safe_files._write, []
 
         def write_within_limits(path: Path, content: bytes) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))  # for the run's own files alone
@@ -201,7 +201,7 @@ class TestFullDisk:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
         with monkeypatch.context() as patch:
-            patch.setattr(durable, "_write", write_within_limits)
+            patch.setattr(safe_files, "_write", write_within_limits)
             expect_74("File too large")
         assert limited
 

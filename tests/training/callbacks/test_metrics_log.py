@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from torchnet.reporting.metrics import METRICS, read_metrics
-from torchnet.storage import durable
+from torchnet.reporting.run_data import METRICS, read_metrics
+from torchnet.storage import safe_files
 from torchnet.training.callbacks.metrics_log import MetricsLog
 
 
@@ -71,7 +71,7 @@ def test_a_new_column_that_cannot_be_written_leaves_the_rows_as_they_were(tmp_pa
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(durable.os, "replace", full)
+        patch.setattr(safe_files.os, "replace", full)
         with pytest.raises(OSError, match="No space left"):
             log.log_metrics({"b": 1.0}, 1)
     assert [path.name for path in tmp_path.iterdir()] == [METRICS]

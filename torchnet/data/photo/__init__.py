@@ -1,1 +1,1 @@
-"""Photographs of digits, brought to the form of MNIST images."""
+"""Pictures of digits, converted to the format of MNIST images."""

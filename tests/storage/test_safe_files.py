@@ -1,4 +1,4 @@
-"""What is written is there whole, or what was there before; on a disk that is full or fails, too."""
+"""A file holds its old or its complete new content, also if the disk is full or fails."""
 
 import errno
 import os
@@ -18,16 +18,16 @@ from .examples import CONTENTS, expect_same
 FAULTS = {name: (bring, number) for name, bring, number in faults()}
 
 
-def test_there_are_as_many_faults_as_promised():
+def test_enough_faults_are_tried():
     assert len(FAULTS) >= 12
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_leaves_what_was_there_and_nothing_else(tmp_path, name):
+def test_a_fault_leaves_the_old_content_and_no_other_file(tmp_path, name):
     path, (bring, number) = tmp_path / "last.ckpt", FAULTS[name]
     write_checkpoint(path, {"epoch": 1})
     before = path.read_bytes()
-    with bring(), pytest.raises(OSError) as raised:  # noqa: PT011  the number is looked at below
+    with bring(), pytest.raises(OSError) as raised:  # noqa: PT011  errno is compared below
         write_checkpoint(path, CONTENTS)
     assert raised.value.errno == number
     assert raised.value.filename == str(path)
@@ -35,11 +35,11 @@ def test_a_fault_leaves_what_was_there_and_nothing_else(tmp_path, name):
     assert raised.value.strerror in str(raised.value)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["last.ckpt"]
-    write_checkpoint(path, CONTENTS)  # and once the disk is well again
+    write_checkpoint(path, CONTENTS)  # after the fault is gone
     expect_same(read_checkpoint(path), CONTENTS)
 
 
-def test_if_the_folder_cannot_be_forced_to_the_disk_the_new_file_is_there_whole(tmp_path):
+def test_if_fsync_of_the_folder_fails_the_new_file_is_complete(tmp_path):
     path, fsync = tmp_path / "last.ckpt", os.fsync
     write_checkpoint(path, {"epoch": 1})
 
@@ -59,7 +59,7 @@ def test_if_the_folder_cannot_be_forced_to_the_disk_the_new_file_is_there_whole(
     ("place", "number"),
     [("missing/a", errno.ENOENT), ("file/a", errno.ENOTDIR), ("folder", errno.EISDIR), ("n" * 300, errno.ENAMETOOLONG)],
 )
-def test_a_path_that_cannot_be_written_is_named(tmp_path, place, number):
+def test_the_error_names_a_path_that_cannot_be_written(tmp_path, place, number):
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match=place[-20:]) as raised:
@@ -68,7 +68,7 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path, place, number):
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
 
 
-def test_an_interrupt_leaves_what_was_there(tmp_path):
+def test_an_interrupt_leaves_the_old_content(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"before")
     with mock.patch("os.fsync", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
@@ -77,16 +77,18 @@ def test_an_interrupt_leaves_what_was_there(tmp_path):
     assert os.listdir(tmp_path) == ["a"]
 
 
-def test_the_order_is_write_fsync_verify_replace_fsync_of_the_folder(tmp_path):
+def test_the_order_of_system_calls(tmp_path):
     path, content, calls = tmp_path / "a.ckpt", b"x" * 3_000_000, []
     fsync, replace, open_path = os.fsync, os.replace, Path.open
 
     def record_fsync(descriptor: int) -> None:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
-            calls.append("fsync of the folder" if os.path.samestat(status, tmp_path.stat()) else "of another")
+            calls.append(
+                "fsync of the folder" if os.path.samestat(status, tmp_path.stat()) else "fsync of another folder"
+            )
         else:
-            calls.append("fsync of all" if status.st_size == len(content) else "fsync of a part")
+            calls.append("fsync of the whole file" if status.st_size == len(content) else "fsync of a part")
         fsync(descriptor)
 
     def record_replace(old: Path, new: Path) -> None:
@@ -104,17 +106,17 @@ def test_the_order_is_write_fsync_verify_replace_fsync_of_the_folder(tmp_path):
         mock.patch.object(Path, "open", record_open),
     ):
         write_durably(path, content)
-    assert calls == ["write", "fsync of all", "verify", "replace", "fsync of the folder"]
+    assert calls == ["write", "fsync of the whole file", "verify", "replace", "fsync of the folder"]
 
 
-def test_a_new_file_has_the_permissions_of_any_other(tmp_path):
+def test_a_new_file_has_default_permissions(tmp_path):
     (tmp_path / "any").write_bytes(b"")
     write_durably(tmp_path / "new", b"content")
     assert (tmp_path / "new").stat().st_mode == (tmp_path / "any").stat().st_mode
 
 
-def test_nothing_is_ever_written_outside_of_the_folder(tmp_path):
-    """The folder for temporary files may be on another file system, from where no file can be moved at once."""
+def test_nothing_is_written_outside_of_the_folder(tmp_path):
+    """A rename is atomic only within one file system, and TMPDIR may be on another one."""
     code = (
         "import sys, pathlib, torch; from torchnet.storage import write_checkpoint\n"
         "opened = []\n"

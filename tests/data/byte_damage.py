@@ -1,4 +1,4 @@
-"""Random damage to the bytes of a file."""
+"""Random changes to the bytes of a file."""
 
 from random import Random
 
@@ -6,7 +6,7 @@ _NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFF
 
 
 def mutated(content: bytes, random: Random) -> bytes:
-    """Return a content with one to three changes, half of them near its ends, where headers and directories are."""
+    """Return `content` with one to three changes, mostly near its ends, where headers and directories are."""
     for _ in range(random.choice((1, 1, 1, 2, 3))):
         content = random.choice((_flip, _set, _number, _truncate, _insert, _delete, _repeat, _swap))(content, random)
     return content

@@ -1,4 +1,4 @@
-"""No damaged checkpoint is read: not even one bit may differ."""
+"""Corrupt checkpoints are refused, even if only one bit differs."""
 
 import io
 import time
@@ -8,14 +8,14 @@ import torch
 
 from torchnet.storage import CheckpointError, read_checkpoint
 
-from .damaged import damaged_files, flipped, flipped_bits
+from .damaged_files import damaged_files, flipped, flipped_bits
 from .examples import CONTENTS
 from .forge import good
 
-SECONDS = 2.0  # of the processor's time
+SECONDS = 2.0  # of CPU time
 
 
-def test_whatever_is_damaged_is_refused_in_one_sentence(tmp_path):
+def test_corrupt_files_are_refused_in_one_sentence(tmp_path):
     names = []
     for name, path in damaged_files(tmp_path):
         start = time.process_time()
@@ -27,7 +27,7 @@ def test_whatever_is_damaged_is_refused_in_one_sentence(tmp_path):
     assert len(set(names)) >= 380
 
 
-def test_torch_alone_would_read_most_of_the_flipped_bits(tmp_path):
+def test_torch_alone_reads_files_with_flipped_bits(tmp_path):
     checkpoint, read = good(tmp_path, CONTENTS), 0
     for bit in flipped_bits(checkpoint)[:200]:
         torch.load(io.BytesIO(flipped(checkpoint, bit)), weights_only=True)
@@ -43,7 +43,7 @@ def test_a_file_of_few_bytes_is_refused(tmp_path, size):
             read_checkpoint(tmp_path / name)
 
 
-def test_a_large_file_of_something_else_is_refused_at_once(tmp_path):
+def test_a_large_file_of_another_kind_is_refused_at_once(tmp_path):
     path = tmp_path / "large"
     with path.open("wb") as file:
         file.truncate(2**40)  # sparse: reading it would take hours

@@ -1,4 +1,4 @@
-"""Checkpoints as disks and networks damage them, and other things that may be where a checkpoint should be."""
+"""Corrupt checkpoints, and other objects that may be at the path of a checkpoint."""
 
 import gzip
 import io
@@ -18,7 +18,7 @@ TRUNCATIONS, FLIPS, PAGES, BLOCKS = 64, 288, 32, 16
 
 
 def damaged_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Make each damaged file, one after the other at the same path, and say how it is damaged."""
+    """Yield each corrupt file and a description. Most are written to the same path, one after the other."""
     path = folder / "damaged.ckpt"
     for name, content in damaged_contents(good(folder, CONTENTS)):
         path.write_bytes(content)
@@ -31,10 +31,10 @@ def damaged_files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def damaged_contents(checkpoint: bytes) -> Iterator[tuple[str, bytes]]:
-    """Return what is left of a good checkpoint after each kind of damage."""
+    """Yield a description and the content of a checkpoint after each kind of damage."""
     draw, size = random.Random(0), len(checkpoint)
     for length in {round(i * (size - 1) / (TRUNCATIONS - 1)) for i in range(TRUNCATIONS)}:
-        yield f"cut to {length} bytes", checkpoint[:length]
+        yield f"truncated to {length} bytes", checkpoint[:length]
     for bit in flipped_bits(checkpoint):
         yield f"bit {bit} flipped", flipped(checkpoint, bit)
     for start in draw.sample(range(size - PAGE), PAGES):
@@ -43,11 +43,11 @@ def damaged_contents(checkpoint: bytes) -> Iterator[tuple[str, bytes]]:
     for i in range(BLOCKS):
         start, at = draw.randrange(size - PAGE), (size if i < BLOCKS / 2 else draw.randrange(size))
         block = checkpoint[start : start + PAGE]
-        yield f"the block at {start} again at {at}", checkpoint[:at] + block + checkpoint[at:]
+        yield f"the block at {start} repeated at {at}", checkpoint[:at] + block + checkpoint[at:]
     yield "0xFF", b"\xff" * size
     yield "zeros", bytes(size)
     yield "gzip", gzip.compress(checkpoint)
-    yield "text", b"there is no checkpoint here\n" * 100
+    yield "text", b"this is not a checkpoint...\n" * 100
     yield "twice", checkpoint * 2
     yield "without the digest", checkpoint[:-82] + b"\0\0"
     yield "another digest", checkpoint[:-64] + b"0" * 64
@@ -58,7 +58,7 @@ def damaged_contents(checkpoint: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def flipped_bits(checkpoint: bytes) -> list[int]:
-    """Return the bits that are flipped one by one: most of them in the numbers of tensors, some all over the file."""
+    """Return the bits to flip one by one: most are in the elements of tensors, some anywhere in the file."""
     draw = random.Random(1)
     places = [(checkpoint.index(t.numpy().tobytes()), t.nbytes) for t in CONTENTS["state_dict"].values()]
     in_tensors = [
@@ -68,7 +68,6 @@ def flipped_bits(checkpoint: bytes) -> list[int]:
 
 
 def flipped(content: bytes, bit: int) -> bytes:
-    """Return a content with one bit flipped."""
     changed = bytearray(content)
     changed[bit // 8] ^= 1 << bit % 8
     return bytes(changed)
@@ -76,7 +75,7 @@ def flipped(content: bytes, bit: int) -> bytes:
 
 def _socket(path: Path) -> None:
     here = Path.cwd()
-    os.chdir(path.parent)  # the path of a socket may have 108 bytes
+    os.chdir(path.parent)  # the path of a socket has at most 108 bytes
     try:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(path.name)
@@ -86,7 +85,7 @@ def _socket(path: Path) -> None:
 
 def _without_permission(path: Path) -> None:
     path.write_bytes(b"")
-    path.chmod(0)  # root may read it all the same, and finds nothing in it
+    path.chmod(0)  # root can still open it, but it is empty
 
 
 NO_FILES = {

@@ -1,24 +1,23 @@
-"""The color of the paper under the ink: even where it is covered, and where the light falls unevenly."""
+"""Estimate the color of the paper at every pixel, also under the ink and in uneven light."""
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-_COARSE = 100  # pixels: paper and light change slowly, a picture of this size shows how
-# Lengths of the vector between two colors, from 0 to 1 each.
-_WIDTHS = (0.5, 0.5, 0.3, 0.3, 0.2, 0.2, 0.1, 0.1, 0.05, 0.05, 0.05)  # within which a color counts as near, in turn
-_SHADE = 0.2  # what is nearer to the surface is paper in a shadow
-# Shares of the pixels, and of the picture's side.
-_WORTH = 0.03  # a surface with more terms must be near to so many more
-_INNER = 0.2  # what a pixel counts that is not near the border
-_SMOOTHNESS = 0.12  # how near a patch of paper must be to tell the color of another one
+_COARSE = 100  # pixels per side: enough, since paper and light change slowly
+# Distances between colors whose channels are from 0 to 1.
+_WIDTHS = (0.5, 0.5, 0.3, 0.3, 0.2, 0.2, 0.1, 0.1, 0.05, 0.05, 0.05)  # of the weights, one per iteration
+_SHADE = 0.2  # pixels nearer to the surface are paper in a shadow
+_WORTH = 0.03  # a surface with more terms must fit this additional fraction of the pixels
+_INNER = 0.2  # the weight of a pixel that is not near the border, where it is 1
+_SMOOTHNESS = 0.12  # of the picture's side: the standard deviation of the smoothing of shadows
 
 
 def paper_under(colors: np.ndarray) -> np.ndarray:
-    """Return the color that the paper has, or would have, at each pixel, (height, width, 3).
+    """Return the color of the paper at each pixel.
 
-    A surface over the picture catches the fall of the light, and what is left between it and the pixels that are paper,
-    smoothed, the softer shadows.
+    It is the sum of a smooth surface, which fits the falloff of the light, and of the smoothed residuals of the paper's
+    pixels, which fit softer shadows.
 
     Shape:
         colors: (height, width, 3), from 0 to 1.
@@ -39,13 +38,13 @@ def paper_under(colors: np.ndarray) -> np.ndarray:
 
 
 def _surface(colors: np.ndarray) -> np.ndarray:
-    """Return the function of the place that most colors are near to, (height, width, 3): the simplest that will do.
+    """Return the simplest polynomial of the position that fits the colors of most pixels, (height, width, 3).
 
-    It is a constant, else linear, else quadratic; each is found from the one before by iteratively reweighted least
-    squares, in which what is far from the surface, as ink is, hardly counts. Pixels near the border count more: even
-    where a digit fills most of a picture, there is paper around it.
+    It is constant, linear or quadratic. Each degree starts from the previous fit and is fitted by iteratively
+    reweighted least squares, in which pixels far from the surface, such as ink, have little weight. Pixels near the
+    border have more weight, since paper surrounds even a digit that fills most of the picture.
 
-    Source: Geman and McClure 1985, the weights; Blake and Zisserman 1987, to begin with wide ones.
+    Source: Geman and McClure 1985, the weights; Blake and Zisserman 1987, starting with wide ones.
     """
     height, width, _ = colors.shape
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
@@ -66,10 +65,10 @@ def _surface(colors: np.ndarray) -> np.ndarray:
 
 
 def _nearness(colors: np.ndarray, others: np.ndarray, width: float) -> np.ndarray:
-    """Return 1 for colors that are the same, a half for those as far apart as the width, towards 0 beyond."""
+    """Return 1 for equal colors, 1/2 at a distance of `width`, and less beyond."""
     return 1 / (1 + (lengths(colors - others) / width) ** 2)
 
 
 def lengths(vectors: np.ndarray) -> np.ndarray:
-    """Return the lengths of vectors (..., 3), in a fifth of the time that np.linalg.norm takes."""
+    """Return the lengths of vectors (..., 3), five times as fast as np.linalg.norm."""
     return np.sqrt(np.einsum("...c,...c", vectors, vectors))

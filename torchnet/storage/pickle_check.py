@@ -1,9 +1,8 @@
-"""The one form of pickle that a checkpoint has: a tree of plain values and plain tensors.
+"""Check that a pickle builds only a tree of plain values and plain tensors, without running it.
 
-A pickle is a program for a machine with a stack. `torch.load(weights_only=True)` runs it with few of its instructions,
-and calls only what torch knows. Here it is run first by a machine with fewer instructions still, which calls nothing:
-those for plain values, and those that stand for a tensor. What it lets pass builds a tree of limited size and depth,
-in which nothing is shared, and each tensor fills exactly one storage, its own.
+A pickle is a program for a stack machine. `torch.load(weights_only=True)` runs it with few instructions and calls only
+functions that torch allows. The machine here knows even fewer instructions and calls nothing. It accepts a pickle only
+if the result is a tree of limited size and depth in which nothing is shared and each tensor fills its own storage.
 """
 
 import io
@@ -16,7 +15,7 @@ from typing import Any, NoReturn
 from torchnet.storage.contents import ATOMS, DTYPES, MAX_DEPTH, is_key
 
 _MAX_INSTRUCTIONS = 1_000_000
-_MAX_DIMENSIONS = 64  # torch has no more
+_MAX_DIMENSIONS = 64  # the most that torch supports
 _INSTRUCTIONS = (
     "PROTO GLOBAL BINPERSID REDUCE STOP MARK BINPUT LONG_BINPUT BINGET LONG_BINGET "
     "NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT BINUNICODE "
@@ -30,9 +29,9 @@ _ORDERED_DICT = "collections OrderedDict"
 _ITEMSIZES = {f"torch {name}": dtype.itemsize for dtype, name in DTYPES.items()}
 _GLOBALS = {_REBUILD, _ORDERED_DICT, *_ITEMSIZES}
 
-# What stands on the stack for what is not a plain value.
-_MARK = object()  # where the items of a container start
-_NO_HOOKS = object()  # the empty OrderedDict that each tensor has for the hooks of a backward pass
+# Stand on the stack for objects other than plain values.
+_MARK = object()  # the start of the items of a container
+_NO_HOOKS = object()  # the empty OrderedDict of backward hooks that each tensor has
 _TENSOR = object()
 
 
@@ -47,14 +46,14 @@ class _Storage:
 
 
 def check_pickle(content: bytes, storages: list[int]) -> None:
-    """See that a pickle builds a tree of plain values and plain tensors.
+    """Check that a pickle builds a tree of plain values and plain tensors.
 
     Args:
         content: the pickle.
-        storages: the sizes, in bytes, of the storages that come with it.
+        storages: the sizes of the storages in the same file, in bytes.
 
     Raises:
-        ValueError: if it does not.
+        ValueError: if the pickle does anything else.
     """
     machine = _Machine(storages)
     for instruction, argument in _instructions(content):
@@ -67,18 +66,18 @@ def _instructions(content: bytes) -> Iterator[tuple[str, Any]]:
     for _ in range(_MAX_INSTRUCTIONS):
         opcode = _OPCODES.get(stream.read(1))
         if opcode is None:
-            _refuse(f"another instruction at {stream.tell() - 1}")
+            _refuse(f"a forbidden instruction at byte {stream.tell() - 1}")
         if opcode.name == "STOP":
             break
         try:
             argument = None if opcode.arg is None else opcode.arg.reader(stream)
-        except ValueError as error:  # which says it in many ways
-            raise _refusal(f"no proper argument of {opcode.name}") from error
+        except ValueError as error:
+            _refuse(f"an invalid argument of {opcode.name}", error)
         yield opcode.name, argument
     else:
         _refuse(f"more than {_MAX_INSTRUCTIONS} instructions")
     if stream.read(1):
-        _refuse("one with something behind its end")
+        _refuse("one with trailing bytes")
 
 
 class _Machine:
@@ -120,10 +119,10 @@ class _Machine:
                 _set_items(self.top(dict), items)
             case "BINPUT" | "LONG_BINPUT":
                 if argument != len(self.memo):
-                    _refuse("one whose memory is not in order")
+                    _refuse("one that memoizes out of order")
                 self.memo.append(self.top(object))
             case "BINGET" | "LONG_BINGET":
-                push(self.remembered(argument))
+                push(self.recall(argument))
             case "GLOBAL":
                 if argument not in _GLOBALS:
                     _refuse(f"the global {argument[:80]!r}")
@@ -137,13 +136,13 @@ class _Machine:
     def result(self) -> Any:
         contents = self.pop(dict)
         if self.stack or self.used != len(self.storages):
-            _refuse("one that leaves something over")
+            _refuse("one with unused values or storages")
         return contents
 
     def top(self, kind: type) -> Any:
         value = self.stack[-1] if self.stack else _MARK
         if value is _MARK or (kind is not object and type(value) is not kind):
-            _refuse(f"one that lacks a {'value' if kind is object else kind.__name__.strip('_').lower()}")
+            _refuse(f"an instruction without its {'value' if kind is object else kind.__name__.strip('_').lower()}")
         return value
 
     def pop(self, kind: type = object) -> Any:
@@ -156,14 +155,14 @@ class _Machine:
         while self.stack and self.stack[-1] is not _MARK:
             items.append(self.stack.pop())
         if not self.stack:
-            _refuse("one that lacks a mark")
+            _refuse("an instruction without its mark")
         del self.stack[-1]
         return items[::-1]
 
-    def remembered(self, index: int) -> Any:
+    def recall(self, index: int) -> Any:
         value = self.memo[index] if index < len(self.memo) else None
-        if type(value) not in (str, _Global):  # text and globals never change; all else must be at one place only
-            _refuse("something that is at two places")
+        if type(value) not in (str, _Global):  # strings and globals are immutable, so only they may be shared
+            _refuse("a value that is shared")
         return value
 
     def storage(self, identity: tuple[Any, ...]) -> _Storage:
@@ -173,7 +172,7 @@ class _Machine:
                 if key == str(self.used) and _is_count(numel) and numel * _ITEMSIZES[name] == size:
                     self.used += 1
                     return _Storage(numel)
-        _refuse("a tensor without a storage of its own")
+        _refuse("a tensor without its own storage")
 
     def call(self, name: str, arguments: tuple[Any, ...]) -> Any:
         if name == _ORDERED_DICT and not arguments:
@@ -190,7 +189,7 @@ def _set_items(target: dict[Any, Any], items: list[Any]) -> None:
         _refuse("a key without a value")
     for key, value in zip(items[::2], items[1::2], strict=True):
         if not is_key(key) or key in target:
-            _refuse("a key that is there already, or no text or small whole number")
+            _refuse("a key that is duplicate, or neither a string nor a small integer")
         target[key] = value
 
 
@@ -199,7 +198,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _fills(numel: int, sizes: tuple[Any, ...], strides: tuple[Any, ...]) -> bool:
-    """Whether a tensor of these sizes and strides is contiguous and has so many elements."""
+    """Return whether a tensor of these sizes and strides is contiguous and has `numel` elements."""
     if len(sizes) > _MAX_DIMENSIONS or not all(map(_is_count, (*sizes, *strides))):
         return False
     contiguous = tuple(math.prod(max(size, 1) for size in sizes[i + 1 :]) for i in range(len(sizes)))
@@ -207,21 +206,17 @@ def _fills(numel: int, sizes: tuple[Any, ...], strides: tuple[Any, ...]) -> bool
 
 
 def _check_tree(contents: Any) -> None:
-    """See that only values and containers are left, within each other up to a depth; without a recursion."""
+    """Check the depth and the types of the result, without recursion."""
     left = [(contents, 0)]
     while left:
         value, depth = left.pop()
         if type(value) in (dict, list, tuple):
             if depth == MAX_DEPTH:
-                _refuse(f"more than {MAX_DEPTH} containers within each other")
+                _refuse(f"more than {MAX_DEPTH} nested containers")
             left += ((item, depth + 1) for item in (value.values() if type(value) is dict else value))
         elif value is not _TENSOR and type(value) not in ATOMS:
-            _refuse("something that is neither a value nor a tensor")
+            _refuse("an object that is neither a plain value nor a tensor")
 
 
-def _refuse(found: str) -> NoReturn:
-    raise _refusal(found)
-
-
-def _refusal(found: str) -> ValueError:
-    return ValueError(f"expected a pickle of plain values and tensors, got {found}")
+def _refuse(found: str, cause: Exception | None = None) -> NoReturn:
+    raise ValueError(f"expected a pickle of plain values and tensors, got {found}") from cause

@@ -1,4 +1,4 @@
-"""Image files of all kinds and modes, and files that are none: the same colors, or one sentence."""
+"""Image files of all formats and modes give the same colors; other files are refused in one sentence."""
 
 import io
 import os
@@ -13,14 +13,14 @@ import pytest
 from PIL import Image, ImageDraw
 
 from torchnet.data import DataError, read_image, to_mnist_form
-from torchnet.data.photo.photo import LONGEST_SIDE
+from torchnet.data.photo.image_file import LONGEST_SIDE
 
 from ...handwriting.drawings import FORMATS, STORED, WITH_EXIF, stored
 
 
 @pytest.fixture
 def seven() -> Image.Image:
-    """A picture that is neither symmetric nor square, in gray with all of black and white in it."""
+    """A gray picture from black to white that is neither symmetric nor square."""
     picture = Image.new("L", (90, 120), 255)
     ImageDraw.Draw(picture).line([(20, 20), (70, 25), (45, 105)], fill=0, width=9, joint="curve")
     return picture
@@ -34,13 +34,13 @@ def in_mode(picture: Image.Image, mode: str) -> Image.Image:
         return Image.fromarray(pixels.astype(np.int32) * 1000 - 70_000)
     if mode == "F":
         return Image.fromarray(pixels.astype(np.float32) / 255 - 0.5)
-    if mode in ("ink in LA", "ink in RGBA", "ink in P"):  # drawn on nothing at all
+    if mode in ("ink in LA", "ink in RGBA", "ink in P"):  # on a transparent background
         opacity = Image.fromarray(255 - pixels)
         if mode == "ink in LA":
             return Image.merge("LA", (Image.new("L", picture.size, 0), opacity))
         if mode == "ink in RGBA":
             return Image.merge("RGBA", (*Image.new("RGB", picture.size, "black").split(), opacity))
-        indexed = picture.convert("P")  # whose colors are the grays
+        indexed = picture.convert("P")  # its palette is the gray levels
         indexed.info["transparency"] = bytes(255 - gray for gray in range(256))
         indexed.putpalette(bytes(768))
         return indexed
@@ -55,7 +55,7 @@ def in_mode(picture: Image.Image, mode: str) -> Image.Image:
         *((mode, kind) for mode in ("L", "RGB") for kind in ("BMP", "GIF", "PPM")),
     ],
 )
-def test_every_mode_shows_the_network_the_same(seven, tmp_path, mode, kind):
+def test_every_mode_gives_the_same_form(seven, tmp_path, mode, kind):
     path = tmp_path / "image"
     in_mode(seven, mode).save(path, kind)
     expected = to_mnist_form(np.repeat(np.asarray(seven, dtype=np.float32)[..., None] / 255, 3, axis=2))
@@ -64,7 +64,7 @@ def test_every_mode_shows_the_network_the_same(seven, tmp_path, mode, kind):
 
 
 @pytest.mark.parametrize("color", ["black", "white", "yellow", "#300060"])
-def test_ink_on_a_transparent_ground_is_seen_whatever_its_color(seven, tmp_path, color):
+def test_ink_of_any_color_is_visible_on_a_transparent_background(seven, tmp_path, color):
     picture = Image.new("RGBA", seven.size, color)
     picture.putalpha(Image.fromarray(255 - np.asarray(seven)))
     picture.save(tmp_path / "image.png")
@@ -72,7 +72,7 @@ def test_ink_on_a_transparent_ground_is_seen_whatever_its_color(seven, tmp_path,
     assert abs(to_mnist_form(read_image(tmp_path / "image.png")).astype(int) - expected).max() <= 2
 
 
-def test_a_sheet_with_transparent_surroundings_stays_a_sheet(seven, tmp_path):
+def test_the_background_of_a_sheet_has_the_color_of_the_sheet(seven, tmp_path):
     picture = Image.new("RGBA", (200, 200), (0, 0, 0, 0))
     picture.paste(seven.convert("RGBA"), (40, 40))
     picture.save(tmp_path / "image.png")
@@ -86,10 +86,10 @@ def test_every_exif_orientation_is_turned_upright(seven, tmp_path, kind, orienta
     (tmp_path / "image").write_bytes(stored(seven.convert("RGB"), kind, orientation))
     colors = read_image(tmp_path / "image")
     assert colors.shape == (120, 90, 3)
-    assert abs(colors[..., 0] - np.asarray(seven) / 255).mean() < 0.03  # some of them lose a little
+    assert abs(colors[..., 0] - np.asarray(seven) / 255).mean() < 0.03  # some formats are lossy
 
 
-def test_a_large_image_becomes_smaller_by_means_over_its_pixels(tmp_path):
+def test_a_large_image_is_reduced_by_averaging(tmp_path):
     checks = (np.indices((4096, 2048)).sum(axis=0) % 2 * 255).astype(np.uint8)
     Image.fromarray(checks).save(tmp_path / "image.png")
     colors = read_image(tmp_path / "image.png")
@@ -97,7 +97,7 @@ def test_a_large_image_becomes_smaller_by_means_over_its_pixels(tmp_path):
     assert abs(colors - 0.5).max() < 0.01
 
 
-def test_a_large_photograph_is_decoded_small(tmp_path):
+def test_a_large_photograph_is_decoded_at_a_smaller_size(tmp_path):
     Image.new("L", (8000, 8000), 128).save(tmp_path / "image.jpg")  # 64 megapixels
     tracemalloc.start()
     try:
@@ -155,26 +155,26 @@ def make(folder: Path, what: str) -> Path:
 BAD = {
     "missing.png": "expected an image file, got 'No such file or directory'",
     "empty.png": "expected an image, got an empty file",
-    "text.png": "expected an image, got something that Pillow cannot read: convert it to PNG or JPEG",
+    "text.png": "expected an image, got a file that Pillow cannot read: convert it to PNG or JPEG",
     "photo.heic": "expected an image such as PNG or JPEG, got HEIC: convert it to PNG or JPEG",
     "drawing.svg": "got SVG: convert it to PNG or JPEG",
     "page.pdf": "got PDF: convert it to PNG or JPEG",
     "page.eps": "got PostScript: convert it to PNG or JPEG",
     "bomb.png": "expected an image of at most 50 megapixels, got far more: make it smaller",
     "large.png": "expected an image of at most 50 megapixels, got 10000 x 6000: make it smaller",
-    "folder": "expected an image file, got a folder: name the files themselves",
-    "pipe": "expected an image file, got a device or a pipe",
+    "folder": "expected an image file, got a folder: name a file in it",
+    "pipe": "expected an image file, got a device or a pipe: name a regular file",
     "socket": "expected an image file, got 'No such device or address'",
     "loop": "expected an image file, got 'Too many levels of symbolic links'",
-    "device": "expected an image file, got a device or a pipe",
+    "device": "expected an image file, got a device or a pipe: name a regular file",
     "sparse": "expected an image of at most 100 MiB, got a larger file",
-    "nan": "expected pixels that are finite numbers",
-    "cut.png": "expected an image, got a damaged one",
+    "nan": "expected finite pixels, got Inf or NaN",
+    "cut.png": "expected an image, got a corrupt or unusual one",
 }
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_is_no_image_is_one_sentence(tmp_path, monkeypatch, what):
+def test_other_files_are_refused_in_one_sentence(tmp_path, monkeypatch, what):
     monkeypatch.chdir(tmp_path)
     path = make(Path(), what)
     with pytest.raises(DataError) as error:
@@ -183,14 +183,14 @@ def test_what_is_no_image_is_one_sentence(tmp_path, monkeypatch, what):
     assert BAD[what] in str(error.value)
 
 
-def test_a_disk_that_fails_is_no_fault_of_the_image(monkeypatch):
-    memory = Path("/proc/self/mem")  # a regular file, as far as one can see, whose first byte cannot be read
+def test_a_failing_disk_is_an_os_error(monkeypatch):
+    memory = Path("/proc/self/mem")  # looks like a regular file, but its first byte cannot be read
     with pytest.raises(OSError, match=str(memory)):
         read_image(memory)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_a_damaged_file_is_read_or_refused_but_never_fails_otherwise(seven, tmp_path, kind):
+def test_a_corrupt_file_is_read_or_refused(seven, tmp_path, kind):
     rng = np.random.default_rng(0)
     good = np.frombuffer(stored(seven.convert("RGB"), kind, 6 if kind in WITH_EXIF else 1), dtype=np.uint8)
     outcomes = set()

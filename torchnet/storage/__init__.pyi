@@ -1,0 +1,17 @@
+"""The public names and the modules that define them. Each module is imported when one of its names is first used."""
+
+from .checkpoint import read_checkpoint, write_checkpoint
+from .contents import plain
+from .safe_files import CheckpointError, open_regular_file, write_durably
+from .weights import read_weights, write_weights
+
+__all__ = [
+    "CheckpointError",
+    "open_regular_file",
+    "plain",
+    "read_checkpoint",
+    "read_weights",
+    "write_checkpoint",
+    "write_durably",
+    "write_weights",
+]

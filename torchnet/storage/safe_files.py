@@ -1,0 +1,102 @@
+"""Write files that survive a crash; open files that may be hostile."""
+
+import errno
+import os
+import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is missing, corrupt, hostile, or belongs to another network."""
+
+    exit_code = 66
+
+
+@contextmanager
+def open_regular_file(
+    path: Path, expected: str = "a checkpoint", error: type[ValueError] = CheckpointError
+) -> Iterator[BinaryIO]:
+    """Open a regular file for reading. Refuse folders, devices and pipes without waiting for or reading from them.
+
+    Args:
+        path: the file to open.
+        expected: what the file should be, for the error message.
+        error: the type of the exception to raise if `path` cannot be opened or is not a regular file.
+
+    Raises:
+        OSError: if the disk fails while the file is read. The error carries `path`.
+    """
+    try:
+        # Without O_NONBLOCK, opening a FIFO waits for a writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except (OSError, ValueError) as failure:  # ValueError: the path contains a NUL
+        cause = getattr(failure, "strerror", None) or str(failure)
+        raise error(f"{path}: expected {expected}, got {cause!r}: name another one") from failure
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise error(f"{path}: expected {expected}, got a folder: name a file in it")
+        if not stat.S_ISREG(mode):
+            raise error(f"{path}: expected {expected}, got a device or a pipe: name a regular file")
+        with open(descriptor, "rb", closefd=False) as file:
+            yield file
+    except OSError as failure:
+        raise OSError(failure.errno or errno.EIO, failure.strerror or str(failure), str(path)) from failure
+    finally:
+        os.close(descriptor)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file atomically: after a crash at any moment, `path` holds either the old or the complete new content.
+
+    The content is written to a temporary file in the same folder, fsynced, read back, and renamed to `path`. Then the
+    folder is fsynced, so that the new name survives too. If a step fails, the temporary file is removed. Only if the
+    last fsync fails does `path` already hold the new content.
+
+    Args:
+        path: the file to write. Its folder must exist.
+        content: the bytes to write.
+
+    Raises:
+        OSError: if the file cannot be written. The error carries `path` and the cause.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        try:
+            _write(temporary, content)
+            _verify(temporary, content)
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _fsync_folder(path.parent)
+    except OSError as error:  # it names the temporary file, or no file at all
+        raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _verify(path: Path, content: bytes) -> None:
+    with path.open("rb") as file:
+        if file.read() != content:
+            raise OSError(errno.EIO, "the disk returned other bytes than were written")
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # the file system does not support fsync of a folder
+            raise
+    finally:
+        os.close(descriptor)
