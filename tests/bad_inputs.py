@@ -1,6 +1,6 @@
-"""Bad input for the commands that look at a run and use it: each is refused in one sentence, with its exit code.
+"""Invalid input for the commands that use a run: each is rejected with a one-line error and its exit code.
 
-`python -m tests.bad_inputs` calls every command as a user does, in a process of its own; pytest calls them in its own.
+`python -m tests.bad_inputs` runs each command in its own process, as a user does. pytest runs them all in its process.
 """
 
 import contextlib
@@ -21,22 +21,26 @@ from torchnet.cli import start
 from torchnet.commands import main
 
 ROOT = Path(__file__).parent.parent
-RUN = "runs/digits/one"  # of every case; its checkpoint, and one of a damaged copy of it, damaged
-CHECKPOINT, DAMAGED = f"{RUN}/checkpoints/step=29.ckpt", "runs/digits/two/checkpoints/step=29.ckpt"
+RUN = "runs/digits/one"  # `last` in every case; CORRUPT is the corrupt checkpoint of a copy of the run
+CHECKPOINT, CORRUPT = f"{RUN}/checkpoints/step=29.ckpt", "runs/digits/two/checkpoints/step=29.ckpt"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A command, its exit code and part of what it is to say; `train.py predict` if it begins so."""
+    """A command of `python -m torchnet` or train.py, its expected exit code and a part of its error message.
+
+    prints: whether it prints results before the error.
+    """
 
     command: str
     code: int
     words: str
+    prints: bool = False
 
 
 CASES = [
     # missing
-    Case("report nowhere", 66, "nowhere: no such checkpoint"),
+    Case("report nowhere", 66, "nowhere: no such checkpoint; expected a file, the folder of a run, last or best"),
     Case("demo nowhere", 66, "nowhere: no such checkpoint"),
     Case("export nowhere", 66, "nowhere: no such checkpoint"),
     Case("predict nowhere digit.png", 66, "nowhere: no such checkpoint"),
@@ -44,15 +48,21 @@ CASES = [
     Case("train.py predict --ckpt_path nowhere digit.png", 66, "nowhere: no such checkpoint"),
     Case("train.py predict digit.png", 2, "predict needs a trained network"),
     Case("report last --root nowhere", 66, "there is no checkpoint under nowhere"),
+    Case("demo last --root nowhere", 66, "there is no checkpoint under nowhere"),
+    Case("export last --root nowhere", 66, "there is no checkpoint under nowhere"),
     Case("demo best", 66, "best: there is no checkpoint"),
     Case("export runs/digits/empty", 66, "there is no checkpoint under runs/digits/empty"),
     # wrong
-    Case("report .", 2, "expected the folder of a run"),
+    Case("report .", 2, ".: expected the folder of a run, with its config.yaml, there is none"),
     Case("report last --output page.pdf", 2, "page.pdf: expected a file name that ends with .html"),
-    Case("export last net.docx", 2, "net.docx: expected"),
-    Case("export last net.onnx --to torch", 2, "net.onnx"),
+    Case("export last net.docx", 2, "net.docx: expected a file name that ends with .safetensors or .onnx or .pt"),
+    Case("export last net.onnx --to torch", 2, "net.onnx: expected a file name that ends with .pt, with --to torch"),
+    Case("export last net --to torch", 2, "net: expected a file name that ends with .pt, with --to torch"),
+    Case("export last net.pt --to onnx", 2, "net.pt: expected a file name that ends with .onnx, with --to onnx"),
+    Case("demo last .", 2, ".: expected a file name, got a folder"),
     Case("demo digit.png", 66, "digit.png: expected a checkpoint"),
     Case("export text.txt", 66, "text.txt: expected a checkpoint"),
+    Case("export text.txt --to onnx", 66, "text.txt: expected a checkpoint"),
     Case("predict last text.txt", 65, "text.txt"),
     Case("predict last drawing.svg", 65, "drawing.svg"),
     Case("predict last photo.heic", 65, "photo.heic"),
@@ -67,25 +77,27 @@ CASES = [
     Case("predict last blank.png", 65, "blank.png"),
     Case("export empty.png", 66, "empty.png: expected a checkpoint"),
     Case("demo runs/digits/blank", 66, "expected a checkpoint"),
-    # damaged
-    Case(f"export {DAMAGED}", 66, "expected a checkpoint with the SHA-256"),
-    Case(f"demo {DAMAGED}", 66, "expected a checkpoint with the SHA-256"),
-    Case(f"predict {DAMAGED} digit.png", 66, "expected a checkpoint with the SHA-256"),
+    # corrupt
+    Case(f"export {CORRUPT}", 66, "expected a checkpoint with the SHA-256"),
+    Case(f"demo {CORRUPT}", 66, "expected a checkpoint with the SHA-256"),
+    Case(f"predict {CORRUPT} digit.png", 66, "expected a checkpoint with the SHA-256"),
     Case("predict last cut.png", 65, "cut.png"),
     Case("report runs/digits/garbled", 65, "report.json: expected the report of a run"),
     Case("report runs/digits/torn", 65, "metrics.csv: expected the metrics of a run"),
     Case("demo runs/digits/strange", 2, "config.yaml: expected the options of a network"),
     Case("predict runs/digits/other digit.png", 66, "belongs to another network"),
-    # what cannot be written
+    # not writable
     Case("report last --output no/folder/page.html", 74, "no/folder"),
-    Case("demo last no/folder/page.html", 74, "no/folder"),
-    Case("export last no/folder/net.pt", 74, "no/folder"),
-    Case("predict last digit.png --output no/folder/answers.png", 74, "no/folder"),
+    Case("demo last no/folder/page.html", 74, "no/folder/page.html"),
+    Case("export last no/folder/net.pt", 74, "no/folder/net.pt"),
+    Case("export last no/folder/net.safetensors", 74, "no/folder/net.safetensors"),
+    Case("export last no/folder/net.onnx", 74, "no/folder/net.onnx"),
+    Case("predict last digit.png --output no/folder/answers.png", 74, "no/folder/answers.png", prints=True),
 ]
 
 
 def make(folder: Path) -> None:
-    """Make, in a folder, the runs and files that the cases name."""
+    """Create the runs and files of the cases in a folder."""
     run = folder / RUN
     arguments = [f"--config={ROOT / 'configs' / 'digits.yaml'}", "--trainer.max_epochs=1", "--report=false"]
     assert start.main(ROOT / "configs", [*arguments, f"--trainer.default_root_dir={folder / 'made'}"]) == 0
@@ -102,7 +114,7 @@ def make(folder: Path) -> None:
     content = (folder / "digit.png").read_bytes()
     (folder / "cut.png").write_bytes(content[: len(content) // 2])
     (folder / "empty.png").write_bytes(b"")
-    (folder / "text.txt").write_text("a 7, in words\n")
+    (folder / "text.txt").write_text("a 7 in words\n")
     (folder / "drawing.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
     (folder / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200))
     Image.fromarray(np.full((60, 50), 200, np.uint8)).save(folder / "blank.png")
@@ -114,7 +126,7 @@ def _garble(path: str, content: bytes) -> Callable[[Path], object]:
     return lambda run: (run / path).write_bytes(content)
 
 
-def _damage(run: Path) -> None:
+def _corrupt(run: Path) -> None:
     path = run / "checkpoints" / "step=29.ckpt"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -122,7 +134,7 @@ def _damage(run: Path) -> None:
 
 
 SPOILED: dict[str, Callable[[Path], object]] = {
-    "two": _damage,
+    "two": _corrupt,
     "empty": lambda run: shutil.rmtree(run / "checkpoints"),
     "blank": _garble("checkpoints/step=29.ckpt", b""),
     "garbled": _garble("report.json", b'{"accuracy": 1}'),
@@ -133,17 +145,19 @@ SPOILED: dict[str, Callable[[Path], object]] = {
 
 
 def wrong_with(case: Case, code: int, out: str, err: str) -> str | None:
-    """Return what is wrong with what a command did; None if it is as it should be."""
-    lines = [line for line in err.splitlines() if not line.startswith("passed over: ")]
+    """Return how the result of a command differs from the expected one; None if it does not."""
+    lines = [line for line in err.splitlines() if not line.startswith("skipped: ")]
     if code != case.code:
         return f"expected exit code {case.code}, got {code}: {err}"
     if len(lines) != 1 or case.words not in lines[0]:
         return f"expected one sentence with {case.words!r}, got {err!r}"
-    return f"expected no traceback, got {out!r}" if "Traceback" in out else None
+    if not lines[0].startswith("error: "):
+        return f"expected a line that starts with 'error: ', got {err!r}"
+    return f"expected {'' if case.prints else 'no '}output, got {out!r}" if bool(out) != case.prints else None
 
 
 def call(case: Case) -> str | None:
-    """Call a command in this process, in the present folder."""
+    """Run a command in this process, in the current folder."""
     words = case.command.split()
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -155,7 +169,7 @@ def call(case: Case) -> str | None:
 
 
 def spawn(case: Case) -> str | None:
-    """Call a command as a user does, in the present folder."""
+    """Run a command in its own process, in the current folder."""
     words = case.command.split()
     program = [str(ROOT / "train.py"), *words[1:]] if words[0] == "train.py" else ["-m", "torchnet", *words]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -176,5 +190,5 @@ if __name__ == "__main__":
                 f"({fault})" if fault else "",
                 flush=True,
             )
-    print(f"refused as they should be: {len(CASES) - wrong} of {len(CASES)}")
+    print(f"rejected as expected: {len(CASES) - wrong} of {len(CASES)}")
     sys.exit(wrong > 0)

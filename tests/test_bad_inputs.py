@@ -1,4 +1,4 @@
-"""Bad input for predict, report, export and demo."""
+"""Invalid input for predict, report, export and demo."""
 
 import pytest
 
@@ -13,6 +13,6 @@ def files(tmp_path_factory):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.command)
-def test_it_is_refused_in_one_sentence(case: Case, files, monkeypatch):
+def test_it_is_rejected_in_one_line(case: Case, files, monkeypatch):
     monkeypatch.chdir(files)
     assert call(case) is None

@@ -119,33 +119,3 @@ def test_a_missing_package_is_named(cli, capsys, monkeypatch):
     assert main(["export", "last", "net.onnx"]) == 2
     err = capsys.readouterr().err
     assert err == "error: --to onnx requires the package onnx: pip install onnx\n"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "words"),
-    [
-        (["last"], 66, "there is no checkpoint under runs"),
-        (["nowhere.ckpt"], 66, "nowhere.ckpt: no such checkpoint"),
-        (["text.ckpt"], 66, "text.ckpt: expected a checkpoint"),
-        (["text.ckpt", "--to=onnx"], 66, "text.ckpt: expected a checkpoint"),
-        (["good.ckpt", "net.bin"], 2, "net.bin: expected a file name that ends with .safetensors or .onnx or"),
-        (
-            ["good.ckpt", "net.pt", "--to=onnx"],
-            2,
-            "net.pt: expected a file name that ends with .onnx, with --to",
-        ),
-        (["good.ckpt", "net", "--to=torch"], 2, "net: expected a file name that ends with .pt, with --to torch"),
-        *((["good.ckpt", f"no/net{suffix}"], 74, f"no/net{suffix}") for suffix in (".safetensors", ".pt")),
-        (["last", "no/net.onnx"], 74, "no/net.onnx"),
-    ],
-)
-def test_an_error_is_one_line_and_an_exit_code(arguments, code, words, cli, capsys, tmp_path):
-    (tmp_path / "text.ckpt").write_text("text")
-    if code != 66:
-        assert cli(*EPOCH) == 0
-        shutil.copy(newest(), "good.ckpt")
-    capsys.readouterr()
-    assert main(["export", *arguments]) == code
-    err = capsys.readouterr().err
-    assert words in err
-    assert err.count("\n") == 1

@@ -38,25 +38,6 @@ def test_a_name_is_escaped():
     assert "http" not in page.replace("http-equiv", "")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "words"),
-    [
-        (["last", "--root", "nowhere"], 66, "there is no checkpoint under nowhere"),
-        (["nowhere"], 66, "nowhere: no such checkpoint"),
-        (["text.ckpt"], 66, "text.ckpt: expected a checkpoint"),
-        (["RUN", "no/folder/page.html"], 74, "no/folder/page.html"),
-        (["RUN", "."], 2, ".: expected a file name, got a folder"),
-    ],
-)
-def test_an_error_is_one_line_and_an_exit_code(arguments, code, words, digits_run, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "text.ckpt").write_text("text")
-    assert main(["demo", *(str(digits_run) if word == "RUN" else word for word in arguments)]) == code
-    err = capsys.readouterr().err
-    assert words in err
-    assert err.count("\n") == 1
-
-
 def test_a_network_for_images_that_are_not_square_is_rejected(capsys, tmp_path):
     images, labels = np.arange(480, dtype=np.uint8).reshape(20, 6, 4), np.arange(20, dtype=np.uint8) % 10
     np.savez(tmp_path / "narrow.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
