@@ -411,7 +411,9 @@ def run_train_py(cwd: Path, *arguments: object) -> subprocess.CompletedProcess[s
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.sweep), (signal.SIGTERM, 143)]
+)
 def test_a_signal_ends_the_run_in_one_sentence(number, code, tmp_path):
     command = [sys.executable, str(ROOT / "train.py"), DIGITS, "--trainer.max_epochs", "100000"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -14,8 +14,8 @@ from torchnet.storage import CheckpointError, read_checkpoint, write_checkpoint
 
 from .wrong_checkpoints import BY_HAND, RUNS, all_cases, by_rule, make_runs, misses, write_wrong
 
-SPREAD = 20  # cases for which the whole command line is started; the module's command does it for all
-SHARE = 3  # one case by rule of so many is asked about directly
+SPREAD = 6  # cases for which the whole command line is started; the module's command does it for all
+SHARE = 12  # one case by rule of so many is asked about directly, 3 in the sweep
 
 
 class Asked(TrainerCLI):
@@ -31,12 +31,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_each_edit_is_refused_by_its_name(run, made):
+@pytest.mark.parametrize("share", [SHARE, pytest.param(3, marks=pytest.mark.sweep)], ids="one of {}".format)
+def test_each_edit_is_refused_by_its_name(run, share, made):
     asked = Asked(["fit", f"--config={made[run].parent.parent / 'config.yaml'}", "--trainer.max_steps=45"])
     asked._verify_checkpoint(made[run])
     by_hand = [case for case in BY_HAND if case.run == run and not case.options]
-    cases = by_hand + [*by_rule(run, read_checkpoint(made[run]))][::SHARE]
-    assert len(cases) >= {"plain": 200, "rich": 300}[run]
+    cases = by_hand + [*by_rule(run, read_checkpoint(made[run]))][::share]
+    assert len(cases) >= {"plain": 200, "rich": 300}[run] * 3 // share
     missed = []
     for case in cases:
         path = write_wrong(case, made)
