@@ -1,4 +1,4 @@
-"""The moving average against torch.optim.swa_utils.AveragedModel, on equal weights."""
+"""Compare the moving average with torch.optim.swa_utils.AveragedModel, on equal weights."""
 
 import copy
 
@@ -8,13 +8,14 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from torchnet import MLP, WeightAverage
-from torchnet.engine.replay import Tape, same_bits
+from torchnet.engine.tape import Tape
+from torchnet.engine.variants import same_bits
 
 DECAYS = (0.0, 0.1, 0.5, 0.9, 0.999)
 
 
 class Net(MLP):
-    """A network with buffers, as of BatchNorm: running statistics, and a count."""
+    """A network with buffers like those of BatchNorm: running statistics and a count."""
 
     def __init__(self, sizes: tuple[int, ...] = (5, 6, 4), dtype: torch.dtype = torch.float64) -> None:
         super().__init__(sizes, generator=torch.Generator().manual_seed(0), dtype=dtype)
@@ -50,12 +51,12 @@ def test_matches_torch(decay, steps, expect_equal):
     for name, average in ours.net.state_dict().items():
         if name != "count":
             expect_equal(f"{name}, {steps} steps of decay {decay}", average, expected[name], "AveragedModel", 1e-15)
-    assert ours.net.count == net.count  # torch rounds the mean of whole numbers down
+    assert ours.net.count == net.count  # torch rounds the mean of integers down
     assert ours.updates.item() == theirs.n_averaged.item() == steps
 
 
 @pytest.mark.parametrize("decay", DECAYS)
-def test_is_the_sum_that_the_formula_says(decay, expect_equal):
+def test_matches_the_formula_written_as_a_sum(decay, expect_equal):
     net = Net()
     average = WeightAverage(net, decay)
     seen = []
@@ -77,7 +78,7 @@ def test_the_first_update_copies_to_the_last_bit(decay, dtype):
     expect_same_states(average.net, net)
 
 
-def test_the_network_is_copied_and_left_alone():
+def test_the_network_is_copied_and_not_changed():
     net = Net()
     average = WeightAverage(net, 0.5)
     before = copy.deepcopy(net)
@@ -106,7 +107,7 @@ def test_it_is_captured_and_replayed_from_the_first_update_on():
         expect_same_states(*averages)
 
 
-def test_it_carries_on_from_its_state_dict():
+def test_it_resumes_from_its_state_dict():
     net = Net()
     straight = WeightAverage(net, 0.9)
     for step in range(6):
@@ -130,7 +131,7 @@ def test_it_moves_with_to_and_is_evaluated_as_a_network():
     assert average.net(torch.ones(2, 5)).shape == (2, 4)
 
 
-def test_what_autograd_trains_is_averaged_too():
+def test_a_module_trained_by_autograd_can_be_averaged():
     twin = nn.Linear(3, 2)
     average = WeightAverage(twin, 0.9)
     average.update(twin)

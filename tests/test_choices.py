@@ -1,4 +1,4 @@
-"""What may have been meant by a name that is not known."""
+"""Suggestions for unknown names."""
 
 import pytest
 
@@ -13,12 +13,12 @@ OPTIONS += ["model.lr", "model.loss", "data.batch_size", "data.block_size", "dat
     ("word", "near"),
     [
         ("trainer.max_epoch", ["trainer.max_epochs"]),
-        ("epochs", ["trainer.max_epochs", "trainer.min_epochs"]),  # in their order, as they are equally alike
+        ("epochs", ["trainer.max_epochs", "trainer.min_epochs"]),  # equally similar: in the given order
         ("lr", ["model.lr"]),
         ("modle.lr", ["model.lr"]),
-        ("trainer.batch_size", ["data.batch_size"]),  # which is it, and nothing that is only like it
+        ("trainer.batch_size", ["data.batch_size"]),  # an exact match of the last part excludes similar ones
         ("loss_line.every_n_epoch", ["loss_line.every_n_epochs", "checkpoints.every_n_epochs"]),
-        ("trainer.learning_rate", []),  # the section alone is no likeness
+        ("trainer.learning_rate", []),  # an equal section alone is not enough
         ("", []),
     ],
 )
@@ -40,17 +40,17 @@ def test_at_most_three_are_named():
         (["a", "b", "c"], ": did you mean a, b or c?"),
     ],
 )
-def test_a_question_names_them(names, text):
+def test_did_you_mean_names_them(names, text):
     assert did_you_mean(names) == text
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_every_name_but_for_one_letter_is_near(name):
+def test_a_name_without_one_letter_is_recognized(name):
     for i in range(len(name)):
         assert name in nearest(name[:i] + name[i + 1 :], ACTIVATIONS) or name[:i] + name[i + 1 :] in ACTIVATIONS
 
 
-def test_what_is_not_known_is_refused_with_a_suggestion():
+def test_an_unknown_name_is_refused_with_a_suggestion():
     expect_one_of("activation", "tanh", ACTIVATIONS)
     with pytest.raises(
         ValueError, match=r"activation: expected one of sigmoid, .*, got 'sigmod': did you mean sigmoid"

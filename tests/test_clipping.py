@@ -1,4 +1,4 @@
-"""Clipping against torch.nn.utils, on equal gradients."""
+"""Compare clipping with torch.nn.utils, on equal gradients."""
 
 import math
 
@@ -7,13 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from torchnet import clip_by_norm, clip_by_value
-from torchnet.engine.replay import Tape, same_bits
+from torchnet.engine.tape import Tape
+from torchnet.engine.variants import same_bits
 
 SHAPES = ((4, 3), (4,), (1, 1), (5, 4))
 
 
 def random_weights(scale: float = 1.0, dtype: torch.dtype = torch.float64) -> list[Tensor]:
-    """Weights with gradients, and one without."""
+    """Return weights with gradients, and one without."""
     generator = torch.Generator().manual_seed(0)
     weights = [nn.Parameter(torch.ones(shape, dtype=dtype), requires_grad=False) for shape in SHAPES]
     for weight in weights:
@@ -62,7 +63,7 @@ def test_clip_by_value_matches_torch(max_value):
 
 @pytest.mark.parametrize("clip", [clip_by_norm, clip_by_value], ids=lambda clip: clip.__name__)
 class TestBoth:
-    def test_gradients_stay_in_their_memory_and_weights_as_they_are(self, clip):
+    def test_gradients_are_changed_in_place_and_weights_not_at_all(self, clip):
         weights = random_weights()
         before = [(grad, grad.data_ptr()) for grad in grads(weights)]
         clip(iter(weights), 0.5)
@@ -71,7 +72,7 @@ class TestBoth:
         assert weights[0].grad is None
         assert all((weight == 1).all() for weight in weights)
 
-    def test_gradients_that_autograd_follows_are_changed_behind_its_back(self, clip):
+    def test_autograd_does_not_record_clipping(self, clip):
         weight = torch.ones(3)
         weight.grad = torch.full((3,), 2.0, requires_grad=True)
         norm = clip([weight], 0.5)
@@ -99,7 +100,7 @@ class TestBoth:
             assert all(map(same_bits, grads(captured), grads(plain)))
 
     @pytest.mark.parametrize("maximum", [0, -1.0, math.nan])
-    def test_a_maximum_that_is_none_is_refused(self, clip, maximum):
+    def test_an_invalid_maximum_is_refused(self, clip, maximum):
         with pytest.raises(ValueError, match=f"max_(norm|value): expected a number above 0, got {maximum}"):
             clip(random_weights(), maximum)
 
@@ -108,7 +109,7 @@ class TestBoth:
             clip([torch.ones(2)], 1.0)
 
 
-def test_a_norm_that_is_not_finite_is_seen_in_the_gradients_as_in_torch():
+def test_a_non_finite_norm_has_the_same_effect_as_in_torch():
     for bad in (math.inf, math.nan):
         ours, theirs = random_weights(), random_weights()
         for weights in (ours, theirs):

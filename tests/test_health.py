@@ -1,4 +1,4 @@
-"""The health of gradients against autograd, torch.optim and NumPy."""
+"""Compare gradient health with autograd, torch.optim and NumPy."""
 
 import copy
 
@@ -10,7 +10,7 @@ from torch import nn
 from torchnet import MLP, Linear, cross_entropy
 from torchnet.health import gradient_health
 
-# By hand: the twin in torch.nn, and the steepest slope of those that are flat at both ends.
+# The torch function of each activation, and the largest slope of those that saturate on both sides.
 ACTIVATIONS = {
     "sigmoid": (torch.sigmoid, 0.25),
     "tanh": (torch.tanh, 1.0),
@@ -30,7 +30,7 @@ def network(activation: str, **options: object) -> MLP:
     net = MLP(SIZES, activation, generator=generator, dtype=torch.float64, **options)
     for part in net.modules():
         if isinstance(part, Linear):
-            part.weight.mul_(3)  # far enough out to saturate some
+            part.weight.mul_(3)  # large enough to saturate some
             if part.bias is not None:
                 part.bias.copy_(torch.randn(part.bias.shape, generator=generator, dtype=torch.float64) - 2)
     return net
@@ -45,7 +45,7 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def taken_step(net: MLP) -> tuple[MLP, dict[str, torch.Tensor]]:
-    """Take a step; return the network as it was before, and the gradients."""
+    """Take a step; return a copy of the network before it, and the gradients."""
     x, targets = batch()
     before = copy.deepcopy(net)
     _, grad_logits = cross_entropy(net(x), targets)
@@ -56,7 +56,7 @@ def taken_step(net: MLP) -> tuple[MLP, dict[str, torch.Tensor]]:
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_it_is_what_autograd_and_numpy_make_of_it(activation, expect_equal):
+def test_matches_autograd_and_numpy(activation, expect_equal):
     net = network(activation)
     before, gradients = taken_step(net)
     got = gradient_health(before, batch()[0], gradients, net)
@@ -88,7 +88,7 @@ def test_it_is_what_autograd_and_numpy_make_of_it(activation, expect_equal):
     for name, value in expected.items():
         expect_equal(f"{name}, {activation}", got[name], value, "autograd and NumPy")
     if steepest is not None:
-        assert 0 < got["saturated/layer_1"] < 1, "the example must have some of both"
+        assert 0 < got["saturated/layer_1"] < 1, "the example needs saturated and unsaturated outputs"
 
 
 def test_dead_units_are_those_that_no_sample_reaches():
@@ -96,7 +96,7 @@ def test_dead_units_are_those_that_no_sample_reaches():
     net[0].weight.zero_()
     net[0].bias.copy_(torch.tensor([1.0, -1, -1, 1, -1, 0]))
     found = gradient_health(copy.deepcopy(net), batch()[0], dict(net.named_parameters()), net)
-    assert found["dead/layer_1"] == 4 / 6  # at 0, too, the slope is 0
+    assert found["dead/layer_1"] == 4 / 6  # the slope is also 0 at 0
 
 
 def test_leaky_relu_has_no_dead_units():
@@ -106,7 +106,7 @@ def test_leaky_relu_has_no_dead_units():
     assert found["dead/layer_1"] == 0
 
 
-def test_it_finds_its_way_through_blocks_and_sees_the_masks_of_the_step():
+def test_it_handles_residual_blocks_and_the_dropout_masks_of_the_step():
     options = {"normalization": "batch_norm", "dropout": 0.4, "residual": True, "seed": 5}
     net = network("sigmoid", **options)
     before, gradients = taken_step(net)
@@ -123,7 +123,7 @@ def test_it_finds_its_way_through_blocks_and_sees_the_masks_of_the_step():
     assert (seen[1] != 0.5).all()
 
 
-def test_layers_are_numbered_as_they_are_sorted():
+def test_names_sort_in_the_order_of_layers():
     net = MLP((3, *[4] * 10, 2), dtype=torch.float64)
     found = gradient_health(copy.deepcopy(net), torch.zeros((2, 3)).double(), dict(net.named_parameters()), net)
     names = [name for name in found if name.startswith("gradient_norm")]

@@ -1,4 +1,4 @@
-"""The initializers against torch.nn.init, drawing from equal generators."""
+"""Compare the initializers with torch.nn.init, with equal generators."""
 
 import math
 
@@ -30,12 +30,12 @@ def test_matches_torch_draw_for_draw(name, dtype):
 )
 def test_variance_is_the_published_one(name, variance):
     weight = INITIALIZERS[name]((300, 400), torch.Generator().manual_seed(0), torch.float64)
-    # The standard error of a variance estimated from n normal draws is √(2/n) of it.
+    # The relative standard error of a variance estimated from n normal draws is √(2/n).
     assert weight.var().item() == pytest.approx(variance, rel=5 * math.sqrt(2 / weight.numel()))
 
 
 @pytest.mark.parametrize("name", INITIALIZERS)
-def test_the_global_generator_is_left_alone(name):
+def test_the_global_generator_is_not_used(name):
     before = torch.get_rng_state()
     INITIALIZERS[name]((3, 2), torch.Generator().manual_seed(0))
     assert torch.equal(torch.get_rng_state(), before)

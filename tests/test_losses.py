@@ -1,4 +1,4 @@
-"""The losses and their gradients against torch.nn.functional, autograd, and arithmetic with hundreds of digits."""
+"""Compare the losses and their gradients with torch.nn.functional, autograd, and high-precision decimals."""
 
 import math
 from decimal import Decimal, localcontext
@@ -8,7 +8,8 @@ import torch
 from torch.nn import functional
 
 from torchnet import cross_entropy, mean_squared_error, one_vs_rest_cross_entropy
-from torchnet.engine.replay import Tape, same_bits
+from torchnet.engine.tape import Tape
+from torchnet.engine.variants import same_bits
 from torchnet.losses import LOSSES
 
 
@@ -80,7 +81,7 @@ def test_cross_entropy_of_classes_matches_torch_for_huge_logits(scale, dtype, to
 
 @pytest.mark.parametrize("loss", PEERS, ids=lambda loss: loss.__name__)
 @pytest.mark.parametrize("classes", [[0, 1, 4], [0, -1, 2], [7, -3, 2]])
-def test_classes_outside_are_named_with_those_there_are(loss, classes):
+def test_an_error_about_classes_names_valid_and_given_ones(loss, classes):
     with pytest.raises(ValueError, match="expected classes") as error:
         loss(torch.ones(3, 4), torch.tensor(classes))
     expected = f"expected classes within 0..3, got {min(classes)}..{max(classes)}: the logits have 4 columns"
@@ -107,7 +108,7 @@ class TestIdentitiesOfSoftmax:
             torch.testing.assert_close(got, expected, rtol=1e-13, atol=1e-16)
 
     def test_each_row_is_stable_on_its_own(self, loss):
-        # Shifting by the maximum of the batch, and not of the row, would lose the second row.
+        # Shifting by the maximum of the batch instead of the row would lose the second row.
         logits = torch.tensor([[1e4, 0.0, -1e4], [-1e4 + 1, -1e4, -1e4 + 2]])
         value, grad_logits = loss(logits, torch.tensor([0, 2]))
         alone, alone_grad = loss(logits[1:], torch.tensor([2]), 2)
@@ -144,7 +145,7 @@ class TestIdentities:
         loss(logits, rows)
         assert all(torch.equal(a, b) for a, b in zip((logits, targets, rows), copies, strict=True))
 
-    def test_no_graph_hangs_on_the_gradient(self, loss):
+    def test_the_gradient_has_no_autograd_graph(self, loss):
         logits, targets = random_case(7, 10)
         logits.requires_grad_()
         for given in (targets, functional.one_hot(targets, 10).double()):
@@ -207,12 +208,12 @@ def test_one_vs_rest_matches_arithmetic_with_hundreds_of_digits(gap, target):
         (torch.ones(4), torch.ones(4), r"expected logits of shape \(N, C\)"),
     ],
 )
-def test_what_does_not_fit_is_refused(loss, logits, targets, message):
+def test_mismatched_logits_and_targets_are_refused(loss, logits, targets, message):
     with pytest.raises(ValueError, match=message):
         loss(logits, targets)
 
 
-def test_one_vs_rest_needs_a_rest():
+def test_one_vs_rest_needs_two_classes():
     with pytest.raises(ValueError, match="at least two classes"):
         one_vs_rest_cross_entropy(torch.ones(3, 1), torch.zeros(3, dtype=torch.int64))
 
@@ -241,7 +242,7 @@ def random_targets(kind: str, n: int, classes: int) -> torch.Tensor:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("n", "classes"), [(1, 1), (2, 3), (7, 10), (10, 10), (500, 3)])
 class TestSmoothingAndWeights:
-    """Of all four kinds of targets; without smoothing and without weights is among the cases."""
+    """All four kinds of targets, including the cases without smoothing and without weights."""
 
     def test_loss_and_gradient_match_torch(self, n, classes, kind, label_smoothing, weighted, expect_equal):
         (logits, _), targets = random_case(n, classes), random_targets(kind, n, classes)
@@ -252,10 +253,10 @@ class TestSmoothingAndWeights:
         (expected_grad,) = torch.autograd.grad(expected, leaf)
         name = f"cross_entropy of {kind} ({n}, {classes}), smoothing {label_smoothing}, weighted {weighted}"
         expect_equal(name, value, expected.detach(), "torch.nn.functional")
-        # At one class alone there is nothing but rounding: zero, and what is left of p - 1.
+        # With a single class, the exact gradient is zero, and only rounding errors remain.
         torch.testing.assert_close(n * grad_logits, n * expected_grad, rtol=1e-13, atol=1e-15)
 
-    def test_a_divisor_takes_the_place_of_the_mean(self, n, classes, kind, label_smoothing, weighted, expect_equal):
+    def test_a_divisor_replaces_that_of_the_mean(self, n, classes, kind, label_smoothing, weighted, expect_equal):
         (logits, _), targets = random_case(n, classes), random_targets(kind, n, classes)
         options = {"label_smoothing": label_smoothing, "weight": random_weight(classes) if weighted else None}
         value, grad_logits = cross_entropy(logits, targets, 11, **options)
@@ -265,7 +266,7 @@ class TestSmoothingAndWeights:
         expect_equal("cross_entropy with a divisor", value, expected.detach(), "torch.nn.functional")
         torch.testing.assert_close(grad_logits, expected_grad, rtol=1e-13, atol=1e-15)
 
-    def test_nothing_that_it_is_given_changes_and_no_graph_hangs_on_the_gradient(
+    def test_arguments_are_not_changed_and_the_gradient_has_no_autograd_graph(
         self, n, classes, kind, label_smoothing, weighted
     ):
         (logits, _), targets = random_case(n, classes), random_targets(kind, n, classes)
@@ -319,7 +320,7 @@ def test_smoothed_and_weighted_classes_are_their_rows_smoothed_and_weighted(labe
         torch.testing.assert_close(got, expected, rtol=1e-13, atol=1e-16)
 
 
-def test_the_same_weight_for_all_classes_is_none():
+def test_equal_class_weights_have_no_effect():
     logits, targets = random_case(7, 10)
     for label_smoothing in SMOOTHINGS:
         results = (cross_entropy(logits, targets, None, label_smoothing, w) for w in (torch.full((10,), 0.3), None))
@@ -330,7 +331,7 @@ def test_the_same_weight_for_all_classes_is_none():
 def test_smoothed_and_weighted_logits_of_ten_thousand_are_finite_in_float32():
     logits = torch.tensor([[1e4, -1e4, 0], [-1e4, 1e4, 0]])
     value, grad_logits = cross_entropy(logits, torch.tensor([0, 0]), None, 0.3, torch.tensor([1.0, 2, 3]))
-    # Each class counts w_c · 0.3 / 3 and the target 0.7 more, over weights of 1 + 1.
+    # The target row is w_c · 0.3 / 3 at each class, plus 0.7 at the target; the weights sum to 1 + 1.
     first, second = 0.2 * 2e4 + 0.3 * 1e4, (0.7 + 0.1) * 2e4 + 0.3 * 1e4
     assert value.item() == pytest.approx((first + second) / 2, rel=1e-6)
     expected = torch.tensor([[1.3 - 0.8, -0.2, -0.3], [-0.8, 1.3 - 0.2, -0.3]]) / 2
@@ -343,12 +344,12 @@ def test_smoothed_and_weighted_logits_of_ten_thousand_are_finite_in_float32():
         ({"label_smoothing": -0.1}, "label_smoothing: expected a number from 0 to 1, got -0.1"),
         ({"label_smoothing": 1.5}, "label_smoothing: expected a number from 0 to 1, got 1.5"),
         ({"label_smoothing": math.nan}, "label_smoothing: expected a number from 0 to 1, got nan"),
-        ({"weight": torch.ones(3)}, r"expected weight of shape \(4,\), got \(3,\): one number a class"),
-        ({"weight": torch.ones(1)}, r"expected weight of shape \(4,\), got \(1,\): one number a class"),
-        ({"weight": torch.ones(3, 4)}, r"expected weight of shape \(4,\), got \(3, 4\): one number a class"),
+        ({"weight": torch.ones(3)}, r"expected weight of shape \(4,\), got \(3,\): one number per class"),
+        ({"weight": torch.ones(1)}, r"expected weight of shape \(4,\), got \(1,\): one number per class"),
+        ({"weight": torch.ones(3, 4)}, r"expected weight of shape \(4,\), got \(3, 4\): one number per class"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(options, message):
+def test_invalid_options_are_refused(options, message):
     for targets in (torch.tensor([0, 1, 3]), torch.ones(3, 4)):
         with pytest.raises(ValueError, match=message):
             cross_entropy(torch.ones(3, 4), targets, **options)

@@ -1,4 +1,4 @@
-"""The network's gradients against autograd, the NumPy reference and central differences, over a grid of networks."""
+"""Compare the network's gradients with autograd, the NumPy reference and central differences, for many networks."""
 
 import itertools
 
@@ -23,13 +23,13 @@ DEPTHS, WIDTHS, BATCHES = range(1, 9), (1, 2, 7, 64), (1, 2, 7)
 PAIRS = [(activation, "cross_entropy") for activation in ACTIVATIONS]
 PAIRS += [("sigmoid", loss) for loss in LOSSES if loss != "cross_entropy"]
 GRID = list(itertools.product(DEPTHS, WIDTHS, BATCHES))
-# The rounding of a step is carried on by the steps after it: 100 times 1e-12 is what a trajectory may come to.
+# Rounding errors accumulate over steps: allow 100 times 1e-12 for a trajectory.
 TRAJECTORY = 1e-10
-TOLERANCES = {"gelu": 1e-9}  # its slope is zero somewhere, and next to it almost all digits cancel
+TOLERANCES = {"gelu": 1e-9}  # its slope has a zero, near which almost all digits cancel
 
 
 def random_net(sizes: tuple[int, ...], activation: str = "sigmoid", seed: int = 0) -> MLP:
-    """A network with random biases too: zeros can hide a wrong backward."""
+    """Return a network with random biases: zero biases could hide a wrong backward."""
     generator = torch.Generator().manual_seed(seed)
     net = MLP(sizes, activation, generator=generator, dtype=torch.float64)
     for name, weight in net.named_parameters():
@@ -57,7 +57,7 @@ def twin_of(layer: Layer) -> nn.Module:
 
 
 class PreciseGELU(nn.Module):
-    """torch.nn's own loses digits far below zero, to 1 + erf and 1 + tanh; a narrow network makes much of these."""
+    """GELU without cancellation: torch.nn.GELU loses digits far below zero, which matters in narrow networks."""
 
     def __init__(self, approximate: str) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ def autograd_loss(name: str, logits: torch.Tensor, targets: torch.Tensor) -> tor
     rows, itself = functional.one_hot(targets, logits.shape[1]), torch.eye(logits.shape[1], dtype=torch.bool)
     if name == "mean_squared_error":
         return functional.mse_loss(logits, rows.to(logits.dtype))
-    # log(1 - p) from the logits of the other classes: torch's binary_cross_entropy of p loses it where p is close to 1
+    # log(1 - p) from the logits of the other classes: torch's binary_cross_entropy loses digits where p is close to 1
     log_rest = logits.unsqueeze(1).masked_fill(itself, -torch.inf).logsumexp(dim=2) - logits.logsumexp(1, keepdim=True)
     return -(rows * logits.log_softmax(dim=1) + (1 - rows) * log_rest).sum() / len(logits)
 
@@ -88,7 +88,7 @@ def random_batch(n: int, features: int = IN_FEATURES, classes: int = CLASSES) ->
 
 
 def hand_written(net: MLP, loss: str, x: torch.Tensor, targets: torch.Tensor):
-    """Return the loss, and all gradients by name, "input" among them."""
+    """Return the loss and all gradients by name, including "input"."""
     value, grad_logits = LOSSES[loss](net(x), targets)
     grad_input = net.backward(grad_logits, input_grad=True)
     return value, {name: weight.grad for name, weight in net.named_parameters()} | {"input": grad_input}
@@ -141,14 +141,15 @@ def test_gradients_match_the_reference(activation, loss, expect_equal):
 @pytest.mark.parametrize("n", [2, 7])
 def test_gradients_through_blocks_match_autograd(block, n, expect_equal):
     net, (x, targets) = random_net((5, 6, 6, 4), "tanh"), random_batch(n)
-    for i in (4, 2):  # behind each activation
+    for i in (4, 2):  # after each activation
         net.insert(i, randomized(BLOCKS[block](6), seed=i))
     twin, leaf = autograd_twin(net), x.clone().requires_grad_()
     autograd_loss("cross_entropy", twin(leaf), targets).backward()
     _, grads = hand_written(net, "cross_entropy", x, targets)
     expected = {name: weight.grad for name, weight in twin.named_parameters()} | {"input": leaf.grad}
     assert grads.keys() == expected.keys()
-    size = max(grad.norm() for grad in expected.values())  # beside which that of a bias before a batch norm is zero
+    # The gradient of a bias before a batch norm is zero: its rounding errors are relative to the largest gradient.
+    size = max(grad.norm() for grad in expected.values())
     for name, grad in grads.items():
         assert (grad - expected[name]).norm() <= 1e-12 * max(size, expected[name].norm()), name
 
@@ -158,7 +159,7 @@ OPTIONS = list(itertools.product((None, *NORMALIZATIONS), (False, True), (0.0, 0
 
 @pytest.mark.parametrize(("normalization", "residual", "dropout"), OPTIONS)
 def test_a_network_with_options_is_that_of_torch_built_by_hand(normalization, residual, dropout, expect_equal):
-    # Neither the first hidden layer nor the logits are a block, though as wide as what comes before them.
+    # The first hidden layer and the logits are not in blocks, although as wide as the layers before them.
     sizes, activations = (6, 6, 6, 6, 4, 4), ["tanh", "gelu", "sigmoid", "silu"]
     generator = torch.Generator().manual_seed(0)
     options = {"normalization": normalization, "dropout": dropout, "residual": residual, "seed": 5}
@@ -267,7 +268,7 @@ def rounded_net(sizes: tuple[int, ...], activation: str, dtype: torch.dtype = to
 
 
 def autograd_with_bfloat16_products(net: MLP, loss: str, x: torch.Tensor, targets: torch.Tensor, products: torch.dtype):
-    """The same from autograd, the products and what it rounds for them in bfloat16 or, for the truth, in float64."""
+    """Return autograd's gradients with products in bfloat16, or in float64 for the exact values."""
     dtype = torch.float32 if products == torch.bfloat16 else products
     leaves = {name: weight.detach().to(dtype).requires_grad_() for name, weight in net.named_parameters()}
     leaves["input"] = y = x.clone().to(dtype).requires_grad_()
@@ -285,7 +286,7 @@ def autograd_with_bfloat16_products(net: MLP, loss: str, x: torch.Tensor, target
 @pytest.mark.parametrize("sizes", [(5, 4), (5, 7, 4), (4, 4, 4), (784, 64, 64, 10)], ids=str)
 def test_bfloat16_products_are_as_close_to_the_truth_as_those_of_autograd(sizes, activation, loss):
     net, (x, targets) = rounded_net(sizes, activation), random_batch(32, sizes[0], sizes[-1])
-    for weight in list(net.parameters())[::2]:  # weights and inputs that bfloat16 holds: all see the same numbers
+    for weight in list(net.parameters())[::2]:  # exact in bfloat16, so that all see the same numbers
         weight.copy_(weight.bfloat16())
     x = x.bfloat16().float()
     _, grads = hand_written(net, loss, x, targets)
@@ -316,7 +317,7 @@ def test_the_check_passes_for_bfloat16_products(sizes, n, activation, loss):
     assert all(verdict.precision is not None for verdict in report.tensors)
 
 
-def test_a_network_keeps_its_matmul_dtype_and_hands_it_to_every_layer():
+def test_a_network_passes_its_matmul_dtype_to_every_layer():
     net = MLP((5, 6, 6, 4), matmul_dtype=torch.bfloat16)
     assert net.matmul_dtype == torch.bfloat16
     assert all(layer.matmul_dtype == torch.bfloat16 and layer.weight.dtype == torch.float32 for layer in net[::2])
@@ -366,13 +367,13 @@ def test_gradients_replace_those_of_the_step_before():
     assert all(torch.equal(once[name], twice[name]) for name in once)
 
 
-def test_input_gradient_of_the_first_layer_is_only_made_when_asked_for():
+def test_the_input_gradient_is_only_computed_on_request():
     net, (x, targets) = random_net((5, 6, 4)), random_batch(7)
     assert net.backward(cross_entropy(net(x), targets)[1]) is None
     assert net.backward(cross_entropy(net(x), targets)[1], input_grad=True).shape == (7, 5)
 
 
-def test_backward_tells_each_layer_when_its_gradients_are_there():
+def test_backward_calls_written_with_each_layer():
     net, (x, targets) = random_net((5, 6, 6, 4)), random_batch(7)
     net.backward(cross_entropy(net(x), targets)[1])
     expected = {weight: weight.grad for weight in net.parameters()}
@@ -418,7 +419,7 @@ def test_layer_sizes():
         (((4, 3), "relu", "he"), r"initializer: expected one of he_normal, .*, got 'he'"),
     ],
 )
-def test_a_network_that_cannot_be_is_refused(arguments, message):
+def test_invalid_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         MLP(*arguments)
 
@@ -428,11 +429,11 @@ def test_a_network_that_cannot_be_is_refused(arguments, message):
     [
         (torch.ones(0, 5), r"expected at least one sample, got an empty batch of shape \(0, 5\)"),
         (torch.ones(0, 1, 5), r"expected at least one sample"),
-        (torch.ones(5), r"expected a batch of samples \(N, ...\), got shape \(5,\): one sample is x\[None\]"),
+        (torch.ones(5), r"expected a batch of samples \(N, ...\), got \(5,\): pass one sample as x\[None\]$"),
         (torch.ones(2, 6), r"expected input of shape \(N, 5\), got \(2, 6\)"),
     ],
 )
-def test_input_that_does_not_fit_is_refused(x, message):
+def test_invalid_input_is_refused(x, message):
     with pytest.raises(ValueError, match=message):
         MLP((5, 4))(x)
 

@@ -1,4 +1,4 @@
-"""SGD against torch.optim.SGD, from equal weights with equal gradients."""
+"""Compare SGD with torch.optim.SGD, from equal weights and equal gradients."""
 
 import copy
 import math
@@ -48,7 +48,7 @@ def test_matches_torch_over_ten_steps(options, expect_equal):
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize(("first", "second"), [(SGD, SGD), (SGD, torch.optim.SGD), (torch.optim.SGD, SGD)])
-def test_state_dict_carries_on_where_it_was_saved(options, first, second, expect_equal):
+def test_training_resumes_from_a_state_dict(options, first, second, expect_equal):
     straight, halted = random_weights(), random_weights()
     run(SGD(straight, **options), straight, range(10))
     optimizer = first(halted, **options)
@@ -66,7 +66,7 @@ def test_a_learning_rate_in_a_tensor_matches_torch_over_two_hundred_steps(option
     optimizer, peer = SGD(ours, **options), torch.optim.SGD(theirs, **options)
     rate = optimizer.param_groups[0]["lr"] = torch.zeros((), dtype=torch.float64)
     for step in range(200):
-        number = 0.1 * (1 + math.cos(math.pi * step / 200))  # another one in every step
+        number = 0.1 * (1 + math.cos(math.pi * step / 200))  # different in every step
         rate.fill_(number)
         peer.param_groups[0]["lr"] = number
         run(optimizer, ours, range(step, step + 1))
@@ -118,7 +118,7 @@ def test_a_closure_may_use_autograd():
     assert weight.tolist() == [0.5, 0.5]
 
 
-def test_a_weight_without_a_gradient_stays():
+def test_a_weight_without_a_gradient_is_not_changed():
     weight = torch.ones(2)
     SGD([weight], lr=1.0, momentum=0.9, weight_decay=0.1).step()
     assert weight.tolist() == [1, 1]
@@ -134,12 +134,12 @@ def test_the_gradient_is_not_changed(options):
     assert weight.grad.tolist() == [3, 3]
 
 
-def test_options_that_are_off_take_no_part():
+def test_options_that_are_off_have_no_effect():
     weight = torch.full((2,), torch.inf)
     weight.grad = torch.ones(2)
     optimizer = SGD([weight], lr=0.1)
     optimizer.step()
-    assert weight.tolist() == [torch.inf, torch.inf]  # 0 times infinity would be not a number
+    assert weight.tolist() == [torch.inf, torch.inf]  # 0 times infinity would be NaN
     assert not optimizer.state
 
 
@@ -155,7 +155,7 @@ def test_options_at_the_ends_of_their_range_are_taken():
         assert SGD(random_weights(), lr=value).defaults["lr"] == value
 
 
-def test_groups_have_options_of_their_own():
+def test_groups_have_separate_options():
     a, b = torch.zeros(1), torch.zeros(1)
     a.grad, b.grad = torch.ones(1), torch.ones(1)
     SGD([{"params": [a], "lr": 0.5}, {"params": [b]}], lr=2.0).step()

@@ -1,4 +1,4 @@
-"""What must hold for every network, batch and loss, on examples that hypothesis draws and shrinks to the smallest."""
+"""Properties of every network, batch and loss, checked on examples drawn and shrunk by Hypothesis."""
 
 import copy
 import itertools
@@ -55,16 +55,16 @@ PEER_OPTIONS = {"cross_entropy": (0.0, False), "smoothed": (0.2, False), "weight
 
 @dataclass(frozen=True)
 class Case:
-    """A network, a batch and a loss: hypothesis draws these few words, and all numbers follow from the seed."""
+    """A network, a batch and a loss: Hypothesis draws these fields, and all numbers follow from the seed."""
 
     sizes: list[int]
-    between: list[str]  # activations and blocks, as many as a network can have; it takes those that it needs
-    scales: list[float]  # of each layer's weights, likewise
+    between: list[str]  # activations and blocks for the deepest network; shallower ones use the first
+    scales: list[float]  # factors of each layer's weights, likewise
     n: int
     loss: str
     targets_kind: str
     layout: str
-    zeros: bool  # inputs that are 0, and units whose sum is: the kink of ReLU and its like
+    zeros: bool  # zero inputs, and units with zero input: the kink of ReLU and similar activations
     seed: int
 
     def random(self, *shape: int, salt: int) -> Tensor:
@@ -99,7 +99,7 @@ class Case:
         return targets if targets.dim() == 2 else functional.one_hot(targets, self.sizes[-1]).double()
 
     def extreme_logits(self) -> Tensor:
-        """Logits with ties, dominant classes and gaps of up to 20000, exact in float32 and after a shift."""
+        """Return logits with ties, dominant classes and gaps up to 20000, exact in float32 even after a shift."""
         choices = torch.tensor([-1e4, -20, -0.5, 0, 1, 1.25, 40, 1e4], dtype=torch.float64)
         return choices[(100 * self.random(self.n, self.sizes[-1], salt=3)).long() % len(choices)]
 
@@ -108,7 +108,7 @@ def several(values, count: int) -> st.SearchStrategy[list]:
     return st.lists(st.sampled_from(list(values)), min_size=count, max_size=count)
 
 
-# What keeps a sample apart from the others, and what treats all alike, wherever they stand.
+# Blocks whose output for a sample is independent of the other samples, and of its position.
 APART = [name for name in BLOCKS if name not in OF_THE_WHOLE_BATCH and name != "dropout"]
 ALIKE = [name for name in BLOCKS if name != "dropout"]
 
@@ -137,7 +137,7 @@ def backward(net: MLP, x: Tensor, grad_logits: Tensor) -> Grads:
 
 
 def hand_written(net: MLP, loss: str, x: Tensor, targets: Tensor, divisor: int | None = None) -> Grads:
-    """The gradients of all weights and of the input, with the loss itself among them."""
+    """Return the gradients of all weights and of the input, and the loss."""
     value, grad_logits = VARIANTS[loss](net(x), targets, divisor)
     return backward(net, x, grad_logits) | {"loss": value}
 
@@ -161,7 +161,7 @@ def as_rows(targets: Tensor, logits: Tensor) -> Tensor:
 
 
 def cancels(name: str, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """The size of what cancels in the gradient of the logits, times the number of samples, and in the loss."""
+    """Return the size of the terms that cancel in N times the gradient of the logits, and in the loss."""
     rows = as_rows(targets, logits)
     if name == "mean_squared_error":
         size = logits.abs() + rows
@@ -176,9 +176,9 @@ NORM_TWINS = (nn.BatchNorm1d, nn.LayerNorm, nn.RMSNorm)
 def nudge_what_cancels(
     module: nn.Module, inputs: tuple[Tensor], output: Tensor, noise: Callable[[Tensor], Tensor]
 ) -> Tensor:
-    """Nudge the output of a norm and the gradient of its input, as far as the numbers are large that they come from.
+    """Perturb the output of a norm and the gradient of its input, in proportion to the terms that cancel in them.
 
-    Both are differences: x - mean, and what is left of a gradient when its share in the statistics is taken out.
+    Both are differences: x - mean, and a gradient minus its part through the statistics.
     """
     (x,), dim = inputs, 0 if isinstance(module, nn.BatchNorm1d) else 1
     size = x.detach().abs().amax(dim, keepdim=True)
@@ -193,7 +193,7 @@ def nudge_what_cancels(
 
 
 def autograd(net: MLP, loss: str, x: Tensor, targets: Tensor, nudge: float = 0, seed: int = 0) -> Grads:
-    """The same from autograd; with a nudge, after a random relative change of every number on the way by up to that."""
+    """Return the same from autograd; `nudge` is the size of random relative changes to every intermediate value."""
     generator = torch.Generator().manual_seed(seed)
 
     def noise(tensor: Tensor) -> Tensor:
@@ -205,7 +205,7 @@ def autograd(net: MLP, loss: str, x: Tensor, targets: Tensor, nudge: float = 0, 
             weight.data *= 1 + noise(weight)
         if nudge and isinstance(module, NORM_TWINS):
             module.register_forward_hook(partial(nudge_what_cancels, noise=noise))
-        if nudge and isinstance(module, nn.Sigmoid | nn.Tanh):  # a slope is 1 - y or 1 - y²: the change is one of the 1
+        if nudge and isinstance(module, nn.Sigmoid | nn.Tanh):  # the slope contains 1 - y or 1 - y²: change the 1
             module.register_full_backward_hook(lambda _, to, of: (to[0] + noise(of[0]) * of[0],))
     logits = twin(leaf)
     value = peer_loss(loss, logits, targets)
@@ -217,10 +217,10 @@ def autograd(net: MLP, loss: str, x: Tensor, targets: Tensor, nudge: float = 0, 
 
 
 def rounding(net: MLP, loss: str, x: Tensor, targets: Tensor, eps: float = EPS) -> dict[str, float]:
-    """What rounding may change, as a norm: ten times what a nudge of 16 eps everywhere changes.
+    """Return the norm of the error that rounding may cause: ten times the effect of a nudge of 16 eps.
 
-    A fixed tolerance would be too strict where a gradient all but vanishes or logits are huge, and too lax elsewhere.
-    This one follows from the case. In half of all cases it is below 1e-13 of the gradient, in nine of ten below 1e-10.
+    A fixed tolerance would be too strict where a gradient nearly vanishes or logits are huge, and too lax elsewhere.
+    This one depends on the case. It is below 1e-13 of the gradient in half of all cases, below 1e-10 in nine of ten.
     """
     expected = autograd(net, loss, x, targets)
     nudged = [autograd(net, loss, x, targets, 16 * eps, seed) for seed in range(2)]
@@ -235,7 +235,7 @@ def distance(a: Tensor, b: Tensor) -> float:
 def expect_equal_but_for_rounding(case: Case, got: Grads, expected: Grads) -> None:
     allowed = rounding(case.net(), case.loss, case.x(), case.targets())
     for name in expected:
-        # A sum in parts, or in another order, rounds otherwise even where what is summed up has no error of its own.
+        # A sum in parts or in a different order rounds differently, even if its terms are exact.
         ulps = 8 * torch.finfo(torch.float64).eps * expected[name].norm().item()
         assert distance(got[name], expected[name]) <= allowed[name] + ulps, name
 
@@ -247,7 +247,7 @@ def test_gradients_equal_those_of_autograd(case):
 
 
 @given(cases(BLOCKS))
-def test_float32_is_as_close_to_the_truth_as_autograd_in_float32(case):
+def test_float32_is_as_accurate_as_autograd_in_float32(case):
     net, x, targets = case.net().float(), case.x().float(), case.targets()
     targets = targets.float() if targets.dim() == 2 else targets
     got = hand_written(net, case.loss, x, targets)
@@ -269,7 +269,7 @@ def test_parts_of_a_batch_add_up_to_the_whole(case, data):
 
 
 @given(cases(ALIKE, min_n=2))
-def test_the_order_of_the_samples_does_not_count(case):
+def test_the_order_of_the_samples_does_not_matter(case):
     net, x, targets = case.net(), case.x(), case.targets()
     order = case.random(case.n, salt=4).argsort()
     expected = hand_written(net, case.loss, x, targets)
@@ -287,7 +287,7 @@ def test_a_batch_twice_over_has_the_same_mean(case):
 
 @given(cases())
 def test_renaming_the_units_of_every_layer_renames_the_gradients(case):
-    assume("weighted" not in case.loss)  # whose weights belong to their classes
+    assume("weighted" not in case.loss)  # class weights belong to their classes
     net, renamed, x, rows = case.net(), case.net(), case.x(), case.rows()
     orders = [case.random(size, salt=i).argsort() for i, size in enumerate(case.sizes)]
     expected = hand_written(net, case.loss, x, rows)
@@ -302,7 +302,7 @@ def test_renaming_the_units_of_every_layer_renames_the_gradients(case):
 
 
 @given(cases(BLOCKS), st.sampled_from(list(LAYOUTS)))
-def test_the_layout_in_memory_does_not_count(case, layout):
+def test_the_memory_layout_does_not_matter(case, layout):
     net, x, grad_logits = case.net(), case.x(), LAYOUTS[layout](case.random(case.n, case.sizes[-1], salt=4) / case.n)
     got = backward(net, x, grad_logits)
     expect_equal_but_for_rounding(case, got, backward(net, x.contiguous(), grad_logits.contiguous()))
@@ -319,7 +319,7 @@ def test_backward_is_linear(case, a, b):
 
 
 @given(cases(BLOCKS))
-def test_the_same_twice_is_the_same_to_the_bit_and_changes_nothing_it_is_given(case):
+def test_results_repeat_to_the_bit_and_arguments_are_not_changed(case):
     net, x, targets, logits = case.net(), case.x(), case.targets(), case.extreme_logits()
     given_tensors = [x, targets, logits, *net.parameters()]
     copies = [tensor.clone() for tensor in given_tensors]
@@ -333,9 +333,9 @@ def test_the_same_twice_is_the_same_to_the_bit_and_changes_nothing_it_is_given(c
 
 
 @given(cases(BLOCKS))
-def test_no_layer_writes_to_what_it_is_handed(case):
+def test_no_layer_writes_to_its_arguments(case):
     x = case.x()
-    for layer in case.net():  # each on its own: within the network nobody reads again what a layer was handed
+    for layer in case.net():  # separately: within a network, no one reads the arguments of a layer again
         before, y = x.clone(), layer(x)
         grad_output = y.clone()
         layer.backward(grad_output)
@@ -350,10 +350,10 @@ def test_extreme_logits_have_the_loss_and_the_gradient_of_autograd(case, dtype):
     leaf = case.extreme_logits().requires_grad_()
     expected = peer_loss(case.loss, leaf, case.targets())
     (expected_grad,) = torch.autograd.grad(expected, leaf)
-    # The gradient adds a dozen numbers of size 1, the loss some of the size of a gap. Autograd's own error is 1e-12:
-    # it rounds the logarithm of the sum, which is of the size of a gap, before it takes the exponential.
+    # The gradient adds a dozen numbers of size 1, the loss some of the size of a gap. The error of autograd is 1e-12:
+    # it rounds the logarithm of the sum, which has the size of a gap, before it takes the exponential.
     tolerance = 100 * torch.finfo(dtype).eps + 1e-11
-    if case.loss == "mean_squared_error":  # its gradient is itself of the size of a logit
+    if case.loss == "mean_squared_error":  # its gradient has the size of a logit
         tolerance *= 1e4
     torch.testing.assert_close(case.n * grad_logits.double(), case.n * expected_grad, rtol=0, atol=tolerance)
     torch.testing.assert_close(value.double(), expected.detach(), rtol=tolerance, atol=tolerance)
@@ -420,7 +420,7 @@ def test_steps_of_sgd_equal_those_of_torch(case, lr, weight_decay, momentum):
         weight.grad = torch.zeros_like(weight)
     for step in range(4):
         for a, b in weights:
-            a.grad.copy_(case.random(*a.shape, salt=step))  # in place: no optimizer may hold on to a gradient
+            a.grad.copy_(case.random(*a.shape, salt=step))  # in place: an optimizer must not keep a gradient
             b.grad.copy_(a.grad)
         for optimizer in optimizers:
             optimizer.step()

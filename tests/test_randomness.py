@@ -1,4 +1,4 @@
-"""Random numbers as functions: against Python's own integers, against statistics, and against each other."""
+"""Stateless random numbers: compared with Python integers, statistical tests, and independence of draws."""
 
 import hashlib
 import itertools
@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from torchnet import randomness
-from torchnet.engine.replay import Tape, same_bits
+from torchnet.engine.tape import Tape
+from torchnet.engine.variants import same_bits
 from torchnet.randomness import uniform
 
 SHAPE = (300, 400)
@@ -36,7 +37,7 @@ def draw(function: Callable[..., Tensor], seed: int, stream: int, step: int, sha
 
 
 def mixed(x: int) -> int:
-    """`_mix` with whole numbers that know no sign and no end."""
+    """`_mix` with Python's unbounded integers."""
     x = ((x ^ (x >> 16)) * 0x21F0AAAD) % 2**32
     x = ((x ^ (x >> 15)) * 0x735A2D97) % 2**32
     return x ^ (x >> 15)
@@ -52,7 +53,7 @@ def by_hand(rows: int, columns: int, seed: int, stream: int, step: int) -> list[
 
 @pytest.mark.parametrize(("seed", "stream", "step"), DRAWS.values(), ids=DRAWS)
 @pytest.mark.parametrize("shape", [(5, 7), (3, 2, 33), (1, 100), (17, 1), (9,), ()])
-def test_the_numbers_are_those_that_pythons_integers_make(seed, stream, step, shape):
+def test_matches_python_integers(seed, stream, step, shape):
     columns = shape[-1] if shape else 1
     expected = by_hand(math.prod(shape) // columns, columns, seed, stream, step)
     got = draw(uniform, seed, stream, step, shape)
@@ -61,7 +62,7 @@ def test_the_numbers_are_those_that_pythons_integers_make(seed, stream, step, sh
     assert got.flatten().tolist() == expected
 
 
-def test_the_numbers_of_today_are_those_of_tomorrow():
+def test_the_numbers_never_change():
     got = uniform((4,), 1, 2, torch.tensor(3)).mul(2**24).tolist()
     assert got == [2609337, 1205949, 4006535, 1970455]
 
@@ -74,7 +75,7 @@ def test_uniform_is_uniform(seed, stream, step):
     assert u.mean().item() == pytest.approx(1 / 2, abs=4 * math.sqrt(1 / 12 / N))
     assert u.var().item() == pytest.approx(1 / 12, abs=4 * math.sqrt(1 / 180 / N))
     assert scipy.stats.kstest(u.flatten().numpy(), "uniform").pvalue > 1e-4
-    for digits in (1, 256, 2**14):  # the leading binary digits, and those behind them
+    for digits in (1, 256, 2**14):  # the leading binary digits, and later ones
         counts = (u.flatten() * digits % 1 * 256).long().bincount(minlength=256)
         assert scipy.stats.chisquare(counts.numpy()).pvalue > 1e-4
     for dim in (0, 1):  # no row and no column stands out
@@ -86,7 +87,7 @@ def correlation(a: Tensor, b: Tensor) -> float:
     return abs(float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]).double())[0, 1])) * math.sqrt(a.numel())
 
 
-def test_draws_that_differ_in_anything_are_independent():
+def test_draws_with_different_keys_are_independent():
     draws = [draw(uniform, *key) for key in DRAWS.values()]
     for a, b in itertools.combinations(draws, 2):
         assert (a == b).double().mean() < 1e-4
@@ -95,8 +96,8 @@ def test_draws_that_differ_in_anything_are_independent():
 
 
 @pytest.mark.parametrize("what", ["seed", "stream", "step"])
-def test_draws_in_a_row_are_independent(what):
-    """Fifty masks of dropout in a row: each place has been dropped about half of the time, and so have pairs."""
+def test_consecutive_draws_are_independent(what):
+    """In 50 consecutive dropout masks, each position is dropped about half of the time, and pairs are independent."""
     keys = [{"seed": 0, "stream": 0, "step": 0} | {what: k} for k in range(50)]
     masks = torch.stack([draw(uniform, **key) < 0.5 for key in keys]).double()
     counts = masks.sum(0).flatten().long().bincount(minlength=51)[10:41]
@@ -117,8 +118,8 @@ def test_neighbors_are_independent(dim, lag):
         assert scipy.stats.chisquare(pairs.flatten().bincount(minlength=256).numpy()).pvalue > 1e-5
 
 
-def test_rows_and_columns_leave_no_trace():
-    """Of four corners of a rectangle each is mixed from a row and a column that it shares: no three tell the fourth."""
+def test_corners_of_rectangles_are_independent():
+    """The corners of a rectangle share rows and columns: three of them must not determine the fourth."""
     bits = (draw(uniform, 0, 0, 0) < 0.5).long()
     for i, j in ((1, 1), (2, 4), (7, 32), (128, 256)):
         a, b, c, d = bits[:-i, :-j], bits[i:, :-j], bits[:-i, j:], bits[i:, j:]
@@ -138,12 +139,12 @@ def test_mix_is_a_permutation_that_spreads_every_bit():
 
 @pytest.mark.parametrize("shape", [(11, 5), (11, 2, 3), (11, 2, 3, 4)])
 @pytest.mark.parametrize("start", [0, 1, 4, 11])
-def test_rows_that_begin_later_are_those_of_the_whole(shape, start):
+def test_start_gives_the_later_rows_of_the_whole(shape, start):
     whole, rows = uniform(shape, 3, 1, torch.tensor(9)), (11 - start, *shape[1:])
     assert torch.equal(uniform(rows, 3, 1, torch.tensor(9), start), whole[start:])
 
 
-def test_no_generator_has_a_say_nor_is_moved():
+def test_the_global_generator_is_neither_used_nor_advanced():
     results = []
     for seed in (0, 1):
         torch.manual_seed(seed)
@@ -154,7 +155,7 @@ def test_no_generator_has_a_say_nor_is_moved():
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
-def test_the_default_dtype_has_no_say(dtype):
+def test_the_default_dtype_does_not_matter(dtype):
     expected = draw(uniform, 0, 0, 0)
     torch.set_default_dtype(dtype)
     try:
@@ -163,7 +164,7 @@ def test_the_default_dtype_has_no_say(dtype):
         torch.set_default_dtype(torch.float32)
 
 
-def test_threads_have_no_say():
+def test_the_number_of_threads_does_not_matter():
     expected, threads = draw(uniform, 0, 0, 0), torch.get_num_threads()
     try:
         torch.set_num_threads(3)
@@ -172,18 +173,18 @@ def test_threads_have_no_say():
         torch.set_num_threads(threads)
 
 
-def test_the_numbers_are_made_where_the_step_is():
+def test_the_result_is_on_the_device_of_the_step():
     assert uniform((5, 6), 1, 2, torch.tensor(3, device="meta")).device.type == "meta"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize(("seed", "stream", "step"), DRAWS.values(), ids=DRAWS)
-def test_a_gpu_makes_the_same_numbers(seed, stream, step):
+def test_a_gpu_gives_the_same_numbers(seed, stream, step):
     got = uniform(SHAPE, seed, stream, torch.tensor(step, device="cuda"))
     assert same_bits(got.cpu(), draw(uniform, seed, stream, step))
 
 
-def test_a_replay_draws_for_the_step_that_it_finds():
+def test_a_replay_draws_for_the_current_step():
     step, out = torch.tensor(0), torch.zeros(5, 6)
 
     def take() -> None:

@@ -1,4 +1,4 @@
-"""The NumPy reference on its own: what the other tests rely on it for, and what it was corrected in."""
+"""The NumPy reference on its own: what other tests rely on, and where it corrects the notebook."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ def test_losses_match_the_formulas():
     z, Y = columns(10, 7, 3.0), one_hot(10, 7)
     p = scipy_softmax(z, axis=0)
     assert reference.cross_entropy(Y, z) == pytest.approx(-(Y * log_softmax(z, axis=0)).sum() / 7, rel=1e-14)
-    # as the notebook writes it
+    # the notebook's formula
     expected = -(1.0 / 7) * (np.sum(np.log(p) * Y) + np.sum(np.log(1 - p) * (1 - Y)))
     assert reference.one_vs_rest_cross_entropy(Y, z) == pytest.approx(expected, rel=1e-13)
     assert reference.mean_squared_error(Y, z) == pytest.approx(np.sum((z - Y) ** 2) / 70, rel=1e-14)

@@ -1,6 +1,6 @@
-"""Two hundred steps of training against the same built from torch.nn, autograd and torch.optim, one row a recipe.
+"""Compare 200 training steps with torch.nn, autograd and torch.optim, one test per recipe.
 
-A slip in one step, of a factor, an order or a state that is kept, is carried on by all steps after it.
+A mistake in one step, such as a wrong factor, order or state, accumulates over all later steps.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,8 +16,8 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from torchnet import MLP, SGD, WeightAverage, clip_by_norm, clip_by_value, cross_entropy, mean_squared_error
-from torchnet.data import scale_pixels
-from torchnet.engine.engine import Engine
+from torchnet.engine import Engine
+from torchnet.step import scale_pixels
 
 from .test_network import TRAJECTORY, autograd_twin, random_net
 
@@ -26,7 +26,7 @@ SCHEDULED = ("lr", "momentum", "betas")
 IMAGES = torch.randint(0, 256, (SAMPLES, 5), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 LABELS = torch.randint(0, CLASSES, (SAMPLES,), generator=torch.Generator().manual_seed(1))
 WEIGHT = torch.tensor([0.5, 2.0, 1.0, 3.0], dtype=torch.float64)
-# Full mini-batches, and a last one that is smaller.
+# Full mini-batches and a smaller last one.
 ORDER = torch.randint(0, SAMPLES, (STEPS * BATCH - 2,), generator=torch.Generator().manual_seed(2))
 
 Optimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
@@ -58,7 +58,7 @@ def with_options(**options: Any) -> tuple[MLP, nn.Module]:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network and its twin are trained: what is torchnet's, and what is torch's for it."""
+    """How a network and its twin are trained: the parts of torchnet and the matching parts of torch."""
 
     optimizer: Optimizer
     peer: Optimizer
@@ -68,7 +68,7 @@ class Recipe:
     schedule: Callable[[torch.optim.Optimizer], LRScheduler] | None = None
     clip: Callable[..., Any] | None = None
     peer_clip: Callable[..., Any] | None = None
-    decay: float | None = None  # of an average of the weights
+    decay: float | None = None  # of the moving average of the weights
 
 
 def torch_mean_squared_error(logits: Tensor, targets: Tensor) -> Tensor:
@@ -143,7 +143,7 @@ RECIPES = {
 
 
 def train_twin(recipe: Recipe, twin: nn.Module) -> tuple[nn.Module | None, list[dict[str, Any]], int]:
-    """Return the averaged twin, the options of each step, and how many steps were changed by clipping."""
+    """Return the averaged twin, the options of each step, and the number of clipped steps."""
     optimizer = recipe.peer(twin.parameters())
     scheduler = recipe.schedule(optimizer) if recipe.schedule else None
     average = None
@@ -168,7 +168,7 @@ def train_twin(recipe: Recipe, twin: nn.Module) -> tuple[nn.Module | None, list[
 
 
 def train(recipe: Recipe, net: Any, options: list[dict[str, Any]] | None) -> nn.Module | None:
-    """Train in blocks of 30 steps, captured; return the average."""
+    """Train in captured blocks of 30 steps; return the averaged network."""
     average = None if recipe.decay is None else WeightAverage(net, recipe.decay)
     optimizer = recipe.optimizer(net.parameters())
     engine = Engine(net, recipe.loss, optimizer, IMAGES, LABELS, block_size=30, clip=recipe.clip, average=average)
@@ -189,10 +189,10 @@ def test_two_hundred_steps_match_autograd_and_torch_optim(name, expect_equal):
     if recipe.clip:
         print(f"{name}: {clipped} of {STEPS} steps were clipped")
         assert STEPS / 4 < clipped < STEPS
-    for kind, ours, theirs in pairs:  # weights, and running statistics where a network keeps some
+    for kind, ours, theirs in pairs:  # weights and running statistics
         got, expected = ours.state_dict(), theirs.state_dict()
         assert list(got) == list(expected)
-        floats = [key for key in got if got[key].is_floating_point()]  # of a count AveragedModel makes a mean
+        floats = [key for key in got if got[key].is_floating_point()]  # AveragedModel averages counts, too
         for key in floats:
             what = f"{kind}{key} after {STEPS} steps of {name}"
             largest_error(what, got[key].double(), expected[key].double())

@@ -1,4 +1,4 @@
-"""Dropout: its masks are functions of (seed, stream, step), and with them it does what torch.nn.Dropout does."""
+"""Dropout: masks are functions of (seed, stream, step); given a mask, the results match torch."""
 
 import math
 
@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from torchnet import Dropout, Linear, Residual, set_step
-from torchnet.engine.replay import Tape, same_bits
+from torchnet.engine.tape import Tape
+from torchnet.engine.variants import same_bits
 from torchnet.randomness import uniform
 
 from .test_layers import random
@@ -27,7 +28,7 @@ def test_forward_and_backward_are_those_of_torch_with_its_mask(p, dtype):
     x, grad_output = random(40, 30).to(dtype), random(40, 30, seed=1).to(dtype)
     kept = mask(layer, x) > 0
     leaf = x.clone().requires_grad_()
-    # torch's own, with our mask in place of a random one: its probabilities are 0 and 1
+    # torch's dropout with our mask; for p = 1 its mask is not random either
     expected = functional.dropout(leaf, 1.0) if p == 1 else leaf * kept / (1 - p)
     expected.backward(grad_output)
     y = layer(x)
@@ -44,7 +45,7 @@ def test_p_zero_is_the_identity_and_p_one_is_zero():
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
-def test_each_element_is_dropped_with_probability_p_and_the_mean_stays(p):
+def test_elements_are_dropped_with_probability_p_and_the_mean_is_kept(p):
     layer, n = Dropout(p, seed=1), ONES.numel()
     for step in range(4):
         set_step(layer, step)
@@ -56,13 +57,13 @@ def test_each_element_is_dropped_with_probability_p_and_the_mean_stays(p):
 
 def test_the_mask_is_that_of_uniform():
     numbers = uniform((200, 300), 5, 2, torch.tensor(11))
-    layer = Dropout(numbers[7, 9].item(), seed=5, stream=2)  # which is not below p, and stays
+    layer = Dropout(numbers[7, 9].item(), seed=5, stream=2)  # a number equal to p is kept
     set_step(layer, 11)
     assert torch.equal(mask(layer) == 0, numbers < layer.p)
 
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"stream": 1}, {"step": 1}])
-def test_other_seeds_streams_and_steps_have_other_masks(other):
+def test_masks_differ_by_seed_stream_and_step(other):
     a, b = Dropout(0.5), Dropout(0.5, other.get("seed", 0), other.get("stream", 0))
     set_step(b, other.get("step", 0))
     assert (mask(a) == mask(b)).double().mean().item() == pytest.approx(0.5, abs=0.01)
@@ -94,7 +95,7 @@ def test_a_refused_gradient_ends_no_step():
     assert layer.step == 0
 
 
-def test_the_gradient_is_that_of_the_pass_it_belongs_to():
+def test_backward_uses_the_mask_of_its_own_forward_pass():
     layer = Dropout(0.5)
     y = mask(layer)
     set_step(layer, 7)
@@ -116,7 +117,7 @@ def test_evaluation_is_the_identity_and_counts_nothing():
     assert layer.step == 0
 
 
-def test_there_is_no_state_and_the_global_generator_has_no_say():
+def test_there_is_no_state_and_the_global_generator_is_not_used():
     layer = Dropout(0.5)
     assert layer.state_dict() == nn.Dropout(0.5).state_dict() == {}
     torch.manual_seed(0)
@@ -129,7 +130,7 @@ def test_there_is_no_state_and_the_global_generator_has_no_say():
     assert layer.double().step.dtype == torch.int64
 
 
-def test_a_replayed_step_has_the_mask_of_its_own_step():
+def test_a_replayed_step_uses_the_mask_of_its_step():
     layer, plain, out = Dropout(0.5, seed=2), Dropout(0.5, seed=2), torch.zeros(2, 9, 8)
     x = torch.ones(9, 8)
 
@@ -149,7 +150,7 @@ def test_a_replayed_step_has_the_mask_of_its_own_step():
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, math.nan])
-def test_what_is_no_probability_is_refused(p):
+def test_an_invalid_probability_is_refused(p):
     with pytest.raises(ValueError, match=rf"p: expected a probability from 0 to 1, got {p}"):
         Dropout(p)
 

@@ -1,4 +1,4 @@
-"""Each layer against autograd of torch.nn's layer of the same name."""
+"""Compare each layer with autograd of the torch.nn layer of the same name."""
 
 import inspect
 import math
@@ -62,13 +62,13 @@ def test_activation_matches_torch(layer_class, arguments, scale, expect_equal):
 
 
 @pytest.mark.parametrize(("layer_class", "arguments"), ARGUMENTS)
-def test_activation_matches_torch_where_pieces_meet_and_far_out(layer_class, arguments):
+def test_activation_matches_torch_at_kinks_and_extreme_inputs(layer_class, arguments):
     x = torch.tensor(PIECES + EXTREMES, dtype=torch.float64, requires_grad=True)
     grad_output = random(len(x), seed=1)
     expected = TWINS[layer_class](*arguments)(x)
     (expected_grad,) = torch.autograd.grad(expected, x, grad_output)
     layer = layer_class(*arguments)
-    # Of each element, not of the norm. Far below zero torch's GELU is off by the rounding of its 1 + erf.
+    # Compared per element, not by norm. Far below zero, torch's GELU loses digits in 1 + erf.
     torch.testing.assert_close(layer(x.detach()), expected.detach(), rtol=1e-13, atol=1e-14)
     torch.testing.assert_close(layer.backward(grad_output), expected_grad, rtol=1e-13, atol=1e-14)
 
@@ -108,7 +108,7 @@ def test_activation_is_finite_for_every_finite_number(layer_class, arguments, dt
 
 @pytest.mark.parametrize(("layer_class", "arguments"), ARGUMENTS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_activation_in_fewer_digits_is_off_by_rounding(layer_class, arguments, dtype):
+def test_activation_in_low_precision_differs_by_rounding_only(layer_class, arguments, dtype):
     x, grad_output = (3 * random(70, 50)).to(dtype), random(70, 50, seed=1).to(dtype)
     layer, exact = layer_class(*arguments), layer_class(*arguments)
     got = [layer(x), layer.backward(grad_output)]
@@ -156,7 +156,7 @@ def test_no_digit_is_lost_far_below_zero(layer, x):
     assert grad.item() == pytest.approx(float(slope), rel=1e-13, abs=0)
 
 
-def test_relu_passes_nothing_at_the_kink():
+def test_relu_has_slope_zero_at_the_kink():
     layer = ReLU()
     layer(torch.tensor([[-1.0, -0.0, 0.0, 2.0]]))
     assert layer.backward(torch.full((1, 4), 3.0)).tolist() == [[0, 0, 0, 3]]
@@ -203,7 +203,7 @@ def test_linear_without_a_bias():
 
 
 def whole_numbers(*shape: int, seed: int) -> torch.Tensor:
-    """Numbers of which bfloat16 rounds most, and whose products float32 adds up without rounding."""
+    """Integers that bfloat16 mostly rounds, and whose products float32 sums exactly."""
     return torch.randint(-1000, 1001, shape, generator=torch.Generator().manual_seed(seed)).float()
 
 
@@ -311,7 +311,7 @@ class TestContract:
         results = [layer.backward(grad_output), *gradients(layer)]
         assert all(torch.equal(a, b) for a, b in zip((x, grad_output, y), copies, strict=True))
         copies = [result.clone() for result in results]
-        grad_output.zero_()  # the gradients are tensors of their own, no views of what came in
+        grad_output.zero_()  # the gradients must be new tensors, not views of grad_output
         assert all(torch.equal(a, b) for a, b in zip(results, copies, strict=True))
 
     def test_no_graph_hangs_on_what_backward_returns_or_forward_remembers(self, layer):

@@ -1,11 +1,12 @@
-"""BatchNorm1d, LayerNorm and RMSNorm against autograd of torch.nn's layers of the same names."""
+"""Compare BatchNorm1d, LayerNorm and RMSNorm with autograd of the torch.nn layers of the same names."""
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from torchnet import BatchNorm1d, Layer, LayerNorm, RMSNorm
-from torchnet.engine.replay import Tape, same_bits
+from torchnet.engine.tape import Tape
+from torchnet.engine.variants import same_bits
 
 from .test_layers import random
 from .twins import norm_twin, randomized
@@ -30,7 +31,7 @@ INPUTS = {
 
 
 def both(layer: Layer, twin: nn.Module, x: Tensor, grad_output: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Return the outputs, the gradients and what is kept, ours and by autograd."""
+    """Return outputs, gradients and buffers: those of the layer, and those of its twin by autograd."""
     leaf = x.clone().requires_grad_()
     expected = twin(leaf)
     expected.backward(grad_output)
@@ -61,12 +62,12 @@ def test_matches_torch(name, numbers, n, width, expect_equal):
 
 
 def rounding(layer: Layer, x: Tensor, grad_output: Tensor) -> dict[str, float]:
-    """Return the sizes of what cancels on the way to each result, times 1e-13."""
+    """Return a tolerance per result: 1e-13 times the size of the terms that cancel in it."""
     dim = 0 if isinstance(layer, BatchNorm1d) else 1
     var = x.square().mean(dim) if isinstance(layer, RMSNorm) else x.var(dim, correction=0)
     rstd = float((var + (layer.eps or EPS)).rsqrt().max())
     x_size, grad_size, weight_size = (float(tensor.abs().max()) for tensor in (x, grad_output, layer.weight))
-    normalized = 1 + x_size * rstd  # the numbers between which x̂ is a difference
+    normalized = 1 + x_size * rstd  # x̂ is a difference of numbers of this size
     sizes = {
         "output": weight_size * normalized + 1,
         "weight": len(x) * grad_size * normalized,
@@ -113,7 +114,7 @@ def test_evaluation_matches_torch_and_changes_nothing(name, expect_equal):
 
 @pytest.mark.parametrize("name", NORMS)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
-def test_state_moves_both_ways_and_starts_as_that_of_torch(name, dtype):
+def test_state_dicts_are_interchangeable_with_torch(name, dtype):
     layer = NORMS[name](5).to(dtype)
     twin = norm_twin(layer)
     fresh = type(twin)(5, dtype=dtype).state_dict()
@@ -138,7 +139,7 @@ def test_defaults_are_those_of_torch():
 
 @pytest.mark.parametrize("name", NORMS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_smaller_dtypes_stay_themselves(name, dtype):
+def test_low_precision_dtypes_are_kept(name, dtype):
     layer = randomized(NORMS[name](5)).to(dtype)
     results = [layer(random(7, 5).to(dtype)), layer.backward(random(7, 5, seed=3).to(dtype))]
     assert all(result.dtype == dtype for result in (*results, *(weight.grad for weight in layer.parameters())))
@@ -214,7 +215,7 @@ def test_one_dimension_is_normalized(kind, shape):
         kind(shape)
 
 
-def test_what_they_print():
+def test_repr():
     assert repr(BatchNorm1d(5)) == "BatchNorm1d(5, eps=1e-05, momentum=0.1)"
     assert repr(LayerNorm(5)) == "LayerNorm((5,), eps=1e-05)"
     assert repr(RMSNorm(5)) == "RMSNorm((5,), eps=None)"
@@ -232,5 +233,5 @@ def test_the_gradient_of_the_input_has_no_mean_however_far_from_zero_the_input_i
     x = random(40, 40)
     layer((1000 + 1e-2 * x).float())
     grad_input = layer.backward(x.float())
-    # Rounding leaves a mean of 1e-3 in x̂, the share of which in the gradient is of the size of x.
+    # Rounding leaves a mean of 1e-3 in x̂; uncorrected, it would add a mean to the gradient of the input.
     assert (grad_input.mean(dim).abs() <= 1e-6 * grad_input.abs().amax(dim)).all()

@@ -1,4 +1,4 @@
-"""Residual blocks against autograd of x + nn.Sequential(...)(x)."""
+"""Compare residual blocks with autograd of x + nn.Sequential(...)(x)."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ def linear(in_features: int = 5, out_features: int = 5, seed: int = 0) -> Linear
 
 
 def pair(kind: str) -> tuple[Residual, nn.Module]:
-    """Return a block and its twin in torch.nn, of equal weights."""
+    """Return a block and its torch.nn twin with equal weights."""
     if kind == "one":
         block, twin = Residual(linear()), ResidualTwin(nn.Linear(5, 5))
     elif kind == "several":
@@ -59,7 +59,7 @@ def test_matches_torch(kind, batch, input_grad, expect_equal):
         expect_equal(f"{name} {weight}.grad", block.get_parameter(weight).grad, theirs.grad, "autograd")
 
 
-def test_input_grad_is_asked_of_all_layers_but_the_first():
+def test_only_the_first_layer_may_skip_the_input_gradient():
     asked = []
 
     class Notes(Tanh):
@@ -80,7 +80,7 @@ def test_the_default_is_to_return_the_gradient_of_the_input():
     assert torch.equal(block.backward(torch.ones(2, 3)), 2 * torch.ones(2, 3))
 
 
-def test_names_modes_and_states_are_those_of_a_sequence():
+def test_names_modes_and_state_dicts_match_nn_sequential():
     block, twin = pair("nested")
     assert list(block.state_dict()) == list(twin.state_dict())
     assert list(block.state_dict())[:3] == ["0.weight", "0.bias", "1.1.0.weight"]
@@ -103,7 +103,7 @@ def test_shapes_that_differ_are_refused(layers, got):
         Residual(*layers)(torch.ones(4, 3))
 
 
-def test_a_block_of_nothing_doubles():
+def test_an_empty_block_doubles_its_input():
     block = Residual()
     assert torch.equal(block(torch.ones(2, 3)), 2 * torch.ones(2, 3))
     assert torch.equal(block.backward(torch.ones(2, 3)), 2 * torch.ones(2, 3))

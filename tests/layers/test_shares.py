@@ -1,6 +1,6 @@
-"""Layers of several processes, each with its rows of a mini-batch, against autograd of torch.nn on the whole of it.
+"""Compare layers that each process a shard of a mini-batch with autograd of torch.nn on the whole mini-batch.
 
-The processes are threads here, which add up what they hand each other.
+Threads take the role of processes here.
 """
 
 import copy
@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from torchnet import BatchNorm1d, Dropout, Layer
-from torchnet.replicas import Replicas, Share, sharing
+from torchnet.layers import step_known
+from torchnet.replicas import Replicas, Share
 
 from .test_layers import random
 from .test_norms import both
@@ -24,12 +25,12 @@ INPUTS = {"random": (1.0, 0.0), "far from zero": (1.0, 100.0), "large": (1e4, 0.
 
 
 class Thread(Replicas):
-    """One of several threads that pose as processes.
+    """One of several threads in the role of processes.
 
     Args:
-        rank: of this one.
-        board: what each has put up for the others.
-        barrier: of all.
+        rank: the number of this thread.
+        board: a list with the tensor of each thread, to exchange them.
+        barrier: the barrier of all threads.
     """
 
     def __init__(self, rank: int, board: list[Any], barrier: threading.Barrier) -> None:
@@ -47,7 +48,7 @@ class Thread(Replicas):
 
 
 def in_threads(size: int, function: Callable[[Replicas], Any]) -> list[Any]:
-    """Return what the function returns in each of so many threads."""
+    """Call the function in `size` threads and return the results."""
     barrier, board = threading.Barrier(size, timeout=20), [None] * size
 
     def call(rank: int) -> Any:
@@ -64,10 +65,10 @@ def in_threads(size: int, function: Callable[[Replicas], Any]) -> list[Any]:
 def step(layer: Layer, x: Tensor, grad_output: Tensor) -> Callable[[Replicas], dict[str, Tensor]]:
     def take(replicas: Replicas) -> dict[str, Tensor]:
         own, share = copy.deepcopy(layer), replicas.share(len(x))
-        with sharing(own, share):
+        with step_known(own, torch.tensor(0), share):
             y = own(x[share.rows])
             grad_input = own.backward(grad_output[share.rows])
-        assert own.share is None
+        assert own.share is own.step_counter is None
         grads = {name: weight.grad for name, weight in own.named_parameters()}
         return {"output": y, "input": grad_input, **grads, **dict(own.named_buffers())}
 
@@ -99,14 +100,14 @@ def test_the_gradient_of_the_input_has_no_mean_however_far_from_zero_the_input_i
     assert (grad_input.mean(dim=0).abs() <= 1e-6 * grad_input.abs().amax(dim=0)).all()
 
 
-def test_batch_norm_refuses_a_whole_mini_batch_of_one_sample_and_no_share_of_one():
+def test_batch_norm_refuses_a_mini_batch_of_one_sample_but_accepts_shards_of_one():
     x = random(3, 4)
     in_threads(3, step(BatchNorm1d(4, dtype=torch.float64), x, x))
     with pytest.raises(ValueError, match="expected at least two samples in training mode, got 1"):
         in_threads(2, step(BatchNorm1d(4, dtype=torch.float64), x[:1], x[:1]))
 
 
-def test_shares_of_dropout_have_the_mask_of_the_whole():
+def test_shards_of_dropout_have_the_mask_of_the_whole():
     x, grad_output = random(11, 6), random(11, 6, seed=1)
     layer = Dropout(0.4, seed=5, stream=2)
     found = in_threads(3, step(layer, x, grad_output))
@@ -116,7 +117,7 @@ def test_shares_of_dropout_have_the_mask_of_the_whole():
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 @pytest.mark.parametrize("samples", [1, 2, 6, 7, 8, 100])
-def test_shares_are_all_rows_once_and_nearly_equal_or_whole(size, samples):
+def test_shards_cover_all_rows_once_and_are_nearly_equal_or_whole(size, samples):
     shares: list[Share] = in_threads(size, lambda replicas: replicas.share(samples))
     if samples < size:
         assert all((share.rows, share.copies) == (slice(0, samples), size) for share in shares)

@@ -1,11 +1,11 @@
-"""The layers of torch.nn that have the same weights, for autograd to go through."""
+"""The twins of layers: torch.nn modules with the same weights, differentiated by autograd."""
 
 import torch
 from torch import nn
 
 from torchnet import BatchNorm1d, Dropout, Layer, LayerNorm, Linear, ReLU, Residual, RMSNorm, Tanh
 
-# What may stand behind a linear layer of some width besides an activation.
+# Layers that may follow a Linear layer, besides activations.
 BLOCKS = {
     "batch norm": lambda width: BatchNorm1d(width),
     "layer norm": lambda width: LayerNorm(width),
@@ -14,7 +14,7 @@ BLOCKS = {
     "residual": lambda width: Residual(Linear(width, width), Tanh(), LayerNorm(width)),
     "nested residual": lambda width: Residual(Residual(Linear(width, width), BatchNorm1d(width)), ReLU()),
 }
-OF_THE_WHOLE_BATCH = ("batch norm", "nested residual")  # a sample's output depends on the others
+OF_THE_WHOLE_BATCH = ("batch norm", "nested residual")  # the output of a sample depends on the other samples
 
 
 class ResidualTwin(nn.Sequential):
@@ -23,11 +23,11 @@ class ResidualTwin(nn.Sequential):
 
 
 class DropoutTwin(nn.Module):
-    """Multiplies by the mask that a Dropout has for its next step, while training."""
+    """Multiply by the mask of a Dropout for its next step, in training mode."""
 
     def __init__(self, dropout: Dropout) -> None:
         super().__init__()
-        self.dropout = [dropout]  # in a list, so that it is no module of this one
+        self.dropout = [dropout]  # in a list, so that it is not registered as a submodule
 
     def forward(self, x):
         if not self.training:
@@ -50,7 +50,7 @@ def norm_twin(layer: BatchNorm1d | LayerNorm | RMSNorm) -> nn.Module:
 
 
 def randomized(layer: Layer, seed: int = 0, shift: float = 0.0) -> Layer:
-    """Return the layer in float64 with all its weights drawn at random: ones and zeros hide mistakes."""
+    """Return the layer in float64 with random weights: ones and zeros would hide mistakes."""
     generator = torch.Generator().manual_seed(seed)
     for weight in layer.double().parameters():
         weight.copy_(torch.randn(weight.shape, generator=generator, dtype=torch.float64) + shift)

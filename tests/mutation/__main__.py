@@ -1,10 +1,10 @@
-"""Break the mathematics in every way that the operators know, and see that the tests notice.
+"""Mutation testing: apply every mutation operator to the mathematics and check that a test fails.
 
     python -m tests.mutation                  # all mutants
     python -m tests.mutation --only relu      # those with "relu" in their name
-    python -m tests.mutation --sample 40      # about 40 of the syntax tree, and 40 written by hand
+    python -m tests.mutation --sample 40      # about 40 from the syntax tree, and 40 written by hand
 
-The exit code is 1 if a mutant survives that is not listed as equivalent, or if one of the lists is not true any more.
+The exit code is 1 if a mutant survives that is not listed as equivalent, or if one of the lists is out of date.
 """
 
 import argparse
@@ -23,11 +23,11 @@ MOST_EQUIVALENT = 0.05
 
 
 def main(arguments: Sequence[str] | None = None, project: Project = TORCHNET) -> int:
-    """Run what the arguments say; return the exit code: 0 if every mutant is killed or listed as equivalent."""
+    """Run the mutants; return the exit code, 0 if every mutant is killed or listed as equivalent."""
     parser = argparse.ArgumentParser("python -m tests.mutation", description="Mutation tests of the mathematics.")
-    parser.add_argument("--sample", type=int, metavar="K", help="about K of each kind, always the same")
-    parser.add_argument("--only", metavar="TEXT", default="", help="only mutants with this text in their name")
-    parser.add_argument("--show", action="store_true", help="print the change of each survivor")
+    parser.add_argument("--sample", type=int, metavar="K", help="test about K of each kind, always the same")
+    parser.add_argument("--only", metavar="TEXT", default="", help="test only mutants whose name contains this text")
+    parser.add_argument("--show", action="store_true", help="print the diff of each survivor")
     options = parser.parse_args(arguments)
     if options.sample is not None and options.sample < 1:
         parser.error(f"--sample: expected a whole number from 1 up, got {options.sample}")
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None, project: Project = TORCHNET) ->
         everything = project.mutants()
         chosen = [mutant for mutant in sample(everything, options.sample) if options.only in mutant.name]
         if not chosen:
-            parser.error(f"--only: expected a part of a mutant's name, got {options.only!r}, which no mutant has")
+            parser.error(f"--only: expected part of a mutant's name, got {options.only!r}: no mutant matches")
         print(f"{len(chosen)} of {len(everything)} mutants", flush=True)
         verdicts = judge(Runner(project), chosen)
     except (StaleListError, RedTestsError) as error:
@@ -50,15 +50,15 @@ def main(arguments: Sequence[str] | None = None, project: Project = TORCHNET) ->
 
 
 def sample(mutants: Sequence[Mutant], size: int | None) -> list[Mutant]:
-    """Return about `size` mutants of the syntax tree and as many planted ones, evenly spread over the code."""
+    """Return about `size` mutants from the syntax tree and as many planted ones, spread evenly over the code."""
     kinds = [[mutant for mutant in mutants if mutant.planted == planted] for planted in (False, True)]
     return [mutant for kind in kinds for mutant in kind[:: 1 if size is None else max(1, round(len(kind) / size))]]
 
 
 def judge(runner: Runner, mutants: Sequence[Mutant]) -> dict[Mutant, str]:
-    """Return the verdict on each mutant, with a bar on a terminal."""
+    """Return the verdict on each mutant; show a progress bar on a terminal."""
     console, verdicts = Console(), {}
-    # Without auto_refresh there is no thread, and a process without threads is safe to fork.
+    # auto_refresh would start a thread, and a process with threads is not safe to fork.
     with Progress(console=console, auto_refresh=False, disable=not console.is_terminal) as progress:
         task = progress.add_task("mutants", total=len(mutants))
         for mutant, verdict in runner.verdicts(mutants):
@@ -69,7 +69,7 @@ def judge(runner: Runner, mutants: Sequence[Mutant]) -> dict[Mutant, str]:
 
 
 def report(project: Project, everything: Sequence[Mutant], verdicts: dict[Mutant, str], show: bool) -> int:
-    """Print the outcome; return 1 if a mutant survives unlisted or the list of equivalents is not true."""
+    """Print the results; return 1 if an unlisted mutant survives or the list of equivalents is out of date."""
     listed = project.equivalent
     equivalent = [m for m in verdicts if m.key in listed and verdicts[m] == "survived"]
     survivors = [m for m in verdicts if m.key not in listed and verdicts[m] == "survived"]

@@ -1,32 +1,32 @@
-"""Mutants that mean the same as the code, each with the reason why no test can tell them apart."""
+"""Equivalent mutants: they behave like the code, each with the reason why no test can fail."""
 
 # Keys are names without the line number.
 EQUIVALENT = {
     "torchnet/layers/layer.py Layer.backward: "
     "def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None: -> "
     "def backward(self, grad_output: Tensor, input_grad: bool = False) -> Tensor | None:": (
-        "The default of an abstract method: each layer has its own, and nothing ever calls this one."
+        "The default of an abstract method: every layer overrides it, so it is never called."
     ),
     "torchnet/layers/linear.py Linear._operand: "
     "self.matmul_dtype and tensor.dtype == torch.float32 -> (tensor.dtype == torch.float32)": (
-        "tensor.to(None) is the tensor itself: the condition says to the reader what torch does anyway."
+        "tensor.to(None) returns the tensor itself, so the condition only makes this explicit."
     ),
     "torchnet/network.py MLP.backward: list(self) -> self": (
-        "reversed() walks anything with a length and items, as nn.Sequential has; list() says the same to the reader."
+        "reversed() accepts any sequence, such as nn.Sequential; list() only makes this explicit."
     ),
     "torchnet/layers/residual.py Residual.backward: list(self) -> self": (
-        "reversed() walks anything with a length and items, as nn.Sequential has; list() says the same to the reader."
+        "reversed() accepts any sequence, such as nn.Sequential; list() only makes this explicit."
     ),
     **{
         "torchnet/layers/dropout.py Dropout.forward: 1 / (1 - self.p) if self.p < 1 else 0.0 -> "
-        f"1 / (1 - self.p) if self.p < 1 else {scale}": "With p = 1 no element is kept: any scale is that of zeros."
+        f"1 / (1 - self.p) if self.p < 1 else {scale}": "With p = 1 no element is kept: the scale multiplies zeros."
         for scale in (1.0, -1.0)
     },
     "torchnet/randomness.py _bits: step.to(torch.int32) -> step": (
-        "A mix keeps to the lower 32 bits what they are in int64, too, and they are what goes into the rows' int32."
+        "The lower 32 bits of a mix are the same in int64, and only they reach the int32 of the rows."
     ),
     "torchnet/losses/softmax.py softmax: "
     "logits.amax(dim=1, keepdim=True).detach() -> logits.amax(dim=1, keepdim=True)": (
-        "Softmax does not see the shift, so its derivative by the maximum is zero: only autograd's rounding differs."
+        "A shift does not change softmax, so the derivative by the maximum is zero: only autograd's rounding differs."
     ),
 }

@@ -1,4 +1,4 @@
-"""What may go wrong in a line of mathematics: for a node of the syntax tree, the nodes that could wrongly be there."""
+"""Mutation operators: for a node of the syntax tree, the nodes that could wrongly replace it."""
 
 import ast
 import copy
@@ -58,7 +58,7 @@ _NO_STATEMENT = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.
 
 
 def wrong_nodes(ancestors: tuple[ast.AST, ...], node: ast.AST, text: str) -> Iterator[ast.AST]:
-    """Yield what could stand, wrongly, in the place of a node whose source is `text`."""
+    """Yield the nodes that could wrongly replace a node whose source is `text`."""
     match node:
         case ast.BinOp(left, op, right):
             yield from (_changed(node, op=other()) for other in OTHER_OPERATOR.get(type(op), []))

@@ -1,6 +1,6 @@
-"""Mutants written by hand: the slips that people make in backward passes, most of them more than one operator.
+"""Mutants written by hand: typical mistakes in backward passes, most of them more than a single operator.
 
-Each is a name, the text to replace, which occurs exactly once in the file, and what replaces it.
+Each has a name, the text to replace, which must occur exactly once in the file, and the replacement.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Planted:
-    """One slip in one file."""
+    """One mistake in one file."""
 
     name: str
     path: str

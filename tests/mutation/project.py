@@ -1,4 +1,4 @@
-"""What is mutated, and the tests that have to notice: the one place that lists both."""
+"""The files to mutate, and the tests that must fail."""
 
 import difflib
 from collections import Counter
@@ -12,12 +12,12 @@ from .syntax_tree import meaning_of, mutations
 
 
 class StaleListError(Exception):
-    """A list that was written for another state of the code."""
+    """A list of mutants is out of date with the code."""
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A file with one thing wrong in it. Its key has no line number and so outlives changes elsewhere in the file."""
+    """A file with one mutation. Its key contains no line number, so it survives changes elsewhere in the file."""
 
     path: str
     line: int
@@ -36,7 +36,7 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Project:
-    """Files below a root, the tests that their mutants have to fail, and the two lists written by hand."""
+    """The files below a root to mutate, the tests to run, and the two lists written by hand."""
 
     root: Path
     files: tuple[str, ...]
@@ -45,10 +45,10 @@ class Project:
     equivalent: Mapping[str, str] = field(default_factory=dict)
 
     def mutants(self) -> list[Mutant]:
-        """Return all mutants, those of the syntax tree first, always in the same order.
+        """Return all mutants in a fixed order, those from the syntax tree first.
 
         Raises:
-            StaleListError: if the text of a planted mutant is not in its file exactly once.
+            StaleListError: if the text of a planted mutant does not occur exactly once in its file.
         """
         planted = [self._plant(slip) for slip in self.planted]
         known = {meaning_of(mutant.source) for mutant in planted}
@@ -75,7 +75,7 @@ class Project:
         return Mutant(planted.path, line, f"{planted.path} {planted.name}", mutated, planted=True)
 
     def diff(self, mutant: Mutant) -> str:
-        """Return the lines that a mutant takes out and puts in."""
+        """Return the lines that a mutant removes and adds."""
         before = (self.root / mutant.path).read_text().splitlines()
         lines = difflib.unified_diff(before, mutant.source.splitlines(), n=0, lineterm="")
         return "\n".join(f"    {line}" for line in list(lines)[2:] if not line.startswith("@@"))
@@ -94,7 +94,7 @@ TORCHNET = Project(
         "torchnet/optimizers.py",
         "torchnet/randomness.py",
     ),
-    # The quick ones first: at the first test that fails a mutant is done with.
+    # Fast tests first: the run of a mutant stops at the first failing test.
     tests=(
         "tests/layers",
         "tests/test_randomness.py",

@@ -1,4 +1,4 @@
-"""Run the tests against a mutant: in a fork of a process that has all libraries in memory, but not the project."""
+"""Run the tests on a mutant, in a fork of a process that has imported all libraries but not the project."""
 
 import contextlib
 import gc
@@ -22,17 +22,17 @@ from .project import Mutant, Project
 
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--no-header")
 WORKERS = 2
-# pytest's exit codes where tests fail, where a test file and where conftest.py cannot be imported
+# pytest's exit codes if tests fail, if a test file cannot be imported, and if conftest.py cannot be imported
 KILLED = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR)
-BROKEN = 70  # of a fork that did not come to the tests' end
+BROKEN = 70  # exit code of a fork that could not finish the tests
 
 
 class RedTestsError(Exception):
-    """The tests fail on the code as it is: they would kill every mutant, whatever they test."""
+    """The tests fail on the unchanged code, so they would kill every mutant."""
 
 
 class _MutantLoader(SourceFileLoader):
-    """Loads the mutant's source under the file's name, past the bytecode cache in both directions."""
+    """Load the mutant's source under the name of the file, without reading or writing bytecode."""
 
     def __init__(self, mutant: Mutant, path: str) -> None:
         super().__init__(mutant.module, path)
@@ -53,19 +53,19 @@ class _MutantFinder(importlib.abc.MetaPathFinder):
 
 
 class Runner:
-    """Knows how long the tests take when nothing is wrong, and judges mutants.
+    """Run the tests on mutants, with a time limit derived from a run on the unchanged code.
 
     Raises:
-        RedTestsError: if the tests fail with no mutant at all.
+        RedTestsError: if the tests fail on the unchanged code.
     """
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        os.environ["OMP_NUM_THREADS"] = "1"  # torch and NumPy start no threads: only then is a process safe to fork
+        os.environ["OMP_NUM_THREADS"] = "1"  # no threads in torch and NumPy, so that forking is safe
         with tempfile.TemporaryDirectory() as folder:
             output, modules = Path(folder, "output"), Path(folder, "modules")
             self._expect_green(self._wait(self._fork(None, output, modules)), output)
-            # What the tests import, without the project itself, is imported once here and not in every fork.
+            # Import what the tests import, except the project, once here instead of in every fork.
             for name in modules.read_text().split():
                 with contextlib.suppress(Exception):
                     importlib.import_module(name)
@@ -74,13 +74,13 @@ class Runner:
                 self._expect_green(self._wait(self._fork(None, output)), output)
                 raise RedTestsError(
                     f"expected the tests to pass in a fork that imports {project.files[0]} unchanged, got a failure: "
-                    "make them independent of what was imported before them, and of each other"
+                    "make the tests independent of earlier imports and of each other"
                 )
             self.limit = 10 * (time.monotonic() - start) + 10
-        gc.freeze()  # the collector of a fork would touch, and so copy, every page of what was imported here
+        gc.freeze()  # or the garbage collector of each fork would touch, and so copy, all pages
 
     def _unchanged(self) -> Mutant:
-        """Return a file as it is, to be served in the way in which mutants are: what kills it is not the mutation."""
+        """Return an unchanged file as a mutant: if the tests kill it, the cause is not a mutation."""
         path = self.project.files[0]
         return Mutant(path, 1, path, (self.project.root / path).read_text())
 
@@ -92,8 +92,8 @@ class Runner:
     def _expect_green(code: int, output: Path) -> None:
         if code != 0:
             raise RedTestsError(
-                f"expected the tests to pass on the code as it is, got exit code {code} of pytest: make them green "
-                f"before you judge them by mutants\n{output.read_text()}"
+                f"expected the tests to pass on the unchanged code, got exit code {code} of pytest: fix them before "
+                f"testing mutants\n{output.read_text()}"
             )
 
     def verdicts(self, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, str]]:
@@ -119,12 +119,12 @@ class Runner:
                 _kill(pid)
 
     def _fork(self, mutant: Mutant | None, output: Path = Path(os.devnull), modules: Path | None = None) -> int:
-        """Return the process that runs the tests; it ends with pytest's exit code.
+        """Fork a process that runs the tests and exits with pytest's exit code; return its process ID.
 
         Args:
-            mutant: the file that is served instead of the one there, if any.
-            output: where what pytest prints goes.
-            modules: if given, where the names of what the tests import go; none of the tests is run then.
+            mutant: the file to import instead of the original, or None.
+            output: the file for the output of pytest.
+            modules: if given, only collect the tests and write the names of imported modules to this file.
         """
         if pid := os.fork():
             return pid
@@ -150,18 +150,18 @@ class Runner:
         root = self.project.root
         os.chdir(root)
         sys.path.insert(0, str(root))
-        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # whatever else is installed has no say
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # ignore other installed plugins
         os.environ.pop("PYTEST_ADDOPTS", None)
         if mutant is not None:
             sys.meta_path.insert(0, _MutantFinder(mutant, str(root / mutant.path)))
         _hasten_hypothesis()
-        words = ["--tb=short"] if mutant is None else ["--tb=no", "--assert=plain"]  # who is to read them?
+        words = ["--tb=short"] if mutant is None else ["--tb=no", "--assert=plain"]  # the output is discarded
         words += ["--collect-only"] * only_import
         return pytest.main([*OPTIONS, *words, "--rootdir", str(root), *_nearest_first(self.project.tests, mutant)])
 
 
 def _nearest_first(tests: Sequence[str], mutant: Mutant | None) -> list[str]:
-    """Return the tests, first those that bear a name from the path of the mutant: they are the likeliest to fail."""
+    """Return the tests, those named after part of the mutant's path first: they most likely fail."""
     names = [] if mutant is None else Path(mutant.path).with_suffix("").parts[1:]
     return sorted(tests, key=lambda test: not any(name in test for name in names))
 
@@ -169,15 +169,15 @@ def _nearest_first(tests: Sequence[str], mutant: Mutant | None) -> list[str]:
 def _verdict(mutant: Mutant, code: int) -> str:
     if code == 0:
         return "survived"
-    if code in KILLED or code < 0:  # below zero: a crash of the interpreter
+    if code in KILLED or code < 0:  # negative: killed by a signal
         return "killed"
     raise RuntimeError(
-        f"{mutant.name}: expected pytest to pass or fail, got its exit code {code}: a fault of the runner"
+        f"{mutant.name}: expected pytest to pass or fail, got its exit code {code}: an error in the runner"
     )
 
 
 def _hasten_hypothesis() -> None:
-    """Where tests use Hypothesis: always the same examples, none kept, and no search for the smallest that fails."""
+    """Configure Hypothesis, if used, for fixed examples, no database and no shrinking."""
     if "hypothesis" in sys.modules:
         from hypothesis import Phase, settings
 

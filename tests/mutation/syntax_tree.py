@@ -1,6 +1,6 @@
-"""Mutations of a source: wherever an operator applies, the text of one node is replaced by that of a wrong one.
+"""Mutations of source code: wherever an operator applies, replace the text of one node.
 
-What surrounds the node, comments included, stays as it was written.
+The surrounding text, including comments, is not changed.
 """
 
 import ast
@@ -10,14 +10,14 @@ from itertools import chain, takewhile
 
 from .operators import wrong_nodes
 
-Placed = ast.expr | ast.stmt | ast.keyword  # nodes that have a place in the text
+Placed = ast.expr | ast.stmt | ast.keyword  # nodes with a position in the text
 _NEEDS_BRACKETS = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Lambda)
 _BINDS = (*_NEEDS_BRACKETS, ast.Attribute, ast.Subscript, ast.Starred)
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """One change: in which line and function, of which text into which, and the whole source with it."""
+    """One change: its line and function, the old and new text, and the whole mutated source."""
 
     line: int
     function: str
@@ -28,7 +28,7 @@ class Mutation:
 
 
 def mutations(source: str) -> list[Mutation]:
-    """Return all mutations of a module's source, in the order of the text, no two of the same meaning."""
+    """Return all mutations of a module's source, in the order of the text, without duplicates in meaning."""
     tree = ast.parse(source)
     text = source.encode()  # the columns of the syntax tree count bytes
     starts = [0, *(i + 1 for i, byte in enumerate(text) if byte == ord("\n"))]
@@ -59,12 +59,12 @@ def mutations(source: str) -> list[Mutation]:
 
 
 def meaning_of(source: str) -> str:
-    """Return what two sources have in common if they differ in nothing but layout and comments."""
+    """Return a value that is equal for sources that differ only in formatting and comments."""
     return ast.dump(ast.parse(source))
 
 
 def _walk(node: ast.AST, ancestors: tuple[ast.AST, ...]) -> Iterator[tuple[tuple[ast.AST, ...], Placed]]:
-    """Yield each node that has a place in the text and a meaning for the mathematics, after its ancestors."""
+    """Yield each node with a position that matters for the mathematics, with its ancestors."""
     match node:
         case ast.Expr(ast.Constant(str())) | ast.FunctionDef(name="extra_repr"):
             return
@@ -89,7 +89,7 @@ def _position(node: ast.AST) -> tuple[int, int]:
 
 
 def _shown(ancestors: tuple[ast.AST, ...], node: Placed) -> Placed:
-    """Return the node that a mutation's name shows: a bare number or name says little without what it stands in."""
+    """Return the node to show in a mutation's name: for a bare number or name, the expression around it."""
     for ancestor in reversed(ancestors):
         if not isinstance(node, ast.Constant | ast.Name | ast.Attribute | ast.keyword | ast.Slice):
             break
@@ -100,7 +100,7 @@ def _shown(ancestors: tuple[ast.AST, ...], node: Placed) -> Placed:
 
 
 def _readable(*texts: str, width: int = 90) -> list[str]:
-    """Return each text on one line, and of long ones the part around the first difference."""
+    """Return each text on one line; shorten long texts to the part around the first difference."""
     lines = [" ".join(text.split()) for text in texts]
     if max(map(len, lines)) <= width:
         return lines

@@ -1,4 +1,4 @@
-"""The mutation tests themselves, and a sample of what they say of the mathematics."""
+"""Tests of the mutation testing, and a sample of mutants of the mathematics."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from .project import ROOT, TORCHNET, Project, StaleListError
 from .syntax_tree import mutations
 
 TOY = "def count(n):\n    while n > 0:\n        n -= 1\n    return n + 5\n"
-# Runs `main` on a toy project, in a process of its own: one without threads is safe to fork.
+# Run `main` on a toy project, in a new process without threads, which is safe to fork.
 RUN = """
 import sys
 from pathlib import Path
@@ -71,13 +71,13 @@ def test_operators_of_a_statement(source, expected):
     assert expected <= {mutation.source for mutation in mutations(source)}
 
 
-def test_what_people_read_is_left_alone():
+def test_docstrings_and_annotations_are_not_mutated():
     source = '"""Text."""\nimport a\n__all__ = ["a"]\n\ndef f(x: int | None) -> int | None:\n    """Text."""\n'
     assert mutations(source) == []
     assert [m.source for m in mutations('raise ValueError(f"{a + b}: " + c)\n')] == ["pass\n"]
 
 
-def test_mutants_have_names_of_their_own_and_their_file_is_another():
+def test_mutants_have_unique_names_and_changed_sources():
     mutants = TORCHNET.mutants()
     assert len({mutant.key for mutant in mutants}) == len(mutants)
     assert all(mutant.source != (ROOT / mutant.path).read_text() for mutant in mutants)
@@ -86,7 +86,7 @@ def test_mutants_have_names_of_their_own_and_their_file_is_another():
 
 
 @pytest.mark.parametrize(("old", "times"), [("n * 2", 0), ("n", 6)])
-def test_a_planted_mutant_whose_text_is_not_there_once_is_refused(tmp_path, old, times):
+def test_a_planted_mutant_whose_text_does_not_occur_once_is_refused(tmp_path, old, times):
     (tmp_path / "toy.py").write_text(TOY)
     project = Project(tmp_path, ("toy.py",), (), (Planted("slip", "toy.py", old, "0"),))
     with pytest.raises(
@@ -116,7 +116,7 @@ def test_a_mutant_that_survives_is_named_and_shown(tmp_path):
     assert "2 killed (0 by the time limit), 0 equivalent, 1 survived; score 66.7%" in done.stdout
 
 
-def test_a_list_of_equivalents_that_is_not_true_is_a_fault(tmp_path):
+def test_an_outdated_list_of_equivalents_is_reported(tmp_path):
     done = run_toy(tmp_path, "count(3) == 5", "toy.py count: n + 5 -> n + 6=no reason", "toy.py gone=no reason")
     assert done.returncode == 1
     assert "listed as equivalent, but killed: toy.py:4 count: n + 5 -> n + 6" in done.stdout
@@ -124,20 +124,20 @@ def test_a_list_of_equivalents_that_is_not_true_is_a_fault(tmp_path):
     assert "expected at most 5% equivalents, got 2 of" in done.stdout
 
 
-def test_tests_that_are_red_without_a_mutant_judge_nothing(tmp_path):
+def test_tests_that_fail_without_a_mutant_are_refused(tmp_path):
     done = run_toy(tmp_path, "count(3) == 6")
     assert done.returncode == 1
-    assert "expected the tests to pass on the code as it is, got exit code 1 of pytest" in done.stderr
+    assert "expected the tests to pass on the unchanged code, got exit code 1 of pytest" in done.stderr
     assert "assert 5 == 6" in done.stderr
 
 
-def test_tests_that_are_red_because_a_mutant_is_served_judge_nothing(tmp_path):
+def test_tests_that_fail_on_an_unchanged_mutant_are_refused(tmp_path):
     done = run_toy(tmp_path, "count.__globals__['__loader__'].__class__.__name__ == 'SourceFileLoader'")
     assert done.returncode == 1
     assert "expected the tests to pass in a fork that imports toy.py unchanged, got a failure" in done.stderr
 
 
-def test_a_mutant_that_never_ends_is_killed(tmp_path):
+def test_an_endless_mutant_is_timed_out(tmp_path):
     (tmp_path / "toy.py").write_text(TOY)
     (tmp_path / "test_toy.py").write_text("from toy import count\n\ndef test_count():\n    assert count(3) == 5\n")
     code = """

@@ -16,7 +16,7 @@ class RMSNorm(Layer):
 
     Args:
         normalized_shape: I, the width of the input, as an int or a tuple of length one.
-        eps: ε, which avoids a division by zero if all features of a sample are zero; torch.finfo(x.dtype).eps if None.
+        eps: ε, which avoids a division by zero if all features of a sample are zero; the machine epsilon if None.
         dtype: the dtype of the weight; torch's default if None.
 
     Raises:
