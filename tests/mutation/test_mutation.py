@@ -155,7 +155,8 @@ print([verdict for _, verdict in runner.verdicts(endless)])
     assert done.stdout == "['timed out']\n", done.stderr
 
 
-def test_a_sample_of_the_mutants_is_killed():
-    command = [sys.executable, "-m", "tests.mutation", "--sample", "12", "--show"]
+@pytest.mark.parametrize("size", [3, pytest.param(12, marks=pytest.mark.sweep)])
+def test_a_sample_of_the_mutants_is_killed(size):
+    command = [sys.executable, "-m", "tests.mutation", "--sample", str(size), "--show"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
