@@ -524,7 +524,8 @@ def tapes(monkeypatch: pytest.MonkeyPatch) -> list[Tape]:
 
 
 def allocated(replay: Callable[[], None]) -> list[int]:
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+    # acc_events: torch 2.11 warns that it clears the events of earlier cycles, of which there are none.
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as profiled:
         replay()
     events = profiled.profiler.kineto_results.events()
     return [event.nbytes() for event in events if event.name() == "[memory]" and event.nbytes() > 0]
