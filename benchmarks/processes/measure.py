@@ -123,7 +123,7 @@ def measure(network: Network, replicas: Replicas, turns: int) -> StepTimes:
     def engine(replicas: Replicas | None, gradient_sum: type[GradientSum] = GradientSum) -> Engine:
         optimizer = torchnet.SGD(net.parameters(), lr=0.01)
         made = Engine(net, torchnet.cross_entropy, optimizer, images, labels, captured=False, replicas=replicas)
-        made.gradient_sum = None if replicas is None else gradient_sum(replicas, net)
+        made.recipe.gradient_sum = None if replicas is None else gradient_sum(replicas, net)
         return made
 
     alone, overlapped = engine(None), engine(replicas)
@@ -149,10 +149,10 @@ def _steps(engine: Engine, order: Tensor) -> Callable[[], object]:
 
 
 def _work(network: Network, net: nn.Module, engine: Engine) -> Workload:
-    gradient_sum = engine.gradient_sum
+    gradient_sum = engine.recipe.gradient_sum
     assert gradient_sum is not None
     counts = []
-    for steps in (1, 2):  # the difference is one step without the start of a block
+    for steps in (1, 1, 2):  # the first run sets up the block; the others differ by exactly one step
         with _Operations() as operations:
             engine.run(torch.arange(steps * network.batch) % _SAMPLES, network.batch)
         counts.append(operations.count)
@@ -161,7 +161,7 @@ def _work(network: Network, net: nn.Module, engine: Engine) -> Workload:
         flops(network.sizes, 1),
         tuple(sum(weight.nbytes for weight in bucket) for bucket in gradient_sum.buckets),
         sum(isinstance(layer, BatchNorm1d) for layer in net.modules()),
-        counts[1] - counts[0],
+        counts[2] - counts[1],
     )
 
 
