@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import scipy.io
@@ -211,22 +212,12 @@ def served(case: Case, folder: Path) -> Iterator[str]:
         yield str(source)
         return
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in mirrors.CONTENT.items()}
-    mirror = mirrors.Mirrors(case.answer)
-    changes = {"_SHA256": hashes, "_MIRRORS": tuple(mirror.urls), "_STALL_SECONDS": 1.0}
-    before = {name: getattr(mnist, name) for name in changes}
-    place = os.environ.get("TORCHNET_DATA")
-    os.environ["TORCHNET_DATA"] = str(source)
-    for name, value in changes.items():
-        setattr(mnist, name, value)
-    try:
+    with (
+        contextlib.closing(mirrors.Mirrors(case.answer)) as mirror,
+        mock.patch.multiple(mnist, _SHA256=hashes, _MIRRORS=tuple(mirror.urls), _STALL_SECONDS=1.0),
+        mock.patch.dict(os.environ, TORCHNET_DATA=str(source)),
+    ):
         yield "mnist"
-    finally:
-        mirror.close()
-        for name, value in before.items():
-            setattr(mnist, name, value)
-        del os.environ["TORCHNET_DATA"]
-        if place is not None:
-            os.environ["TORCHNET_DATA"] = place
 
 
 def fault_of_command(case: Case, folder: Path) -> str | None:

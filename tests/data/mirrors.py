@@ -25,9 +25,9 @@ CONTENT = {
 Answer = Callable[[BaseHTTPRequestHandler, bytes], None]
 
 
-def deliver(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+def deliver(handler: BaseHTTPRequestHandler, content: bytes, announced: int | None = None) -> None:
     handler.send_response(200)
-    handler.send_header("Content-Length", str(len(content)))
+    handler.send_header("Content-Length", str(len(content) if announced is None else announced))
     handler.end_headers()
     handler.wfile.write(content)
 
@@ -41,10 +41,7 @@ def answer_with_a_web_page(handler: BaseHTTPRequestHandler, content: bytes) -> N
 
 
 def break_off(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(len(content)))
-    handler.end_headers()
-    handler.wfile.write(content[: len(content) // 2])
+    deliver(handler, content[: len(content) // 2], announced=len(content))
     handler.close_connection = True
 
 

@@ -151,14 +151,14 @@ def test_a_missing_idx_file_is_refused(tmp_path):
 def test_a_truncated_mat_file_is_refused(tmp_path, keep):
     path = write_mat(tmp_path, small_set())
     path.write_bytes(path.read_bytes()[:keep])
-    expect_data_error(path, "not a readable .mat file|there is no array")
+    expect_data_error(path, "not a readable .mat file")
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"train3": None}, "there is no array train3"),
-        ({"test9": None}, "there is no array test9"),
+        ({"train3": None}, "expected one array train3, got 0"),
+        ({"test9": None}, "expected one array test9, got 0"),
         ({"train3": np.zeros((4, 784))}, r"expected train3 as uint8 of shape \(n, 784\), got double \(4, 784\)"),
         ({"train3": np.zeros((4, 783), np.uint8)}, r"expected train3 .* got uint8 \(4, 783\)"),
         ({"test3": np.zeros((0, 784), np.uint8)}, "got none of class 3|expected test3"),
@@ -177,7 +177,7 @@ def test_a_file_that_is_not_mat_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"x_test": None}, "there is no array x_test"),
+        ({"x_test": None}, "expected one array x_test, got 0"),
         ({"x_train": np.zeros((30, 28, 28))}, r"expected training pixels of type uint8 \(0..255\), got float64"),
         ({"y_train": TRAIN_LABELS.astype(float)}, "expected integers as training labels, got float64"),
         ({"y_train": TRAIN_LABELS[:29]}, "expected one label per image, got 29 in y_train for 30 in x_train"),
@@ -228,7 +228,7 @@ def test_a_file_that_is_not_npz_is_refused(tmp_path):
     expect_data_error(path, "not an .npz archive")
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "no arrays")
-    expect_data_error(path, "there is no array x_train")
+    expect_data_error(path, "expected one array x_train, got 0")
     path.write_bytes(b"plain text")
     expect_data_error(path, "not an .npz archive")
 

@@ -7,7 +7,6 @@ import queue
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -104,11 +103,14 @@ def test_ctrl_c_leaves_no_partial_file(mirrors, place, monkeypatch):
     mirrors(deliver)
     monkeypatch.setattr(mnist, "_reachable_mirrors", lambda: list(mnist._MIRRORS))
 
-    def interrupted(url: str, file: BinaryIO, *limits: object) -> None:
-        file.write(b"the first half")
-        raise KeyboardInterrupt
+    def read_half(response: object, *args: object, **options: object) -> bytes:
+        read.append(True)
+        if len(read) == 2:
+            raise KeyboardInterrupt
+        return b"the first half"
 
-    monkeypatch.setattr(mnist, "_fetch", interrupted)
+    read: list[bool] = []
+    monkeypatch.setattr("urllib3.HTTPResponse.read1", read_half)
     with pytest.raises(KeyboardInterrupt):
         load("mnist")
     assert list((place / "mnist").iterdir()) == []

@@ -18,7 +18,7 @@ from .damaged_files import damaged_files
 from .disk_faults import faults
 from .examples import CONTENTS
 from .hostile import hostile_contents, large_contents
-from .sandbox import read_each
+from .sandbox import read_contents
 
 MOST_SECONDS = 2.0  # of CPU time per corrupt checkpoint
 
@@ -47,17 +47,11 @@ def damages(folder: Path) -> Iterator[tuple[str, bool]]:
 
 def hostilities(folder: Path) -> Iterator[tuple[str, bool]]:
     """Yield each hostile checkpoint, and whether it was refused within the limits and without running code."""
-    canary, path, names = folder / "canary", folder / "hostile.ckpt", []
-
-    def files() -> Iterator[Path]:
-        for name, content in chain(hostile_contents(canary), large_contents()):
-            path.write_bytes(content)
-            names.append(name)
-            yield path
-
-    for outcome in read_each(files()):
+    canary = folder / "canary"
+    contents = chain(hostile_contents(canary), large_contents())
+    for name, outcome in read_contents(folder / "hostile.ckpt", contents):
         right = outcome.kind == "refused" and "SHA-256" not in outcome.message
-        yield names[-1], right and not canary.exists()
+        yield name, right and not canary.exists()
 
 
 def _is_refused(path: Path) -> bool:

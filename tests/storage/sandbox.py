@@ -49,6 +49,20 @@ def read_each(paths: Iterable[Path]) -> Iterator[Outcome]:
         process.stdin.close()
 
 
+def read_contents(path: Path, contents: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, Outcome]]:
+    """Write each content to `path` and read it; yield its name and the outcome."""
+    names = []
+
+    def files() -> Iterator[Path]:
+        for name, content in contents:
+            path.write_bytes(content)
+            names.append(name)
+            yield path
+
+    for outcome in read_each(files()):
+        yield names[-1], outcome
+
+
 def _read_in_fork(path: str) -> Outcome:
     start, (reading, writing) = time.monotonic(), os.pipe()
     child = os.fork()

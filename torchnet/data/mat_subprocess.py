@@ -55,13 +55,8 @@ def _expect_images(headers: list[tuple[str, tuple[int, ...], str]]) -> None:
     """Check the name, shape and type of each array before any array is read."""
     for name in NAMES:
         found = [(shape, kind) for other, shape, kind in headers if other == name]
-        if not found:
-            raise NotReadableError(
-                f"not a readable .mat file, or not MNIST: there is no array {name}: "
-                "expected train0..train9 and test0..test9"
-            )
-        if len(found) > 1:
-            raise NotReadableError(f"expected one array {name}, got {len(found)}")
+        if len(found) != 1:
+            raise NotReadableError(f"not a readable .mat file of MNIST: expected one array {name}, got {len(found)}")
         shape, kind = found[0]
         if kind != "uint8" or len(shape) != 2 or shape[0] < 1 or shape[1] != PIXELS:
             raise NotReadableError(f"expected {name} as uint8 of shape (n, {PIXELS}), got {kind} {shape}")

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -86,11 +85,14 @@ def _download(folder: Path) -> None:
         print(f"downloading MNIST into {folder}", file=sys.stderr)
         folder.mkdir(parents=True, exist_ok=True)
     for name in missing:
-        if not any(_download_file(mirror, name, folder) for mirror in mirrors):
+        answers = (_fetch_verified(mirror, name, _STALL_SECONDS, _FILE_SECONDS, bar=True) for mirror in mirrors)
+        content = next(filter(None, answers), None)
+        if content is None:
             raise MnistUnavailableError(
                 f"MNIST is not in {folder.parent} and could not be downloaded ({len(_MIRRORS)} mirrors tried): put "
                 f"mnist_all.mat or the four IDX files there, or set TORCHNET_DATA to their folder or file"
             )
+        write_durably(folder / f"{name}.gz", content)
 
 
 def _reachable_mirrors() -> list[str]:
@@ -100,8 +102,7 @@ def _reachable_mirrors() -> list[str]:
 
     def ask(mirror: str) -> None:
         try:
-            _fetch_verified(mirror, name, io.BytesIO(), _ANSWER_SECONDS, _ANSWER_SECONDS)
-            answers.put(mirror)
+            answers.put(mirror if _fetch_verified(mirror, name, _ANSWER_SECONDS, _ANSWER_SECONDS) else None)
         except Exception:  # however a mirror fails, it is not reachable
             answers.put(None)
 
@@ -117,36 +118,22 @@ def _reachable_mirrors() -> list[str]:
     return []
 
 
-def _download_file(mirror: str, name: str, folder: Path) -> bool:
-    """Download one file; return whether it was complete and correct."""
-    file = io.BytesIO()
-    try:
-        _fetch_verified(mirror, name, file, _STALL_SECONDS, _FILE_SECONDS, bar=True)
-    except DownloadError:
-        return False
-    write_durably(folder / f"{name}.gz", file.getvalue())
-    return True
-
-
 def _fetch_verified(
-    mirror: str, name: str, file: BinaryIO, stall_seconds: float, max_seconds: float, bar: bool = False
-) -> None:
+    mirror: str, name: str, stall_seconds: float, max_seconds: float, bar: bool = False
+) -> bytes | None:
+    """Return a gzipped file of a mirror; None if the mirror fails or the SHA-256 is wrong."""
     url = f"{mirror}{name}.gz"
-    _fetch(url, file, _LARGEST_DOWNLOAD, stall_seconds, max_seconds, bar)
-    file.seek(0)
     try:
-        content = GzipReader(file, url).read(_LARGEST_FILE + 1)
-    except DataError as error:
-        raise DownloadError(str(error)) from error
-    if hashlib.sha256(content).hexdigest() != _SHA256[name]:
-        raise DownloadError(f"{url}: expected the SHA-256 of MNIST's {name}, got another one")
+        content = _fetch(url, stall_seconds, max_seconds, bar)
+        decompressed = GzipReader(io.BytesIO(content), url).read(_LARGEST_FILE + 1)
+    except (DownloadError, DataError):
+        return None
+    return content if hashlib.sha256(decompressed).hexdigest() == _SHA256[name] else None
 
 
-def _fetch(
-    url: str, file: BinaryIO, max_bytes: int, stall_seconds: float, max_seconds: float, bar: bool = False
-) -> None:
-    """Download a URL into a file; raise a DownloadError if the server fails or a limit is exceeded."""
-    deadline = time.monotonic() + max_seconds
+def _fetch(url: str, stall_seconds: float, max_seconds: float, bar: bool) -> bytes:
+    """Return the content of a URL; raise a DownloadError if the server fails or a limit is exceeded."""
+    deadline, content = time.monotonic() + max_seconds, bytearray()
     try:
         with (
             _HttpsRedirects() as session,
@@ -156,18 +143,17 @@ def _fetch(
             answer.raise_for_status()
             announced = answer.headers.get("Content-Length", "")
             task = progress.add_task(url.rsplit("/", 1)[-1], total=int(announced) if announced.isdecimal() else None)
-            received = 0
             # read1 returns what has arrived; read would wait for a whole chunk and could miss the deadline.
             while chunk := answer.raw.read1(_CHUNK, decode_content=False):
-                received += len(chunk)
-                if received > max_bytes:
-                    raise DownloadError(f"{url}: expected at most {max_bytes} bytes, got more")
+                content += chunk
+                if len(content) > _LARGEST_DOWNLOAD:
+                    raise DownloadError(f"{url}: expected at most {_LARGEST_DOWNLOAD} bytes, got more")
                 if time.monotonic() > deadline:
                     raise DownloadError(f"{url}: expected the whole file within {max_seconds:g} seconds")
-                file.write(chunk)
                 progress.advance(task, len(chunk))
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise DownloadError(f"{url}: {error}") from error
+    return bytes(content)
 
 
 class _HttpsRedirects(requests.Session):

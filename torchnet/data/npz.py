@@ -55,21 +55,15 @@ class _Member:
     def __init__(self, path: Path, archive: zipfile.ZipFile, name: str) -> None:
         self.path, self.name, self._archive = path, name, archive
         found = [info for info in archive.infolist() if info.filename == f"{name}.npy"]
-        if not found:
-            raise DataError(f"{path}: there is no array {name}: expected {', '.join(_NAMES)}")
+        if len(found) != 1:
+            raise DataError(f"{path}: expected one array {name}, got {len(found)}: store {', '.join(_NAMES)}")
         self._info = found[0]
-        if len(found) > 1:
-            raise self.error(f"expected one array of that name, got {len(found)}")
         if self._info.compress_type not in _METHODS or self._info.flag_bits & 1:
-            raise self.error(
-                "expected it stored or deflated, as NumPy writes it, got another compression or encryption"
-            )
+            raise self.error("expected the compression of NumPy (stored or deflated), got another one or encryption")
         with archive.open(self._info) as file:
             self.shape, self._fortran_order, self.dtype, self._start = self._header(file.read(_MAX_HEADER))
         if self.dtype.kind not in "biuf":
-            raise self.error(
-                f"expected numbers, got the dtype {self.dtype}: pickled objects and structured arrays are refused"
-            )
+            raise self.error(f"expected numbers, got the dtype {self.dtype}: pickled objects are refused")
         if any(size < 0 for size in self.shape):
             raise self.error(f"expected sizes of at least 0, got {self.shape}")
         self._size = math.prod(self.shape) * self.dtype.itemsize

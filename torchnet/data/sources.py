@@ -39,13 +39,10 @@ def load(source: str) -> Dataset:
 
 
 def _load_digits() -> Dataset:
-    """Return scikit-learn's 1797 digits of 8 x 8 pixels in a fixed split of 1437 and 360, pixels scaled to 0..255.
-
-    Source: the UCI set "Optical Recognition of Handwritten Digits".
-    """
+    """Return scikit-learn's 1797 digits (UCI "Optical Recognition of Handwritten Digits"), 360 of them for testing."""
     from sklearn import datasets  # here, since the import takes seconds
 
     bundled = datasets.load_digits()
-    images = np.rint(bundled.images * (255 / 16)).astype(np.uint8)  # bundled pixels are 0..16
+    images = np.rint(bundled.images * (255 / 16)).astype(np.uint8)  # from 0..16 to 0..255
     train, test = stratified_split(bundled.target, fraction=0.2)
     return verify("digits", images[train], bundled.target[train], images[test], bundled.target[test])

@@ -85,11 +85,8 @@ def _check_member(file: BinaryIO, claimed: bytes, name: str, offset: int, end: i
         extra = _ENTRY.size + len(name) + 4
         size = int.from_bytes(claimed[extra : extra + 8], "little")
     _expect(offset + size <= end, f"one that has no room for {name}")
-    expected, before, after = (
-        entry(name, checksum, size, offset),
-        header(name, size, offset),
-        descriptor(checksum, size, offset),
-    )
+    expected = entry(name, checksum, size, offset)
+    before, after = header(name, size, offset), descriptor(checksum, size, offset)
     member = Member(offset + len(before), size)
     _expect(claimed.startswith(expected), f"a wrong entry for {name}")
     _expect(_read(file, offset, len(before)) == before, f"a wrong header of {name}")

@@ -33,6 +33,8 @@ _GLOBALS = {_REBUILD, _ORDERED_DICT, *_ITEMSIZES}
 _MARK = object()  # the start of the items of a container
 _NO_HOOKS = object()  # the empty OrderedDict of backward hooks that each tensor has
 _TENSOR = object()
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "MARK": _MARK}
+_EMPTY: dict[str, type] = {"EMPTY_TUPLE": tuple, "EMPTY_LIST": list, "EMPTY_DICT": dict}
 
 
 @dataclass(frozen=True)
@@ -95,18 +97,10 @@ class _Machine:
                     _refuse(f"protocol {argument}")
             case "BININT" | "BININT1" | "BININT2" | "LONG1" | "BINFLOAT" | "BINUNICODE":
                 push(argument)
-            case "NONE":
-                push(None)
-            case "NEWTRUE" | "NEWFALSE":
-                push(instruction == "NEWTRUE")
-            case "EMPTY_TUPLE":
-                push(())
-            case "EMPTY_LIST":
-                push([])
-            case "EMPTY_DICT":
-                push({})
-            case "MARK":
-                push(_MARK)
+            case "NONE" | "NEWTRUE" | "NEWFALSE" | "MARK":
+                push(_CONSTANTS[instruction])
+            case "EMPTY_TUPLE" | "EMPTY_LIST" | "EMPTY_DICT":
+                push(_EMPTY[instruction]())
             case "TUPLE":
                 push(tuple(self.pop_to_mark()))
             case "TUPLE1" | "TUPLE2" | "TUPLE3":
