@@ -21,8 +21,8 @@ from torchnet.cli import start
 from torchnet.commands import main
 
 ROOT = Path(__file__).parent.parent
-RUN = "runs/digits/one"  # `last` in every case; CORRUPT is the corrupt checkpoint of a copy of the run
-CHECKPOINT, CORRUPT = f"{RUN}/checkpoints/step=29.ckpt", "runs/digits/two/checkpoints/step=29.ckpt"
+RUN = "runs/digits/whole"  # `last` in every case, because the checkpoint of a later run, CORRUPT, is corrupt
+CHECKPOINT, CORRUPT = f"{RUN}/checkpoints/step=29.ckpt", "runs/digits/zero/checkpoints/step=29.ckpt"
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,13 @@ CASES = [
     Case(f"demo {CORRUPT}", 66, "expected a checkpoint with the SHA-256"),
     Case(f"predict {CORRUPT} digit.png", 66, "expected a checkpoint with the SHA-256"),
     Case("predict last cut.png", 65, "cut.png"),
-    Case("report runs/digits/garbled", 65, "report.json: expected the report of a run"),
-    Case("report runs/digits/torn", 65, "metrics.csv: expected the metrics of a run"),
-    Case("demo runs/digits/strange", 2, "config.yaml: expected the options of a network"),
+    *(Case(f"report runs/digits/report{k}", 65, "report.json: expected the report of a run") for k in range(4)),
+    *(Case(f"report runs/digits/metrics{k}", 65, "metrics.csv: expected the metrics of a run") for k in range(2)),
+    Case("report runs/digits/facts", 65, "facts.json: expected seconds, images and environment of a run"),
+    Case("report runs/digits/no_mapping", 2, "config.yaml: "),
+    Case("report runs/digits/no_text", 2, "config.yaml: expected text in UTF-8"),
+    Case("demo runs/digits/strange", 2, "config.yaml: expected the options of a network under model"),
+    Case("demo runs/digits/hinge", 2, "config.yaml: model.loss: expected one of cross_entropy"),
     Case("predict runs/digits/other digit.png", 66, "belongs to another network"),
     # not writable
     Case("report last --output no/folder/page.html", 74, "no/folder"),
@@ -134,11 +138,19 @@ def _corrupt(run: Path) -> None:
 
 
 SPOILED: dict[str, Callable[[Path], object]] = {
-    "two": _corrupt,
+    "zero": _corrupt,
     "empty": lambda run: shutil.rmtree(run / "checkpoints"),
     "blank": _garble("checkpoints/step=29.ckpt", b""),
-    "garbled": _garble("report.json", b'{"accuracy": 1}'),
-    "torn": _garble("metrics.csv", b"step,train/loss\n1,many\n"),
+    "report0": _garble("report.json", b"{"),
+    "report1": _garble("report.json", b"[]"),
+    "report2": _garble("report.json", b'{"accuracy": 1}'),
+    "report3": _garble("report.json", b'{"title": 1, "accuracy": 2, "classification_report": 3}'),
+    "metrics0": _garble("metrics.csv", b"step,train/loss\n1,many\n"),
+    "metrics1": _garble("metrics.csv", bytes(range(256))),
+    "facts": _garble("facts.json", b"{}"),
+    "no_mapping": _garble("config.yaml", b"model: 3\n"),
+    "no_text": _garble("config.yaml", b"\xff\xfe\x00"),
+    "hinge": _garble("config.yaml", b"model: {hidden_sizes: [64, 64], loss: hinge}\n"),
     "strange": _garble("config.yaml", b"model: {hidden_sizes: many}\n"),
     "other": _garble("config.yaml", b"model: {hidden_sizes: [3]}\n"),
 }

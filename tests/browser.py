@@ -1,4 +1,4 @@
-"""A browser without a window."""
+"""A headless browser."""
 
 import shutil
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
-# No window and no traffic of its own; the sandbox needs rights that a container has not.
+# Headless and without network traffic of its own. The sandbox needs privileges that containers do not have.
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -22,14 +22,14 @@ _FLAGS = (
 
 
 class NoBrowserError(Exception):
-    """There is no browser here, or nothing to steer it by."""
+    """Chromium or chromedriver is not installed."""
 
 
 def start_browser(profile: Path) -> Chrome:
-    """Start Chromium with a profile of its own.
+    """Start Chromium with a new profile in a folder.
 
     Raises:
-        NoBrowserError: if it is not installed.
+        NoBrowserError: if Chromium or chromedriver is not installed.
     """
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
@@ -39,25 +39,25 @@ def start_browser(profile: Path) -> Chrome:
     options.binary_location = program
     for flag in (*_FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})  # the console; the requests
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})  # console and requests
     chrome = Chrome(options=options, service=Service(executable_path=driver))
     reset(chrome)
     return chrome
 
 
 def reset(chrome: Chrome) -> None:
-    """Have the window as it was at the start, where nothing moves, which would have to be waited for."""
+    """Restore the initial window size and turn animations off, so that tests need not wait for them."""
     chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     set_media(chrome, {"prefers-reduced-motion": "reduce"})
 
 
 def set_media(chrome: Chrome, features: dict[str, str]) -> None:
-    """Let the browser say of itself what a style sheet may ask, such as {"prefers-color-scheme": "dark"}."""
+    """Set the media features that style sheets query, such as {"prefers-color-scheme": "dark"}."""
     named = [{"name": name, "value": value} for name, value in features.items()]
     chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": named})
 
 
 def set_width(chrome: Chrome, width: int, height: int = 900, scale: float = 1) -> None:
-    """Give the window a size in pixels, as small as that of a phone, which a window on a screen cannot have."""
+    """Set the window size in pixels. It may be as small as a phone, unlike a real window."""
     metrics = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 500}
     chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

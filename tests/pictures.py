@@ -1,9 +1,9 @@
-"""The pictures of the README, from a run: `python -m tests.pictures RUN`.
+"""Take the screenshots for the README from a run: `python -m tests.pictures RUN`.
 
     python train.py
     python -m tests.pictures last
 
-docs/demo.png is what `python -m torchnet demo` shows of it in a browser, docs/report.png the beginning of its report.
+docs/demo.png shows the page of `python -m torchnet demo`, docs/report.png the top of the report.
 """
 
 import io
@@ -23,7 +23,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 def take(chrome: Chrome, page: Path, width: int, height: int, picture: Path, click: tuple[str, ...] = ()) -> None:
-    """Open a page, click on what some selectors find, and write what is to be seen as a PNG file."""
+    """Open a page, click on the elements of some selectors, and write a screenshot as a PNG file."""
     set_width(chrome, width, height, scale=1.25)
     chrome.get(page.absolute().as_uri())
     for selector in click:

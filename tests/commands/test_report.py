@@ -211,29 +211,6 @@ def test_user_input_is_escaped(cli):
     assert "&lt;script&gt;alert(1)&lt;.npz" in text
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "code", "words"),
-    [
-        ("report.json", b"{", 65, "report.json: expected the report of a run"),
-        ("report.json", b"[]", 65, "report.json: expected the report of a run"),
-        ("report.json", b'{"title": 1, "accuracy": 2, "classification_report": 3}', 65, "report.json: "),
-        ("facts.json", b"{}", 65, "facts.json: expected seconds, images and environment of a run"),
-        ("metrics.csv", b"step,train/loss\n1,many\n", 65, "metrics.csv: expected the metrics of a run"),
-        ("metrics.csv", bytes(range(256)), 65, "metrics.csv: expected the metrics of a run"),
-        ("config.yaml", b"model: 3\n", 2, "config.yaml: "),
-        ("config.yaml", b"\xff\xfe\x00", 2, "config.yaml: expected text in UTF-8"),
-    ],
-)
-def test_a_corrupt_file_is_reported_in_one_line(name, content, code, words, run, capsys):
-    (run / name).write_bytes(content)
-    assert main(["report", "last"]) == code
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("error: ")
-    assert words in err
-    assert err.count("\n") == 1
-
-
 def test_a_corrupt_checkpoint_is_skipped(run, capsys):
     for path in (run / "checkpoints").iterdir():
         path.write_bytes(path.read_bytes()[:-9])

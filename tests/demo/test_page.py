@@ -14,6 +14,8 @@ from torchnet.demo import demo_page
 from torchnet.layers import ACTIVATIONS
 from torchnet.losses import LOSSES
 
+from ..browser import reset, set_media, set_width
+
 # Points relative to the middle of the board, whose size is 1.
 SEVEN = [(-0.25, -0.3), (0.25, -0.3), (-0.05, 0.35)]
 
@@ -164,21 +166,18 @@ def test_every_control_works_with_the_keyboard(opened):
 @pytest.mark.parametrize("view", ["forward", "backward"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_is_wider_than_the_window(view, width, opened):
-    size = {"width": width, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    set_width(opened, width, scale=2)
     find(opened, f"#{view}").click()
     two_frames(opened)
     widest = opened.execute_script("return document.documentElement.scrollWidth")
-    opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    reset(opened)
     assert widest == width
 
 
 def test_the_palettes_change_with_light_and_dark(opened):
     background, shades = [], []
     for scheme in ("light", "dark"):
-        feature = {"name": "prefers-color-scheme", "value": scheme}
-        still = {"name": "prefers-reduced-motion", "value": "reduce"}
-        opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature, still]})
+        set_media(opened, {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"})
         two_frames(opened)
         background.append(opened.execute_script("return getComputedStyle(document.body).backgroundColor"))
         code = "return [...document.querySelector('#rows canvas').getContext('2d').getImageData(0, 0, 1, 1).data]"

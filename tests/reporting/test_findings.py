@@ -41,7 +41,7 @@ def run_with(**metrics: list[list[float]]) -> RunData:
         (
             {"update_ratio": [[1e-3, 2e-3]] * 4},
             True,
-            "the weights of each layer by 0.001 to 0.002 of their norm: as usual.",
+            "the weights of each layer by 0.001 to 0.002 of their norm, which is usual.",
         ),
         (
             {"update_ratio": [[1e-3, 2e-7]] * 4},
@@ -53,7 +53,7 @@ def run_with(**metrics: list[list[float]]) -> RunData:
             False,
             "In layers 1, 2 a step changes the weights by more than 0.1 of their norm (layer 1: 0.5).",
         ),
-        ({"update_ratio": [[0.9, 0.9], [1e-3, 1e-3]]}, True, "as usual"),  # the first steps may be large
+        ({"update_ratio": [[0.9, 0.9], [1e-3, 1e-3]]}, True, "which is usual"),  # the first steps may be large
         ({"saturated": [[0.1, 0.9]]}, False, "At most 90.0% of the outputs are saturated (after layer 2)."),
         ({"saturated": [[0.9, 0.1], [0.2, 0.1]]}, True, "At most 20.0% of the outputs are saturated (after layer 1)."),
         ({"dead": [[0.0, 0.3]]}, False, "At most 30.0% of the units are dead (after layer 2)."),

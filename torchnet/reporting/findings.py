@@ -66,9 +66,8 @@ def _updates(run: RunData) -> Finding:
     if not late:
         return Finding(True, "There are no update ratios, because all weights are zero.")
     low, high = min(late.values()), max(late.values())
-    return Finding(
-        True, f"A step changes the weights of each layer by {low:.1g} to {high:.1g} of their norm: as usual."
-    )
+    usual = f"A step changes the weights of each layer by {low:.1g} to {high:.1g} of their norm, which is usual."
+    return Finding(True, usual)
 
 
 def _blocked(run: RunData) -> list[Finding]:

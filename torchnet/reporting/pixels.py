@@ -72,7 +72,7 @@ def mistakes(run: RunData) -> Drawing | None:
         image = Image.fromarray(pixels_of(mistake)).resize((_DIGIT, height), Image.Resampling.NEAREST)
         picture.paste(image, (x, y))
         wrong, right = (mistake["probabilities"][mistake[key]] for key in ("predicted", "label"))
-        draw.text((x, y + height + 5), f"{mistake['label']} predicted as {mistake['predicted']}", INK, large)
+        draw.text((x, y + height + 5), f"{mistake['label']} read as {mistake['predicted']}", INK, large)
         draw.text((x, y + height + 29), f"{wrong:.2%} vs {right:.2%}", FAINT, small)
     return Drawing(_png(picture))
 

@@ -100,7 +100,7 @@ function resetWeights() {
 
 function countSteps(count) {
   state.taken = count;
-  byId("taken").textContent = count > 0 ? ` and ${countText(count)} steps on this page` : "";
+  byId("taken").textContent = count > 0 ? ` and ${countText(count)} step${count > 1 ? "s" : ""} on this page` : "";
 }
 
 function choose(label) {
