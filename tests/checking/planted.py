@@ -1,4 +1,4 @@
-"""Backward passes with a mistake planted in each, and what a check has to say about them.
+"""Backward passes with one planted mistake each, and the diagnosis that a check must give.
 
 `python -m tests.checking.planted` prints them as a table.
 """
@@ -25,7 +25,7 @@ def random(*shape: int, seed: int = 0) -> Tensor:
 
 
 def network(**layers: Layer) -> MLP:
-    """Return a network with random biases in which some layers, named by their position, are replaced."""
+    """Return a network with random biases; `_3=layer` replaces the layer at position 3."""
     generator = torch.Generator().manual_seed(0)
     net = MLP((FEATURES, 6, 6, CLASSES), "sigmoid", generator=generator, dtype=DOUBLE)
     for position, layer in layers.items():
@@ -172,7 +172,7 @@ class InPlaceSigmoid(Sigmoid):
 
 
 class Center(Layer):
-    """y = x - mean(x), whose mean is a second path from x to y."""
+    """y = x - mean(x); the mean is a second path from x to y, which backward omits."""
 
     def forward(self, x):
         return x - x.mean(dim=0)
@@ -182,7 +182,7 @@ class Center(Layer):
 
 
 class Skip(Layer):
-    """y = x + tanh(x), of which backward forgets the skip path."""
+    """y = x + tanh(x); backward omits the skip path."""
 
     def forward(self, x):
         y = x.tanh()
@@ -257,7 +257,7 @@ def shift_backward(grad_output, x, bias):
 
 @dataclass(frozen=True)
 class Planted:
-    """A mistake: what checks it, the place that must be named, and the kinds of mistake that say what it is."""
+    """A mistake: a function that checks it, and the location and kind of mistake that the report must name."""
 
     name: str
     run: Callable[[], Report]

@@ -1,4 +1,4 @@
-"""Norms, dropout and residual blocks before the oracles, alone and in networks."""
+"""Norms, dropout and residual blocks: checks on their own and in networks."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ TARGETS = torch.tensor([0, 3, 2, 1, 1, 0, 2])
 
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("n", [2, 7])
-def test_right_before_every_oracle(name, n):
+def test_right_with_every_oracle(name, n):
     torch.manual_seed(0)
     layer = randomized(LAYERS[name](5))
     set_step(layer, 3)
@@ -44,7 +44,7 @@ def test_as_precise_as_autograd_in_smaller_dtypes(name, dtype):
 
 
 def network(*blocks, dtype: torch.dtype = torch.float64) -> MLP:
-    """Return an MLP with the blocks between its layers; the bias before a batch norm has no effect whatever."""
+    """Return an MLP with the blocks between its layers; a bias before a batch norm has a zero gradient."""
     net = MLP((5, 6, 4), "tanh", generator=torch.Generator().manual_seed(0))
     for block in reversed(blocks):
         net.insert(1, block)
@@ -95,7 +95,7 @@ class WithoutSkip(Residual):
         (lambda: Residual(Tanh(), WithoutSkip(Linear(6, 6), Tanh())), "2.1 (WithoutSkip)", "missing path"),
     ],
 )
-def test_the_wrong_layer_is_named_however_deep_it_lies(block, named, kind):
+def test_a_wrong_layer_is_named_at_any_depth(block, named, kind):
     report = check(network(Dropout(0.1), block(), LayerNorm(6)), random(7, 5), TARGETS)
     assert [part.subject for part in report.parts] == [named]
     assert kind in [diagnosis.kind for _, diagnosis in report.parts[0].diagnoses]
@@ -112,6 +112,6 @@ class ForgetsTheMean(BatchNorm1d):
         return super().forward(x)
 
 
-def test_a_norm_without_its_mean_is_told_so():
+def test_a_norm_that_forgets_its_mean_is_diagnosed():
     report = check(randomized(ForgetsTheMean(5)), random(7, 5))
     assert [(v.name, v.diagnosis.kind) for v in report.tensors if not v.passed] == [("input", "missing path")]

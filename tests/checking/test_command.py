@@ -1,4 +1,4 @@
-"""`python -m torchnet check` as a user types it."""
+"""The command `python -m torchnet check`."""
 
 import json
 import subprocess
@@ -63,7 +63,7 @@ made = Times(3.0)
 
 @pytest.fixture
 def mymodule(tmp_path, monkeypatch):
-    """Return what writes mymodule.py into the working directory, with the right factor or a wrong one."""
+    """Return a function that writes a module with the given factor to the working directory and returns its name."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
 
@@ -115,7 +115,7 @@ def test_json(mymodule, capsys):
     assert (report["passed"], report["tensors"][0]["diagnosis"]["kind"]) == (False, "constant factor")
 
 
-def test_what_a_layer_prints_is_no_part_of_the_report(mymodule, capsys):
+def test_output_of_a_layer_is_not_part_of_the_report(mymodule, capsys):
     name = mymodule("loud_layers")
     with open(f"{name}.py", "a") as file:
         file.write(
@@ -125,7 +125,7 @@ def test_what_a_layer_prints_is_no_part_of_the_report(mymodule, capsys):
     assert json.loads(capsys.readouterr().out)[0]["passed"] is True
 
 
-def test_a_layer_that_raises_or_exits_is_one_line(mymodule, capsys):
+def test_a_layer_that_raises_or_exits_is_reported_in_one_line(mymodule, capsys):
     name = mymodule("failing_layers")
     with open(f"{name}.py", "a") as file:
         file.write("class Raises(Square):\n    def forward(self, x):\n        raise KeyError('oh')\n")
@@ -156,7 +156,7 @@ def test_everything_within_the_tolerances(seeds, capsys, monkeypatch):
     assert float(reference) <= 1e-12
 
 
-def test_a_configuration_on_its_data_and_on_random_ones(capsys):
+def test_a_configuration_on_its_data_and_on_random_numbers(capsys):
     assert main(["check", "--config", str(ROOT / "configs/digits.yaml")]) == 0
     out = capsys.readouterr().out
     assert out.count("all gradients right") == 2
@@ -172,7 +172,7 @@ def test_a_configuration_on_its_data_and_on_random_ones(capsys):
         (["torchnet:Sigmod"], "torchnet has no Sigmod"),
         (["torchnet:Linear", "--input", "4,7"], "give its arguments, 'torchnet:Linear(...)'"),
         (["torchnet:Linear(x)", "--input", "4,7"], "expected NAME or NAME(ARGUMENTS) with literal arguments"),
-        (["torchnet:Sigmoid"], "expected the shapes of the inputs of Sigmoid(x: torch.Tensor) -> torch.Tensor: --input 4,7"),
+        (["torchnet:Sigmoid"], "the shapes of the inputs of Sigmoid(x: torch.Tensor) -> torch.Tensor: --input 4,7"),
         (["torchnet:Sigmoid", "--input", "4,x"], "--input: expected a shape such as 4,7, got '4,x'"),
         (["torchnet:Sigmoid", "--input", "0,7"], "--input: expected a shape such as 4,7, got '0,7'"),
         (["torchnet:Linear(5, 3)", "--input", "4,7"], "expected input of shape (N, 5), got (4, 7)"),
@@ -197,7 +197,16 @@ def test_as_a_process():
     done = subprocess.run(
         [sys.executable, "-m", "torchnet", "check", "--help"], capture_output=True, text=True, cwd=ROOT, check=True
     )
-    assert "exit code: 0 if every gradient is right, 1 if one is wrong" in done.stdout
+    assert "exit codes: 0 all gradients right, 1 one is wrong" in done.stdout
     done = subprocess.run([sys.executable, "-m", "torchnet"], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_a_name_of_the_package_loads_only_its_own_file():
+    """Programs that only catch GradientError must not wait for the oracles."""
+    code = "import sys; from torchnet.checking import GradientError; print(GradientError.exit_code, *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    exit_code, *loaded = done.stdout.split()
+    assert exit_code == "70"
+    assert not {"rich", "matplotlib", "torchnet.layers", "torchnet.checking.oracles"} & set(loaded)

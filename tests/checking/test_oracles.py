@@ -1,4 +1,4 @@
-"""The oracles themselves, against derivatives that are known."""
+"""The oracles compared with known derivatives."""
 
 import math
 
@@ -97,7 +97,7 @@ def test_complex_step_matches_autograd(name, scale, expect_equal):
         lambda x: x.detach().real.clone(),
     ],
 )
-def test_complex_step_refuses_what_is_not_analytic(function):
+def test_complex_step_refuses_functions_that_are_not_analytic(function):
     x = random(4, 3)
     with pytest.raises(NotAnalyticError):
         complex_step(subject_of(function, x), (torch.ones_like(function(x)),), "x", x)
@@ -113,19 +113,19 @@ def test_central_difference_matches_autograd(name):
 
 
 @pytest.mark.parametrize("distance", [0.0, 1e-9])
-def test_central_difference_sees_a_kink_within_reach(distance):
+def test_central_difference_detects_a_close_kink(distance):
     x, one = torch.tensor([distance, 1.0], dtype=torch.float64), torch.tensor([1.0, 0.0], dtype=torch.float64)
     assert math.isnan(central_difference(line_of(torch.relu, x, one), 1e-7))
 
 
 @pytest.mark.parametrize("distance", [1e-2, -1e-3, 0.3])
-def test_central_difference_steps_back_from_a_kink_further_away(distance):
+def test_central_difference_avoids_a_distant_kink(distance):
     x, one = torch.tensor([distance, 1.0], dtype=torch.float64), torch.tensor([1.0, 0.0], dtype=torch.float64)
     slope = central_difference(line_of(torch.relu, x, one), 1e-7)
     assert slope == pytest.approx(float(upstream_of(torch.relu, x)[0]) * (distance > 0), abs=1e-9)
 
 
-def test_taylor_remainder_falls_with_the_square_for_the_derivative_alone():
+def test_taylor_remainder_falls_with_the_square_only_for_the_derivative():
     x, direction = random(4, 3), random(4, 3, seed=1)
     slope = float((x.cos() * direction * upstream_of(torch.sin, x)).sum())
     line = line_of(torch.sin, x, direction)
@@ -137,12 +137,12 @@ def test_taylor_remainder_falls_with_the_square_for_the_derivative_alone():
     assert taylor_slope(line_of(torch.relu, torch.zeros(2, 2).double(), random(2, 2)), 0.0) is None
 
 
-def test_rounding_otherwise_moves_by_units_of_the_last_place():
+def test_random_rounding_moves_by_units_in_the_last_place():
     x = torch.tensor([1.0, 3.0], dtype=torch.float64)
     for moved in randomly_rounded(lambda: x * 1, torch.float64, share=1):
         assert torch.all((moved - x).abs() > 0)
         assert torch.all((moved - x).abs() < 3e-16 * x)
-    # 1 - cos x has lost half of its digits at 1e-4: that is what the runs show
+    # At 1e-4, 1 - cos x loses half of its digits, and the spread of the runs shows it.
     small = torch.tensor(1e-4, dtype=torch.float64)
     runs = [float(1 - y) for y in randomly_rounded(lambda: small.cos(), torch.float64, share=1)]
     assert 1e-9 < max(abs(run / 5e-9 - 1) for run in runs) < 1e-6

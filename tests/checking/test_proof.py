@@ -1,4 +1,4 @@
-"""What `torchnet.check` says of right and of wrong backward passes."""
+"""`torchnet.check` on right and on wrong backward passes."""
 
 import json
 import math
@@ -58,7 +58,7 @@ def test_one_element_off_by_a_billionth_is_seen(name):
 
 
 @pytest.mark.parametrize(("activation", "loss"), PAIRS)
-def test_a_right_network_passes_before_every_oracle(activation, loss):
+def test_a_right_network_passes_with_every_oracle(activation, loss):
     net = MLP((5, 6, 6, 4), activation, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     report = check(net, random(7, 5) / 4, TARGETS, loss=LOSSES[loss], oracles=ORACLES)  # no probability close to 1
     assert report.passed, report
@@ -70,7 +70,7 @@ def test_a_right_network_passes_before_every_oracle(activation, loss):
 
 
 @pytest.mark.parametrize("oracle", ORACLES)
-def test_every_oracle_finds_a_mistake_alone(oracle):
+def test_every_oracle_alone_finds_a_mistake(oracle):
     class Halved(MLP):
         def backward(self, grad_logits, input_grad=False):
             grad_input = super().backward(grad_logits, input_grad)
@@ -96,7 +96,7 @@ def test_a_large_tensor_is_located_without_autograd(oracle):
     assert report.worst.max_abs == pytest.approx(1e-3, rel=1e-4)
 
 
-def test_the_numbers_of_a_verdict():
+def test_the_figures_of_a_verdict():
     class TwoOff(Linear):
         def backward(self, grad_output, input_grad=True):
             grad_input = super().backward(grad_output)
@@ -207,7 +207,7 @@ def test_two_outputs(check_gradients):
     check_gradients(SinCos, random(7, 5))
 
 
-def test_where_the_forward_is_a_black_box_differences_stand_in():
+def test_differences_replace_autograd_for_a_black_box_forward():
     def forward(x):
         return torch.tensor([[math.atan(element) for element in row] for row in x.tolist()], dtype=x.dtype)
 
@@ -224,7 +224,7 @@ def test_where_the_forward_is_a_black_box_differences_stand_in():
     assert not check((forward, wrong), random(7, 5)).passed
 
 
-def test_numpy_has_complex_numbers_too():
+def test_complex_step_through_numpy():
     def forward(x):
         return torch.from_numpy(np.arctan(x.numpy()))
 
@@ -245,7 +245,7 @@ def test_a_coordinate_at_a_kink_is_skipped_and_counted():
     assert "(3 skipped)" in str(check(ReLU(), x[:1, :4], oracles=["central differences"]))
 
 
-def test_where_all_is_skipped_nothing_is_proven():
+def test_a_gradient_that_no_oracle_can_evaluate_fails():
     report = check(ReLU(), torch.zeros(2, 2, dtype=torch.float64), oracles=["central differences"])
     assert not report.passed
     assert "no oracle could evaluate its gradient" in str(report)
@@ -269,7 +269,7 @@ def test_a_forward_that_hides_something_from_autograd():
     assert check((forward, as_it_is), random(7, 5), oracles=["complex step", "Taylor"]).passed
 
 
-def test_random_numbers_of_the_forward_are_the_same_in_every_pass():
+def test_the_forward_draws_the_same_random_numbers_in_every_pass():
     class Dropout(Layer):
         def forward(self, x):
             mask = torch.rand_like(x) < 0.7
@@ -314,7 +314,7 @@ def test_a_module_with_buffers_and_several_inputs():
     assert module.calls == 0
 
 
-def test_the_subject_is_left_as_it_was():
+def test_the_subject_is_not_modified():
     net, images = network().eval(), random(7, 5)
     before = {name: weight.clone() for name, weight in net.named_parameters()}
     kept = images.clone()
@@ -330,14 +330,14 @@ def test_under_inference_mode():
         assert check(Sigmoid(), random(7, 5) * 1).passed
 
 
-def test_inputs_that_are_no_plain_block_of_memory():
+def test_inputs_that_are_not_contiguous():
     for x in (random(5, 7).T, random(14, 10)[::2, ::2], random(1, 5).expand(7, 5)):
         report = check(linear(Linear), x)
         assert report.passed, report
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_smaller_dtype_is_judged_by_autograd(dtype):
+def test_autograd_sets_the_tolerance_in_a_smaller_dtype(dtype):
     class InHalf(Sigmoid):
         def backward(self, grad_output, input_grad=True):
             y = self.recall()
@@ -367,7 +367,7 @@ def test_a_right_network_at_extreme_numbers_passes():
         assert report.passed, report
 
 
-def test_a_layer_inside_a_block_is_named_not_the_block():
+def test_a_wrong_layer_inside_a_block_is_named_instead_of_the_block():
     class Block(Layer):
         def __init__(self):
             super().__init__()
@@ -383,7 +383,7 @@ def test_a_layer_inside_a_block_is_named_not_the_block():
     assert [part.subject for part in report.parts] == ["1.inner (SigmoidAtTheOutput)"]
 
 
-def test_right_layers_put_together_wrongly():
+def test_right_layers_that_are_combined_wrongly():
     class TwiceTheFirst(MLP):
         def backward(self, grad_logits, input_grad=False):
             grad_input = super().backward(grad_logits, input_grad)
@@ -424,13 +424,16 @@ def test_report_as_text_and_json():
             (torch.sin, random(2, 2)),
             r"sin: expected a loss that returns \(loss, grad_logits\) with a scalar loss, got float64",
         ),
-        ((cross_entropy, TARGETS, random(7, 4)), r"cross_entropy: expected floating-point logits as the first argument, got int64"),
+        (
+            (cross_entropy, TARGETS, random(7, 4)),
+            r"cross_entropy: expected floating-point logits as the first argument, got int64",
+        ),
         (((affine, lambda *_: None), random(7, 5), random(5, 3), random(3)), r"expected one gradient for each input"),
         (((affine, lambda *_: (1, 2, 3)), random(7, 5), random(5, 3), random(3)), r"a tensor as the gradient of x"),
         (((lambda x: 3, lambda g, x: g), random(7, 5)), r"expected a forward that returns a floating-point tensor"),
     ],
 )
-def test_what_cannot_be_checked_is_refused(arguments, message):
+def test_unsupported_subjects_are_refused(arguments, message):
     with pytest.raises(SubjectError, match=message):
         check(*arguments)
 

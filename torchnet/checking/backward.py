@@ -1,39 +1,27 @@
 """Run the hand-written backward: the gradients that it writes, and its other effects, such as modified inputs."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import Tensor, nn
 
 from torchnet.checking.modules import copy_for_backward, takes_input_grad
 from torchnet.checking.report import Diagnosis
-from torchnet.checking.rounding import Noise
 from torchnet.checking.subject import Gradients, Outputs, Subject, Tensors, copies
 
 
-@dataclass(frozen=True)
-class HandWritten:
-    """The result of a hand-written backward.
-
-    Attributes:
-        gradients: the gradients that it wrote, by name.
-        changed: the tensors that it modified, with their new values.
-        findings: its faults other than wrong gradients.
-    """
-
-    gradients: Gradients
-    changed: Tensors
-    findings: list[Diagnosis]
-
-
-def run_backward(subject: Subject, grad_outputs: Outputs, noise: Noise) -> HandWritten:
+def run_backward(
+    subject: Subject, grad_outputs: Outputs, noise: Callable[[], Tensors]
+) -> tuple[Gradients, Tensors, list[Diagnosis]]:
     """Run the backward, and check that it has no side effects, keeps no state and is repeatable.
 
     Args:
         subject: the subject in float64.
         grad_outputs: the upstream gradient.
-        noise: the allowed differences where the order of summation may differ.
+        noise: returns the absolute differences that another order of summation explains; called only if needed.
+
+    Returns:
+        The gradients that it wrote; the tensors that it modified, with their new values; and its other faults.
     """
     tensors, grads = copies(subject.tensors), tuple(grad.clone() for grad in grad_outputs)
     first = _clones(subject.backward(tensors, grads))
@@ -44,7 +32,8 @@ def run_backward(subject: Subject, grad_outputs: Outputs, noise: Noise) -> HandW
         """Return the names of the tensors whose gradient differs in another run."""
         again = subject.backward(copies(subject.tensors), upstream, **options)
         wrong = [name for name in again if not _close(first[name], again[name], rounding)]
-        return [name for name in wrong if not rounding or not _within(noise, name, first[name], again[name])]
+        # Rounding can be large relative to a gradient that should be zero.
+        return [name for name in wrong if not rounding or not _within(noise()[name], first[name], again[name])]
 
     if differs():
         text = "it writes other gradients when it is called again with equal tensors"
@@ -57,7 +46,7 @@ def run_backward(subject: Subject, grad_outputs: Outputs, noise: Noise) -> HandW
             text = f"with input_grad=False it writes another gradient of {', '.join(wrong)}"
             findings.append(Diagnosis("input_grad", text))
         findings += _kept_state(subject, copy_for_backward(subject.module), grad_outputs, first)
-    return HandWritten(first, changed, findings)
+    return first, changed, findings
 
 
 def _side_effects(subject: Subject, changed: Tensors, grads: Outputs, grad_outputs: Outputs) -> Iterator[Diagnosis]:
@@ -78,17 +67,13 @@ def _kept_state(subject: Subject, module: nn.Module, grad_outputs: Outputs, firs
     wrong = [name for name in first if not _equal(first[name], later[name])]
     added = [name for name in wrong if _is_sum(later[name], first[name], before[name])]
     if added:
-        yield Diagnosis(
-            "accumulated",
-            f"it adds to the previous .grad of {', '.join(added)}: overwrite .grad, or the gradients of earlier steps "
-            "are included",
+        text = (
+            f"it adds to the previous .grad of {', '.join(added)}: overwrite .grad, it still has that of the last step"
         )
+        yield Diagnosis("accumulated", text)
     elif wrong:
-        yield Diagnosis(
-            "stale state",
-            f"after a pass with other values it writes another gradient of {', '.join(wrong)}: it keeps state of that "
-            "pass",
-        )
+        text = f"it keeps state: after a pass with other values it writes another gradient of {', '.join(wrong)}"
+        yield Diagnosis("stale state", text)
 
 
 def _clones(gradients: Gradients) -> Gradients:
@@ -110,11 +95,8 @@ def _close(a: Tensor | None, b: Tensor | None, rounding: float) -> bool:
     return float((a - b).norm()) <= rounding * float(a.norm())
 
 
-def _within(noise: Noise, name: str, a: Tensor | None, b: Tensor | None) -> bool:
-    """Whether rounding explains the difference; it can be large relative to a gradient that should be zero."""
-    if a is None or b is None or a.shape != b.shape:
-        return False
-    return bool(((a - b).abs() <= noise.elements[name]).all())
+def _within(noise: Tensor, a: Tensor | None, b: Tensor | None) -> bool:
+    return a is not None and b is not None and a.shape == b.shape and bool(((a - b).abs() <= noise).all())
 
 
 def _equal(a: Tensor | None, b: Tensor | None) -> bool:

@@ -67,14 +67,9 @@ class Precision:
 def compare_elements(
     oracle: str, hand: Tensor, true: Tensor, tolerance: float, noise: Callable[[], float]
 ) -> Comparison:
-    """Compare element by element; NaN in `true` marks elements that the oracle skipped.
+    """Compare element by element, relative to the largest element of `true`; NaN in `true` marks skipped elements.
 
-    Args:
-        oracle: the name of the oracle.
-        hand: the hand-written gradient.
-        true: the oracle's gradient.
-        tolerance: the allowed error, relative to the largest element of `true`.
-        noise: returns the absolute difference that rounding alone explains; called only if the tolerance is exceeded.
+    `noise` returns the absolute difference that rounding alone explains. It is called if the tolerance is exceeded.
     """
     known = ~true.isnan()
     compared = int(known.sum())
@@ -85,18 +80,6 @@ def compare_elements(
     difference = float((hand - true)[known].abs().nan_to_num(math.inf).max())
     comparison = Comparison(oracle, relative(difference, largest), tolerance, compared, skipped)
     return _with_noise(comparison, noise, largest)
-
-
-def _compare_directions(
-    oracle: str, hand: list[float], true: list[float], tolerance: float, noise: Callable[[], float]
-) -> Comparison:
-    """Compare derivatives along random normal directions; their root mean square estimates the norm of the gradient."""
-    pairs = [(h, t) for h, t in zip(hand, true, strict=True) if not math.isnan(t)]
-    norm = math.hypot(*(t for _, t in pairs)) / math.sqrt(len(pairs))  # hypot does not overflow
-    difference = max(math.inf if math.isnan(h) else abs(h - t) for h, t in pairs)
-    skipped = len(true) - len(pairs)
-    comparison = Comparison(oracle, relative(difference, norm), tolerance, len(pairs), skipped, directions=True)
-    return _with_noise(comparison, noise, norm)
 
 
 def _with_noise(comparison: Comparison, noise: Callable[[], float], size: float) -> Comparison:
@@ -110,22 +93,19 @@ def compare_along(
 ) -> Comparison:
     """Compare all elements of a small gradient, or the products of a large one with random directions.
 
-    One wrong element among many changes every product, but the few products cannot tell which element it is.
-
-    Args:
-        oracle: the name of the oracle.
-        hand: the hand-written gradient.
-        derivative: the oracle's derivative along a direction.
-        tolerance: the allowed relative error.
-        noise: returns how far rounding alone can move each element; called only if the tolerance is exceeded.
-        seed: the seed of the directions.
+    One wrong element among many changes every product, but the few products cannot tell which element it is. `noise`
+    returns how far rounding alone can move each element. It is called only if the tolerance is exceeded.
     """
     if hand.numel() > _FEW:
         directions = random_directions(hand, _DIRECTIONS, seed)
-        slopes = [derivative(direction) for direction in directions]
-        if not all(math.isnan(slope) for slope in slopes):
-            products = [float((hand * direction).sum()) for direction in directions]
-            return _compare_directions(oracle, products, slopes, tolerance, lambda: norm(noise()))
+        pairs = [(float((hand * direction).sum()), derivative(direction)) for direction in directions]
+        pairs = [(h, t) for h, t in pairs if not math.isnan(t)]
+        if pairs:
+            # The root mean square estimates the norm of the gradient. math.hypot does not overflow.
+            size = math.hypot(*(t for _, t in pairs)) / math.sqrt(len(pairs))
+            error = relative(max(math.inf if math.isnan(h) else abs(h - t) for h, t in pairs), size)
+            comparison = Comparison(oracle, error, tolerance, len(pairs), _DIRECTIONS - len(pairs), directions=True)
+            return _with_noise(comparison, lambda: norm(noise()), size)
         # A step along all elements at once always meets a kink: compare a sample of single elements.
     true = _elements(hand, _sample(hand.numel(), _FEW, seed), derivative)
     return compare_elements(oracle, hand, true, tolerance, lambda: float(noise().max()))
@@ -170,12 +150,9 @@ def _sample(numel: int, count: int, seed: int) -> list[int]:
 
 
 def measure(hand: Tensor, true: Tensor, allowed: float) -> dict[str, Any]:
-    """Return the figures of a Verdict, over the elements where the true gradient is known (not NaN).
+    """Return the figures of a Verdict, over the elements where `true` is known (not NaN).
 
-    Args:
-        hand: the hand-written gradient.
-        true: the true gradient, NaN where unknown.
-        allowed: the error, relative to the largest true element, that counts as rounding.
+    `allowed` is the error, relative to the largest true element, that counts as rounding.
     """
     known = ~true.isnan()
     if not known.any():

@@ -59,14 +59,7 @@ class Context:
 
 
 def diagnose(name: str, hand: Tensor | None, true: Tensor, context: Context) -> Diagnosis:
-    """Return the kind of mistake.
-
-    Args:
-        name: the tensor whose gradient is wrong.
-        hand: the hand-written gradient, None if none was written.
-        true: the true gradient, NaN where it is not known.
-        context: the passes that computed it.
-    """
+    """Return the kind of mistake; hand is None if no gradient was written, true is NaN where it is not known."""
     if hand is None:
         return Diagnosis("missing", "backward writes no gradient for it")
     for other, gradient in context.truths.items():
@@ -157,7 +150,11 @@ def _formula(name: str, hand: Tensor, true: Tensor, context: Context) -> Diagnos
     if found.kind == "sum" and (should is None or should.kind == "sum"):
         return Diagnosis("wrong axis", f"{text}: it is summed over the wrong axis")
     if found.kind == "elementwise":
-        why = "the derivative is missing" if found.text == "grad_output" else "that is not the derivative at the input"
+        why = (
+            "the derivative is missing"
+            if found.text == "grad_output"
+            else "the factor is not the derivative at the input"
+        )
         return Diagnosis("activation derivative", f"{text}: {why}")
     return Diagnosis("unknown", text)
 

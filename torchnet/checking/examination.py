@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ from torchnet.checking.complex_step import NotAnalyticError, complex_step
 from torchnet.checking.diagnosis import Context, diagnose
 from torchnet.checking.oracles import Line, NoOracleError, autograd, central_difference, numpy_reference, taylor_slope
 from torchnet.checking.report import Diagnosis, Report, Verdict
-from torchnet.checking.rounding import Noise, rounding_of
+from torchnet.checking.rounding import noise_of, rounding_of
 from torchnet.checking.subject import Outputs, Subject, Tensors, copies
 
 AUTOGRAD, COMPLEX_STEP, DIFFERENCES = "autograd", "complex step", "central differences"
@@ -49,7 +49,6 @@ class Examination:
         self.subject, self.grad_outputs, self.seed = subject, grad_outputs, seed
         self.requested, self.by_default = (ORACLES, True) if oracles is None else (tuple(oracles), False)
         self.notes = list(subject.notes)
-        self.noise = Noise(subject, grad_outputs)
         self.hidden: dict[str, Diagnosis] = {}
 
     def report(self) -> Report:
@@ -57,19 +56,24 @@ class Examination:
         subject = self.subject
         outputs = subject.forward(copies(subject.tensors))
         self.rounding = rounding_of(subject, self.grad_outputs)
-        self.hand = run_backward(subject, self.grad_outputs, self.noise)
+        self.gradients, changed, self.findings = run_backward(subject, self.grad_outputs, lambda: self.noise)
         self.full = self._full_gradients()
-        self.context = Context(subject, outputs, self.grad_outputs, self.hand.changed, self.full.get(AUTOGRAD, {}))
+        self.context = Context(subject, outputs, self.grad_outputs, changed, self.full.get(AUTOGRAD, {}))
         self.directional = self._directional_oracles()
         verdicts = [self._verdict(name) for name in subject.tensors]
         return Report(
             subject.name,
             verdicts,
-            self.hand.findings,
+            self.findings,
             self.notes,
             place=f"at {subject.first_input} of shape {tuple(subject.tensors[subject.first_input].shape)}",
             has_parts=subject.module is not None and any(True for _ in subject.module.children()),
         )
+
+    @cached_property
+    def noise(self) -> Tensors:
+        """How far rounding alone can move each element of each gradient; computed only if something differs."""
+        return noise_of(self.subject, self.grad_outputs)
 
     def _full_gradients(self) -> dict[str, Tensors]:
         """Return the gradients by the oracles that compute all elements at once."""
@@ -89,8 +93,10 @@ class Examination:
         if COMPLEX_STEP in self.requested:
             try:
                 for name, tensor in self.subject.tensors.items():
-                    complex_step(self.subject, self.grad_outputs, name, random_directions(tensor, 1, self.seed)[0])
-                self._verify_complex_step()
+                    direction = random_directions(tensor, 1, self.seed)[0]
+                    slope = complex_step(self.subject, self.grad_outputs, name, direction)
+                    if AUTOGRAD not in self.full:
+                        self._verify_complex_step(name, direction, slope)
                 oracles.append(COMPLEX_STEP)
             except NotAnalyticError as error:
                 self.notes.append(f"{COMPLEX_STEP} was not run: {error}")
@@ -98,22 +104,16 @@ class Examination:
             oracles.append(DIFFERENCES)
         return oracles
 
-    def _verify_complex_step(self) -> None:
-        """Without autograd, compare the complex step with a difference once per tensor.
+    def _verify_complex_step(self, name: str, direction: Tensor, slope: float) -> None:
+        """Compare the complex step with a central difference.
 
         A forward pass outside of torch, as in NumPy, may lose a part of the imaginary part, as a variance does.
         """
-        if AUTOGRAD in self.full:
-            return
-        for name, tensor in self.subject.tensors.items():
-            direction = random_directions(tensor, 1, self.seed)[0]
-            line = self._line(name, direction)
-            slope, difference = self._complex_step(name, direction), central_difference(line, _TOLERANCES[DIFFERENCES])
-            blur = max(1e-6 * abs(slope), 1e-6 * abs(difference), 1e4 * self.rounding / line.scale)
-            if not math.isnan(difference) and abs(slope - difference) > blur:
-                raise NotAnalyticError(
-                    "central differences show that the forward pass loses a part of the imaginary part"
-                )
+        difference = self._central_difference(name, direction)
+        scale = self._line(name, direction).scale
+        blur = max(1e-6 * abs(slope), 1e-6 * abs(difference), 1e4 * self.rounding / scale)
+        if not math.isnan(difference) and abs(slope - difference) > blur:
+            raise NotAnalyticError("central differences show that the forward pass loses a part of the imaginary part")
 
     def _complex_step(self, name: str, direction: Tensor) -> float:
         try:
@@ -128,7 +128,7 @@ class Examination:
         return Line(self.subject, self.grad_outputs, name, direction, self.rounding)
 
     def _verdict(self, name: str) -> Verdict:
-        tensor, gradient = self.subject.tensors[name], self.hand.gradients.get(name)
+        tensor, gradient = self.subject.tensors[name], self.gradients.get(name)
         fits = gradient is not None and gradient.shape == tensor.shape
         hand = gradient.to(tensor.dtype) if gradient is not None and fits else torch.zeros_like(tensor)
         comparisons = {
@@ -161,12 +161,8 @@ class Examination:
         )
 
     def _compare(self, oracle: str, name: str, hand: Tensor, true: Tensor) -> Comparison:
-        noise = partial(self._largest_noise, name)
-        comparison = compare_elements(oracle, hand, true, _TOLERANCES[oracle], noise)
+        comparison = compare_elements(oracle, hand, true, _TOLERANCES[oracle], lambda: float(self.noise[name].max()))
         return comparison if not comparison.passed else self._with_hidden_errors(comparison, name, hand, true)
-
-    def _largest_noise(self, name: str) -> float:
-        return float(self.noise.elements[name].max())
 
     def _with_hidden_errors(self, comparison: Comparison, name: str, hand: Tensor, true: Tensor) -> Comparison:
         """Look for wrong elements that are so small relative to the largest element that the comparison misses them."""
@@ -174,7 +170,7 @@ class Examination:
         # Subnormal numbers have fewer digits: differences of that size are rounding.
         suspects = (differences > _HIDDEN * true.abs()) & (differences > torch.finfo(torch.float64).tiny)
         if suspects.any():
-            suspects &= differences > self.noise.elements[name]
+            suspects &= differences > self.noise[name]
         if not suspects.any():
             return comparison
         index = tuple(int(i) for i in (differences * suspects == (differences * suspects).max()).nonzero()[0])
@@ -202,7 +198,7 @@ class Examination:
 
     def _noise_along(self, oracle: str, name: str) -> Tensor:
         """Return how far rounding can move each element; a difference is also moved by the rounding of the outputs."""
-        noise = self.noise.elements[name]
+        noise = self.noise[name]
         if oracle != DIFFERENCES:
             return noise
         return noise + self.rounding / self._line(name, torch.ones_like(noise)).scale
@@ -215,7 +211,7 @@ class Examination:
         line, along = self._line(name, direction), float((hand * direction).sum())
         slope = taylor_slope(line, along)
         if slope is not None and slope < _STEEP:
-            slope = taylor_slope(line, along, norm(self.noise.elements[name]))
+            slope = taylor_slope(line, along, norm(self.noise[name]))
         return slope
 
     def _truth(self, name: str, hand: Tensor, passed: bool) -> Tensor:
@@ -229,7 +225,7 @@ class Examination:
         if by_autograd is not None:
             if passed or oracle is None or self._compare_along(oracle, name, by_autograd).passed:
                 return by_autograd
-            self.hand.findings.append(
+            self.findings.append(
                 Diagnosis(
                     "oracles disagree",
                     f"autograd and {oracle} differ for {name}: the forward pass hides a part from autograd (detach, "

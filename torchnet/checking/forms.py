@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
 
 from torchnet.checking.modules import module_subject
 from torchnet.checking.subject import (
+    Arguments,
     Gradients,
     Loss,
     Outputs,
@@ -21,12 +23,9 @@ from torchnet.checking.subject import (
     copies,
     describe,
     float_outputs,
-    float_tensors,
     function_name,
     is_float,
-    name_gradients,
     num_arguments,
-    substitute,
 )
 
 _DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
@@ -100,7 +99,7 @@ def _loss_subject(loss: Loss, inputs: Sequence[Any]) -> Subject:
 
 def _pair_subject(forward: Callable[..., Any], backward: Callable[..., Any], inputs: Sequence[Any]) -> Subject:
     """The backward takes the inputs of forward, or a cache that forward returns as its last output."""
-    names = argument_names(forward, inputs)
+    args = Arguments(argument_names(forward, inputs), inputs)
 
     def split(result: Any) -> tuple[Any, list[Any]]:
         """Return the outputs of forward, and [cache] if backward takes a cache."""
@@ -117,15 +116,14 @@ def _pair_subject(forward: Callable[..., Any], backward: Callable[..., Any], inp
         return outputs, []
 
     def outputs(tensors: Tensors) -> Outputs:
-        return float_outputs(split(forward(*substitute(names, inputs, tensors)))[0])
+        return float_outputs(split(forward(*args.substitute(tensors)))[0])
 
     def gradients(tensors: Tensors, grad_outputs: Outputs) -> Gradients:
-        args = substitute(names, inputs, tensors)
-        _, cache = split(forward(*args))
-        return name_gradients(function_name(backward), backward(*grad_outputs, *(cache or args)), names, inputs)
+        values = args.substitute(tensors)
+        _, cache = split(forward(*values))
+        return args.name_gradients(function_name(backward), backward(*grad_outputs, *(cache or values)))
 
-    tensors = float_tensors(names, inputs)
-    return Subject(function_name(forward), tensors, next(iter(tensors)), outputs, gradients)
+    return Subject(function_name(forward), args.tensors, next(iter(args.tensors)), outputs, gradients)
 
 
 def _on_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -148,41 +146,25 @@ def _as_tensor(x: Any) -> Any:
 def _function_subject(function: type[torch.autograd.Function], inputs: Sequence[Any]) -> Subject:
     """The hand-written gradient is what autograd gets from the Function; the oracles see only its forward."""
     has_context = function.setup_context is torch.autograd.Function.setup_context
-    names = argument_names(function.forward, inputs, skip=int(has_context))
+    args = Arguments(argument_names(function.forward, inputs, skip=int(has_context)), inputs)
 
     def forward(tensors: Tensors) -> Outputs:
-        args, context = substitute(names, inputs, tensors), _Context()
-        result = function.forward(context, *args) if has_context else function.forward(*args)
+        context: Any = FunctionCtx()
+        context.needs_input_grad = (True,) * len(inputs)
+        result = function.forward(*([context] if has_context else []), *args.substitute(tensors))
         returned = result if isinstance(result, tuple) else (result,)
-        return float_outputs(tuple(x for x in returned if not any(x is other for other in context.without_gradient)))
+        excluded = getattr(context, "non_differentiable", ())
+        return float_outputs(tuple(x for x in returned if not any(x is other for other in excluded)))
 
     def backward(tensors: Tensors, grad_outputs: Outputs) -> Gradients:
         with torch.enable_grad():
             leaves = {name: tensor.detach().requires_grad_() for name, tensor in tensors.items()}
             # The Function may work in place, which autograd forbids on leaves: pass copies.
-            returned = function.apply(*substitute(names, inputs, copies(leaves)))
+            returned = function.apply(*args.substitute(copies(leaves)))
             returned = returned if isinstance(returned, tuple) else (returned,)
             # Outputs that the Function marks as non-differentiable do not require a gradient.
             outputs = float_outputs(tuple(x for x in returned if isinstance(x, Tensor) and x.requires_grad))
             gradients = torch.autograd.grad(outputs, list(leaves.values()), grad_outputs, allow_unused=True)
         return dict(zip(leaves, gradients, strict=True))
 
-    tensors = float_tensors(names, inputs)
-    return Subject(function.__name__, tensors, next(iter(tensors)), forward, backward)
-
-
-class _Context:
-    """A stand-in for the `ctx` of an autograd Function, for running its forward without autograd."""
-
-    needs_input_grad = (True,) * 64
-    without_gradient: tuple[Tensor, ...] = ()
-
-    def save_for_backward(self, *tensors: Tensor | None) -> None:
-        self.saved_tensors = tensors
-
-    def save_for_forward(self, *tensors: Tensor | None) -> None: ...
-    def mark_non_differentiable(self, *tensors: Tensor) -> None:
-        self.without_gradient = tensors
-
-    def mark_dirty(self, *tensors: Tensor) -> None: ...
-    def set_materialize_grads(self, value: bool) -> None: ...
+    return Subject(function.__name__, args.tensors, next(iter(args.tensors)), forward, backward)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from torchnet.checking.subject import (
+    Arguments,
     Gradients,
     Loss,
     Outputs,
@@ -21,12 +22,9 @@ from torchnet.checking.subject import (
     argument_names,
     call_loss,
     float_outputs,
-    float_tensors,
     function_name,
     is_float,
-    name_gradients,
     num_arguments,
-    substitute,
 )
 from torchnet.losses import cross_entropy
 
@@ -53,13 +51,13 @@ def module_subject(module: nn.Module, inputs: Sequence[Any], loss: Loss | None) 
                 "targets, pass loss=..."
             )
         loss = cross_entropy
-    args, targets = (inputs[:takes], inputs[takes:]) if loss is not None else (inputs, [])
+    inputs, targets = (inputs[:takes], inputs[takes:]) if loss is not None else (inputs, [])
     notes = tuple(_notes(module))
     pristine = copy_module(module).train()
     weights = {name: weight.detach() for name, weight in pristine.named_parameters() if is_float(weight)}
-    names = ["input"] if len(args) == 1 else argument_names(pristine.forward, args)
-    names = [f"{name} (input)" if name in weights else name for name in names]
-    tensors = weights | float_tensors(names, args)
+    names = ["input"] if len(inputs) == 1 else argument_names(pristine.forward, inputs)
+    args = Arguments([f"{name} (input)" if name in weights else name for name in names], inputs)
+    tensors = weights | args.tensors
     own_dtype = _common_dtype(tensors)
 
     def buffers(tensors: Tensors) -> Tensors:
@@ -72,7 +70,7 @@ def module_subject(module: nn.Module, inputs: Sequence[Any], loss: Loss | None) 
 
     def forward(tensors: Tensors) -> Outputs:
         state = {name: tensors[name] for name in weights} | buffers(tensors)
-        output = functional_call(copy_module(pristine, share=True), state, tuple(substitute(names, args, tensors)))
+        output = functional_call(copy_module(pristine, share=True), state, tuple(args.substitute(tensors)))
         return float_outputs(output) if loss is None else (call_loss(loss, output, targets)[0],)
 
     def backward(
@@ -83,23 +81,23 @@ def module_subject(module: nn.Module, inputs: Sequence[Any], loss: Loss | None) 
             runner.get_buffer(name).data = buffer
         for name in weights:
             runner.get_parameter(name).data = tensors[name]
-        output = runner(*substitute(names, args, tensors))
+        output = runner(*args.substitute(tensors))
         grads = grad_outputs if loss is None else (call_loss(loss, output, targets)[1],)
         options = {"input_grad": input_grad} if takes_input_grad(runner) else {}
         returned = runner.backward(*grads, **options)
         # If backward rebound the data of a weight, let the caller see it.
         tensors.update({name: runner.get_parameter(name).data for name in weights})
         gradients = {name: runner.get_parameter(name).grad for name in weights}
-        return gradients | (name_gradients("backward", returned, names, args) if input_grad else {})
+        return gradients | (args.name_gradients("backward", returned) if input_grad else {})
 
     return Subject(
         type(module).__name__ + ("" if loss is None else f" + {function_name(loss)}"),
         tensors,
-        next(iter(float_tensors(names, args) or weights)),
+        next(iter(args.tensors or weights)),
         forward,
         backward,
         pristine,
-        tuple(args),
+        tuple(inputs),
         loss,
         tuple(targets),
         is_loss=loss is not None,

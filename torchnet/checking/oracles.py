@@ -87,14 +87,12 @@ def _activation_of(subject: Subject) -> str | None:
     if subject.module is None or len(subject.targets) != 1 or not isinstance(subject.targets[0], Tensor):
         return None
     layers = list(subject.module.children())
-    is_linear = [isinstance(layer, Linear) for layer in layers]
-    if not layers or not is_linear[0] or not is_linear[-1] or any(a == b for a, b in pairwise(is_linear)):
+    linears, activations = layers[::2], layers[1::2]
+    if len(layers) % 2 == 0 or not all(isinstance(layer, Linear) and layer.bias is not None for layer in linears):
         return None
-    if any(linear.bias is None for linear in layers[::2]):
-        return None
-    if len(layers) == 1:
+    if not activations:
         return "sigmoid"  # a single linear layer has no activation, so any name works
-    kinds = {(type(layer), str(layer)) for layer in layers[1::2]}  # str(layer) includes its arguments
+    kinds = {(type(layer), str(layer)) for layer in activations}  # str(layer) includes its arguments
     plain = {name: make() for name, make in ACTIVATIONS.items()}
     return next((name for name, layer in plain.items() if kinds == {(type(layer), str(layer))}), None)
 

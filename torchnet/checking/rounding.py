@@ -1,13 +1,13 @@
 """How far rounding alone can move a gradient, and whether a gradient in a smaller dtype is as precise as autograd's.
 
-A fixed tolerance is either too strict or too loose. In float64, Noise estimates the rounding error of each element by
-repeating the computation with random rounding. In a smaller dtype, the inputs are rounded first; the hand-written
+A fixed tolerance is either too strict or too loose. In float64, noise_of estimates the rounding error of each element
+by repeating the computation with random rounding. In a smaller dtype, the inputs are rounded first; the hand-written
 gradient and autograd's in that dtype are then both compared with the float64 gradient at these same inputs.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -55,49 +55,49 @@ def randomly_rounded(
 
     Source: Parker 1997, "Monte Carlo Arithmetic".
     """
-    for run in range(runs):
-        with _RandomRounding(run, torch.finfo(dtype).eps, share):
-            yield compute()
 
-
-class _RandomRounding(TorchDispatchMode):
-    def __init__(self, seed: int, eps: float, share: float) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch does not annotate it
-        self.generator, self.eps, self.share = torch.Generator().manual_seed(seed), eps, share
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
+    def moved(func: Any, x: Tensor) -> Tensor:
         returns_a_view = any(returned.alias_info is not None for returned in func._schema.returns)
         if returns_a_view or func.overloadpacket.__name__ in _EXACT:
-            return result
-        return tuple(map(self._moved, result)) if isinstance(result, tuple) else self._moved(result)
+            return x
+        die = torch.rand(x.shape, generator=generator).to(x.device)
+        moves = (die < share / 2).to(x.dtype) - (die >= 1 - share / 2).to(x.dtype)
+        return x * (1 + torch.finfo(dtype).eps * moves)
 
-    def _moved(self, result: Any) -> Any:
-        if not isinstance(result, Tensor) or not result.is_floating_point():
-            return result
-        die = torch.rand(result.shape, generator=self.generator).to(result.device)
-        moves = (die < self.share / 2).to(result.dtype) - (die >= 1 - self.share / 2).to(result.dtype)
-        return result * (1 + self.eps * moves)
+    for run in range(runs):
+        generator = torch.Generator().manual_seed(run)
+        with _OnResults(moved):
+            yield compute()
 
 
 def smallest_dtype_of(compute: Callable[[], Any]) -> torch.dtype | None:
     """Return the dtype with the fewest digits among all results of a computation, None if it has no such result."""
-    with _RecordDtypes() as recorded:
+    dtypes: set[torch.dtype] = set()
+
+    def record(func: Any, x: Tensor) -> Tensor:
+        dtypes.add(x.dtype)
+        return x
+
+    with _OnResults(record):
         compute()
-    return max(recorded.dtypes, key=lambda dtype: torch.finfo(dtype).eps, default=None)
+    return max(dtypes, key=lambda dtype: torch.finfo(dtype).eps, default=None)
 
 
-class _RecordDtypes(TorchDispatchMode):
-    def __init__(self) -> None:
+class _OnResults(TorchDispatchMode):
+    """Replace every floating-point result x of an operation by visit(operation, x)."""
+
+    def __init__(self, visit: Callable[[Any, Tensor], Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch does not annotate it
-        self.dtypes: set[torch.dtype] = set()
+        self.visit = visit
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        def visited(x: Any) -> Any:
+            return self.visit(func, x) if isinstance(x, Tensor) and x.is_floating_point() else x
+
         result = func(*args, **(kwargs or {}))
-        for x in result if isinstance(result, (tuple, list)) else (result,):
-            if isinstance(x, Tensor) and x.is_floating_point():
-                self.dtypes.add(x.dtype)
-        return result
+        if isinstance(result, (tuple, list)):
+            return list(map(visited, result)) if isinstance(result, list) else tuple(map(visited, result))
+        return visited(result)
 
 
 def rounding_of(subject: Subject, grad_outputs: Outputs) -> float:
@@ -111,39 +111,28 @@ def rounding_of(subject: Subject, grad_outputs: Outputs) -> float:
     return max(4 * torch.finfo(torch.float64).eps * in_the_sum, *in_the_forward)
 
 
-class Noise:
-    """The rounding error that each element of each gradient may have in float64; computed on first use.
+def noise_of(subject: Subject, grad_outputs: Outputs) -> Tensors:
+    """Return the absolute error that rounding may cause in each element of each gradient, for a subject in float64."""
 
-    Args:
-        subject: the subject in float64.
-        grad_outputs: the upstream gradient.
-    """
-
-    def __init__(self, subject: Subject, grad_outputs: Outputs) -> None:
-        self.subject, self.grad_outputs = subject, grad_outputs
-
-    @cached_property
-    def elements(self) -> Tensors:
-        """The allowed absolute error of each element, by the name of the tensor."""
-        by_hand = _spread(self._by_hand)
-        try:
-            by_autograd = _spread(partial(autograd, self.subject, self.grad_outputs))
-        except (NoOracleError, RuntimeError):
-            return by_hand
-        # A backward that is far more sensitive to rounding than autograd does not excuse its own errors.
-        return {
-            name: torch.minimum(by_hand[name], _EXCUSE * noise.max()).maximum(noise)
-            for name, noise in by_autograd.items()
-        }
-
-    def _by_hand(self) -> Tensors:
-        written = self.subject.backward(copies(self.subject.tensors), self.grad_outputs)
+    def by_hand() -> Tensors:
+        written = subject.backward(copies(subject.tensors), grad_outputs)
         gradients = {}
-        for name, tensor in self.subject.tensors.items():
+        for name, tensor in subject.tensors.items():
             gradient = written.get(name)
             fits = gradient is not None and gradient.shape == tensor.shape
             gradients[name] = gradient.clone() if gradient is not None and fits else torch.zeros_like(tensor)
         return gradients
+
+    hand_noise = _spread(by_hand)
+    try:
+        autograd_noise = _spread(partial(autograd, subject, grad_outputs))
+    except (NoOracleError, RuntimeError):
+        return hand_noise
+    # A backward that is far more sensitive to rounding than autograd does not excuse its own errors.
+    return {
+        name: torch.minimum(hand_noise[name], _EXCUSE * noise.max()).maximum(noise)
+        for name, noise in autograd_noise.items()
+    }
 
 
 def _spread(compute: Callable[[], Tensors]) -> Tensors:
@@ -169,12 +158,7 @@ def with_precision(report: Report, subject: Subject, grad_outputs: Outputs) -> R
 
 
 def precision_of(subject: Subject, grad_outputs: Outputs, written: Gradients) -> dict[str, Precision]:
-    """Return the precision of each gradient that has the shape of its tensor.
-
-    Args:
-        subject: the subject in its own dtype.
-        grad_outputs: the upstream gradient, in the same dtype.
-        written: the hand-written gradients, in the same dtype.
+    """Return the precision of each gradient that has the shape of its tensor; all arguments are in the same dtype.
 
     Raises:
         NoOracleError: if autograd does not apply, or is too imprecise in this dtype to set a tolerance.

@@ -71,32 +71,37 @@ def is_float(x: Any) -> bool:
     return isinstance(x, Tensor) and x.is_floating_point()
 
 
-def float_tensors(names: Sequence[str], inputs: Sequence[Any]) -> Tensors:
-    """Return the floating-point inputs by name."""
-    return {name: x.detach() for name, x in zip(names, inputs, strict=True) if is_float(x)}
+@dataclass(frozen=True)
+class Arguments:
+    """The arguments of a forward with their names; gradients are taken of the floating-point tensors among them."""
 
+    names: Sequence[str]
+    values: Sequence[Any]
 
-def substitute(names: Sequence[str], inputs: Sequence[Any], tensors: Tensors) -> list[Any]:
-    """Return the inputs, with each floating-point input replaced by the tensor of the same name."""
-    return [tensors[name] if is_float(x) else x for name, x in zip(names, inputs, strict=True)]
+    @property
+    def tensors(self) -> Tensors:
+        """The floating-point tensors by name."""
+        return {name: x.detach() for name, x in zip(self.names, self.values, strict=True) if is_float(x)}
 
+    def substitute(self, tensors: Tensors) -> list[Any]:
+        """Return the values, with each floating-point tensor replaced by the tensor of the same name."""
+        return [tensors[name] if is_float(x) else x for name, x in zip(self.names, self.values, strict=True)]
 
-def name_gradients(what: str, returned: Any, names: Sequence[str], inputs: Sequence[Any]) -> Gradients:
-    """Return by name the gradients that a backward returned: one per input, or one per floating-point input."""
-    returned = tuple(returned) if isinstance(returned, (tuple, list)) else (returned,)
-    floats = [name for name, x in zip(names, inputs, strict=True) if is_float(x)]
-    if len(returned) not in (len(names), len(floats)):
-        raise SubjectError(
-            f"{what}: expected one gradient for each input ({', '.join(names)}), got {len(returned)}: "
-            "return None for an input without a gradient"
-        )
-    gradients = dict(zip(names if len(returned) == len(names) else floats, returned, strict=True))
-    for name in floats:
-        if not isinstance(gradients[name], Tensor | None):
+    def name_gradients(self, what: str, returned: Any) -> Gradients:
+        """Return by name the gradients that a backward returned: one per argument, or per floating-point tensor."""
+        returned = tuple(returned) if isinstance(returned, (tuple, list)) else (returned,)
+        floats = list(self.tensors)
+        if len(returned) not in (len(self.names), len(floats)):
             raise SubjectError(
-                f"{what}: expected a tensor as the gradient of {name}, got {describe([gradients[name]])}"
+                f"{what}: expected one gradient for each input ({', '.join(self.names)}), got {len(returned)}: "
+                "return None for an input without a gradient"
             )
-    return {name: gradients[name] for name in floats}
+        gradients = dict(zip(self.names if len(returned) == len(self.names) else floats, returned, strict=True))
+        for name in floats:
+            if not isinstance(gradients[name], Tensor | None):
+                got = describe([gradients[name]])
+                raise SubjectError(f"{what}: expected a tensor as the gradient of {name}, got {got}")
+        return {name: gradients[name] for name in floats}
 
 
 def float_outputs(output: Any) -> Outputs:
