@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from torchnet.cli.main import main as train
 from torchnet.commands import main
 from torchnet.data import load
+from torchnet.reporting.evaluation import pixels_of
 
 from ..browser import reset, set_media, set_width
+from ..conftest import ROOT
 from ..run_folders import DIGITS
 
 FIGURES = {"loss", "accuracy", "confusion", "mistakes", "first_layer", "gradient_norm", "update_ratio", "blocked"}
@@ -58,10 +61,6 @@ def all_runs() -> list[Path]:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
     """The folder of a run that wrote its page when training ended; tests must not change it."""
-    from torchnet.cli.main import main as train
-
-    from ..conftest import ROOT
-
     root = tmp_path_factory.mktemp("finished")
     assert train(ROOT / "configs", [DIGITS, "--trainer.max_epochs=6", f"--trainer.default_root_dir={root}"]) == 0
     (folder,) = root.glob("digits/*")
@@ -119,8 +118,6 @@ def test_the_report_has_the_confusion_matrix_and_the_images_of_the_test_set(fini
     assert counts.sum() == 360
     assert np.trace(counts) / 360 == pytest.approx(report["accuracy"]["test"])
     shown = {tuple(row) for row in load("digits").test_images.reshape(360, -1).tolist()}
-    from torchnet.reporting.evaluation import pixels_of
-
     for mistake in report["mistakes"]["test"]:
         assert tuple(pixels_of(mistake).reshape(-1).tolist()) in shown
 
