@@ -1,15 +1,16 @@
-"""One network in several processes: each trains on its share of every mini-batch, with the gradients of all of it.
+"""Data parallelism: several processes train one network, each on its share of every mini-batch.
 
 A loss that is divided by the size of the whole mini-batch is the sum of the losses of its parts, and so is its gradient
-the sum of theirs. So every process takes the forward and the backward pass of its own rows, the gradients are summed
-over all processes, and the same update keeps the replicas of the network equal to the last bit. How many processes
-there are is a matter of speed: the training is the same, up to the rounding of sums that are added up in another order.
+the sum of theirs. Every process runs the forward and the backward pass on its own rows, the gradients are summed over
+all processes, and the same update keeps the replicas of the network equal to the last bit. The number of processes
+changes the speed; the training is the same, up to rounding, since sums are added up in another order.
 
-Whatever depends on a place in the mini-batch, or on all of its samples, asks the `Share`: the masks of dropout, the
-deformations, the statistics of batch normalization.
+Whatever depends on the position of a sample in the mini-batch, or on all samples, reads the `Share`: dropout masks,
+augmentation, the statistics of batch normalization.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from inspect import signature
@@ -22,38 +23,57 @@ from torch import Tensor, nn
 _BUCKET = 2**20  # bytes
 
 
+class ConnectionLostError(RuntimeError):
+    """The communication with another process has failed."""
+
+
+@contextmanager
+def connection_expected() -> Iterator[None]:
+    """Raise a ConnectionLostError if a function of torch.distributed fails, which has no type of its own for most."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise ConnectionLostError(str(error)) from error
+
+
 class Replicas:
-    """The processes of torch.distributed's default group, which must have been initialized.
+    """The processes of torch.distributed's default group, which must be initialized.
 
     Attributes:
         rank: the number of this process, from 0.
-        size: how many there are.
+        size: the number of processes.
+
+    Raises:
+        ConnectionLostError: by every method that communicates, if another process is lost.
     """
 
     def __init__(self) -> None:
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
 
     def share(self, samples: int) -> "Share":
-        """Return the rows that this process has of a mini-batch: as many as any other, or one more.
+        """Return the rows of a mini-batch that this process has; the numbers of rows differ by at most one.
 
-        Of a mini-batch with fewer samples than there are processes, each of them takes the whole.
+        If a mini-batch has fewer samples than there are processes, each process has all of it.
         """
         if samples < self.size:
             return Share(self, 0, samples, samples)
         start, stop = (samples * rank // self.size for rank in (self.rank, self.rank + 1))
         return Share(self, start, stop, samples)
 
+    @connection_expected()
     def sum(self, tensor: Tensor) -> Tensor:
         """Sum a tensor over all processes, in place, and return it: the same bits in all of them."""
         dist.all_reduce(tensor)
         return tensor
 
+    @connection_expected()
     def begin_sum(self, tensor: Tensor) -> dist.Work:
-        """Begin to sum a tensor over all processes, in place; the sum is there when what is returned was waited for."""
+        """Start to sum a tensor over all processes, in place; `wait` on the result waits for the sum."""
         return dist.all_reduce(tensor, async_op=True)
 
+    @connection_expected()
     def gather(self, tensor: Tensor) -> Tensor:
-        """Return the tensors of all processes, one after the other.
+        """Return the tensors of all processes, in the order of their ranks.
 
         Shape:
             tensor: (...), the same in every process; returns: (size, ...).
@@ -62,27 +82,29 @@ class Replicas:
         dist.all_gather(list(gathered.unbind(0)), tensor.contiguous())
         return gathered
 
+    @connection_expected()
     def of_first(self, decision: bool, device: torch.device) -> bool:
-        """Return what the first process has decided, by its own clock for example, to all of them."""
+        """Return the decision of the first process, which may depend on its clock, in all processes."""
         decided = torch.tensor(decision, device=device)
         dist.broadcast(decided, src=0)
         return bool(decided)
 
+    @connection_expected()
     def copy_first(self, tensors: Iterable[Tensor]) -> None:
-        """Make tensors what they are in the first process."""
+        """Give tensors the values that they have in the first process."""
         for tensor in tensors:
             dist.broadcast(tensor, src=0)
 
 
 @dataclass(frozen=True)
 class Share:
-    """The rows of a mini-batch that a process has.
+    """The rows of a mini-batch that one process has.
 
-    Args:
-        replicas: the processes among which it is divided.
-        start: the place of the first row.
-        stop: the place behind the last one.
-        samples: N, of the whole mini-batch.
+    Attributes:
+        replicas: the processes that divide the mini-batch.
+        start: the position of the first row.
+        stop: the position after the last row.
+        samples: N, the size of the whole mini-batch.
     """
 
     replicas: Replicas
@@ -101,17 +123,17 @@ class Share:
 
     @property
     def copies(self) -> int:
-        """How many processes have each row."""
+        """The number of processes that have each row."""
         return self.replicas.size if self.is_whole else 1
 
     def sum(self, tensor: Tensor) -> Tensor:
-        """Return the sum over all processes, of what each has summed over its own rows."""
+        """Return the sum over all processes of a sum over the rows of each."""
         return self.replicas.sum(tensor.clone())
 
     def pool(self, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and variance over all rows, from those over the rows of this process, each with its n as divisor.
+        """Return mean and variance over all rows, from those over the rows of this process, each divided by its own n.
 
-        With n_r rows of mean μ_r and variance σ_r² in process r, the variance of all is the mean of the variances and
+        With n_r rows of mean μ_r and variance σ_r² in process r, the variance of all is the mean of the variances plus
         the variance of the means:
 
             μ = 1/N Σᵣ n_r μ_r        σ² = 1/N Σᵣ n_r (σ_r² + (μ_r - μ)²)
@@ -129,70 +151,71 @@ class Share:
 
 @cache
 def _parts(samples: int, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return the part n_r / N of the rows that each process has, (size, 1)."""
+    """Return the fraction n_r / N of the rows that each process has, (size, 1)."""
     ends = torch.arange(size + 1) * samples // size
     return (ends.diff().to(device, dtype) / samples)[:, None]
 
 
 class GradientSum:
-    """Sum the gradients of a network over all processes, while its backward pass is still writing others.
+    """Sum the gradients of a network over all processes, while its backward pass still writes others.
 
-    Gradients are sent in buckets, the last layer's first, as backward writes them. A large one goes alone, and is not
-    copied; small ones wait until there are enough of them, as each message has its price. A bucket is sent as soon as
-    all of its gradients are there; the backward pass of the layers below goes on in the meantime.
+    Gradients are sent in buckets, the last layer's first, in the order in which backward writes them. A large gradient
+    is sent alone and not copied; small ones are collected, as each message has a latency. A bucket is sent as soon as
+    all of its gradients are written, and the backward pass of the layers below continues in the meantime.
 
     Args:
         replicas: the processes.
         net: the network.
-        bucket_bytes: of a bucket at most, but for one with a single gradient.
+        bucket_bytes: the largest size of a bucket with several gradients.
     """
 
-    def __init__(self, replicas: Replicas, net: nn.Module, bucket_bytes: int = _BUCKET) -> None:
+    def __init__(self, replicas: Replicas, net: Any, bucket_bytes: int = _BUCKET) -> None:
         self.replicas = replicas
-        self.takes_callback = "written" in signature(net.backward).parameters
+        self.has_callback = "written" in signature(net.backward).parameters
         self.buckets = in_buckets(list(net.parameters())[::-1], bucket_bytes)
         self.written: set[nn.Parameter] = set()
         self.sent = 0
-        self.on_their_way: list[tuple[list[nn.Parameter], Tensor, dist.Work]] = []
+        self.in_flight: list[tuple[list[nn.Parameter], Tensor, dist.Work]] = []
 
     def backward(self, net: Any, grad_logits: Tensor) -> None:
         """Run the backward pass of the network; afterwards every `.grad` is the sum over all processes."""
-        if self.takes_callback:
+        if self.has_callback:
             net.backward(grad_logits, written=self.add)
         else:
             net.backward(grad_logits)
         self.finish()
 
     def add(self, layer: nn.Module) -> None:
-        """Take note that the gradients of a layer are written, and send the buckets that are full by now."""
+        """Note that the gradients of a layer are written, and send the buckets that are complete."""
         self.written.update(layer.parameters())
         while self.sent < len(self.buckets) and self.written.issuperset(self.buckets[self.sent]):
             self._send()
 
+    @connection_expected()
     def finish(self) -> None:
-        """Send what is left, and wait until every `.grad` is the sum over all processes."""
+        """Send the remaining buckets, and wait until every `.grad` is the sum over all processes."""
         while self.sent < len(self.buckets):
             self._send()
-        for weights, flat, work in self.on_their_way:
+        for weights, flat, work in self.in_flight:
             work.wait()
             grads = flat.split([weight.numel() for weight in weights])
             for weight, grad in zip(weights, grads, strict=True):
                 weight.grad = grad.view(weight.shape)
         self.sent = 0
         self.written.clear()
-        self.on_their_way.clear()
+        self.in_flight.clear()
 
     def _send(self) -> None:
-        weights = [weight for weight in self.buckets[self.sent] if weight.grad is not None]  # None: it is not trained
+        weights = [weight for weight in self.buckets[self.sent] if weight.grad is not None]  # None: not trained
         grads = [weight.grad.reshape(-1) for weight in weights if weight.grad is not None]
         self.sent += 1
         if grads:
             flat = grads[0] if len(grads) == 1 else torch.cat(grads)
-            self.on_their_way.append((weights, flat, self.replicas.begin_sum(flat)))
+            self.in_flight.append((weights, flat, self.replicas.begin_sum(flat)))
 
 
 def in_buckets(weights: list[nn.Parameter], bucket_bytes: int) -> list[list[nn.Parameter]]:
-    """Return weights, whose gradients are written in this order, in buckets in the order in which these are full."""
+    """Return weights, whose gradients are written in this order, in buckets in the order of their completion."""
     buckets: list[list[nn.Parameter]] = []
     small: list[nn.Parameter] = []
     room = 0

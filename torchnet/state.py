@@ -83,3 +83,18 @@ class TrainingState:
         for name, weight in self.net.named_parameters():
             for key, value in self.optimizer.state.get(weight, {}).items():
                 yield name, key, value
+
+
+def first_nonfinite(tensors: Mapping[str, Tensor]) -> str | None:
+    """Return the name of the first tensor with Inf or NaN; None if all are finite.
+
+    One number is read from the device: a sum of finite numbers is finite. Only if it is not, as the sum of very large
+    numbers may not be either, each tensor is read.
+    """
+    numbers = {name: tensor for name, tensor in tensors.items() if tensor.is_floating_point()}
+    by_device: dict[torch.device, list[Tensor]] = {}
+    for tensor in numbers.values():
+        by_device.setdefault(tensor.device, []).append(tensor.sum())
+    if all(bool(torch.stack(sums).sum().isfinite()) for sums in by_device.values()):
+        return None
+    return next((name for name, tensor in numbers.items() if not bool(tensor.isfinite().all())), None)

@@ -254,7 +254,7 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         (["--model.scheduler", "torch.optim.lr_scheduler.Nonsense"], "Nonsense"),
         (
             ["--model.optimizer=torch.optim.AdamW"],
-            "lr: expected 1.0 beside another optimizer, got 0.3: it is torchnet.SGD's; set it back (--model.lr 1.0)",
+            "lr: expected 1.0 beside another optimizer, got 0.3: it is an option of SGD; set it back (--model.lr 1.0)",
         ),
         ([*ADAMW, "--model.optimizer.lr=-1"], "Invalid learning rate"),
         ([*PLAIN, "--model.optimizer=torch.optim.LBFGS"], "LBFGS fails"),
@@ -263,7 +263,7 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         (["--model.dropout", "1.5"], "p: expected a probability from 0 to 1, got 1.5"),
         (["--model.normalization", "group_norm"], "normalization: expected one of batch_norm, layer_norm, rms_norm"),
         (["--model.label_smoothing", "1.5"], "label_smoothing: expected"),
-        (["--model.label_smoothing", "0.1", "--model.loss", "mean_squared_error"], "are for cross_entropy"),
+        (["--model.label_smoothing", "0.1", "--model.loss", "mean_squared_error"], "only cross_entropy has it"),
         (["--model.class_weights", "[1,2]"], "expected weight of shape (10,), got (2,)"),
         (["--model.clip_norm", "0"], "clip_norm: expected a number above 0, got 0"),
         (["--model.clip_norm", "1", "--model.clip_value", "1"], "clip_norm and clip_value: expected one of them"),
@@ -533,7 +533,7 @@ class TestCheckpointThatCannotBeUsed:
         self.expect(
             cli,
             capsys,
-            "flipped.ckpt: expected a checkpoint with the SHA-256 that stands at its end, got another one",
+            "flipped.ckpt: expected a checkpoint with the SHA-256 that is stored at its end, got a corrupt one",
             DIGITS,
             "--ckpt_path",
             "flipped.ckpt",

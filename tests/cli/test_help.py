@@ -5,18 +5,12 @@ import shlex
 
 import pytest
 
-from torchnet.cli import start
+from torchnet.cli.command_list import COMMANDS
 from torchnet.cli.help import _TEXTS
-from torchnet.cli.options import ArgumentsCLI
+from torchnet.cli.options import parsers
 
 from ..conftest import ROOT
 from ..run_folders import DIGITS
-
-
-class ParseOnly(ArgumentsCLI):
-    def instantiate_classes(self) -> None: ...
-
-    def _run_subcommand(self, subcommand: str) -> None: ...
 
 
 @pytest.fixture
@@ -34,7 +28,7 @@ def help_of(cli, capsys, monkeypatch):
 
 @pytest.fixture
 def options() -> list[str]:
-    return list(ParseOnly(["fit"])._parser("fit").get_defaults().keys())
+    return list(parsers()[1]["fit"].get_defaults().keys())
 
 
 def examples(text: str) -> list[list[str]]:
@@ -52,7 +46,7 @@ def test_the_overview_names_every_command_and_section(help_of, options):
     assert max(map(len, text.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("command", start.COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_a_command_has_the_own_options_first(command, help_of, options):
     text = help_of(command)
     own = [name for name in options if not name.startswith("trainer.") and name != "weights_only"]

@@ -8,11 +8,17 @@ from unittest.mock import patch
 import torch.distributed as dist
 from torch import Tensor
 
-from torchnet.engine.engine import Engine, _Step
+from torchnet import step
+from torchnet.engine import Engine
+from torchnet.engine.engine import _Block
 from torchnet.layers import BatchNorm1d, Dropout
 from torchnet.replicas import GradientSum, Replicas, Share
 
 _send, _run, _init = GradientSum._send, Engine.run, GradientSum.__init__
+
+
+def _own(block: _Block, indices: Tensor) -> Tensor:
+    return indices if block.share is None else indices[block.share.rows]
 
 
 def reduction_left_out() -> Any:
@@ -33,14 +39,12 @@ def mean_in_place_of_sum() -> Any:
 
 def sum_in_place_of_mean() -> Any:
     """Each process divides by the number of its own samples."""
-    return patch.object(_Step, "_divisor", lambda self, chosen: len(chosen[self.share.rows]))
+    return patch.object(_Block, "_divisor", lambda self, indices: len(_own(self, indices)))
 
 
 def last_batch_unweighted() -> Any:
     """The mean of the means of the processes, whatever their numbers of samples."""
-    return patch.object(
-        _Step, "_divisor", lambda self, chosen: len(chosen[self.share.rows]) * self.engine.replicas.size
-    )
+    return patch.object(_Block, "_divisor", lambda self, indices: len(_own(self, indices)) * self.engine.replicas.size)
 
 
 def one_layer_not_reduced() -> Any:
@@ -90,9 +94,9 @@ def same_mask_in_each_process() -> Any:
 
 
 def same_deformation_in_each_process() -> Any:
-    inputs = Engine.inputs
+    prepare = step.prepare_images
     return patch.object(
-        Engine, "inputs", lambda self, indices, dtype, step, start=0: inputs(self, indices, dtype, step)
+        step, "prepare_images", lambda recipe, indices, dtype, step, start=0: prepare(recipe, indices, dtype, step)
     )
 
 
@@ -115,10 +119,10 @@ def own_part_of_the_loss() -> Any:
 
 
 def own_weight_of_classes() -> Any:
-    def divisor(self: _Step, chosen: Tensor) -> Any:
-        return self.engine.normalizer(self.engine.targets.index_select(0, chosen[self.share.rows]))
+    def divisor(self: _Block, indices: Tensor) -> Any:
+        return self.engine.normalizer(self.recipe.targets.index_select(0, _own(self, indices)))
 
-    return patch.object(_Step, "_divisor", divisor)
+    return patch.object(_Block, "_divisor", divisor)
 
 
 def whole_batches_counted_twice() -> Any:

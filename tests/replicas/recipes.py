@@ -11,7 +11,7 @@ from torch import Tensor
 
 from torchnet import MLP, SGD, WeightAverage, clip_by_norm, cross_entropy, mean_squared_error
 from torchnet.data import Deformation
-from torchnet.engine.engine import Engine
+from torchnet.engine import Engine
 from torchnet.replicas import GradientSum, Replicas
 
 STEPS, CLASSES, SIDE = 200, 10, 8

@@ -111,11 +111,15 @@ def resume_in_one_process(run: Run, *options: str) -> tuple[int, list[Path]]:
         pytest.param(
             ("--trainer.callbacks=tests.replicas.odd.BitFlip", "--trainer.callbacks.step=9"),
             70,
-            "step 14: 4.weight of process 1 is not that of process 0: the replicas have drifted apart",
+            "step 14: 4.weight of process 1 differs from that of process 0: the replicas have drifted apart",
             id="drift",
         ),
         pytest.param(
-            ("--model.lr=1e38", "--model.weight_decay=1e38"), 70, " is infinite; what was saved", id="infinite numbers", marks=pytest.mark.sweep,
+            ("--model.lr=1e38", "--model.weight_decay=1e38"),
+            70,
+            " is Inf; earlier checkpoints",
+            id="infinite numbers",
+            marks=pytest.mark.sweep,
         ),
         pytest.param(
             ("--trainer.callbacks=tests.replicas.odd.EndInSetup",),
@@ -175,7 +179,7 @@ def test_processes_with_other_options_are_refused(folder: Path) -> None:
     ]
     ends = [run.end() for run in runs]
     assert [code for code, _, _ in ends] == [2, 2]
-    assert "process 1 has another configuration than process 0" in "".join(err for _, _, err in ends)
+    assert "process 1 has a different configuration than process 0" in "".join(err for _, _, err in ends)
     assert not list((folder / "rank0").glob("runs/*/*")), "a run that cannot begin leaves a folder"
 
 
@@ -184,7 +188,7 @@ def test_processes_that_would_train_alone_are_refused(folder: Path) -> None:
     code, _, err = start(folder / "lone", *ALL, environment=meeting).end()
     assert code == 2
     assert err.startswith(
-        "error: process 1: trainer.devices: torchrun has started 2 processes, and 1 would work together"
+        "error: process 1: trainer.devices: torchrun has started 2 processes, but 1 would work together"
     )
 
 

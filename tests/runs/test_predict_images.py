@@ -14,11 +14,11 @@ from PIL import Image
 from torchnet import commands
 from torchnet.data import load, read_image, to_mnist_form
 from torchnet.runs.folders import find_checkpoint
-from torchnet.runs.load_network import load_trained
+from torchnet.runs.load_network import load_network
 from torchnet.storage import write_checkpoint
 
 from ..conftest import ROOT
-from ..data.photo.test_photo import BAD, make
+from ..data.photo.test_image_file import BAD, make
 from ..run_folders import DIGITS, newest
 
 Command = Callable[..., int]
@@ -75,7 +75,7 @@ def test_it_prints_label_and_probabilities_and_draws_what_the_network_saw(predic
     assert err == ""
     lines = out.splitlines()
     assert lines[-1] == f"what the network saw: {run_folder() / 'predictions.png'}"
-    net = load_trained(newest()).net
+    net = load_network(newest()).net
     right = 0
     for label, (file, line) in enumerate(zip(files, lines[2:-1], strict=True)):
         seen = torch.from_numpy(to_mnist_form(read_image(file), 8)).flatten()
@@ -125,7 +125,7 @@ def test_the_good_ones_of_several_images_are_answered(predict, capsys):
     assert [line.split()[0] for line in out.splitlines()[2:-1]] == ["images/7.png", "images/2.png"]
     first, second, third = err.splitlines()
     assert "/proc/self/mem" in first
-    assert second == "error: blank.png: expected a digit, found nothing but background"
+    assert second == "error: blank.png: expected a digit, got only background"
     assert third.startswith("error: nowhere.png: ")
     assert predict("blank.png", "/proc/self/mem", "images/7.png") == 65
 
@@ -154,7 +154,7 @@ def test_a_network_of_images_that_are_not_square_is_refused(cli, capsys):
     capsys.readouterr()
     assert cli("predict", "--ckpt_path=last", "image.png") == 2
     err = capsys.readouterr().err
-    assert "expected a network of square images, such as 28 x 28, got one of 12 inputs" in err
+    assert "expected a network for square images, such as 28 x 28, got one with 12 inputs" in err
     assert err.count("\n") == 1
 
 
@@ -164,7 +164,7 @@ def test_an_answer_that_is_not_finite_is_the_fault_of_the_checkpoint(predict, ca
     contents["state_dict"]["net.4.bias"].fill_(torch.nan)
     write_checkpoint(path, contents)
     assert predict("images/1.png") == 66
-    assert capsys.readouterr().err == f"error: {path}: expected a network that answers with finite numbers\n"
+    assert capsys.readouterr().err == f"error: {path}: expected a network with finite outputs, got Inf or NaN\n"
 
 
 @pytest.mark.parametrize(

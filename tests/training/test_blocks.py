@@ -8,7 +8,7 @@ import pytest
 import torch
 from pytorch_lightning import Callback, Trainer
 
-from torchnet.training.blocks import steps_until_due
+from torchnet.training.lightning_internals import steps_until_due
 from torchnet.training.module import Classifier
 
 from ..run_folders import DIGITS, expect_same_bits, last_of

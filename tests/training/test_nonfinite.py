@@ -135,7 +135,7 @@ def arguments(case: Case) -> Iterator[str]:
 
 
 def first_by_a_plain_loop(case: Case) -> tuple[int, str, str]:
-    """Return the step, from 1 up, the tensor, and whether it is infinite or not a number."""
+    """Return the step, from 1 up, the tensor, and whether it is Inf or NaN."""
     net = MLP(
         SIZES,
         case.activation,
@@ -169,7 +169,7 @@ def first_by_a_plain_loop(case: Case) -> tuple[int, str, str]:
         scheduler.step()
         for name, tensor in _in_order(loss, twin, optimizer):
             if not tensor.isfinite().all():
-                return step, name, "not a number" if tensor.isnan().any() else "infinite"
+                return step, name, "NaN" if tensor.isnan().any() else "Inf"
     raise AssertionError(f"{case}: all numbers are finite")
 
 

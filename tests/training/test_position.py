@@ -9,8 +9,8 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 
 from torchnet.training import module
 from torchnet.training.data_module import ImageData
+from torchnet.training.lightning_internals import Position
 from torchnet.training.module import Classifier
-from torchnet.training.position import Position
 
 STEPS = 5  # in an epoch: 1437 images in mini-batches of 300
 

@@ -7,22 +7,15 @@ from typing import Any
 import pytest
 import yaml
 
-from torchnet.cli import session
-from torchnet.cli.session import TrainerCLI
+from torchnet.cli.session import Session
 from torchnet.runs.environment import environment
 from torchnet.storage import CheckpointError, read_checkpoint, write_checkpoint
+from torchnet.training import resume_checks
 
 from .wrong_checkpoints import BY_HAND, RUNS, all_cases, by_rule, make_runs, misses, write_wrong
 
 SPREAD = 6  # cases for which the whole command line is started; the module's command does it for all
 SHARE = 12  # one case by rule of so many is asked about directly, 3 in the sweep
-
-
-class Asked(TrainerCLI):
-    """The command line, to be asked about checkpoints instead of training."""
-
-    def _run_subcommand(self, subcommand: str) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +26,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("share", [SHARE, pytest.param(3, marks=pytest.mark.sweep)], ids="one of {}".format)
 def test_each_edit_is_refused_by_its_name(run, share, made):
-    asked = Asked(["fit", f"--config={made[run].parent.parent / 'config.yaml'}", "--trainer.max_steps=45"])
-    asked._verify_checkpoint(made[run])
+    asked = Session(["fit", f"--config={made[run].parent.parent / 'config.yaml'}", "--trainer.max_steps=45"])
+    asked.check_checkpoint(made[run])
     by_hand = [case for case in BY_HAND if case.run == run and not case.options]
     cases = by_hand + [*by_rule(run, read_checkpoint(made[run]))][::share]
     assert len(cases) >= {"plain": 200, "rich": 300}[run] * 3 // share
@@ -42,7 +35,7 @@ def test_each_edit_is_refused_by_its_name(run, share, made):
     for case in cases:
         path = write_wrong(case, made)
         try:
-            asked._verify_checkpoint(path)
+            asked.check_checkpoint(path)
             missed.append(f"{case}: accepted")
         except CheckpointError as error:
             if not str(error).startswith(f"{path}: ") or not any(word in str(error) for word in case.words):
@@ -118,7 +111,7 @@ def test_another_environment_is_allowed_on_request(name, cli, made, capsys, monk
     def elsewhere(*where: Any) -> dict[str, str]:
         return environment(*where) | {name: "another"}
 
-    monkeypatch.setattr(session, "environment", elsewhere)
+    monkeypatch.setattr(resume_checks, "environment", elsewhere)
     config = made["plain"].parent.parent / "config.yaml"
     again = (f"--ckpt_path={made['plain']}", "--trainer.max_steps=41", "--trainer.default_root_dir=new")
     assert cli(f"--config={config}", *again) == 66

@@ -1,4 +1,4 @@
-"""What a configuration would train, for the check of its gradients."""
+"""The gradients of a configuration: its network, its data and its loss, for `python -m torchnet check --config`."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -9,38 +9,44 @@ import torch
 from torch import Tensor, nn
 
 from torchnet.checking.catalog import randomize_biases
+from torchnet.cli.build import build
 from torchnet.cli.console import silence_libraries
-from torchnet.cli.options import ArgumentsCLI
-from torchnet.data import scale_pixels
+from torchnet.cli.options import Options
+from torchnet.step import scale_pixels
+from torchnet.training.data_module import ImageData
 from torchnet.training.module import Classifier
 
-_SAMPLES = 64  # of a mini-batch: enough to tell, and a wide network is checked in seconds
+_SAMPLES = 64  # of a mini-batch: enough for a check, and a wide network is checked in seconds
 
 
-class _Parts(ArgumentsCLI):
-    """Build network, data and Trainer, and leave it at that."""
+def parts_of_config(config: Path) -> tuple[Classifier, ImageData]:
+    """Return the network and the data of a configuration.
 
-    def fit(self, model: Classifier, **kwargs: Any) -> None:
-        pass
+    Raises:
+        UsageError: if the configuration is wrong; DataError: if its data are missing or malformed.
+    """
+    silence_libraries()
+    options = ["--trainer.logger=false", "--trainer.enable_checkpointing=false", "--trainer.enable_progress_bar=false"]
+    model, data, _ = build(Options(["fit", f"--config={config}", *options]))
+    return model, data
 
 
 def subjects_of_config(config: Path, seed: int) -> Iterator[tuple[str, nn.Module, Tensor, Tensor, Callable[..., Any]]]:
-    """Yield what is checked, a network, images, targets and the loss: on the first mini-batch, then on random numbers.
+    """Yield a description, a network, images, targets and the loss: first a mini-batch, then random numbers.
 
-    A deformation of the images is left out: it stands before what has a gradient.
+    A deformation of the images is left out, as it comes before everything that has a gradient.
 
     Raises:
-        UsageError: if the configuration is not one that works; DataError: if its data are not there.
+        UsageError: if the configuration is wrong; DataError: if its data are missing or malformed.
     """
-    silence_libraries()
-    parts = _Parts(["fit", f"--config={config}", "--trainer.logger=false", "--trainer.enable_checkpointing=false"])
-    model: Classifier = parts.model
-    block = next(iter(parts.datamodule.train_dataloader()))
-    all_images, all_targets = parts.datamodule.training_tensors
+    model, data = parts_of_config(config)
+    block = next(iter(data.train_dataloader()))
+    all_images, all_targets = data.training_tensors
     chosen = block.indices[: block.batch_size]
     images = scale_pixels(all_images[chosen[:_SAMPLES]], model.weight_dtype)
     targets = all_targets[chosen[:_SAMPLES]]
-    divisor = block.divisor or (len(chosen) if model.class_weights is None else None)  # else it is that of the mean
+    # Of a weighted mean, the divisor follows from the samples.
+    divisor = block.divisor or (len(chosen) if model.class_weights is None else None)
     loss = partial(model.loss, divisor=divisor)
     yield "a batch of its data", model.net, images, targets, loss
     generator = torch.Generator().manual_seed(seed)

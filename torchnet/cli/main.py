@@ -1,6 +1,7 @@
-"""The command line: which configuration is read, and how whatever goes wrong is reported."""
+"""The command line of train.py: which configuration is read, and how errors are reported."""
 
 import argparse
+import itertools
 import sys
 from pathlib import Path
 
@@ -9,41 +10,41 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 
 from torchnet.cli.console import silence_libraries
-from torchnet.cli.image_arguments import part, predict_named_files
-from torchnet.cli.session import TrainerCLI
+from torchnet.cli.session import Session
 from torchnet.data import MnistUnavailableError
-from torchnet.runs.errors import EXIT_CODES, StoppedError, UsageError, report_error
-from torchnet.runs.folders import CONFIG, RUNS, find_checkpoint, run_of
+from torchnet.runs.errors import StoppedError, UsageError, report_error
+from torchnet.runs.folders import CONFIG, RUNS, checkpoint_needed, find_checkpoint, run_of
+from torchnet.runs.predict_images import predict_image_files
 from torchnet.runs.signals import stopped_by_signals
 
-_REPORTED: tuple[type[BaseException], ...] = (StoppedError, *EXIT_CODES)
 _FALLBACK_TITLE = "NOT MNIST: scikit-learn's bundled 8x8 digits (MNIST could not be found or downloaded)"
+_FLAGS = ("-h", "--help", "--print_config")  # all other options have a value
 
 
 def main(configs: Path, arguments: list[str] | None = None) -> int:
-    """Run `[fit|validate|test|predict] [options]`, fit if no command is named, and return the exit code.
+    """Run `[fit|validate|test|predict] [options]`, fit by default, and return the exit code.
 
-    `predict` with image files, `predict digit.png ...`, predicts these; without, the test images of the run's data.
+    `predict FILES` predicts image files; `predict` alone predicts the test images of the run's data.
 
     Args:
-        configs: the folder of default.yaml, which is read if no configuration is named, and digits.yaml.
-        arguments: those of the process if None.
+        configs: the folder of default.yaml, which is read if no configuration is named, and of digits.yaml.
+        arguments: the arguments of the command line; None for those of the process.
     """
     silence_libraries()
     command, *options = _with_command(sys.argv[1:] if arguments is None else arguments)
     try:
         with stopped_by_signals():
             return _run(command, options, configs)
-    except MisconfigurationException as error:  # so Lightning calls wrong usage
-        return report_error(UsageError(str(error)), _process())
-    except _REPORTED as error:
-        return report_error(error, _process())
+    except MisconfigurationException as error:  # Lightning's error for wrong usage
+        return report_error(UsageError(str(error)), _rank())
+    except (StoppedError, Exception) as error:
+        return report_error(error, _rank())
     except SystemExit as error:  # --help and --print_config
         return error.code if isinstance(error.code, int) else int(error.code is not None)
 
 
-def _process() -> int:
-    """Return the number of this process among those that were started together."""
+def _rank() -> int:
+    """Return the number of this process among those that train together."""
     return int(getattr(rank_zero_only, "rank", 0))
 
 
@@ -54,47 +55,96 @@ def _with_command(arguments: list[str]) -> list[str]:
 
 
 def _run(command: str, options: list[str], configs: Path) -> int:
-    if command == "predict" and (words := part(options)).files and not words.ask_for_help:
-        return predict_named_files(words)
+    if command == "predict":
+        options, files = _without_files(options)
+        if files and not {"-h", "--help"}.intersection(options):
+            return _predict_files(options, files)
     named, options = _options_that_choose_the_config(options)
     config = configs / "default.yaml"
     if named.config or named.help:
-        # Configurations first: what stands on the command line counts, on whichever side of them.
-        TrainerCLI([command, *(f"--config={path}" for path in named.config), *options])
+        # Configurations first: other options override them, whatever their order on the command line.
+        Session([command, *(f"--config={path}" for path in named.config), *options]).run()
         return 0
-    if named.ckpt_path is not None:  # a checkpoint brings the configuration of its run along
+    if named.ckpt_path is not None:  # a checkpoint comes with the configuration of its run
         checkpoint = find_checkpoint(named.ckpt_path, Path(named.root), named.name)
-        options.append(f"--ckpt_path={checkpoint}")  # found once, so that what is damaged is named once
+        options.append(f"--ckpt_path={checkpoint}")  # found once, so that corrupt ones are reported once
         of_run = run_of(checkpoint) / CONFIG
         if of_run.is_file():
             config = of_run
         else:
             print(f"there is no {of_run}: using {config}")
     try:
-        TrainerCLI([command, f"--config={config}", *options])
+        Session([command, f"--config={config}", *options]).run()
     except MnistUnavailableError as error:
         if named.source is not None or named.ckpt_path is not None:
             raise
         _print_notice(f"{error}.\n\nTraining on scikit-learn's bundled 8x8 digits instead (configs/digits.yaml).")
-        TrainerCLI([command, f"--config={configs / 'digits.yaml'}", *options], title=_FALLBACK_TITLE)
+        Session([command, f"--config={configs / 'digits.yaml'}", *options], title=_FALLBACK_TITLE).run()
     return 0
 
 
 def _options_that_choose_the_config(options: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Return the options that say which configuration is read, and all options but --config itself."""
-    configs = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    """Return the options that decide which configuration is read, and all options except --config."""
+    configs = _silent_parser()
     configs.add_argument("-c", "--config", action="append", default=[])
-    others = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    others = _silent_parser()
     others.add_argument("-h", "--help", action="store_true")
-    others.add_argument("--name", default="*")
-    others.add_argument("--ckpt_path")
-    others.add_argument("--trainer.default_root_dir", dest="root", default=RUNS)
     others.add_argument("--data.source", dest="source")
+    _add_checkpoint_options(others)
     try:
         named, rest = configs.parse_known_args(options)
         return others.parse_known_args(rest, named)[0], rest
     except argparse.ArgumentError as error:
         raise UsageError(str(error)) from error
+
+
+def _without_files(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Separate options, `--x value` or `--x=value`, from file names; after `--` there are only file names."""
+    options: list[str] = []
+    files: list[str] = []
+    remaining = iter(arguments)
+    for word in remaining:
+        if word == "--":
+            files.extend(remaining)
+        elif not word.startswith("-"):
+            files.append(word)
+        else:
+            options.append(word)
+            if "=" not in word and word not in _FLAGS:
+                options.extend(itertools.islice(remaining, 1))
+    return options, files
+
+
+def _predict_files(options: list[str], files: list[str]) -> int:
+    """Predict image files, as `python -m torchnet predict` does; return the exit code."""
+    parser = _silent_parser()
+    parser.add_argument("--output", type=Path)
+    _add_checkpoint_options(parser)
+    try:
+        named, others = parser.parse_known_args(options)
+    except argparse.ArgumentError as error:
+        raise UsageError(str(error)) from error
+    if others:
+        raise UsageError(
+            f"predict of images takes --ckpt_path, --name, --trainer.default_root_dir and --output, got {others[0]}: "
+            "leave it out, or name no image to predict the test images of the run's data"
+        )
+    if named.ckpt_path is None:
+        raise checkpoint_needed("predict")
+    checkpoint = find_checkpoint(named.ckpt_path, Path(named.root), named.name)
+    return predict_image_files(checkpoint, [Path(file) for file in files], named.output)
+
+
+def _silent_parser() -> argparse.ArgumentParser:
+    """Return a parser that raises errors instead of printing them."""
+    return argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+
+
+def _add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a checkpoint."""
+    parser.add_argument("--ckpt_path")
+    parser.add_argument("--name", default="*")
+    parser.add_argument("--trainer.default_root_dir", dest="root", default=RUNS)
 
 
 @rank_zero_only

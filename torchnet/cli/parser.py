@@ -1,34 +1,33 @@
-"""The parser of the arguments: what is wrong with them, in one sentence and in the words of the command line."""
+"""The parser of the command line. Its errors are one sentence, in the words of the command line."""
 
 import re
 from dataclasses import fields
 from typing import NoReturn
 
-from jsonargparse import Namespace
-from pytorch_lightning.cli import LightningArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 
 from torchnet.choices import did_you_mean, nearest
 from torchnet.data import Deformation
 from torchnet.runs.errors import UsageError
 
-_ALTERNATIVES = re.compile(  # what jsonargparse says of a value that may be of several types
+_ALTERNATIVES = re.compile(  # the error of jsonargparse for a value with several possible types
     r'Parser key "(?P<key>[^"]+)":.*\n  Errors:\n(?P<reasons>.*)\n'
     r"  Given value type: [^\n]*\n  Given value: (?P<value>.*)",
     re.DOTALL,
 )
 _CALLABLE = re.compile(r"^Type \S+\[.*\] expects a function or a callable class: ")
-_UNKNOWN = re.compile(  # an option on the command line, in a file, and of a class in either
+_UNKNOWN = re.compile(  # an unknown option: on the command line, in a file, or of a class
     r"unrecognized arguments: (?P<words>.*)|does not accept option '(?P<key>[^']+)'|"
     r"--(?P<of>[^:]+): Option '(?P<name>[^']+)' is not accepted"
 )
 _OTHERS = ("help", "config", "print_config", *(f"data.deformation.{field.name}" for field in fields(Deformation)))
 
 
-class Parser(LightningArgumentParser):
-    """Lightning's, whose errors are one sentence. It is the parser of all commands, and so is that of each of them."""
+class Parser(ArgumentParser):
+    """The parser of jsonargparse with errors of one sentence; for the command line, and for each command."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raise what jsonargparse would print below the usage before it exits."""
+        """Raise a UsageError; jsonargparse would print the usage and exit."""
         if (found := _ALTERNATIVES.fullmatch(message)) is not None:
             message = _one_sentence(found["key"], found["reasons"], found["value"])
         message = re.sub(r'Parser key "([^"]+)"', r"--\1", message)
@@ -36,7 +35,7 @@ class Parser(LightningArgumentParser):
 
 
 def _one_sentence(key: str, reasons: str, value: str) -> str:
-    """Say of all types that a value might have had, but for null, why it has not."""
+    """Say why a value has none of its possible types, null aside."""
     said = (_CALLABLE.sub("", line.strip().removeprefix("- ")) for line in reasons.splitlines())
     text = " or ".join(dict.fromkeys(it for it in said if "NoneType" not in it)).replace(" or Expected", " or")
     text = text.replace("a dot import path string: ", "the name of a class, not ")
@@ -44,11 +43,11 @@ def _one_sentence(key: str, reasons: str, value: str) -> str:
 
 
 def suggestion(message: str, options: Namespace) -> str:
-    """Return what may have been meant by options that there are not, to go behind a message; "" if nothing is near.
+    """Return ": did you mean ...?" for the unknown options in an error message; "" if no name is similar.
 
     Args:
-        message: of an error.
-        options: those that there are.
+        message: the error message.
+        options: the options that exist.
     """
     found = _UNKNOWN.search(message)
     if found is None:

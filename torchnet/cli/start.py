@@ -1,17 +1,13 @@
-"""What `python train.py` answers at once, before torch and Lightning are imported, which takes seconds."""
+"""The start of `python train.py`: what needs neither torch nor Lightning is answered at once."""
 
 import os
 import sys
 from pathlib import Path
 
 from torchnet.choices import did_you_mean, nearest
+from torchnet.cli.command_list import COMMANDS
+from torchnet.runs.sections import SECTIONS
 
-COMMANDS = {
-    "fit": "train a network; this is done if no command is named",
-    "validate": "print loss and report of the validation images",
-    "test": "print loss and report of the test images",
-    "predict": "answer for image files; without any, write predictions.csv",
-}
 _OVERVIEW = """\
 usage: python train.py [COMMAND] [OPTIONS]
 
@@ -21,46 +17,52 @@ commands:
 {commands}
 
 options, the same for all commands:
-  --help                 after a command: all options and their defaults
-  --config FILE          options from a YAML file (configs/default.yaml); if
-                         there are several, the later count over the earlier
-  --ckpt_path RUN        start from a checkpoint, with the options of its run:
-                         last, best, the folder of a run, or a file; all
-                         commands but fit need it
-  --print_config         print the options that a run would have, and end
-  --SECTION.NAME VALUE   an option by itself, over those of files; the sections
-                         are model, data, checkpoints, loss_line,
-                         gradient_check, gradient_health, together and
-                         trainer
+  --help                 after a command: all its options and their defaults
+  --config FILE          read options from a YAML file (configs/default.yaml);
+                         can be repeated, later files override earlier ones
+  --ckpt_path RUN        start from a checkpoint, with the configuration of its
+                         run: last, best, the folder of a run, or a file;
+                         required by all commands except fit
+  --print_config         print the resulting configuration and exit
+  --SECTION.NAME VALUE   set one option; overrides the files. Sections:
+                         {sections}
 
 examples:
   python train.py                                     the notebook's network
-  python train.py --config configs/fast.yaml          the same, sooner
+  python train.py --config configs/fast.yaml          the same, in less time
   python train.py --config configs/digits.yaml        offline, in seconds
   python train.py --model.hidden_sizes '[256, 128]' --model.activation relu
   python train.py --ckpt_path last --trainer.max_epochs 60
   python train.py test --ckpt_path last
   python train.py predict --ckpt_path last digit.png photos/*.jpg
 
-The results are in runs/<name>/<time>/. See also: python -m torchnet --help
+Results are written to runs/<name>/<time>/. See also: python -m torchnet --help
 
-exit code: 0 when done, 2 for wrong usage, 65 for bad data, 66 for a checkpoint
-that cannot be used, 70 when a number is not finite, 74 when a disk fails, 75
-when another process is lost, 130 after Ctrl-C, 143 after SIGTERM.
+exit codes: 0 done, 2 wrong usage, 65 bad data, 66 unusable checkpoint, 70 Inf,
+NaN or a wrong gradient, 74 disk error, 75 another process lost, 130 Ctrl-C,
+143 SIGTERM.
 """
 
 
 def main(configs: Path, arguments: list[str] | None = None) -> int:
-    """Answer --help and a command that there is not; else do as `torchnet.cli.main.main` does."""
+    """Answer --help and unknown commands; otherwise run `torchnet.cli.main.main` and return its exit code.
+
+    Args:
+        configs: the folder of default.yaml and digits.yaml.
+        arguments: the arguments of the command line; None for those of the process.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] in (["-h"], ["--help"]):
-        print(_OVERVIEW.format(commands="\n".join(f"  {name:10} {text}" for name, text in COMMANDS.items())), end="")
+        commands = "\n".join(f"  {name:10} {text}" for name, text in COMMANDS.items())
+        names = list(SECTIONS)
+        sections = f"{', '.join(names[:4])},\n{' ' * 25}{', '.join(names[4:])}"
+        print(_OVERVIEW.format(commands=commands, sections=sections), end="")
         return 0
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         hint = did_you_mean(nearest(arguments[0], COMMANDS))
         print(f"error: {arguments[0]}: expected a command, {', '.join(COMMANDS)}, or an option{hint}", file=sys.stderr)
         return 2
-    # Of a connection that is lost, or not there yet, torch's C++ would print the whole stack.
+    # When a connection is lost, or not there yet, torch's C++ would print a stack trace.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     from torchnet.cli import main as command_line
 

@@ -1,4 +1,4 @@
-"""The proof from the command line: `python -m torchnet check`."""
+"""The gradient check from the command line: `python -m torchnet check`."""
 
 import argparse
 import contextlib
@@ -13,27 +13,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torchnet.checking import Report
 
-DESCRIPTION = "Check hand-written gradients, and say which kind of mistake a wrong one is."
+DESCRIPTION = "Check hand-written gradients, and name the kind of mistake in a wrong one."
 EPILOG = """\
 examples:
   python -m torchnet check                 the default network
   python -m torchnet check --all           all layers, activations and losses
   python -m torchnet check --config configs/notebook.yaml
-                                           what this configuration would train
+                                           the network of a configuration
 
-a layer, a loss or a network of your own, by its module; a class is made
-without arguments, or with those that are named:
+your own layer, loss or network, named by its module; a class is instantiated
+without arguments, or with the given ones:
   python -m torchnet check mypackage.mymodule:MyLayer --input 4,7
   python -m torchnet check 'mymodule:MyLayer(7, bias=False)' --input 4,7
   python -m torchnet check mymodule:my_loss --input 4,10 --targets 10
   python -m torchnet check 'torchnet:MLP((784, 1024, 1024, 10))' \\
                            --input 32,784 --targets 10
 
-exit code: 0 if every gradient is right, 1 if one is wrong, 2 for wrong usage,
-65 for bad data.
+exit codes: 0 all gradients right, 1 one is wrong, 2 wrong usage, 65 bad data.
 """
 _SMALL = 500_000  # weights
-_WIDE = 130  # columns, where no terminal sets the width
+_WIDE = 130  # columns of a table without a terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
-        "--config", type=Path, metavar="FILE", help="check what this configuration would train, on a batch of its data"
+        "--config", type=Path, metavar="FILE", help="check the network of this configuration, on a batch of its data"
     )
     what.add_argument("--all", action="store_true", help="check all of torchnet with every oracle; print one table")
     parser.add_argument(
@@ -53,22 +52,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SHAPE",
-        help="of an input of random numbers: 4,7; once for each",
+        help="the shape of a random input, such as 4,7; repeat it for each input",
     )
     parser.add_argument(
-        "--targets", type=int, metavar="CLASSES", help="the last input is one of CLASSES for each sample, at random"
+        "--targets",
+        type=int,
+        metavar="CLASSES",
+        help="add random targets out of this number of classes as the last input",
     )
     parser.add_argument(
         "--dtype",
         choices=("float64", "float32", "bfloat16"),
-        help="of weights and inputs (default: as they are made)",
+        help="the dtype of weights and inputs (default: unchanged)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the random numbers (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random numbers (default: 0)")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check what the options name; return the exit code."""
+    """Run the checks; return the exit code."""
     import torch
     from rich.console import Console
 
@@ -79,13 +81,13 @@ def run(options: argparse.Namespace) -> int:
     try:
         if options.all:
             if options.subject or options.input or options.dtype or options.json:
-                raise SubjectError("--all takes no other option: it checks everything, in float64, and prints a table")
+                raise SubjectError("--all takes no other option: it checks everything in float64 and prints a table")
             with Console(stderr=True).status("checking everything", spinner="dots"), _threads_kept():
                 torch.set_num_threads(1)
                 table, passed = overview()
             console.print(table)
             return int(not passed)
-        # What a stranger's code prints is not part of the report.
+        # What the checked code prints is not part of the report.
         with (
             Console(stderr=True).status("checking", spinner="dots"),
             contextlib.redirect_stdout(sys.stderr),
@@ -96,9 +98,9 @@ def run(options: argparse.Namespace) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except SystemExit as error:
-        print(f"error: what is checked ended the program (sys.exit({error.code!r}))", file=sys.stderr)
+        print(f"error: the checked code ended the program (sys.exit({error.code!r}))", file=sys.stderr)
         return 2
-    except Exception as error:  # of what is checked, too: whatever a stranger's forward or backward may raise
+    except Exception as error:  # also any error of the forward or backward that is checked
         print("error:", " ".join(str(error).split()) + _origin(error), file=sys.stderr)
         return 65 if isinstance(error, DataError) else 2
     if options.json:
@@ -121,10 +123,10 @@ def _reports(options: argparse.Namespace) -> "Iterator[Report]":
         yield check(subject, *random_inputs(subject, options.input, options.targets, options.dtype, options.seed))
         return
     if options.input or options.targets is not None:
-        raise SubjectError("--input and --targets need a subject, MODULE:NAME, that is called with them")
+        raise SubjectError("--input and --targets need a subject, MODULE:NAME")
     if options.config is not None:
         if options.dtype is not None:
-            raise SubjectError("--dtype: a configuration has its own, model.dtype")
+            raise SubjectError("--dtype: a configuration sets model.dtype itself")
         from torchnet.cli.check_config import subjects_of_config  # imports Lightning
 
         for on, net, images, targets, loss in subjects_of_config(options.config, options.seed):
@@ -138,7 +140,7 @@ def _reports(options: argparse.Namespace) -> "Iterator[Report]":
 
 
 def _one_thread_if_small(subject: Any) -> None:
-    """Do without threads that wait for each other longer than they work, as they do on a busy machine."""
+    """Use one thread for a small network: on a busy machine threads wait for each other longer than they work."""
     import torch
 
     weights = subject.parameters() if isinstance(subject, torch.nn.Module) else ()
@@ -158,7 +160,7 @@ def _threads_kept() -> Iterator[None]:
 
 
 def _origin(error: Exception) -> str:
-    """Say where an error was raised that is not about the usage of this command."""
+    """Return where an error was raised, unless it is about the usage of this command."""
     from torchnet.checking import SubjectError
     from torchnet.data import DataError
     from torchnet.runs.errors import UsageError
@@ -166,6 +168,6 @@ def _origin(error: Exception) -> str:
     if isinstance(error, (SubjectError, UsageError, DataError)):
         return ""
     if isinstance(error, SyntaxError):
-        return ""  # it says where itself
+        return ""  # its message says where
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f" ({type(error).__name__} in {Path(last.filename).name}, line {last.lineno})"

@@ -1,14 +1,14 @@
-"""What a deformation does to training images, as a picture: `python -m torchnet deformation`."""
+"""A picture of what a deformation does to training images: `python -m torchnet deformation`."""
 
 import argparse
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torchnet.data import Deformation
 
-DESCRIPTION = "Draw training images before and after a random deformation, to see whether its settings are sensible."
+DESCRIPTION = "Draw training images before and after a random deformation, to choose its settings."
 EPILOG = """\
 examples:
   python -m torchnet deformation --config configs/accurate.yaml
@@ -16,20 +16,18 @@ examples:
   python -m torchnet deformation --elastic_strength 1.4 --elastic_smoothness 4
   python -m torchnet deformation --source digits --rotation 10 --output out.pdf
 
-Settings that are not named are those of the configuration, or 0, which leaves
-their part out.
+Options override the configuration. A setting of 0 switches its part off.
 
-exit code: 0 when the picture is written, 2 for wrong usage, 65 for bad data,
-74 for a file that cannot be written.
+exit codes: 0 picture written, 2 wrong usage, 65 bad data, 74 cannot write.
 """
 _HELP = {
     "rotation": "degrees, the largest angle to either side",
-    "scale": "the most by which width and height are multiplied: by 1 - scale to 1 + scale",
-    "shear": "degrees, the largest angle by which vertical lines lean to either side",
-    "translation": "pixels, the most by which the image moves along each axis",
+    "scale": "width and height are multiplied by 1 - scale to 1 + scale",
+    "shear": "degrees, the largest slant of vertical lines to either side",
+    "translation": "pixels, the largest shift along each axis",
     "elastic_strength": "pixels, the standard deviation of each pixel's displacement along each axis",
-    "elastic_smoothness": "pixels, of the Gaussian that smooths displacements: the larger, the longer the waves",
-    "seed": "of the random numbers",
+    "elastic_smoothness": "pixels, the standard deviation of the Gaussian that smooths the displacements",
+    "seed": "seed of the random numbers",
 }
 _DRAWS = 6
 
@@ -38,8 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument(
         "--source",
-        default="mnist",
-        help="mnist, digits, or the path of a .mat file, an .npz file or a folder (default: mnist)",
+        help="mnist, digits, or the path of a .mat file, an .npz file or a folder (default: as configured, else mnist)",
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="a configuration with a data.deformation")
     for name, text in _HELP.items():
@@ -57,17 +54,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw the picture that the options ask for; return the exit code."""
+    """Draw the picture; return the exit code."""
     from torchnet.data import DataError, Deformation
     from torchnet.runs.errors import UsageError
 
+    source, deformation = options.source or "mnist", Deformation()
+    if options.config is not None:
+        from torchnet.cli.check_config import parts_of_config  # imports Lightning
+
+        _, data = parts_of_config(options.config)
+        if data.deformation is None:
+            raise UsageError(f"{options.config}: expected a data.deformation, got none")
+        source, deformation = options.source or data.source, data.deformation
     try:
-        named = {name: getattr(options, name) for name in _HELP}
-        settings = {} if options.config is None else _settings_of(options.config)
-        deformation = Deformation(**settings | {name: value for name, value in named.items() if value is not None})
+        named = {name: getattr(options, name) for name in _HELP if getattr(options, name) is not None}
+        deformation = replace(deformation, **named)
         if not deformation.is_affine and not deformation.is_elastic:
             raise ValueError("expected a setting that deforms images, such as --rotation 15: all of them are 0")
-        draw_deformation(deformation, options.source, options.output)
+        draw_deformation(deformation, source, options.output)
     except DataError:
         raise
     except ValueError as error:
@@ -76,37 +80,18 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _settings_of(config: Path) -> dict[str, Any]:
-    """Return the settings of the deformation in a configuration.
-
-    Raises:
-        ValueError: if there are none, or it is no plain YAML file; OSError: if it cannot be read.
-    """
-    import yaml
-
-    from torchnet.cli.config_file import check_config_file
-
-    check_config_file(config)
-    try:
-        settings = yaml.safe_load(config.read_text())["data"]["deformation"]
-        if settings.keys() <= _HELP.keys() and all(isinstance(value, (int, float)) for value in settings.values()):
-            return dict(settings)
-    except (KeyError, TypeError, AttributeError):
-        pass
-    raise ValueError(f"{config}: expected data.deformation with numbers for some of {', '.join(sorted(_HELP))}")
-
-
 def draw_deformation(deformation: "Deformation", source: str, path: Path) -> None:
-    """Draw the first training image of each class, and what becomes of it in several steps.
+    """Draw the first training image of each class, and its deformations in several steps.
 
     Raises:
-        DataError: if the data are not there, are not what they should be, or have no height and width.
-        ValueError: if the path has a suffix that is not one of a picture; OSError: if it cannot be written.
+        DataError: if the data are missing or malformed, or have no height and width.
+        ValueError: if the suffix of the path is not that of a picture; OSError: if it cannot be written.
     """
     import torch
 
-    from torchnet.data import DataError, load, scale_pixels
+    from torchnet.data import DataError, load
     from torchnet.reporting import write_batch_picture
+    from torchnet.step import scale_pixels
 
     data = load(source)
     if data.train_images.ndim != 3:

@@ -1,38 +1,40 @@
-"""The digits on pictures of one's own: `python -m torchnet predict`."""
+"""Predictions for image files: `python -m torchnet predict`."""
 
 import argparse
 from pathlib import Path
 
-DESCRIPTION = "Predict the digits on images of any kind, and draw what the network saw of them."
+DESCRIPTION = "Predict the digits in image files, and draw what the network saw."
 EPILOG = """\
 examples:
   python -m torchnet predict last digit.png more/*.jpg
   python -m torchnet predict best digit.png --output what_it_saw.png
 
 An image shows one digit, of any size and color, on a background of another
-color. It is brought into the form of the training images; the picture shows
-the result.
+color. It is converted to the form of the training images; the picture shows
+the result. python train.py predict --ckpt_path RUN FILES does the same.
 
-exit code: 0 when every image is answered; else that of the first one that is
-not, 65 for what is no image with a digit; 2 for wrong usage, 66 for a
-checkpoint that cannot be used, 74 for a file that cannot be written.
+exit codes: 0 all images predicted; otherwise the code of the first image that
+was not, 65 for a file without a digit; 2 wrong usage, 66 unusable checkpoint,
+74 cannot read or write.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument(
-        "checkpoint", help="a file or the folder of a run; last or best, of the newest run under --root"
+        "checkpoint", help="a file, the folder of a run, or last or best for the newest run under --root"
     )
     parser.add_argument("images", type=Path, nargs="+", metavar="image", help="a file in any format that Pillow reads")
     parser.add_argument(
         "--output", type=Path, help="a .png, .pdf or .svg file (predictions.png in the folder of the run)"
     )
-    parser.add_argument("--root", type=Path, default=Path("runs"), metavar="FOLDER", help="of the runs (runs)")
+    parser.add_argument(
+        "--root", type=Path, default=Path("runs"), metavar="FOLDER", help="the folder of all runs (runs)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Predict the digits on the images that the options name; return the exit code."""
+    """Predict the images; return the exit code."""
     from torchnet.runs.folders import find_checkpoint
     from torchnet.runs.predict_images import predict_image_files
 

@@ -1,4 +1,4 @@
-"""What the bits of a result depend on, beside the program and its data."""
+"""The environment that the bits of a result depend on, besides the program and its data."""
 
 import platform
 from functools import cache
@@ -8,13 +8,13 @@ import torch
 
 
 def environment(device: torch.device, processes: int = 1) -> dict[str, str]:
-    """Return the processor, the GPU if it is used, torch's build and the threads that products are divided among.
+    """Return the processor, the GPU if it is used, the build of torch, and the number of threads.
 
-    Another one of these may add the same numbers in another order, and round them otherwise.
+    If one of these differs, the same numbers may be added in another order and rounded differently.
 
     Args:
-        device: of this process.
-        processes: how many train the network together, each on threads and a device of its own.
+        device: the device of this process.
+        processes: the number of processes that train the network together.
     """
     together = f" in each of {processes} processes" if processes > 1 else ""
     found = {
@@ -32,6 +32,6 @@ def environment(device: torch.device, processes: int = 1) -> dict[str, str]:
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:  # there is no such file but on Linux
+    except OSError:  # only Linux has this file
         return platform.processor() or platform.machine()
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

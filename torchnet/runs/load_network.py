@@ -1,32 +1,31 @@
-"""The network that a run has come to, from its checkpoint and configuration alone: no data, no Trainer."""
+"""The trained network of a run, from its checkpoint and its configuration, without data or a Trainer."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor
 
-from torchnet.cli.config_file import check_config_file
 from torchnet.network import MLP, layer_sizes
+from torchnet.runs.config import read_config
 from torchnet.runs.errors import UsageError
 from torchnet.runs.folders import CONFIG, run_of
 from torchnet.storage import CheckpointError, read_checkpoint
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
-_OPTIONS = ("activation", "normalization", "dropout", "residual")  # of the MLP, by the names of the configuration
+_OPTIONS = ("activation", "normalization", "dropout", "residual")  # arguments of MLP in a configuration
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A trained network.
+class TrainedNetwork:
+    """A trained network and where it comes from.
 
     Attributes:
         net: in evaluation mode, on the CPU; the moving average of the weights if the run kept one.
         config: the configuration of the run.
-        checkpoint: the file that it is from.
-        steps: that it was trained for.
+        checkpoint: the file with its weights.
+        steps: completed steps of training.
     """
 
     net: MLP
@@ -45,21 +44,21 @@ class Trained:
         return int(next(self.net.parameters()).shape[1])
 
 
-def load_trained(checkpoint: Path) -> Trained:
-    """Build the network of a run and give it the weights of one of its checkpoints.
+def load_network(checkpoint: Path) -> TrainedNetwork:
+    """Build the network of a run and load the weights of one of its checkpoints.
 
     Raises:
-        CheckpointError: if the checkpoint cannot be used, or has not the weights of the network of this configuration.
-        UsageError: if the configuration, config.yaml in the folder of the run, is not one of a run.
+        CheckpointError: if the checkpoint cannot be used, or its weights do not fit the configuration.
+        UsageError: if the folder of the run has no valid config.yaml.
     """
     contents = read_checkpoint(checkpoint)
     weights = trained_weights(contents)
     widths = [tensor.shape for name, tensor in weights.items() if name.endswith("weight") and tensor.dim() == 2]
     if not widths:
-        raise CheckpointError(f"{checkpoint}: expected a checkpoint of a run, there are no weights in it")
+        raise CheckpointError(f"{checkpoint}: expected a checkpoint of a run, got one without weights")
     path = run_of(checkpoint) / CONFIG
     if not path.is_file():
-        raise UsageError(f"{path}: expected the configuration of the run that {checkpoint} is from, there is none")
+        raise UsageError(f"{path}: expected the configuration of the run of {checkpoint}, found no file")
     config = read_config(path)
     model = config["model"]
     try:
@@ -73,27 +72,14 @@ def load_trained(checkpoint: Path) -> Trained:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{checkpoint}: belongs to another network than {path} describes: {reason}") from error
-    return Trained(net.eval(), config, checkpoint, int(contents.get("global_step", 0)))
+    return TrainedNetwork(net.eval(), config, checkpoint, int(contents.get("global_step", 0)))
 
 
 def trained_weights(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
-    """Return the weights and buffers of the network that a checkpoint was trained for, by their names in it."""
+    """Return weights and buffers of the trained network in a checkpoint: the average if there is one."""
     state = checkpoint.get("state_dict")
     tensors = (
         {key: value for key, value in state.items() if isinstance(value, Tensor)} if isinstance(state, dict) else {}
     )
     prefix = "average.net." if any(key.startswith("average.net.") for key in tensors) else "net."
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """Return the configuration of a run.
-
-    Raises:
-        UsageError: if it is not one of a run.
-    """
-    check_config_file(path)
-    config = yaml.safe_load(path.read_text())
-    if not isinstance(config.get("model"), dict):
-        raise UsageError(f"{path}: expected the configuration of a run, got one without model")
-    return dict(config)

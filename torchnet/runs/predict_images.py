@@ -1,4 +1,4 @@
-"""What a trained network says about image files, for `train.py predict` and `python -m torchnet predict` alike."""
+"""Predictions for image files: `python -m torchnet predict RUN FILES` and `train.py predict --ckpt_path RUN FILES`."""
 
 import math
 import os
@@ -11,29 +11,31 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from torchnet.data import DataError, read_image, scale_pixels, to_mnist_form
+from torchnet.data import DataError, read_image, to_mnist_form
 from torchnet.reporting import PICTURE_SUFFIXES, Answer, print_answers, write_answers_picture
-from torchnet.runs.errors import CheckpointError, UsageError, report_error
+from torchnet.runs.errors import UsageError, report_error
 from torchnet.runs.folders import run_of
-from torchnet.runs.load_network import Trained, load_trained
+from torchnet.runs.load_network import TrainedNetwork, load_network
+from torchnet.step import scale_pixels
+from torchnet.storage import CheckpointError
 
 PICTURE = "predictions.png"  # in the folder of the run
-_THUMBNAIL = 200  # pixels, of the copies that are kept for the picture
-_WIDE = 130  # columns of a table where no terminal sets the width
+_THUMBNAIL = 200  # pixels, the size of the copies in the picture
+_WIDE = 130  # columns of a table without a terminal
 
 
 def predict_image_files(checkpoint: Path, files: Sequence[Path], output: Path | None = None) -> int:
-    """Print what the network of a run says about images, write a picture of it, and return the exit code.
+    """Print the predictions for image files, draw what the network saw, and return the exit code.
 
-    A file that is no image with a digit is passed over with a line on stderr; the exit code is that of the first one.
+    A file that is not an image of a digit is skipped with a line on stderr; the first such file sets the exit code.
 
     Args:
-        checkpoint: of the run.
+        checkpoint: the checkpoint of a run.
         files: the images.
-        output: of the picture; predictions.png in the folder of the run if None.
+        output: the picture to write; None for predictions.png in the folder of the run.
 
     Raises:
-        UsageError: if the network is not one of square images, or the picture cannot have that name.
+        UsageError: if the network is not for square images, or the name of the picture cannot be used.
         CheckpointError: if the checkpoint cannot be used; OSError: if the picture cannot be written.
     """
     picture = output or run_of(checkpoint) / PICTURE
@@ -41,7 +43,7 @@ def predict_image_files(checkpoint: Path, files: Sequence[Path], output: Path | 
         raise UsageError(f"{picture}: expected the name of a {', '.join(PICTURE_SUFFIXES)} file for the picture")
     if any(os.path.realpath(file) == os.path.realpath(picture) for file in files):
         raise UsageError(f"{picture}: expected another name for the picture, this is one of the images")
-    trained = load_trained(checkpoint)
+    trained = load_network(checkpoint)
     answers: list[Answer] = []
     codes: list[int] = []
     for result in answers_to(files, trained):
@@ -56,17 +58,17 @@ def predict_image_files(checkpoint: Path, files: Sequence[Path], output: Path | 
     return codes[0] if codes else 0
 
 
-def answers_to(files: Sequence[Path], trained: Trained) -> Iterator[Answer | DataError | OSError]:
-    """Yield for each file what a network says, or what is wrong with the file.
+def answers_to(files: Sequence[Path], trained: TrainedNetwork) -> Iterator[Answer | DataError | OSError]:
+    """Yield for each file the answer of a network, or the error of the file.
 
     Raises:
-        UsageError: if the network is not one of square images; CheckpointError: if its answer is not finite.
+        UsageError: if the network is not for square images; CheckpointError: if its outputs are Inf or NaN.
     """
     size = math.isqrt(trained.in_features)
     if size**2 != trained.in_features:
         raise UsageError(
-            f"{trained.checkpoint}: expected a network of square images, such as 28 x 28, got one of "
-            f"{trained.in_features} inputs: what is beside what in them is not known"
+            f"{trained.checkpoint}: expected a network for square images, such as 28 x 28, got one "
+            f"with {trained.in_features} inputs"
         )
     for path in files:
         try:
@@ -76,18 +78,18 @@ def answers_to(files: Sequence[Path], trained: Trained) -> Iterator[Answer | Dat
             continue
         try:
             seen = to_mnist_form(colors, size)
-        except DataError as error:  # it does not know the file
+        except DataError as error:  # its message has no file name
             yield DataError(f"{path}: {error}")
             continue
         yield Answer(path, _thumbnail(colors), seen, _probabilities(trained, seen))
 
 
 @torch.no_grad()
-def _probabilities(trained: Trained, seen: np.ndarray) -> np.ndarray:
+def _probabilities(trained: TrainedNetwork, seen: np.ndarray) -> np.ndarray:
     dtype = next(trained.net.parameters()).dtype
     logits = trained.net(scale_pixels(torch.from_numpy(seen).reshape(1, -1), dtype))
     if not logits.isfinite().all():
-        raise CheckpointError(f"{trained.checkpoint}: expected a network that answers with finite numbers")
+        raise CheckpointError(f"{trained.checkpoint}: expected a network with finite outputs, got Inf or NaN")
     return logits.softmax(dim=1)[0].double().numpy()
 
 

@@ -1,4 +1,4 @@
-"""The record of a run, from its folder."""
+"""The record of a run: what its folder holds, read for reports."""
 
 import math
 import sys
@@ -10,25 +10,26 @@ from torch import Tensor
 from torchnet.layers import Linear
 from torchnet.network import MLP
 from torchnet.reporting.run_data import RunData
+from torchnet.runs.config import read_config
 from torchnet.runs.errors import UsageError
 from torchnet.runs.folders import CHECKPOINTS, CONFIG, step_checkpoints
-from torchnet.runs.load_network import load_trained, read_config
+from torchnet.runs.load_network import load_network
 from torchnet.storage import CheckpointError
 
 
 def read_record(folder: Path, net: MLP | None = None) -> RunData:
-    """Return the record of the run in a folder.
+    """Return the data of the run in a folder.
 
     Args:
-        folder: of the run.
-        net: its network; that of its newest checkpoint if None.
+        folder: the folder of the run.
+        net: its trained network; None to load it from the newest checkpoint.
 
     Raises:
         UsageError: if it is not the folder of a run.
     """
     path = folder / CONFIG
     if not path.is_file():
-        raise UsageError(f"{folder}: expected the folder of a run, with its {CONFIG}, there is none")
+        raise UsageError(f"{folder}: expected the folder of a run, found no {CONFIG} in it")
     config = read_config(path)
     net = net or _newest_network(folder)
     linears = [] if net is None else [part for part in net.modules() if isinstance(part, Linear)]
@@ -45,7 +46,7 @@ def read_record(folder: Path, net: MLP | None = None) -> RunData:
 
 
 def _as_images(weight: Tensor) -> np.ndarray | None:
-    """Return the weights of each unit as an image; None if they are too many or too few for a square.
+    """Return the weights of each unit as a square image; None if the number of inputs is not a square.
 
     Shape:
         weight: (O, I); returns: (O, √I, √I).
@@ -57,14 +58,14 @@ def _as_images(weight: Tensor) -> np.ndarray | None:
 def _newest_network(folder: Path) -> MLP | None:
     for checkpoint in step_checkpoints(folder / CHECKPOINTS):
         try:
-            return load_trained(checkpoint).net
+            return load_network(checkpoint).net
         except CheckpointError as error:
-            print(f"passed over: {error}", file=sys.stderr)
+            print(f"skipped: {error}", file=sys.stderr)
     return None
 
 
 def _words(model: dict[str, object]) -> list[str]:
-    """Return what else there is to say of a network, from its configuration."""
+    """Describe activation, normalization and so on, from the configuration."""
     activation = model.get("activation", "sigmoid")
     words = [" and ".join(dict.fromkeys(activation if isinstance(activation, list) else [str(activation)]))]
     words += [str(model["normalization"])] if model.get("normalization") else []

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end the program at once, wherever it is, in one sentence and with an exit code of their own."""
+"""Ctrl-C and SIGTERM end the program at once, with one line and an exit code of their own."""
 
 import signal
 import threading
@@ -12,7 +12,7 @@ _WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
 class _Stop:
-    """What a signal does: the first one raises, a second one ends the process by force."""
+    """A signal handler: the first signal raises, a second one kills the process."""
 
     def __init__(self) -> None:
         self.error: StoppedError | None = None
@@ -29,9 +29,9 @@ _stop = _Stop()
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """Within this context a signal raises a StoppedError; one that the process was started to ignore stays ignored."""
+    """Within this context a signal raises a StoppedError. A signal that is ignored from the start stays ignored."""
     _stop.error = None
-    if threading.current_thread() is not threading.main_thread():  # where Python allows no handlers
+    if threading.current_thread() is not threading.main_thread():  # Python allows handlers in the main thread only
         yield
         return
     before = {number: signal.getsignal(number) for number in _WORDS}
@@ -46,6 +46,6 @@ def stopped_by_signals() -> Iterator[None]:
 
 
 def raise_if_stopped() -> None:
-    """Raise the error of a signal that came while Python could not raise it, as in a destructor."""
+    """Raise the error of a signal that arrived where Python cannot raise, as in a destructor."""
     if _stop.error is not None:
         raise _stop.error

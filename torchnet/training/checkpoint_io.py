@@ -1,4 +1,4 @@
-"""How Lightning writes and reads checkpoints: by torchnet's storage, which leaves no halves and runs no code."""
+"""How Lightning writes and reads checkpoints: through torchnet.storage, atomically and without running code."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from torchnet.storage import read_checkpoint, write_checkpoint
 
 
 class CheckpointFiles(CheckpointIO):
-    """Hand over to torchnet.storage, whatever Lightning asks for besides: nothing is ever unpickled unsafely."""
+    """Use torchnet.storage, whatever options Lightning passes: nothing is ever unpickled unsafely."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         write_checkpoint(Path(path), checkpoint)

@@ -1,6 +1,6 @@
-"""Comparing what was read with what is known to be right: trees of plain values and tensors, leaf by leaf.
+"""Comparison of values from a file with expected ones: trees of plain values and tensors, leaf by leaf.
 
-Each function is given the place of what it compares, "FILE: part, key", and names the first place that differs.
+Each function takes the place of what it compares, "FILE: part, key", and names the first place that differs.
 """
 
 import math
@@ -12,23 +12,16 @@ from torch import Tensor
 from torchnet.storage import CheckpointError
 
 ANOTHER = "start from another checkpoint"
-_SHOWN = 80  # characters of what a file holds, which may be of any length
+_SHOWN = 80  # characters of a value from a file, which may have any length
 
 
 def refuse(place: str, expected: str, got: Any, hint: str = ANOTHER) -> NoReturn:
-    """Raise a CheckpointError that says what was expected at a place, what was got, and what to do.
-
-    Args:
-        place: of the value.
-        expected: in words.
-        got: the value.
-        hint: what to do.
-    """
+    """Raise a CheckpointError that says what was expected at a place, what was got, and what to do."""
     raise CheckpointError(f"{place}: expected {expected}, got {_shown(got)}: {hint}")
 
 
 def kind(value: Any) -> str:
-    """Return the type of a value in a word; for a tensor its type and shape."""
+    """Return the type of a value in a word; for a tensor its dtype and shape."""
     if isinstance(value, Tensor):
         return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
     return "number" if _is_number(value) else type(value).__name__
@@ -44,7 +37,7 @@ def expect_keys(place: str, got: Any, expected: Collection[Any]) -> None:
 
 
 def expect_same(place: str, got: Any, expected: Any, hint: str = ANOTHER) -> None:
-    """Expect the very values, of the very types: 1 is neither 1.0 nor True."""
+    """Expect equal values of equal types: 1 is neither 1.0 nor True."""
     if isinstance(expected, dict):
         expect_keys(place, got, expected)
         for key, value in expected.items():
@@ -63,16 +56,16 @@ def expect_count(place: str, got: Any, least: int, most: int | None = None) -> N
 
 
 def expect_finite(place: str, got: Any) -> None:
-    """Expect that a tensor, or a number, is finite; whatever else it may be."""
+    """Expect a tensor or a number without Inf and NaN; any other value passes."""
     if not (got.isfinite().all() if isinstance(got, Tensor) else not isinstance(got, float) or math.isfinite(got)):
         raise CheckpointError(f"{place} is not finite: {ANOTHER}")
 
 
 def expect_like(place: str, got: Any, expected: Any) -> None:
-    """Expect what could have become of something: the same keys, lengths, types and shapes, and numbers for numbers.
+    """Expect a value of the same form: the same keys, lengths, types and shapes.
 
-    What is empty may have been filled, None may have become a number or a switch and a switch None, and only what is
-    infinite may be so. A tensor may have another precision.
+    An empty container may have been filled; None may have become a number or a bool, and a bool None. A value may be
+    infinite only where the expected one is. A tensor may have another precision.
     """
     if isinstance(expected, dict) and isinstance(got, dict):
         if expected:
@@ -104,7 +97,7 @@ def expect_like(place: str, got: Any, expected: Any) -> None:
 def _shown(value: Any) -> str:
     if isinstance(value, (Tensor, dict, list, tuple)):
         return kind(value)
-    if isinstance(value, int) and value.bit_length() > _SHOWN:  # Python refuses to print those of 4300 digits
+    if isinstance(value, int) and value.bit_length() > _SHOWN:  # Python does not print ints of more than 4300 digits
         return f"a whole number of {value.bit_length()} bits"
     return repr(value)[:_SHOWN]
 

@@ -1,4 +1,4 @@
-"""The data of a run, as Lightning asks for them."""
+"""The LightningDataModule: the data of a run."""
 
 import hashlib
 from dataclasses import replace
@@ -15,33 +15,33 @@ from torchnet.data import BatchLoader, BlockLoader, Dataset, Deformation, load, 
 from torchnet.data.order import ORDERS, notebook, shuffled
 from torchnet.replicas import Replicas
 from torchnet.runs.errors import UsageError
-from torchnet.training.blocks import steps_until_due
-from torchnet.training.module import DTYPES
+from torchnet.runs.load_network import DTYPES
+from torchnet.training.lightning_internals import steps_until_due
 
-_EVALUATION_BATCH = 5000  # samples; bounds the memory of an evaluation, and nothing depends on it
+_EVALUATION_BATCH = 5000  # samples; it bounds the memory of an evaluation, and changes nothing else
 
 
 class ImageData(LightningDataModule):
-    """Images with labels 0..9, kept on the device as they are and handed out in mini-batches.
+    """Images with labels 0..9, kept on the device as uint8 and loaded in mini-batches.
 
     Args:
         source: mnist (found under $TORCHNET_DATA or data/, else downloaded), digits (8 x 8, bundled with scikit-learn),
             or the path of a .mat file, an .npz file or a folder.
-        batch_size: samples in a mini-batch of training.
-        order: shuffled, anew every epoch; or notebook: as the notebook does, which shuffles once and leaves out what
-            does not fill a mini-batch.
-        one_hot: hand out the targets of training as one-hot rows.
-        validation_fraction: the part of the training images that is set aside for validation, below 1: fixed and
-            stratified. With 0 there is no validation.
-        deformation: how the images of training are deformed, anew in every step; its seed, if it is 0, is that of the
-            run.
-        dtype: float32 or float64, of the one-hot rows.
-        block_size: mini-batches that are trained on in a row before Lightning looks up from it; nothing but the speed
-            depends on it.
-        seed: of the order, and of the deformation unless it has its own.
+        batch_size: samples per mini-batch of training, over all processes.
+        order: shuffled, in a new order per epoch; or notebook: shuffled once, and samples that do not fill a mini-batch
+            are dropped, as in the notebook.
+        one_hot: use one-hot rows as targets of training.
+        validation_fraction: the fraction of the training images that is set aside for validation, below 1; the same
+            images in every run, with the same fraction of each class. 0 for no validation.
+        deformation: random deformation of the training images, new in every step. If its seed is 0, it uses the seed of
+            the run.
+        dtype: float32 or float64, the dtype of the one-hot rows.
+        block_size: the number of mini-batches per call of Lightning's training step; it changes the speed and nothing
+            else.
+        seed: seed of the order, and of the deformation unless it has its own.
 
     Raises:
-        ValueError: if a value is not one that works; DataError, on first use: if the data are not what they should be.
+        ValueError: if an option has a wrong value; DataError, on first use: if the data are missing or malformed.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class ImageData(LightningDataModule):
 
     @cached_property
     def data(self) -> Dataset:
-        """The data set, in the one order that all formats have in common."""
+        """The data set, in an order that does not depend on its file format."""
         return load(self.source).by_label()
 
     @property
@@ -89,7 +89,7 @@ class ImageData(LightningDataModule):
 
     @cached_property
     def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """The images and labels of "train", of "val" if there is a validation set, and of "test", on the device."""
+        """The images and labels of "train", "test" and, if there is a validation set, "val", on the device."""
         images, labels = self.data.train_images, self.data.train_labels
         parts = {"train": (images, labels)}
         if self.validates:
@@ -112,17 +112,17 @@ class ImageData(LightningDataModule):
 
     @property
     def training_tensors(self) -> tuple[Tensor, Tensor]:
-        """The images and targets that training gathers its mini-batches from, on the device."""
+        """The images and targets that training gathers mini-batches from, on the device."""
         images, labels = self.splits["train"]
         return images, one_hot(labels, self.num_classes).to(self.dtype) if self.one_hot else labels
 
     def train_dataloader(self) -> BlockLoader:
-        """Return the mini-batches to train on, in the order of the run."""
+        """Return the mini-batches of training, in the order of the run."""
         images, labels = self.splits["train"]
         if self.deformation is not None and images.dim() != 3:
             raise UsageError(
                 f"deformation: expected images of (height, width), got {tuple(images.shape[1:])} in {self.source}: "
-                "what is beside what in a row of features is not known; leave it out"
+                "the pixels of a flat row have no neighbors; leave it out"
             )
         order, divisor = shuffled(len(labels), self.seed), None
         if self.order == "notebook":
@@ -130,17 +130,17 @@ class ImageData(LightningDataModule):
         if len(order(0)) == 0:
             raise UsageError(
                 f"batch_size: expected at most {len(labels)}, the number of training images, got {self.batch_size}: "
-                "the notebook's order leaves out what does not fill a mini-batch"
+                "the notebook's order drops samples that do not fill a mini-batch"
             )
         size = partial(steps_until_due, self.trainer, self.block_size) if self.trainer else lambda: self.block_size
         return BlockLoader(order, self.batch_size, size, divisor)
 
     def val_dataloader(self) -> BatchLoader | list[BatchLoader]:
-        """Return the validation set, or the share of this process in it; an empty list, for Lightning, if none is."""
+        """Return the validation set, or this process's share of it; an empty list if there is none."""
         if not self.validates:
             return []
         if self.trainer is None or self.trainer.world_size == 1 or self.trainer.limit_val_batches != 1.0:
-            return self.evaluation_loader("val")  # some batches of a share would be other images than some of the whole
+            return self.evaluation_loader("val")  # the first batches of a share are not the first batches of the whole
         images, labels = self.splits["val"]
         rows = Replicas().share(len(labels)).rows
         return BatchLoader(images[rows], labels[rows], _EVALUATION_BATCH)
@@ -155,12 +155,12 @@ class ImageData(LightningDataModule):
         return BatchLoader(images, labels, _EVALUATION_BATCH)
 
     def evaluation_loader(self, split: str) -> BatchLoader:
-        """Return the samples of "train", "val" or "test" once, in the order that all formats have in common."""
+        """Return the samples of "train", "val" or "test" once, in an order that does not depend on the file format."""
         images, labels = self.splits[split]
         return BatchLoader(images, labels, _EVALUATION_BATCH)
 
     def _on_device(self, images: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-        # On the CPU they stay where they are, unless they are read-only, as what a file is mapped to: torch would warn.
+        # On the CPU this copies read-only arrays only, such as memory-mapped files, since torch would warn about them.
         images, labels = (np.require(array, requirements="W") for array in (images, labels))
         return torch.as_tensor(images, device=device), torch.as_tensor(labels, device=device)

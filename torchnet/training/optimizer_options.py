@@ -1,4 +1,4 @@
-"""How the weights are updated, from the options that say so: the optimizer, and what is done to gradients before it."""
+"""The optimizer and gradient clipping, from the options that describe them."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -16,10 +16,10 @@ MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
 def optimizer_of(other: MakeOptimizer | None, sgd_options: dict[str, Any]) -> MakeOptimizer:
-    """Return what makes the optimizer: torchnet.SGD with these options, or another, which has options of its own.
+    """Return a function that makes the optimizer: torchnet.SGD with these options, or another optimizer.
 
     Raises:
-        ValueError: if there are options for an SGD that is not asked for.
+        ValueError: if there are options for SGD beside another optimizer.
     """
     if other is None:
         return partial(SGD, **sgd_options)
@@ -27,17 +27,17 @@ def optimizer_of(other: MakeOptimizer | None, sgd_options: dict[str, Any]) -> Ma
         default = signature(SGD).parameters[name].default
         if value != default:
             raise ValueError(
-                f"{name}: expected {default} beside another optimizer, got {value}: it is torchnet.SGD's; set it back "
-                f"(--model.{name} {str(default).lower()}) and give the optimizer its own (--model.optimizer.{name})"
+                f"{name}: expected {default} beside another optimizer, got {value}: it is an option of SGD; set it "
+                f"back (--model.{name} {str(default).lower()}) and set that of the optimizer (--model.optimizer.{name})"
             )
     return other
 
 
 def trial_of(make_optimizer: MakeOptimizer, net: nn.Module) -> Optimizer:
-    """Return an optimizer over copies of the weights, once it has taken a step: what does not work is known now.
+    """Return an optimizer over copies of the weights, after one step, so that what does not work fails early.
 
     Raises:
-        ValueError: if it cannot be made, or cannot be used with gradients that are already written.
+        ValueError: if the optimizer needs more than gradients that are already written.
     """
     copies = [nn.Parameter(weight.detach().clone(), requires_grad=False) for weight in net.parameters()]
     for copy in copies:
@@ -47,16 +47,16 @@ def trial_of(make_optimizer: MakeOptimizer, net: nn.Module) -> Optimizer:
         optimizer.step()
     except (TypeError, RuntimeError) as error:
         raise ValueError(
-            f"optimizer: expected one that works from gradients alone, but {type(optimizer).__name__} fails ({error})"
+            f"optimizer: expected one that needs gradients only, but {type(optimizer).__name__} fails ({error})"
         ) from error
     return optimizer
 
 
 def clipping(norm: float | None, value: float | None) -> Callable[[Iterable[Tensor]], Any] | None:
-    """Return what clips the gradients of weights: by the norm of all, by the value of each element, or not at all.
+    """Return a function that clips the gradients of weights, by their norm or by value; None for no clipping.
 
     Raises:
-        ValueError: if both are asked for, or a bound is not above 0.
+        ValueError: if both bounds are given, or a bound is not positive.
     """
     for name, bound in (("clip_norm", norm), ("clip_value", value)):
         if bound is not None and not bound > 0:

@@ -1,6 +1,6 @@
-"""What a checkpoint must be before anything of it is restored: the state of this very training, whole and consistent.
+"""The checks of a checkpoint before anything is restored from it: complete, consistent, and from the same training.
 
-The file itself has been found sound by then (torchnet/storage): its contents are plain values and tensors.
+torchnet/storage has verified the file by then: its contents are plain values and tensors.
 """
 
 import copy
@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from torchnet.runs.environment import environment
 from torchnet.runs.errors import UsageError
-from torchnet.storage import CheckpointError
+from torchnet.storage import CheckpointError, read_checkpoint
 from torchnet.training.callbacks.checkpoints import FORMAT
 from torchnet.training.compare import (
     ANOTHER,
@@ -22,12 +23,12 @@ from torchnet.training.compare import (
     kind,
     refuse,
 )
+from torchnet.training.lightning_internals import Position
 from torchnet.training.module import Classifier
 from torchnet.training.optimizer_options import trial_of
-from torchnet.training.position import Position
 from torchnet.training.schedule import Schedule, advance
 
-_CONTENTS: dict[str, Any] = {  # what stands for the type of each; what is empty is looked into later
+_CONTENTS: dict[str, Any] = {  # an example of each type; further checks look into empty containers
     "epoch": 0,
     "global_step": 0,
     "pytorch-lightning_version": "",
@@ -41,15 +42,43 @@ _CONTENTS: dict[str, Any] = {  # what stands for the type of each; what is empty
 }
 _OURS = {"format": 0, "steps_per_epoch": 0, "metrics": {}, "metrics_rows": 0, "options": {}, "environment": {}}
 _LIGHTNING = r"2\.[0-9]+\.[0-9]+(\.?(a|b|rc|post|dev)[0-9]+)?"
-_STEPS = {"Checkpoints": "best_step", "GradientCheck": "steps"}  # what callbacks of ours count or name
-_LEAVE = "what follows would be no continuation; train anew, or leave the option as it was"
+_STEPS = {"Checkpoints": "best_step", "GradientCheck": "steps"}  # numbers of steps in the states of callbacks
+_LEAVE = "the run could not continue the same training; start a new run, or set the option as it was"
 
 
-class Verification:
-    """The questions that a checkpoint is asked; the first wrong answer is a CheckpointError.
+def check_resume(
+    path: Path, model: Classifier, trainer: Any, options: dict[str, Any] | None, allow_environment_change: bool
+) -> dict[str, Any]:
+    """Check a checkpoint against the network and the Trainer that are to start from it; return its contents.
 
     Args:
-        path: of the checkpoint, for the message.
+        path: the checkpoint.
+        model: the module with the network.
+        trainer: the Trainer with its callbacks.
+        options: to continue training, the options that must be those of the checkpoint's run; None to evaluate.
+        allow_environment_change: accept another processor, build of torch or number of threads.
+
+    Raises:
+        CheckpointError: if the checkpoint cannot be used.
+    """
+    checkpoint = read_checkpoint(path)
+    checks = ResumeChecks(path, checkpoint)
+    checks.expect_contents()
+    checks.expect_weights_of(model)
+    checks.expect_states_of(trainer.callbacks)
+    if options is not None:
+        checks.expect_same_run(options)
+        checks.expect_updates_of(model)
+        if not allow_environment_change:
+            checks.expect_same_environment(environment(trainer.strategy.root_device, trainer.world_size))
+    return checkpoint
+
+
+class ResumeChecks:
+    """The checks of a checkpoint; each raises a CheckpointError at the first difference.
+
+    Args:
+        path: the file, for error messages.
         checkpoint: its contents.
     """
 
@@ -57,11 +86,11 @@ class Verification:
         self.path, self.checkpoint = path, checkpoint
 
     def expect_contents(self) -> None:
-        """Expect everything that a run saves, each of its type, and counters that fit each other."""
+        """Expect everything that a run saves, with the right types, and counters that agree."""
         expect_keys(f"{self.path}: contents", self.checkpoint, _CONTENTS)
         ours = self.checkpoint["torchnet"]
         if isinstance(ours, dict) and "format" in ours:
-            hint = "it was saved by another version of torchnet"
+            hint = "another version of torchnet saved it"
             expect_same(f"{self.path}: format", ours["format"], FORMAT, hint)
         expect_like(f"{self.path}: contents", self.checkpoint, _CONTENTS)
         expect_like(f"{self.path}: torchnet", ours, _OURS)
@@ -81,22 +110,23 @@ class Verification:
         expect_same(f"{self.path}: loops", self.checkpoint["loops"], position.loops())
 
     def expect_weights_of(self, model: Classifier) -> None:
-        """Expect weights of the shapes and types that this network has, all of them finite; and counts of its steps."""
+        """Expect finite weights with the shapes and dtypes of this network, and buffers that count its steps."""
         weights = self.checkpoint["state_dict"]
         expected = {key: kind(tensor) for key, tensor in model.state_dict().items()}
-        for key in sorted(expected | weights, key=lambda key: "." not in str(key)):  # weights first: they say it best
+        # Weights first: they give the clearest message.
+        for key in sorted(expected | weights, key=lambda key: "." not in str(key)):
             saved = kind(weights[key]) if key in weights else "missing"
             if saved != expected.get(key):
                 raise CheckpointError(
                     f"{self.path}: belongs to another network: {key if key in expected else repr(key)} is {saved} "
-                    f"there and {expected.get(key, 'missing')} here; run it with the configuration it was trained with"
+                    f"there and {expected.get(key, 'missing')} here; use the configuration of its run"
                 )
             expect_finite(f"{self.path}: {key}", weights[key])
             if not weights[key].is_floating_point():
                 expect_same(f"{self.path}: {key}", weights[key].item(), self.checkpoint["global_step"])
 
     def expect_states_of(self, callbacks: Iterable[Any]) -> None:
-        """Expect states that the callbacks here could have; those of others may be missing, as they may be new."""
+        """Expect states that fit the callbacks of this run; the states of callbacks of others may be missing."""
         for callback in callbacks:
             expected, states = callback.state_dict(), self.checkpoint["callbacks"]
             place, is_ours = f"{self.path}: {callback.state_key}", callback.__module__.startswith("torchnet.")
@@ -114,26 +144,26 @@ class Verification:
                     raise CheckpointError(f"{place}: {error}: {ANOTHER}") from error
 
     def expect_same_run(self, options: dict[str, Any]) -> None:
-        """Expect the options on which the order of the samples depends to be these, and a count that follows of it."""
+        """Expect these options, which the order of the samples depends on, and a count of samples that fits them."""
         expect_same(f"{self.path}: options", self.checkpoint["torchnet"]["options"], options, _LEAVE)
         step, steps_per_epoch = self.checkpoint["global_step"], self.checkpoint["torchnet"]["steps_per_epoch"]
         most = ((step - 1) % steps_per_epoch + 1) * options["data.batch_size"]
-        least = most - options["data.batch_size"] + 1  # the last mini-batch may not be full
+        least = most - options["data.batch_size"] + 1  # the last mini-batch may be smaller
         expect_count(f"{self.path}: samples", self.checkpoint["epoch_so_far"]["samples"], least, most)
 
-    def expect_same_environment(self, environment: dict[str, str]) -> None:
-        """Expect all that the bits of a result may depend on to be as it is here."""
+    def expect_same_environment(self, here: dict[str, str]) -> None:
+        """Expect the environment of this run, which the bits of a result depend on."""
         saved = self.checkpoint["torchnet"]["environment"]
-        expect_keys(f"{self.path}: environment", saved, environment)
-        for name, value in environment.items():
+        expect_keys(f"{self.path}: environment", saved, here)
+        for name, value in here.items():
             if saved[name] != value:
                 raise CheckpointError(
                     f"{self.path}: was saved with another {name} ({saved[name]!s:.200}; here it is {value}): "
-                    "results would not be the same to the bit; to go on nevertheless: --allow-environment-change"
+                    "results would not be the same to the bit; to resume anyway: --allow-environment-change"
                 )
 
     def expect_updates_of(self, model: Classifier) -> None:
-        """Expect states that optimizer and scheduler could have here after so many steps, and that they go on from."""
+        """Expect states of optimizer and scheduler after this number of steps, from which they can continue."""
         optimizer = trial_of(model.make_optimizer, model.net)
         schedule = model.schedule
         scheduler = None if schedule is None else schedule.make(optimizer)
@@ -153,12 +183,12 @@ class Verification:
             if schedule is not None and scheduler is not None:
                 scheduler.load_state_dict(copy.deepcopy(schedulers[0]))
                 advance(scheduler, *([0.0] if schedule.metric else []))
-        except UsageError:  # the schedule is at its end, and the run may be so, too
+        except UsageError:  # the schedule has ended, and the run may have ended with it
             pass
         except Exception as error:
             raise CheckpointError(
-                f"{self.path}: expected states from which {type(optimizer).__name__} and its schedule can go on, got "
-                f"some from which they cannot ({type(error).__name__}: {error}): leave their options as they were"
+                f"{self.path}: expected states from which {type(optimizer).__name__} and its schedule can continue, "
+                f"got others ({type(error).__name__}: {error}): set their options as they were"
             ) from error
 
     def _expect_optimizer(self, saved: Any, expected: dict[str, Any], scheduled: Iterable[str]) -> None:
@@ -176,7 +206,7 @@ class Verification:
             for them in (groups, expected["param_groups"])
         )
         expect_like(f"{place}, state", saved["state"], {})
-        if settled == asked:  # else it may keep other tensors than these here, as with a momentum where there was none
+        if settled == asked:  # other options may need other tensors, such as a momentum that was zero
             expect_keys(f"{place}, state", saved["state"], expected["state"])
         for number, kept in saved["state"].items():
             here = f"{place}, state, {number}"
@@ -201,5 +231,5 @@ class Verification:
 
 
 def finished_epochs(checkpoint: dict[str, Any]) -> int:
-    """Return how many epochs a checkpoint that was found sound has behind it."""
+    """Return the number of completed epochs of a verified checkpoint."""
     return Position(checkpoint["global_step"], checkpoint["torchnet"]["steps_per_epoch"]).epochs

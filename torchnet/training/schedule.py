@@ -1,4 +1,4 @@
-"""What a scheduler of torch, which knows of one step at a time, has in store for the steps of a block."""
+"""The options of the optimizer for the steps of a block, from a scheduler of torch, which knows one step at a time."""
 
 import warnings
 from collections.abc import Callable
@@ -15,13 +15,13 @@ INTERVALS = ("step", "epoch")
 
 @dataclass(frozen=True)
 class Schedule:
-    """How options of the optimizer change while it trains.
+    """How options of the optimizer change during training.
 
     Attributes:
-        make: makes the scheduler.
-        options: the names of those that it changes: lr, and for some the momentum.
-        interval: "step" or "epoch", after which it is called.
-        metric: the name of what it has to be told then, if it waits for a plateau.
+        make: makes the scheduler for an optimizer.
+        options: the names of the options that it changes: lr, and for some schedulers momentum or betas.
+        interval: "step" or "epoch": how often it is called.
+        metric: the name of the metric that it reads, for ReduceLROnPlateau.
     """
 
     make: Callable[[Optimizer], Any]
@@ -33,10 +33,10 @@ class Schedule:
 def schedule_of(
     make: Callable[[Optimizer], Any] | None, interval: str, metric: str, optimizer: Optimizer
 ) -> Schedule | None:
-    """Return the schedule that a scheduler makes, once it has been tried on an optimizer.
+    """Return the schedule of a scheduler; try it on an optimizer first.
 
     Raises:
-        ValueError: if the scheduler does not go with the optimizer or the interval.
+        ValueError: if the scheduler does not fit the optimizer or the interval.
     """
     if make is None:
         return None
@@ -45,7 +45,7 @@ def schedule_of(
     scheduler = make(optimizer)
     if isinstance(scheduler, ReduceLROnPlateau):
         if interval != "epoch":
-            raise ValueError("scheduler_interval: expected epoch for ReduceLROnPlateau: only then its metric is known")
+            raise ValueError("scheduler_interval: expected epoch for ReduceLROnPlateau, whose metric needs an epoch")
         return Schedule(make, ("lr",), interval, metric)
     _advance(scheduler)
     others = (key for key in before if key not in ("params", "lr") and group[key] != before[key])
@@ -53,7 +53,7 @@ def schedule_of(
 
 
 def next_options(scheduler: Any, names: tuple[str, ...], steps: int) -> list[dict[str, Any]]:
-    """Return the options of the next steps, and let the scheduler go on to those of the one after.
+    """Return the options of the next steps, and advance the scheduler past them.
 
     Raises:
         UsageError: if the schedule has fewer steps than the run.
@@ -66,7 +66,7 @@ def next_options(scheduler: Any, names: tuple[str, ...], steps: int) -> list[dic
 
 
 def advance(scheduler: Any, *metric: Any) -> None:
-    """Let the scheduler go on to the next step or epoch; one that waits for a plateau is told its metric.
+    """Advance the scheduler to the next step or epoch; ReduceLROnPlateau gets its metric.
 
     Raises:
         UsageError: if the schedule has fewer steps than the run.
@@ -82,5 +82,5 @@ def advance(scheduler: Any, *metric: Any) -> None:
 
 def _advance(scheduler: Any, *metric: Any) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the step itself comes later
+        warnings.simplefilter("ignore")  # the warning that the optimizer steps later
         scheduler.step(*metric)

@@ -104,5 +104,5 @@ def test_a_negative_number_is_refused(cli, capsys):
 def test_a_run_whose_gradients_overflow_ends_in_a_sentence(cli, capsys):
     assert cli(DIGITS, "--model.activation=relu", "--model.lr=1e30", *EVERY_STEP) == 70
     error = capsys.readouterr().err
-    assert "step 2: the loss is not a number" in error  # noticed before the check of that step
+    assert "step 2: the loss is NaN" in error  # noticed before the check of that step
     assert error.count("\n") == 1

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from torchnet.training.distributed.replica_check import Together, digest
+from torchnet.training.distributed.replica_check import ReplicaCheck, digest
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.int32, torch.bool)
 
@@ -50,4 +50,4 @@ def test_zeros_differ_by_their_sign_and_what_is_not_a_number_equals_itself():
 )
 def test_numbers_that_do_not_work_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
-        Together(**options)
+        ReplicaCheck(**options)

@@ -1,4 +1,4 @@
-"""The notebook's line, printed while a network trains."""
+"""The line with the notebook's loss, printed during training."""
 
 import math
 from typing import Any, cast
@@ -14,15 +14,14 @@ from torchnet.runs.errors import NonFiniteError
 class LossLine(Callback):
     """Print and log the notebook's loss on the whole test and training sets, after epochs 1, 1 + n, 1 + 2n, ...
 
-    Where there is a validation set, its loss follows. With them, accuracies and the loss on the test images are logged.
-
-    The lines printed so far are part of a checkpoint, so that the report of a resumed run has all of them.
+    If there is a validation set, its loss follows. Accuracies and the loss on the test images are logged as well. The
+    lines are saved in checkpoints, so the report of a resumed run has all of them.
 
     Args:
-        every_n_epochs: n, the epochs from one line to the next.
+        every_n_epochs: n, the number of epochs between two lines.
 
     Raises:
-        ValueError: if n is below 1; NonFiniteError, while training: if a loss is not a finite number.
+        ValueError: if n is below 1; NonFiniteError, in training: if a loss is Inf or NaN.
     """
 
     def __init__(self, every_n_epochs: int = 5) -> None:
@@ -40,7 +39,7 @@ class LossLine(Callback):
         for split in ("test", "train", *(["val"] if data.validates else [])):
             logits, labels = evaluate(cast(MLP, pl_module.trained), data.evaluation_loader(split))
             loss[split] = one_vs_rest_cross_entropy(logits, labels)[0].item()
-            if split != "val":  # whose own loss and accuracy are logged after every validation
+            if split != "val":  # its loss and accuracy are logged after every validation
                 logged[f"{split}/accuracy"] = (logits.argmax(dim=1) == labels).double().mean().item()
             if split == "test":
                 logged["test/loss"] = cast(Any, pl_module).evaluation_loss(logits, labels)[0].item()
@@ -50,7 +49,7 @@ class LossLine(Callback):
                     "this epoch is not saved; try a smaller --model.lr"
                 )
         self.losses.append({"epoch": epoch, **{f"{split}_loss": value for split, value in loss.items()}})
-        for logger in trainer.loggers:  # not through self.log, which would round to float32
+        for logger in trainer.loggers:  # self.log would round to float32
             logger.log_metrics(
                 {"epoch": epoch - 1, **{f"{split}/notebook_loss": value for split, value in loss.items()}, **logged},
                 trainer.global_step - 1,
@@ -64,7 +63,7 @@ class LossLine(Callback):
         last = 0
         for line in state_dict["losses"]:
             if not _is_line(line) or line["epoch"] <= last:
-                raise ValueError(f"expected lines of an epoch and its losses, epoch by epoch, got {line!r:.100}")
+                raise ValueError(f"expected lines with an epoch and its losses, ordered by epoch, got {line!r:.100}")
             last = line["epoch"]
         self.losses = state_dict["losses"]
 

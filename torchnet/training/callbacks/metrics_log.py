@@ -1,4 +1,4 @@
-"""The log of a run, metrics.csv: each row is in the file as soon as it is known, and none is ever lost or twice."""
+"""The log of a run, metrics.csv. Each row is written at once, and no row is lost or written twice."""
 
 import csv
 import errno
@@ -12,18 +12,18 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
-from torchnet.reporting.metrics import METRICS, read_metrics
+from torchnet.reporting.run_data import METRICS, read_metrics
 from torchnet.storage import write_durably
 
 
 class MetricsLog(Logger):
-    """Append rows of metrics to metrics.csv; a metric that was not there before becomes a column of all rows.
+    """Append rows of metrics to metrics.csv; a new metric becomes a new column of all rows.
 
-    Lightning's CSVLogger keeps rows back, and rewrites the file in place for a new column: what a kill leaves of it
-    may be less than what a checkpoint has behind it.
+    Lightning's CSVLogger buffers rows, and rewrites the file in place for a new column. After a kill the file may then
+    have fewer rows than a checkpoint counts.
 
     Args:
-        folder: where the file is to be; if it is there already, it is begun anew.
+        folder: the folder of metrics.csv; an existing file is overwritten.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -45,7 +45,7 @@ class MetricsLog(Logger):
         return str(self.path.parent)
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: the configuration of a run is in its config.yaml."""
+        """Do nothing: config.yaml holds the configuration of a run."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         row: dict[str, Any] = {**metrics, "step": step}
@@ -53,7 +53,7 @@ class MetricsLog(Logger):
         if columns == self.columns:
             line = _text(columns, [row])
             with self.path.open("ab", buffering=0) as file:
-                if file.write(line) != len(line):  # at once: a kill leaves the whole of it or nothing
+                if file.write(line) != len(line):  # one write: after a kill the whole row is there, or nothing
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         else:
             before = read_metrics(self.path) if self.rows > 0 else []
@@ -62,14 +62,14 @@ class MetricsLog(Logger):
         self.rows += 1
 
     def save(self) -> None:
-        """Wait until all rows are on the disk itself."""
+        """Flush all rows to the disk."""
         if self.rows > 0:
             with self.path.open("rb") as file:
                 os.fsync(file.fileno())
 
 
 def run_loggers(run_folder: Path) -> list[Logger]:
-    """Return what logs into the folder of a run: metrics.csv always, TensorBoard where it is installed."""
+    """Return the loggers of a run: metrics.csv, and TensorBoard if it is installed."""
     loggers: list[Logger] = [MetricsLog(run_folder)]
     if importlib.util.find_spec("tensorboard") is not None:
         loggers.append(TensorBoardLogger(run_folder, name="", version=""))

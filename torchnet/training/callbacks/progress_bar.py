@@ -1,4 +1,4 @@
-"""The progress bar of training: one for the whole run, in steps."""
+"""The progress bar of training: one bar for the whole run, in steps."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 
-class StepBar(Callback):
-    """Show the epoch, the steps done of all steps, their rate, and the time gone and to come.
+class StepProgressBar(Callback):
+    """Show the epoch, the completed steps of all steps, steps per second, the elapsed and the remaining time.
 
-    Lightning's own bar starts anew every epoch and counts epochs from zero; the lines of the loss count them from one.
+    Lightning's own bar restarts at each epoch and counts epochs from zero; the printed losses count them from one.
     """
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -25,7 +25,7 @@ class StepBar(Callback):
             TextColumn("steps"),
             TextColumn("{task.fields[rate]}"),
             TimeElapsedColumn(),
-            TextColumn("gone"),
+            TextColumn("elapsed"),
             TimeRemainingColumn(),
             TextColumn("left"),
             transient=True,

@@ -1,4 +1,4 @@
-"""What a run took: time, images, memory; and where. It is in a file of its own, since it is another in every run."""
+"""Statistics of a run (time, images, memory, environment), in a file of their own as they differ in every run."""
 
 import json
 import platform
@@ -17,11 +17,11 @@ from torchnet.runs.environment import environment
 from torchnet.storage import write_durably
 
 
-class Facts(Callback):
-    """Measure how long training takes, with all that belongs to it, and how many images it sees meanwhile.
+class RunStats(Callback):
+    """Measure how long training takes, including logs, evaluations and checkpoints, and count the images.
 
     Args:
-        arguments: of the command line, for who wants to give them again.
+        arguments: the arguments of the command line, which are saved with the statistics.
     """
 
     def __init__(self, arguments: list[str]) -> None:
@@ -40,15 +40,7 @@ class Facts(Callback):
         self.seconds = time.monotonic() - self.began
 
     def write(self, path: Path, trainer: Trainer) -> None:
-        """Write them as JSON.
-
-        Args:
-            path: of the file.
-            trainer: which has trained.
-
-        Raises:
-            OSError: if the file cannot be written.
-        """
+        """Write the statistics as JSON, after training."""
         device = trainer.strategy.root_device
         facts = {
             "command": shlex.join(["python", "train.py", *self.arguments]),
@@ -66,7 +58,7 @@ class Facts(Callback):
 
 
 def _peak_memory(device: torch.device) -> float | None:
-    """Return the most memory, in MiB, that the GPU gave out, or that the process had; None where it is not known."""
+    """Return the peak memory of the GPU, or of the process, in MiB; None if it is unknown."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     try:

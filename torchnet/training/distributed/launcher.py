@@ -7,61 +7,58 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import torch.distributed as dist
-from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 
-from torchnet import replicas
-from torchnet.runs.errors import EXIT_CODES, LostProcessError, StoppedError, UsageError
+from torchnet.runs.errors import LostProcessError, StoppedError, UsageError
+from torchnet.training.lightning_internals import ScriptLauncher
 
-_SPOKEN = "torchnet has spoken"  # a key that the processes share
-_FIRST_SPEAKS_WITHIN = 0.5  # seconds
-_PARENT = "TORCHNET_PARENT"  # the number of the process that started this one
-_LOOK_EVERY = 0.5  # seconds
-_GRACE = 15.0  # seconds that a process has to notice by itself, and to say more, before it is ended
-_ENDS_WITHIN = 3.0  # seconds; it has nothing to save
+_REPORTED = "torchnet has reported"  # a key in the store that the processes share
+_FIRST_REPORTS_WITHIN = 0.5  # seconds
+_PARENT = "TORCHNET_PARENT"  # an environment variable: the id of the process that started this one
+_POLL_SECONDS = 0.5
+_GRACE = 15.0  # seconds that a process has to notice a loss, to save and to report it, before it is ended
+_ENDS_WITHIN = 3.0  # seconds that a process has to end if it has nothing to save
 
 
-class Launcher(_SubprocessScriptLauncher):
-    """Start the other processes of this machine as Lightning does, and end with them.
+class Launcher(ScriptLauncher):
+    """Start the other processes of this machine as Lightning does, and end them together.
 
-    A process that waits for one that is gone is told so by the connection between them, and ends by itself: it saves
-    what it has and says what happened. Where that does not happen (before they are connected, or in a library that
-    waits for ever) it is ended. Lightning would kill it at once, whatever it is about to save.
+    If a process is lost, the connection to it fails in the others: they save what they have, report it and exit. Where
+    the connection does not fail (before it is made, or in a library that waits forever), they are ended after a grace
+    period. Lightning would kill them at once, even while they save.
 
     Attributes:
-        speaks: whether this process is the one to report the error that it ends with.
+        reports: whether this process reports the error that ends it.
     """
 
-    speaks = True
+    reports = True
     _has_launched = False
 
     def launch(self, function: Callable[..., Any], *args: Any, trainer: Any = None, **kwargs: Any) -> Any:
-        """Call the function in all processes, and return what it returns in this one.
+        """Call the function in all processes; return its result in this one.
 
         Raises:
-            UsageError: if that was done before: the others start by running the whole program again.
+            UsageError: if processes were launched before, as the others run the whole program again.
         """
         environment = self.cluster_environment
         environment.validate_settings(num_devices=self.num_processes, num_nodes=self.num_nodes)
         if Launcher._has_launched:
-            raise UsageError("trainer.devices: a program trains in several processes once: start another one")
+            raise UsageError("trainer.devices: a program can train in several processes only once: start another one")
         self.parent = int(os.environ.pop(_PARENT, "0"))
         Launcher._has_launched = self.parent > 0 or (
             not environment.creates_processes_externally and self.num_processes > 1
         )
         if not environment.creates_processes_externally:
             os.environ[_PARENT] = str(os.getpid())
-            self._call_children_scripts()
+            self.start_children()
             del os.environ[_PARENT]
         is_over = threading.Event()
-        _watch(self.has_lost_one, is_over, self.procs)
+        _watch_processes(self.has_lost_process, is_over, self.procs)
         _watch_signals(is_over, self.procs)
         try:
             result = function(*args, **kwargs)
@@ -69,91 +66,80 @@ class Launcher(_SubprocessScriptLauncher):
             return result
         except BaseException as error:
             process = environment.global_rank()
-            self.speaks = process == 0  # should a signal come before the next line is done
-            self.speaks = is_to_speak(error, process)
-            for child in self.procs if self.speaks else ():
-                child.kill()  # it has nothing to save, and nothing to say
+            self.reports = process == 0  # in case a signal arrives before the next line ends
+            self.reports = reports_error(error, process)
+            for child in self.procs if self.reports else ():
+                child.kill()  # it has nothing to save and nothing to report
             raise
         finally:
             is_over.set()
 
-    def has_lost_one(self) -> bool:
-        """Return whether a process that this one has started has failed, or the one that has started it is gone."""
+    def has_lost_process(self) -> bool:
+        """Return whether a child process has failed, or the parent process has ended."""
         return any(child.poll() not in (None, 0) for child in self.procs) or self.parent not in (0, os.getppid())
 
     def end_others(self) -> None:
-        """Wait for the processes that this one has started, of which one may have to speak; end by force who stays."""
+        """Wait for the child processes, one of which may report an error; kill those that do not end."""
         deadline = time.monotonic() + _ENDS_WITHIN
         for child in self.procs:
             with suppress(subprocess.TimeoutExpired):
                 child.wait(max(0.0, deadline - time.monotonic()))
-            child.kill()  # to one that has ended, this does nothing
+            child.kill()  # has no effect on a process that has ended
 
 
-def is_to_speak(error: BaseException, process: int) -> bool:
-    """Return whether this process is the one to report an error, which others may have, too.
+def reports_error(error: BaseException, process: int) -> bool:
+    """Return whether this process reports an error that other processes may have, too.
 
-    Of a signal process 0 speaks. Of anything else the first one to come here does: what comes later, that another
-    process is lost, follows from it.
+    Process 0 reports signals. Any other error is reported by the process in which it occurs first: later errors follow
+    from it, as connections are lost.
     """
     if isinstance(error, StoppedError):
         return process == 0
     if not dist.is_initialized():
         return True
     if process > 0:
-        time.sleep(_FIRST_SPEAKS_WITHIN)  # where all have the same to say, one would rather hear it from process 0
+        time.sleep(_FIRST_REPORTS_WITHIN)  # if all have the same error, process 0 reports it
     store = dist.distributed_c10d._get_default_store()
     store.set_timeout(timedelta(seconds=_ENDS_WITHIN))
     try:
-        return store.add(_SPOKEN, 1) == 1
-    except RuntimeError:  # it was with the first process, which is gone
+        return store.add(_REPORTED, 1) == 1
+    except RuntimeError:  # the store was in the first process, which has ended
         return True
 
 
-def lost(error: BaseException) -> bool:
-    """Return whether an error comes of the connection to another process.
+def _watch_processes(
+    is_lost: Callable[[], bool], is_over: threading.Event, children: list[subprocess.Popen[Any]]
+) -> None:
+    """Watch for the end of another process, and end this one after a grace period unless it ends by itself."""
 
-    Torch has no type of its own for most of these. So it is asked where the error was raised: by a function of
-    torch.distributed, or where GradientSum waits for one.
-    """
-    if isinstance(error, (LostProcessError, dist.DistError)):
-        return True
-    places = [Path(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(error.__traceback__)]
-    by = Path(dist.__file__).parent
-    return isinstance(error, RuntimeError) and (by in places[-1].parents or places[-1] == Path(replicas.__file__))
-
-
-def _watch(is_gone: Callable[[], bool], is_over: threading.Event, children: list[subprocess.Popen[Any]]) -> None:
-    """Look for the end of another process, and end this one after it unless that comes about by itself."""
-
-    def look() -> None:
-        while not is_over.wait(_LOOK_EVERY):
-            if is_gone():
+    def watch() -> None:
+        while not is_over.wait(_POLL_SECONDS):
+            if is_lost():
                 if not is_over.wait(_GRACE):
-                    _end_by_force(f"error: {LostProcessError()}", EXIT_CODES[LostProcessError], children)
+                    _end_by_force(f"error: {LostProcessError()}", LostProcessError.exit_code, children)
                 return
 
-    threading.Thread(target=look, daemon=True, name="watch over processes").start()
+    threading.Thread(target=watch, daemon=True, name="watch processes").start()
 
 
 def _watch_signals(is_over: threading.Event, children: list[subprocess.Popen[Any]]) -> None:
-    """Have a signal end this process even while it waits for another one, where Python cannot answer it."""
-    if threading.current_thread() is not threading.main_thread():  # where Python allows no handlers either
+    """Make a signal end this process even while it waits for another one in C++, where Python handles no signals."""
+    if threading.current_thread() is not threading.main_thread():  # Python allows no handlers there either
         return
     reading, writing = socket.socketpair()
     writing.setblocking(False)
     signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
 
-    def look(open_for_good: socket.socket) -> None:
+    def watch(kept_open: socket.socket) -> None:
         while (number := reading.recv(1)[0]) not in (signal.SIGINT, signal.SIGTERM):
-            pass  # whoever set a handler for another one knows what it means
+            pass  # another signal with a handler of its own
         if not is_over.wait(_ENDS_WITHIN):
             for child in children:
-                child.kill()  # then there is nobody left to wait for, and the answer may come after all
+                child.kill()  # then there is nobody left to wait for, and Python may handle the signal after all
             if not is_over.wait(_ENDS_WITHIN):
                 _end_by_force("stopped while it waited for another process", 128 + number, [])
 
-    threading.Thread(target=look, args=(writing,), daemon=True, name="watch over signals").start()
+    threading.Thread(target=watch, args=(writing,), daemon=True, name="watch signals").start()
 
 
 def _end_by_force(why: str, exit_code: int, children: list[subprocess.Popen[Any]]) -> None:

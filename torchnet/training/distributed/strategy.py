@@ -1,8 +1,8 @@
-"""Lightning's strategy for several processes: its devices, environments and launchers, and gradients that are summed.
+"""Lightning's strategy for several processes: one replica of the network per device, gradients summed by the engine.
 
-Its own, DDP, wraps the network in what autograd tells that a gradient is there. It refuses a network without, and of
-hand-written gradients it would sum none. Here nothing is wrapped: the engine sums the gradients as backward writes them
-(torchnet/replicas.py).
+Lightning's own strategy, DDP, wraps the network to learn from autograd when a gradient is ready. It rejects a network
+without autograd, and would not sum gradients that are written by hand. Here nothing is wrapped: the engine sums the
+gradients while backward writes them (torchnet/replicas.py).
 """
 
 import os
@@ -13,68 +13,79 @@ from datetime import timedelta
 from typing import Any, cast
 
 import torch.distributed as dist
-from pytorch_lightning.strategies import DDPStrategy, StrategyRegistry
+from pytorch_lightning.strategies import StrategyRegistry
 
-from torchnet.replicas import Replicas
+from torchnet.replicas import Replicas, connection_expected
 from torchnet.runs.errors import LostProcessError, UsageError
 from torchnet.training.distributed.launcher import Launcher
+from torchnet.training.lightning_internals import OwnLauncherStrategy
 
-_COME = "how many have come"  # a key in the store
-_ATTEMPT = timedelta(seconds=2)  # the longest that one cannot interrupt
-_LOOK_EVERY = 0.05  # seconds
-_QUIET = 15.0  # seconds that one waits before one is told for whom
-_TIME_TO_START = 60.0  # seconds that the others have at least
-_NAME = "ddp"  # what Lightning chooses by itself where it is asked for more than one device
+_ARRIVED = "arrived processes"  # a key in the store
+_ATTEMPT = timedelta(seconds=2)  # the longest wait that cannot be interrupted
+_POLL_SECONDS = 0.05
+_QUIET_SECONDS = 15.0  # after this time a message says for which processes the program waits
+_MIN_WAIT_SECONDS = 60.0  # the other processes have at least this time to start
+_NAME = "ddp"  # what Lightning chooses by itself for more than one device
 
 
-class ReplicaStrategy(DDPStrategy):
-    """Run a replica of the network in each process, one a device."""
+class ReplicaStrategy(OwnLauncherStrategy):
+    """Run a replica of the network in each process, one process per device."""
 
-    def _configure_launcher(self) -> None:
-        self._launcher = Launcher(cast(Any, self.cluster_environment), self.num_processes, self.num_nodes)
+    def make_launcher(self) -> Launcher:
+        return Launcher(cast(Any, self.cluster_environment), self.num_processes, self.num_nodes)
 
     def setup_distributed(self) -> None:
         """Connect the processes.
 
         Raises:
-            LostProcessError: if they do not all show up in time.
+            LostProcessError: if not all of them arrive in time.
         """
         self.set_world_ranks()
         environment, size = cast(Any, self.cluster_environment), self.num_nodes * self.num_processes
-        timeout = cast(timedelta, self._timeout)
-        if self.num_nodes == 1:
-            _stay_within_the_machine()
-        store = meet(
-            environment.main_address,
-            environment.main_port,
-            self.global_rank,
-            size,
-            timeout,
-            self.num_nodes == 1,
-            cast(Launcher, self._launcher).has_lost_one,
-        )
-        device = None if self.root_device.type == "cpu" else self.root_device
+        address, port = environment.main_address, environment.main_port
+        is_one_machine, launcher = self.num_nodes == 1, cast(Launcher, self.process_launcher)
+        if is_one_machine:
+            _use_loopback_interface()
+        store = meet(address, port, self.global_rank, size, self.timeout, is_one_machine, launcher.has_lost_process)
         dist.init_process_group(
-            self._get_process_group_backend(),
+            self.backend,
             store=store,
             rank=self.global_rank,
             world_size=size,
-            timeout=timeout,
-            device_id=device,
+            timeout=self.timeout,
+            device_id=None if self.root_device.type == "cpu" else self.root_device,
         )
 
     def on_exception(self, exception: BaseException) -> None:
-        cast(Launcher, self._launcher).end_others()  # by now all is saved
+        cast(Launcher, self.process_launcher).end_others()  # everything is saved by now
 
     def configure_ddp(self) -> None:
-        """Begin with the network of the first process, in place of a wrapper around it."""
+        """Start with the network of the first process; wrap nothing."""
         if cast(Any, self.lightning_module).automatic_optimization:
             raise UsageError("trainer.strategy: expected a module that sums its gradients itself, as torchnet's does")
         Replicas().copy_first(cast(Any, self.model).state_dict().values())
 
+    # What Lightning itself sends to other processes.
+
+    def barrier(self, *args: Any, **kwargs: Any) -> None:
+        with connection_expected():
+            super().barrier(*args, **kwargs)
+
+    def broadcast(self, *args: Any, **kwargs: Any) -> Any:
+        with connection_expected():
+            return super().broadcast(*args, **kwargs)
+
+    def reduce(self, *args: Any, **kwargs: Any) -> Any:
+        with connection_expected():
+            return super().reduce(*args, **kwargs)
+
+    def all_gather(self, *args: Any, **kwargs: Any) -> Any:
+        with connection_expected():
+            return super().all_gather(*args, **kwargs)
+
 
 def use_replicas(timeout: timedelta) -> None:
-    """Have Lightning take this strategy where it would take its own for several devices.
+    """Make Lightning use this strategy where it would use its own for several devices.
 
     Args:
         timeout: how long a process waits for the others.
@@ -88,72 +99,70 @@ def meet(
     rank: int,
     size: int,
     timeout: timedelta,
-    on_one_machine: bool,
-    has_lost_one: Callable[[], bool],
+    is_one_machine: bool,
+    has_lost_process: Callable[[], bool],
 ) -> dist.Store:
-    """Return the store through which processes find each other, once all of them have come to it.
+    """Return the store through which the processes find each other, once all of them have arrived.
 
     Torch's own wait for them cannot be interrupted.
 
     Args:
-        address: of the first process.
-        port: on which its store is, or that of torchrun.
-        rank: of this process.
-        size: how many are to come.
-        timeout: how long to wait for them.
-        on_one_machine: whether the store is for its own machine alone, and nothing listens on the network.
-        has_lost_one: whether there is no use in waiting any longer.
+        address: the address of the first process.
+        port: the port of its store, or of torchrun's.
+        rank: the number of this process.
+        size: the number of processes.
+        timeout: how long to wait for them; at least a minute.
+        is_one_machine: whether the store serves this machine only, so that nothing listens on the network.
+        has_lost_process: whether waiting is pointless, as another process has ended.
 
     Raises:
-        UsageError: if another program has the port.
-        LostProcessError: if they do not all come in time.
+        UsageError: if another program uses the port.
+        LostProcessError: if not all of them arrive in time.
     """
-    is_host = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"  # else torchrun has one
-    began, waits = time.monotonic(), max(timeout.total_seconds(), _TIME_TO_START)
+    is_host = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"  # else torchrun has a store
+    began, wait = time.monotonic(), max(timeout.total_seconds(), _MIN_WAIT_SECONDS)
     store: dist.Store | None = None
-    come, has_come, has_said = 0, False, False
-    while come < size:
+    arrived, is_counted, has_reported = 0, False, False
+    while arrived < size:
         try:
             if store is None:
-                store = _store(address, port, is_host, on_one_machine)
-            come, has_come = store.add(_COME, 0 if has_come else 1), True
-        except dist.DistError:  # process 0 is not there yet
+                store = _store(address, port, is_host, is_one_machine)
+            arrived, is_counted = store.add(_ARRIVED, 0 if is_counted else 1), True
+        except dist.DistError:  # process 0 has not arrived yet
             store = None
-        if has_lost_one():
-            raise LostProcessError("another process ended before all of them could begin", "nothing is saved yet")
+        if has_lost_process():
+            raise LostProcessError("another process ended before all processes had started", "nothing is saved yet")
         seconds = time.monotonic() - began
-        if seconds > waits:
+        if seconds > wait:
             raise LostProcessError(
-                f"expected {size} processes to meet at {address}:{port} within {waits:g} seconds, of which {come} came",
+                f"expected {size} processes to meet at {address}:{port} within {wait:g} seconds, got {arrived}",
                 "start the same command for each of them; on several machines MASTER_ADDR and MASTER_PORT must be the "
-                "same, and NODE_RANK another on each",
+                "same, and NODE_RANK different on each",
             )
-        if seconds > _QUIET and come < size and not has_said:
-            print(f"waiting at {address}:{port}: {come} of {size} processes have come", flush=True)
-            has_said = True
-        time.sleep(_LOOK_EVERY)
+        if seconds > _QUIET_SECONDS and arrived < size and not has_reported:
+            print(f"waiting at {address}:{port}: {arrived} of {size} processes have arrived", flush=True)
+            has_reported = True
+        time.sleep(_POLL_SECONDS)
     assert store is not None
     store.set_timeout(timeout)
     return store
 
 
-def _store(address: str, port: int, is_host: bool, on_one_machine: bool) -> dist.Store:
+def _store(address: str, port: int, is_host: bool, is_one_machine: bool) -> dist.Store:
     try:
-        listening = socket.create_server((address, port)).detach() if is_host and on_one_machine else None
+        listening = socket.create_server((address, port)).detach() if is_host and is_one_machine else None
         store = dist.TCPStore(
             address, port, is_master=is_host, timeout=_ATTEMPT, wait_for_workers=False, master_listen_fd=listening
         )
     except (OSError, dist.DistError) as error:
         if not is_host:
             raise
-        raise UsageError(
-            f"MASTER_PORT: expected a port that is free, but {address}:{port} cannot be used ({error})"
-        ) from error
+        raise UsageError(f"MASTER_PORT: expected a free port, but {address}:{port} cannot be used ({error})") from error
     return dist.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
 
 
-def _stay_within_the_machine() -> None:
-    """Have gloo talk over the loopback interface, where nobody else can listen, unless another one is chosen."""
+def _use_loopback_interface() -> None:
+    """Make gloo use the loopback interface, which other machines cannot reach, unless another one is chosen."""
     for _, name in socket.if_nameindex():
         if name in ("lo", "lo0"):
             os.environ.setdefault("GLOO_SOCKET_IFNAME", name)

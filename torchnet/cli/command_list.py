@@ -1,0 +1,8 @@
+"""The commands of train.py and what they do."""
+
+COMMANDS = {
+    "fit": "train a network; the default command",
+    "validate": "print loss and report of the validation images",
+    "test": "print loss and report of the test images",
+    "predict": "predict image files; without any, write predictions.csv of the test images",
+}

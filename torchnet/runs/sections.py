@@ -1,0 +1,12 @@
+"""The sections of a configuration: one group of options each, with the title that the help text gives it."""
+
+SECTIONS = {
+    "model": "network and optimizer",
+    "data": "images",
+    "checkpoints": "when checkpoints are saved, in addition to best.ckpt",
+    "loss_line": "the notebook's loss on the whole test and training sets, printed",
+    "gradient_check": "comparison of gradients with autograd during training",
+    "gradient_health": "norms, update ratios and saturation of each layer, logged",
+    "together": "training in several processes",
+    "trainer": "length, device and logs: Lightning's Trainer (all its options: --print_config)",
+}

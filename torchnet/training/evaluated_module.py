@@ -1,0 +1,58 @@
+"""The part of the LightningModule that evaluates: validation, test and prediction."""
+
+from abc import abstractmethod
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor
+from torchmetrics import MeanMetric
+from torchmetrics.classification import MulticlassAccuracy
+
+from torchnet.data import Batch
+from torchnet.losses import LOSSES
+from torchnet.network import MLP
+from torchnet.step import scale_pixels
+
+
+class EvaluatedModule(LightningModule):
+    """A module with a network that classifies images.
+
+    Args:
+        loss: the name of the loss that evaluations report, in torchnet.losses.
+        num_classes: the number of classes.
+        dtype: the dtype of the weights.
+    """
+
+    def __init__(self, loss: str, num_classes: int, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.loss_name, self.weight_dtype = loss, dtype
+        self.evaluation_loss = LOSSES[loss]
+        self.mean_loss = MeanMetric(nan_strategy="disable").set_dtype(dtype)
+        self.accuracy = MulticlassAccuracy(num_classes, average="micro")
+
+    @property
+    @abstractmethod
+    def trained(self) -> MLP:
+        """The network that is evaluated."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits, (N, C), of uint8 images, (N, ...)."""
+        logits: Tensor = self.trained(scale_pixels(images, self.weight_dtype))
+        return logits
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self._log_evaluation("val", batch)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        self._log_evaluation("test", batch)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the probability of each class, (N, C)."""
+        return self(batch.images).softmax(dim=1)
+
+    def _log_evaluation(self, split: str, batch: Batch) -> None:
+        logits = self(batch.images)
+        loss, _ = self.evaluation_loss(logits, batch.targets)
+        self.mean_loss.update(loss, weight=len(logits))
+        self.accuracy.update(logits, batch.targets)
+        self.log_dict({f"{split}/loss": self.mean_loss, f"{split}/accuracy": self.accuracy}, on_epoch=True)

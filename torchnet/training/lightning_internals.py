@@ -1,0 +1,170 @@
+"""Every private name of Lightning that torchnet uses, and every place where it relies on Lightning's inner counters.
+
+A test names them one by one, so that a new version of Lightning in which one is missing fails there first. They are:
+
+- `_data_fetcher`, `_batches_that_stepped` (loops): a training step that ran a block of mini-batches counts all of them.
+- `_checkpoint_connector.dump_checkpoint`: the state of a run in memory, without writing a file.
+- `_logger_connector._callback_metrics`: metrics of a resumed run, for an EarlyStopping that reads them at once.
+- `_signal_connector.register_signal_handlers`: Lightning's handlers would talk to other processes inside a signal.
+- `_set_num_threads_if_needed`: several processes divide the cores among them.
+- `_check_on_train_epoch_end` (EarlyStopping): whether it reads its metric after an epoch or after a validation.
+- `_SubprocessScriptLauncher`, `_call_children_scripts`: how Lightning starts the processes of a machine.
+- `_configure_launcher`, `_launcher`, `_timeout`, `_get_process_group_backend` (DDPStrategy): a launcher of our own.
+"""
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+import torch
+from lightning_fabric.utilities.distributed import _set_num_threads_if_needed
+from pytorch_lightning import Trainer
+from pytorch_lightning.strategies import DDPStrategy
+from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
+
+from torchnet.training.callbacks.every_n_steps import steps_until_multiple
+
+
+def steps_until_due(trainer: Any, block_size: int) -> int:
+    """Return how many steps the next block may have, at most block_size.
+
+    Lightning takes a hundred microseconds and more around each training step, as long as a small network takes for the
+    step itself. So its training step is a block of steps. A block ends where Lightning or a callback has something to
+    do. A callback that acts at certain steps has a method `steps_until_due(global_step)`.
+    """
+    progress = trainer.fit_loop.epoch_loop.batch_progress
+    step, epoch_step = trainer.global_step, progress.current.ready
+    due: list[float] = [block_size, trainer.num_training_batches - epoch_step]
+    if trainer.max_steps >= 0:
+        due.append(trainer.max_steps - step)
+    if trainer.loggers:
+        due.append(steps_until_multiple(step, trainer.log_every_n_steps))
+    if trainer.val_check_batch is not None and trainer.val_check_batch < math.inf:
+        validated = epoch_step if trainer.check_val_every_n_epoch is not None else progress.total.ready
+        due.append(steps_until_multiple(validated, int(trainer.val_check_batch)))
+    due += [it.steps_until_due(step) for it in trainer.callbacks if hasattr(it, "steps_until_due")]
+    return max(1, int(min(due)))
+
+
+def count_steps(trainer: Any, steps: int) -> None:
+    """Tell Lightning, within a training step, that it ran this many mini-batches, each with an optimizer step.
+
+    Its counters, and with them global_step, the logs and every checkpoint, then do not depend on the size of blocks.
+    """
+    loop, fetcher = trainer.fit_loop.epoch_loop, trainer.fit_loop._data_fetcher
+    fetcher.fetched += steps - 1  # Lightning counts one itself
+    fetcher.done = fetcher.fetched >= trainer.num_training_batches
+    loop.batch_progress.increment_by(steps - 1, is_last_batch=fetcher.done)
+    loop.manual_optimization.optim_step_progress.increment_by(steps)
+    loop._batches_that_stepped += steps - 1
+
+
+@dataclass(frozen=True)
+class Position:
+    """The position of a run between two steps: the number of completed steps, from which Lightning's counters follow.
+
+    Attributes:
+        step: completed steps, with their logs, validations and epoch ends.
+        steps_per_epoch: steps per epoch.
+    """
+
+    step: int
+    steps_per_epoch: int
+
+    @classmethod
+    def of(cls, trainer: Trainer) -> "Position":
+        """Return the position of a run. It must be between two steps."""
+        return cls(trainer.global_step, int(trainer.num_training_batches))
+
+    @property
+    def epochs(self) -> int:
+        """The number of completed epochs."""
+        return self.step // self.steps_per_epoch
+
+    def loops(self) -> dict[str, Any]:
+        """Return the state of Lightning's loops from which it continues with the next step.
+
+        This is the state that Lightning saves after a mini-batch. After restoring it, Lightning treats that mini-batch
+        as finished and a validation that was due as done. From the states that it saves at other moments, some runs
+        resume with one validation too many or with shifted steps.
+        """
+        epoch, in_epoch = divmod(self.step - 1, self.steps_per_epoch)
+        in_epoch += 1  # from 1 to steps_per_epoch
+        epochs = {"ready": epoch + 1, "started": epoch + 1, "processed": epoch, "completed": epoch}
+        steps = {"ready": self.step, "completed": self.step}
+        fit_loop = {
+            "state_dict": {"combined_loader": [{"position": in_epoch}]},
+            "epoch_progress": {"total": epochs, "current": epochs},
+            "epoch_loop.state_dict": {"_batches_that_stepped": self.step - 1},
+            "epoch_loop.batch_progress": {
+                "total": _processed(self.step),
+                "current": _processed(in_epoch),
+                "is_last_batch": in_epoch == self.steps_per_epoch,
+            },
+            "epoch_loop.manual_optimization.optim_step_progress": {"total": steps, "current": steps},
+        }
+        return {"fit_loop": fit_loop, "validate_loop": {}, "test_loop": {}, "predict_loop": {}}
+
+
+def _processed(batches: int) -> dict[str, int]:
+    """Return Lightning's counts when the last mini-batch is processed but not yet marked as completed."""
+    return {"ready": batches, "started": batches, "processed": batches, "completed": batches - 1}
+
+
+def dump_state(trainer: Any) -> dict[str, Any]:
+    """Return the whole state of a run, as Lightning would save it."""
+    return cast(dict[str, Any], trainer._checkpoint_connector.dump_checkpoint(weights_only=False))
+
+
+def restore_metrics(trainer: Any, metrics: Mapping[str, float]) -> None:
+    """Give callbacks the metrics of an earlier run, until new ones are computed."""
+    restored = {name: torch.tensor(value) for name, value in metrics.items()}
+    trainer._logger_connector._callback_metrics.update(restored)
+
+
+def reads_metric_after_epoch(early_stopping: Any) -> bool:
+    """Return whether an EarlyStopping reads its metric at the end of a training epoch, not after a validation."""
+    return bool(early_stopping._check_on_train_epoch_end)
+
+
+def prepare_for_several_processes(trainer: Any) -> None:
+    """Keep Lightning's signal handlers out, and divide the cores among the processes."""
+    trainer._signal_connector.register_signal_handlers = lambda: None
+    _set_num_threads_if_needed(trainer.strategy.num_processes)
+
+
+class ScriptLauncher(_SubprocessScriptLauncher):
+    """Lightning's launcher, which starts the program again for each further process of this machine."""
+
+    def start_children(self) -> None:
+        """Start the other processes; `self.procs` then holds them."""
+        self._call_children_scripts()
+
+
+class OwnLauncherStrategy(DDPStrategy):
+    """Lightning's strategy for several processes, with a launcher that a subclass makes."""
+
+    @abstractmethod
+    def make_launcher(self) -> ScriptLauncher:
+        """Return the launcher of this machine's processes."""
+
+    def _configure_launcher(self) -> None:
+        self._launcher = self.make_launcher()
+
+    @property
+    def process_launcher(self) -> Any:
+        """The launcher that make_launcher returned."""
+        return self._launcher
+
+    @property
+    def timeout(self) -> timedelta:
+        """How long a process waits for the others."""
+        return cast(timedelta, self._timeout)
+
+    @property
+    def backend(self) -> str:
+        """The communication backend, nccl or gloo."""
+        return self._get_process_group_backend()

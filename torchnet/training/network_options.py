@@ -1,0 +1,72 @@
+"""The network and the loss, from the options that describe them."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torchnet import reference
+from torchnet.layers import Linear
+from torchnet.losses import LOSSES
+from torchnet.network import MLP
+
+Loss = Callable[..., tuple[Tensor, Tensor]]
+_NOTEBOOK_INITIALIZER = "notebook"
+
+
+def build_network(sizes: Sequence[int], initializer: str, seed: int, matmul_dtype: str | None, **options: Any) -> MLP:
+    """Return the network with its initial weights.
+
+    Args:
+        sizes: the widths from input to output.
+        initializer: a name in torchnet.initializers, or notebook, for the weights that the notebook drew.
+        seed: the seed of weights and dropout.
+        matmul_dtype: bfloat16, to round the operands of products; other values change nothing here.
+        options: further options of torchnet.MLP.
+    """
+    from_notebook = initializer == _NOTEBOOK_INITIALIZER
+    net = MLP(
+        sizes,
+        initializer="zeros" if from_notebook else initializer,
+        generator=torch.Generator().manual_seed(seed),
+        matmul_dtype=torch.bfloat16 if matmul_dtype == "bfloat16" else None,
+        seed=seed,
+        **options,
+    )
+    if from_notebook:
+        linears = (part for part in net.modules() if isinstance(part, Linear))
+        for linear, (weight, _) in zip(linears, reference.initialize_params(sizes, seed), strict=True):
+            linear.weight.copy_(torch.from_numpy(weight))  # biases are zero here and there
+    return net
+
+
+def class_weight_tensor(name: str, class_weights: list[float] | None, dtype: torch.dtype) -> Tensor | None:
+    """Return the weights of classes as a tensor, (C,); None if all classes count the same.
+
+    Raises:
+        ValueError: if a weight is not positive, or the loss with this name has no class weights.
+    """
+    if class_weights is None:
+        return None
+    if not all(0 < weight < math.inf for weight in class_weights):
+        raise ValueError(f"class_weights: expected numbers above 0, got {class_weights}")
+    if name != "cross_entropy":
+        raise ValueError(f"class_weights: only cross_entropy has them, not {name}: leave them out")
+    return torch.tensor(class_weights, dtype=dtype)
+
+
+def training_loss(name: str, label_smoothing: float, class_weights: Tensor | None) -> Loss:
+    """Return the loss that training follows. Evaluations use the plain loss, so that runs can be compared.
+
+    Raises:
+        ValueError: if the loss has no label smoothing.
+    """
+    if label_smoothing != 0 and name != "cross_entropy":
+        raise ValueError(f"label_smoothing: only cross_entropy has it, not {name}: leave it out")
+    loss: Loss = LOSSES[name]
+    if label_smoothing == 0 and class_weights is None:
+        return loss
+    return partial(loss, label_smoothing=label_smoothing, weight=class_weights)
