@@ -152,7 +152,7 @@ def test_the_configuration_of_a_resumed_run_trains_from_the_start(cli, capsys):
 def test_a_finished_run_says_how_to_go_on(cli, capsys):
     assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
     assert cli("--ckpt_path", "last") == 2
-    assert "is at the end of epoch 1, the last: ask for more with --trainer.max_epochs" in capsys.readouterr().err
+    assert "is after epoch 1, the last one: train longer with --trainer.max_epochs" in capsys.readouterr().err
     assert len(list(Path("runs").glob("digits/*"))) == 1
 
 
@@ -233,7 +233,7 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         (["--trainer.max_time", '{"foo": 1}'], ""),
         (["--trainer.devices", "-1"], ""),
         (["--trainer.accelerator", "tpu"], ""),
-        (["--trainer.val_check_interval", "500", "--data.validation_fraction", "0.2"], "the Trainer cannot begin: "),
+        (["--trainer.val_check_interval", "500", "--data.validation_fraction", "0.2"], "the Trainer cannot start: "),
         (["--trainer.max_epoch", "3"], "unrecognized arguments: --trainer.max_epoch 3"),
         (["--ckpt", "last"], "unrecognized arguments: --ckpt last"),
         (["--model.learning_rate", "1"], "unrecognized arguments: --model.learning_rate 1"),
@@ -248,7 +248,8 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         ),
         (
             [f"--model.scheduler={SCHEDULERS}.ReduceLROnPlateau", "--model.scheduler_interval=epoch"],
-            "scheduler_monitor: expected a metric among train/loss, got val/loss: with --data.validation_fraction 0.1",
+            "scheduler_monitor: expected a metric among train/loss, got val/loss: for val/loss and val/accuracy set "
+            "--data.validation_fraction 0.1",
         ),
         (["--model.scheduler_interval", "batch"], "scheduler_interval: expected one of step, epoch, got 'batch'"),
         (["--model.scheduler", "torch.optim.lr_scheduler.Nonsense"], "Nonsense"),
@@ -268,13 +269,13 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         (["--model.clip_norm", "0"], "clip_norm: expected a number above 0, got 0"),
         (["--model.clip_norm", "1", "--model.clip_value", "1"], "clip_norm and clip_value: expected one of them"),
         (["--model.ema_decay", "1"], "decay: expected a number from 0 up and below 1, got 1"),
-        (["--data.deformation.rotation", "-3"], "rotation: expected degrees from 0 to 180, got -3"),
+        (["--data.deformation.rotation", "-3"], "rotation: expected degrees in [0, 180], got -3"),
         (
             ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor=val/los"],
             "EarlyStopping: expected a metric",
         ),
-        (["--model.normalization=batch_norm", "--data.batch_size=1"], "batch_size: expected one that leaves no"),
-        (["--model.normalization=batch_norm", "--data.batch_size=359"], "batch_size: expected one that leaves no"),
+        (["--model.normalization=batch_norm", "--data.batch_size=1"], "batch_size: expected a size that leaves no"),
+        (["--model.normalization=batch_norm", "--data.batch_size=359"], "batch_size: expected a size that leaves no"),
         (
             [
                 "--trainer.callbacks+=EarlyStopping",
@@ -399,7 +400,7 @@ def test_without_data_and_network_it_trains_on_digits_and_says_so(tmp_path):
     done = run_train_py(tmp_path)
     assert done.returncode == 0, done.stderr
     assert "NOTICE: THIS IS NOT MNIST" in done.stderr
-    assert "set TORCHNET_DATA to the folder or file that has them" in " ".join(done.stderr.split())
+    assert "set TORCHNET_DATA to their folder or file" in " ".join(done.stderr.split())
     report = json.loads((the_run(tmp_path / "runs") / "report.json").read_text())
     assert report["title"].startswith("NOT MNIST")
     assert report["title"] in done.stdout

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from torchnet.data import BlockLoader
-from torchnet.engine.engine import Engine
+from torchnet.engine import Engine
 from torchnet.storage import checkpoint
 from torchnet.training import data_module
 from torchnet.training.callbacks.metrics_log import MetricsLog

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from torchnet.engine.engine import Engine
+from torchnet.engine import Engine
 
 Ledger = dict[int, list[int]]  # step, from 0 -> the samples of its mini-batch
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from torchnet.engine.engine import Engine
+from torchnet.engine import Engine
 from torchnet.engine.tape import Tape
 from torchnet.layers import Linear
 from torchnet.network import MLP

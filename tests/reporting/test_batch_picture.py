@@ -78,7 +78,7 @@ def test_the_command_uses_the_deformation_of_a_configuration(tmp_path, monkeypat
     config = tmp_path / "config.yaml"
     config.write_text("model: {lr: 1}\ndata: {deformation: {rotation: 12, scale: 0.1}}\n")
     assert main(["deformation", "--config", str(config), "--scale", "0.3", "--output", "a.png"]) == 0
-    assert drawn == [(Deformation(rotation=12, scale=0.3), "mnist", Path("a.png"))]
+    assert drawn == [(Deformation(rotation=12, scale=0.3, seed=10), "mnist", Path("a.png"))]  # the seed of the run
 
 
 def test_the_command_writes_a_picture(tmp_path):
@@ -96,8 +96,8 @@ def test_the_command_writes_a_picture(tmp_path):
         ([], 2, "expected a setting that deforms images, such as --rotation 15: all of them are 0"),
         (["--config", "nowhere.yaml"], 2, "nowhere.yaml: there is no such file"),
         (["--config", "plain.yaml"], 2, "plain.yaml: expected a data.deformation, got none"),
-        (["--config", "odd.yaml"], 2, "--data.deformation.rotation"),
-        (["--rotation", "270"], 2, "rotation: expected degrees from 0 to 180, got 270.0"),
+        (["--config", "odd.yaml"], 2, "--data.deformation: --rotation: expected a float. Got value: much"),
+        (["--rotation", "270"], 2, "rotation: expected degrees in [0, 180], got 270.0"),
         (["--elastic_strength", "1"], 2, "elastic_smoothness: expected at least 1 pixel"),
         (["--shear", "9", "--source", "nowhere.npz"], 65, "nowhere.npz: no such file or folder"),
         (["--shear", "9", "--source", "flat.npz"], 65, "flat.npz: expected images of shape (n, height, width)"),

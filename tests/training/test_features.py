@@ -242,7 +242,7 @@ def test_a_single_sample_that_the_notebooks_order_leaves_is_seen():
     order = notebook(np.zeros(4, dtype=int), 2, seed=0)
     data = SimpleNamespace(batch_size=2, train_dataloader=lambda: BlockLoader(order, 2, lambda: 1))
     refuse_single_samples(MLP((3, 4, 2), normalization="layer_norm"), data)
-    with pytest.raises(UsageError, match="batch_size: expected one that leaves no mini-batch of a single sample"):
+    with pytest.raises(UsageError, match="batch_size: expected a size that leaves no mini-batch of a single sample"):
         refuse_single_samples(MLP((3, 4, 2), normalization="batch_norm"), data)
 
 

@@ -90,13 +90,14 @@ class Fit:
             if has_loggers:
                 trainer.loggers = [DummyLogger()]  # all processes compute what is logged
             return
+        decisive = decisive_options(self.options, self.data, trainer)
         self.folder = self.announcement.folder = new_run_folder(Path(values.trainer.default_root_dir), values.name)
         write_durably(self.folder / CONFIG, config.encode())
         if has_loggers:
             trainer.loggers = run_loggers(self.folder)
         if checkpoints is not None:
             checkpoints.folder = self.folder / CHECKPOINTS
-            checkpoints.options = decisive_options(self.options, self.data, trainer)
+            checkpoints.options = decisive
 
     def _explain(self, error: Exception) -> None:
         """Raise an error that says more than this one, if there is one."""

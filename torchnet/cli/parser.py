@@ -37,9 +37,14 @@ class Parser(ArgumentParser):
 def _one_sentence(key: str, reasons: str, value: str) -> str:
     """Say why a value has none of its possible types, null aside."""
     said = (_CALLABLE.sub("", line.strip().removeprefix("- ")) for line in reasons.splitlines())
-    text = " or ".join(dict.fromkeys(it for it in said if "NoneType" not in it)).replace(" or Expected", " or")
+    text = " or ".join(dict.fromkeys(it for it in said if "NoneType" not in it)).replace(": or Expected", ": expected")
+    text = text.replace(" or Expected", " or")
     text = text.replace("a dot import path string: ", "the name of a class, not ")
-    return f"--{key}: {text}" if text.endswith(value) or "Option " in text else f"--{key}: {text}. Got value: {value}"
+    return (
+        f"--{key}: {text}"
+        if "Got value: " in text or text.endswith(value) or "Option " in text
+        else f"--{key}: {text}. Got value: {value}"
+    )
 
 
 def suggestion(message: str, options: Namespace) -> str:

@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from textwrap import fill
 
 from torchnet.choices import did_you_mean, nearest
 from torchnet.cli.command_list import COMMANDS
@@ -25,7 +26,7 @@ options, the same for all commands:
                          required by all commands except fit
   --print_config         print the resulting configuration and exit
   --SECTION.NAME VALUE   set one option; overrides the files. Sections:
-                         {sections}
+{sections}
 
 examples:
   python train.py                                     the notebook's network
@@ -54,8 +55,8 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] in (["-h"], ["--help"]):
         commands = "\n".join(f"  {name:10} {text}" for name, text in COMMANDS.items())
-        names = list(SECTIONS)
-        sections = f"{', '.join(names[:4])},\n{' ' * 25}{', '.join(names[4:])}"
+        indent = " " * 25
+        sections = fill(", ".join(SECTIONS), 80, initial_indent=indent, subsequent_indent=indent)
         print(_OVERVIEW.format(commands=commands, sections=sections), end="")
         return 0
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:

@@ -237,7 +237,7 @@ def _update_with(recipe: Recipe, options: Mapping[str, Any]) -> None:
 
 
 def _keep_and_clip(
-    net: nn.Module, kept: Mapping[str, Tensor], clip: Callable[[Iterable[Tensor]], Any], weights: Iterable[Tensor]
+    net: Any, kept: Mapping[str, Tensor], clip: Callable[[Iterable[Tensor]], Any], weights: Iterable[Tensor]
 ) -> None:
     for name, tensor in kept.items():
         tensor.copy_(net.get_parameter(name).grad)

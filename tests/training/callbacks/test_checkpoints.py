@@ -77,7 +77,7 @@ def test_what_cannot_be_is_refused(name, cli, capsys):
 
 def test_lightnings_own_checkpoints_are_refused(cli, capsys):
     assert cli(*SHORT, "--trainer.callbacks+=ModelCheckpoint") == 2
-    assert "ModelCheckpoint saves in the midst" in capsys.readouterr().err
+    assert "ModelCheckpoint saves before a step is complete" in capsys.readouterr().err
 
 
 class Fails(Callback):
@@ -135,7 +135,7 @@ class TestLast:
             assert cli(*arguments) == 66
             err = capsys.readouterr().err
             assert err.count("skipped: ") == 3
-            assert "error: last: expected a checkpoint that can be read" in err
+            assert "error: last: expected a readable checkpoint" in err
         assert sorted(Path("runs").glob("*/*")) == before
 
     def test_a_named_one_that_is_damaged_is_an_error(self, cli, capsys):
