@@ -53,7 +53,7 @@ CASES = [
     Case("demo best", 66, "best: there is no checkpoint"),
     Case("export runs/digits/empty", 66, "there is no checkpoint under runs/digits/empty"),
     # wrong
-    Case("report .", 2, ".: expected the folder of a run, with its config.yaml, there is none"),
+    Case("report .", 2, ".: expected the folder of a run, found no config.yaml in it"),
     Case("report last --output page.pdf", 2, "page.pdf: expected a file name that ends with .html"),
     Case("export last net.docx", 2, "net.docx: expected a file name that ends with .safetensors or .onnx or .pt"),
     Case("export last net.onnx --to torch", 2, "net.onnx: expected a file name that ends with .pt, with --to torch"),
@@ -76,7 +76,7 @@ CASES = [
     Case("predict last empty.png", 65, "empty.png"),
     Case("predict last blank.png", 65, "blank.png"),
     Case("export empty.png", 66, "empty.png: expected a checkpoint"),
-    Case("demo runs/digits/blank", 66, "expected a checkpoint"),
+    Case("demo runs/digits/blank", 66, "expected a readable checkpoint under runs/digits/blank, but all 1 are corrupt"),
     # corrupt
     Case(f"export {CORRUPT}", 66, "expected a checkpoint with the SHA-256"),
     Case(f"demo {CORRUPT}", 66, "expected a checkpoint with the SHA-256"),

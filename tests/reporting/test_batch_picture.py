@@ -76,9 +76,9 @@ def test_the_command_uses_the_deformation_of_a_configuration(tmp_path, monkeypat
     drawn = []
     monkeypatch.setattr("torchnet.commands.deformation.draw_deformation", lambda *arguments: drawn.append(arguments))
     config = tmp_path / "config.yaml"
-    config.write_text("model: {lr: 1}\ndata: {deformation: {rotation: 12, scale: 0.1}}\n")
+    config.write_text("model: {lr: 1}\ndata: {source: digits, deformation: {rotation: 12, scale: 0.1}}\n")
     assert main(["deformation", "--config", str(config), "--scale", "0.3", "--output", "a.png"]) == 0
-    assert drawn == [(Deformation(rotation=12, scale=0.3, seed=10), "mnist", Path("a.png"))]  # the seed of the run
+    assert drawn == [(Deformation(rotation=12, scale=0.3, seed=10), "digits", Path("a.png"))]  # the seed of the run
 
 
 def test_the_command_writes_a_picture(tmp_path):
