@@ -71,7 +71,8 @@ def run(options: argparse.Namespace) -> int:
     if to == "onnx" or (run_of(checkpoint) / CONFIG).is_file():
         trained = load_network(checkpoint)
         weights = trained.net.state_dict()
-        program = (_write_onnx if to == "onnx" else _write_weights_of)(trained, output)
+        metadata = {"name": trained.name, "global_step": str(trained.steps)}
+        program = (_write_onnx if to == "onnx" else _write_weights_of)(trained, output, metadata)
     else:  # without config.yaml, the layers between the weights are unknown
         contents = read_checkpoint(checkpoint)
         weights, program = trained_weights(contents), None
@@ -97,7 +98,7 @@ def _format(to: str | None, output: Path | None) -> str:
     return by_suffix
 
 
-def _write_onnx(trained: "TrainedNetwork", output: Path) -> str:
+def _write_onnx(trained: "TrainedNetwork", output: Path, metadata: dict[str, str]) -> str:
     """Write the network as an ONNX graph; return a program that runs it."""
     from torchnet.runs.errors import UsageError
     from torchnet.storage import write_durably
@@ -108,7 +109,7 @@ def _write_onnx(trained: "TrainedNetwork", output: Path) -> str:
         raise UsageError(f"--to onnx requires the package {error.name}: pip install onnx") from error
     pixels = f"{trained.in_features} pixels per image, scaled from 0..255 to 0..1"
     try:
-        model = onnx_model(trained.net, _metadata(trained) | {"images": pixels})
+        model = onnx_model(trained.net, metadata | {"images": pixels})
     except ValueError as error:
         raise UsageError(f"{trained.checkpoint}: {error}: export it with --to safetensors or --to torch") from error
     write_durably(output, model.SerializeToString())
@@ -116,13 +117,13 @@ def _write_onnx(trained: "TrainedNetwork", output: Path) -> str:
     return _RUN_ONNX.format(path=str(output), dtype=str(dtype).removeprefix("torch."))
 
 
-def _write_weights_of(trained: "TrainedNetwork", output: Path) -> str:
+def _write_weights_of(trained: "TrainedNetwork", output: Path, metadata: dict[str, str]) -> str:
     """Write the weights; return a program that builds the network and loads them."""
     from torchnet.exporting.torch_source import torch_source
 
     load = _LOAD[output.suffix]
     source = torch_source(trained.net, load.format(path=output.name))
-    _write_weights(trained.net.state_dict(), output, _metadata(trained) | {"source": source})
+    _write_weights(trained.net.state_dict(), output, metadata | {"source": source})
     return torch_source(trained.net, load.format(path=str(output)))
 
 
@@ -138,7 +139,3 @@ def _write_weights(weights: "dict[str, Tensor]", output: Path, metadata: dict[st
         archive = io.BytesIO()
         torch.save(plain(weights), archive)
         write_durably(output, archive.getvalue())
-
-
-def _metadata(trained: "TrainedNetwork") -> dict[str, str]:
-    return {"name": trained.name, "global_step": str(trained.steps)}

@@ -109,7 +109,10 @@ def write_answers_picture(answers: list[Answer], title: str, path: Path) -> None
     head.text(_EDGE, _EDGE, title + left_out, va="top", fontsize=14, fontweight="bold", parse_math=False)
     head.text(_EDGE, _EDGE + 0.34, _LOOK_FOR, va="top", fontsize=10, color="0.35", linespacing=1.35)
     for column in range(columns):
-        _draw_heads(axes, column * (_BLOCK_WIDTH + _BETWEEN))
+        x = column * (_BLOCK_WIDTH + _BETWEEN)
+        heads = (x, "picture"), (x + _IMAGE + _GAP, "network input"), (x + 2 * _IMAGE + 2 * _GAP, "probabilities")
+        for left, text in heads:
+            axes.text(left, _HEADS / 2, text, va="center", fontsize=9, color="0.35", fontstyle="italic")
     for k, answer in enumerate(drawn):
         x = k % columns * (_BLOCK_WIDTH + _BETWEEN)
         _draw_answer(axes, x, _HEADS + k // columns * _BLOCK_HEIGHT, answer, int(zoom * _MAX_NAME))
@@ -123,12 +126,6 @@ def _grid(n: int) -> tuple[int, int]:
     """Return the columns and rows that make a picture of n blocks about square, with at least two columns if n > 1."""
     columns = min(n, max(2, round(math.sqrt(n * _BLOCK_HEIGHT / _BLOCK_WIDTH))))
     return columns, math.ceil(n / columns)
-
-
-def _draw_heads(axes: Any, x: float) -> None:
-    places = (0.0, "picture"), (_IMAGE + _GAP, "network input"), (2 * _IMAGE + 2 * _GAP, "probabilities")
-    for left, head in places:
-        axes.text(x + left, _HEADS / 2, head, va="center", fontsize=9, color="0.35", fontstyle="italic")
 
 
 def _draw_answer(axes: Any, x: float, y: float, answer: Answer, longest_name: int) -> None:
