@@ -31,6 +31,7 @@ from ..run_folders import DIGITS, newest
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 SCHEDULERS = "torch.optim.lr_scheduler"
+ON_CPU = ("--trainer.accelerator=cpu",)  # what is refused there may be right on a GPU
 PLAIN = ("--model.lr=1.0", "--model.momentum=0")  # digits.yaml has others, which are torchnet.SGD's
 ADAMW = (*PLAIN, "--model.optimizer=torch.optim.AdamW")
 
@@ -231,7 +232,7 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         (["--model.lr", "1e300"], "lr: expected a number from 0 to the largest of float32, got 1e+300"),
         (["--model.hidden_sizes", "[999999999999999999999999]"], ""),
         (["--trainer.max_time", '{"foo": 1}'], ""),
-        (["--trainer.devices", "-1"], ""),
+        ([*ON_CPU, "--trainer.devices", "-1"], ""),
         (["--trainer.accelerator", "tpu"], ""),
         (["--trainer.val_check_interval", "500", "--data.validation_fraction", "0.2"], "the Trainer cannot start: "),
         (["--trainer.max_epoch", "3"], "unrecognized arguments: --trainer.max_epoch 3"),
@@ -239,7 +240,7 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         (["--model.learning_rate", "1"], "unrecognized arguments: --model.learning_rate 1"),
         (["--name", "../elsewhere"], "name: expected up to 64 letters, digits, dots"),
         (["--trainer.precision", "16-mixed"], "trainer.precision: expected 32-true"),
-        (["--model.matmul_dtype", "tf32"], "matmul_dtype: tf32 needs an NVIDIA GPU from Ampere (2020) on"),
+        ([*ON_CPU, "--model.matmul_dtype", "tf32"], "matmul_dtype: tf32 needs an NVIDIA GPU from Ampere (2020) on"),
         (["--model.matmul_dtype", "int8"], "matmul_dtype: expected one of tf32, bfloat16, None, got 'int8'"),
         (["--model.matmul_dtype", "bfloat16", "--model.dtype", "float64"], "matmul_dtype: expected None with dtype"),
         (
@@ -285,7 +286,7 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
             "EarlyStopping: train/loss is known at the end of an epoch",
         ),
         (
-            ["--trainer.devices", "2", "--trainer.strategy", "ddp_spawn"],
+            [*ON_CPU, "--trainer.devices", "2", "--trainer.strategy", "ddp_spawn"],
             "trainer.strategy: expected auto, got DDPStrategy",
         ),
         (["--trainer.gradient_clip_val", "1"], "trainer.gradient_clip_val: expected null, got 1"),
@@ -306,7 +307,7 @@ def test_wrong_usage_is_one_sentence_and_exit_code_2(arguments, message, cli, ca
 
 def test_bfloat16_is_refused_where_the_processor_has_no_instructions_for_it(cli, capsys, monkeypatch):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    assert cli(DIGITS, "--model.matmul_dtype", "bfloat16") == 2
+    assert cli(DIGITS, *ON_CPU, "--model.matmul_dtype", "bfloat16") == 2
     err = capsys.readouterr().err
     assert err.startswith("error: matmul_dtype: bfloat16 needs a processor with AVX512-BF16 or an NVIDIA GPU")
     assert err.count("\n") == 1

@@ -10,6 +10,7 @@ SAVE_EVERY = 4  # steps, so that an epoch ends between two saves as well as with
 
 _COMMON = (
     "--name=tiny",
+    "--trainer.accelerator=cpu",
     "--model.hidden_sizes=[16,16]",
     f"--data.batch_size={BATCH_SIZE}",
     f"--trainer.max_epochs={EPOCHS}",

@@ -119,7 +119,9 @@ if unsupported("bfloat16", torch.device("cpu")) is None:
 
 
 def arguments(case: Case) -> Iterator[str]:
-    yield from (DIGITS, "--model.hidden_sizes=[16,16]", f"--model.activation={case.activation}")
+    # On the CPU, where the plain loop runs.
+    yield from (DIGITS, "--trainer.accelerator=cpu", "--model.hidden_sizes=[16,16]")
+    yield f"--model.activation={case.activation}"
     yield from (f"--data.batch_size={case.batch_size}", f"--model.dtype={str(case.dtype).removeprefix('torch.')}")
     if case.adamw:
         yield from ("--model.lr=1", "--model.momentum=0", "--model.optimizer=torch.optim.AdamW")
