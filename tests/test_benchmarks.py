@@ -11,7 +11,7 @@ import torch
 import yaml
 
 import torchnet
-from benchmarks import commands, gpu
+from benchmarks import commands, gpu, overhead
 from benchmarks.autograd_loop import autograd_loop, build_network
 from benchmarks.depth import measure_depth
 from benchmarks.plots import plot_depth
@@ -21,6 +21,7 @@ from benchmarks.processes.networks import Network
 from benchmarks.scale import measure
 from benchmarks.scale_points import Point
 from torchnet.engine import Engine
+from torchnet.training.nonfinite import WatchedSteps
 
 from .conftest import ROOT
 
@@ -79,6 +80,14 @@ def test_a_point_of_scale_is_measured(monkeypatch: pytest.MonkeyPatch):
     measured = measure(Point("width", width=8, batch=16))
     assert min(measured.torchnet_ms, measured.autograd_ms, measured.products_ms) > 0
     assert measured.flops == 16 * (4 * 784 * 8 + 6 * 8 * 8 + 6 * 8 * 10)
+
+
+def test_the_nan_check_is_left_out_of_a_timed_run(monkeypatch):
+    monkeypatch.setattr(WatchedSteps, "run", WatchedSteps.run)  # restored after the test
+    options = ("--data.source=digits", "--report=false")
+    command, run = overhead.seconds_of_run("checkpoints, no NaN check", options, epochs=1)
+    assert command >= run > 0
+    assert WatchedSteps.run is overhead._unwatched
 
 
 def test_depth_shows_where_gradients_vanish(tmp_path):
