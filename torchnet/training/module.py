@@ -147,7 +147,7 @@ class Classifier(EvaluatedModule):
     @property
     def state(self) -> TrainingState:
         """Every tensor that a step changes."""
-        return self.engine.state
+        return TrainingState(self.net, self.trainer.optimizers[0], self.average)  # callbacks read it before the engine
 
     def setup(self, stage: str) -> None:
         refuse_trainer(self.trainer, self.weight_dtype, self.matmul_dtype)
