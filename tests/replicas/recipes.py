@@ -35,7 +35,7 @@ class Recipe:
     clip: Callable[..., Any] | None = None
     decay: float | None = None
     augment: Any = None
-    batch_size: int = 26  # 131 = 5 · 26 + 1: uneven shares, and a last mini-batch of one sample
+    batch_size: int = 26  # 131 = 5 · 26 + 1: uneven shares in 4 processes, and a last mini-batch of one sample
     divisor: int | None = None
 
 
@@ -53,7 +53,7 @@ BATCH_NORM = {"activation": "gelu", "normalization": "batch_norm"}
 RECIPES = {
     "the notebook's": Recipe(sizes=(784, 64, 64, 10), optimizer=partial(SGD, lr=1.0), batch_size=500, divisor=500),
     "batch norm and dropout": Recipe(net={**BATCH_NORM, "dropout": 0.3}, batch_size=20),
-    "momentum": Recipe(optimizer=partial(SGD, lr=0.1, momentum=0.9)),
+    "momentum": Recipe(optimizer=partial(SGD, lr=0.1, momentum=0.9), batch_size=13),  # 6 and 7 rows in 2 processes
     "Nesterov, one cycle": Recipe(
         optimizer=partial(SGD, lr=0.1, momentum=0.9, nesterov=True), lr=partial(one_cycle, max_lr=0.5)
     ),
@@ -100,7 +100,7 @@ def train(
         normalizer=recipe.normalizer,
     )
     if engine.replicas is not None:
-        engine.gradient_sum = GradientSum(engine.replicas, net, bucket_bytes)
+        engine.recipe.gradient_sum = GradientSum(engine.replicas, net, bucket_bytes)
     losses: list[Tensor] = []
     step = 0
     while step < steps:

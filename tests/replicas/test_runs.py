@@ -34,7 +34,7 @@ ALL = (
     "--checkpoints.keep=100",
 )
 EPOCHS = ("--trainer.max_epochs=4",)  # of 25 steps
-LOST = "another process that trains this network has ended, or does not answer; to go on from"
+LOST = "another process that trains this network has ended, or does not answer; to resume"
 
 
 def rows_of(folder: Path) -> list[dict[str, str]]:
@@ -143,7 +143,7 @@ def test_ctrl_c_reaches_all_and_one_answers(folder: Path) -> None:
     os.killpg(run.command.pid, signal.SIGINT)
     code, _, err = run.end()
     assert code == 130
-    assert err.startswith("interrupted; to go on from where it was: --ckpt_path runs/digits/")
+    assert err.startswith("interrupted; to resume: --ckpt_path runs/digits/")
     assert err.count("\n") == 1
 
 
@@ -161,7 +161,7 @@ def test_ctrl_c_ends_a_process_that_waits_for_one_that_is_silent(folder: Path) -
     run.command.send_signal(signal.SIGINT)
     code, _, err = run.end()
     assert code == 130
-    assert err.startswith("interrupted; to go on from where it was: --ckpt_path runs/digits/")
+    assert err.startswith("interrupted; to resume: --ckpt_path runs/digits/")
 
 
 def test_processes_with_other_options_are_refused(folder: Path) -> None:
