@@ -1,4 +1,4 @@
-// The base class of all layers, the layers with weights, Dropout and Residual, as in torchnet/layers/.
+// The base class of all layers, the layers with weights, Identity and Residual, as in torchnet/layers/.
 //
 // The input is one image, a row x of I numbers in double precision. `forward` returns the output of a layer, `backward`
 // the gradient of its input. forwardThrough and backwardThrough store what each layer receives and returns.
@@ -88,64 +88,72 @@ class Linear extends Layer {
   }
 }
 
-class BatchNorm1d extends Layer {
-  /** y = γ x̂ + β, x̂ = (x - μ) r, r = 1 / √(σ² + ε), with the running μ and σ², as in evaluation mode */
+/** y = γ x̂ + β. `normalize` returns x̂, `backwardOf` the gradient of x from H = G ⊙ γ, the gradient of x̂. */
+class Normalization extends Layer {
   forward(x) {
-    const { weight, bias, running_mean, running_var, eps } = this;
-    this.rstd = running_var.map((variance) => 1 / Math.sqrt(variance + eps));
-    this.normalized = x.map((value, i) => (value - running_mean[i]) * this.rstd[i]);
-    return this.normalized.map((value, i) => weight[i] * value + bias[i]);
+    const { weight, bias } = this;
+    this.normalized = this.normalize(x);
+    return this.normalized.map((value, i) => weight[i] * value + (bias ? bias[i] : 0));
   }
 
-  /** ∂L/∂γ = G ⊙ x̂, ∂L/∂β = G, ∂L/∂x = γ r ⊙ G, since the running statistics are constants */
+  /** ∂L/∂γ = G ⊙ x̂, ∂L/∂β = G */
   backward(grad) {
-    this.grads.bias.set(grad);
+    this.grads.bias?.set(grad);
     this.grads.weight.set(grad.map((g, i) => g * this.normalized[i]));
-    return grad.map((g, i) => g * this.weight[i] * this.rstd[i]);
+    return this.backwardOf(grad.map((g, i) => g * this.weight[i]));
+  }
+
+  /** Return H - x̂ mean(H ⊙ x̂). */
+  acrossInput(scaled) {
+    const along = mean(scaled.map((h, i) => h * this.normalized[i]));
+    return scaled.map((h, i) => h - this.normalized[i] * along);
   }
 }
 
-class LayerNorm extends Layer {
-  /** y = γ x̂ + β, x̂ = (x - μ) r, r = 1 / √(σ² + ε), μ and σ² over the features of the sample */
-  forward(x) {
+class BatchNorm1d extends Normalization {
+  /** x̂ = (x - μ) r, r = 1 / √(σ² + ε), with the running μ and σ², as in evaluation mode */
+  normalize(x) {
+    this.rstd = this.running_var.map((variance) => 1 / Math.sqrt(variance + this.eps));
+    return x.map((value, i) => (value - this.running_mean[i]) * this.rstd[i]);
+  }
+
+  /** ∂L/∂x = r ⊙ H, since the running statistics are constants */
+  backwardOf(scaled) {
+    return scaled.map((h, i) => h * this.rstd[i]);
+  }
+}
+
+class LayerNorm extends Normalization {
+  /** x̂ = (x - μ) r, r = 1 / √(σ² + ε), μ and σ² over the features of the sample */
+  normalize(x) {
     const center = mean(x);
     const centered = x.map((value) => value - center);
     this.rstd = 1 / Math.sqrt(mean(centered.map((value) => value * value)) + this.eps);
-    this.normalized = centered.map((value) => value * this.rstd);
-    return this.normalized.map((value, i) => this.weight[i] * value + this.bias[i]);
+    return centered.map((value) => value * this.rstd);
   }
 
-  /** ∂L/∂γ = G ⊙ x̂, ∂L/∂β = G, ∂L/∂x = r (H - x̂ mean(H ⊙ x̂) - mean(H)) with H = G ⊙ γ */
-  backward(grad) {
-    const { weight, normalized, rstd } = this;
-    this.grads.bias.set(grad);
-    this.grads.weight.set(grad.map((g, i) => g * normalized[i]));
-    const scaled = grad.map((g, i) => g * weight[i]);
-    const along = mean(scaled.map((h, i) => h * normalized[i]));
-    const straight = scaled.map((h, i) => h - normalized[i] * along);
+  /** ∂L/∂x = r (H - x̂ mean(H ⊙ x̂) - mean(H)) */
+  backwardOf(scaled) {
+    const straight = this.acrossInput(scaled);
     const center = mean(straight); // mean(H), and the mean that rounding leaves in x̂
-    return straight.map((h) => (h - center) * rstd);
+    return straight.map((h) => (h - center) * this.rstd);
   }
 }
 
-class RMSNorm extends Layer {
-  /** y = γ x̂, x̂ = x r, r = 1 / √(mean(x²) + ε) */
-  forward(x) {
+class RMSNorm extends Normalization {
+  /** x̂ = x r, r = 1 / √(mean(x²) + ε) */
+  normalize(x) {
     this.rrms = 1 / Math.sqrt(mean(x.map((value) => value * value)) + this.eps);
-    this.normalized = x.map((value) => value * this.rrms);
-    return this.normalized.map((value, i) => this.weight[i] * value);
+    return x.map((value) => value * this.rrms);
   }
 
-  /** ∂L/∂γ = G ⊙ x̂, ∂L/∂x = r (H - x̂ mean(H ⊙ x̂)) with H = G ⊙ γ */
-  backward(grad) {
-    const { weight, normalized, rrms } = this;
-    this.grads.weight.set(grad.map((g, i) => g * normalized[i]));
-    const scaled = grad.map((g, i) => g * weight[i]);
-    const along = mean(scaled.map((h, i) => h * normalized[i]));
-    return scaled.map((h, i) => (h - normalized[i] * along) * rrms);
+  /** ∂L/∂x = r (H - x̂ mean(H ⊙ x̂)) */
+  backwardOf(scaled) {
+    return this.acrossInput(scaled).map((h) => h * this.rrms);
   }
 }
 
+/** Identity, and Dropout in evaluation mode. */
 class Identity extends Layer {
   /** y = x */
   forward(x) {
@@ -157,8 +165,6 @@ class Identity extends Layer {
     return grad.slice();
   }
 }
-
-class Dropout extends Identity {} // in evaluation mode
 
 class Residual extends Layer {
   constructor(description, numbers) {

@@ -1,21 +1,9 @@
 // A plot of an activation with a dot for each unit: y over x, or the slope ∂y/∂x, which multiplies the gradient.
 
-const ELEMENTWISE = new Set(["ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]);
 const [PLOT_WIDTH, PLOT_HEIGHT, PLOT_EDGE] = [220, 104, 8];
 const CURVE_POINTS = 121;
 
-const PLOTTED = {
-  forward: { name: "y", of: (layer, x) => Object.create(layer).forward(x) },
-  backward: { name: "∂y/∂x", of: slopes },
-};
-
-/** Return the slope of an activation at each x, computed by its backward pass. */
-function slopes(layer, x) {
-  const copy = Object.create(layer); // so that the layer's own input and output are kept
-  copy.input = x;
-  copy.output = copy.forward(x);
-  return copy.backward(x.map(() => 1));
-}
+const PLOTTED = { forward: { name: "y", of: "forward" }, backward: { name: "∂y/∂x", of: "slopes" } };
 
 function activationPlot(layer, view) {
   const { name, of } = PLOTTED[view];
@@ -26,10 +14,10 @@ function activationPlot(layer, view) {
   const update = () => {
     const width = Math.max(1, largestOf(layer.input));
     const x = Float64Array.from({ length: CURVE_POINTS }, (_, k) => width * ((2 * k) / (CURVE_POINTS - 1) - 1));
-    const curve = of(layer, x);
+    const curve = layer[of](x);
     const low = Math.min(0, ...curve);
     const high = Math.max(0, ...curve);
-    drawPlot(canvas, { width, low, high }, [x, curve], [layer.input, of(layer, layer.input)]);
+    drawPlot(canvas, { width, low, high }, [x, curve], [layer.input, layer[of](layer.input)]);
     const fromTo = (from, to) => `from ${numberText(from)} to ${numberText(to)}`;
     range.textContent = `x ${fromTo(-width, width)}, ${name} ${fromTo(low, high)}`;
   };

@@ -35,7 +35,7 @@ function forwardRow(layer, state) {
   const row = card({
     ...titleOf(layer),
     equations: EQUATIONS[layer.kind](layer).forward,
-    facts: [normFact("y", output), ...(ELEMENTWISE.has(layer.kind) ? [activationPlot(layer, "forward")] : [])],
+    facts: [normFact("y", output), ...(layer instanceof Activation ? [activationPlot(layer, "forward")] : [])],
     pictures: [vectorPicture("y", output, layer.output.length, state, options)],
     below: seesPixels(layer) ? [unitPictures(layer, state, "forward")] : [],
   });
@@ -87,7 +87,7 @@ function backwardRow(layer, state) {
     facts: [
       gradientFact("G", gradOutput, state),
       ...weights.map((weight) => weightFact(layer, weight, state)),
-      ...(ELEMENTWISE.has(layer.kind) ? [activationPlot(layer, "backward")] : []),
+      ...(layer instanceof Activation ? [activationPlot(layer, "backward")] : []),
     ],
     pictures: [
       vectorPicture("G = ∂L/∂y", gradOutput, size, state, { signed: true }),
