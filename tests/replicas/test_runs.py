@@ -94,7 +94,7 @@ def test_process_that_is_killed_takes_the_other_down(
         code, _ = resume_in_one_process(run)
         err = capsys.readouterr().err
         assert code == 66
-        assert "another number of threads (1 in each of 2 processes; here it is 1)" in err
+        assert "environment, number of threads: expected 1, got '1 in each of 2 processes'" in err
         code, checkpoints = resume_in_one_process(run, "--allow-environment-change")
         assert code == 0
         error, where = worst_difference(read_checkpoint(checkpoints[0]), request.getfixturevalue("alone"))

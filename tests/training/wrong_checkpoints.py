@@ -254,7 +254,7 @@ BY_HAND = [
             "plain",
             f"another {name}",
             at("torchnet", "environment", name, put="Z80"),
-            (f"was saved with another {name} (Z80; ", "--allow-environment-change"),
+            (f"environment, {name}: expected ",),
         )
         for name in ("processor", "torch", "number of threads", "device")
     ),

@@ -122,6 +122,7 @@ class Classifier(EvaluatedModule):
         self.make_optimizer = optimizer_of(optimizer, {**sgd, "nesterov": nesterov})
         trial = trial_of(self.make_optimizer, self.net)
         self.schedule = schedule_of(scheduler, scheduler_interval, scheduler_monitor, trial)
+        self.scheduled = () if self.schedule is None else self.schedule.options  # names of options of the optimizer
         self.clip = clipping(clip_norm, clip_value)
         self.matmul_dtype, self.captured = matmul_dtype, captured
 
@@ -162,22 +163,23 @@ class Classifier(EvaluatedModule):
         return optimizer if self.schedule is None else ([optimizer], [self.schedule.make(optimizer)])
 
     def on_train_start(self) -> None:
-        optimizer = self.trainer.optimizers[0]
-        # A checkpoint restores the options of its own run with the momentum; the options of this run override them.
-        asked = self.make_optimizer(self.net.parameters()).param_groups[0]
-        scheduled = () if self.schedule is None else self.schedule.options
-        for group in optimizer.param_groups:
-            group.update({key: value for key, value in asked.items() if key not in ("params", *scheduled)})
-        self.steps = WatchedSteps(self._make_engine(optimizer))
+        self.override_options(self.trainer.optimizers[0])
+        self.steps = WatchedSteps(self._make_engine())
 
-    def _make_engine(self, optimizer: Optimizer) -> Engine:
+    def override_options(self, optimizer: Optimizer) -> None:
+        """Override the options of a restored optimizer, which are those of its own run, with the ones of this run."""
+        asked = self.make_optimizer(self.net.parameters()).param_groups[0]
+        for group in optimizer.param_groups:
+            group.update({key: value for key, value in asked.items() if key not in ("params", *self.scheduled)})
+
+    def _make_engine(self) -> Engine:
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit
         images, targets = data.training_tensors
         weights = cast(Tensor | None, self.class_weights)
         return Engine(
             self.net,
             self.loss,
-            optimizer,
+            self.trainer.optimizers[0],
             images,
             targets,
             block_size=data.block_size,
@@ -196,7 +198,7 @@ class Classifier(EvaluatedModule):
         scheduler: Any = self.lr_schedulers()
         options = None
         if self.schedule is not None and self.schedule.interval == "step":
-            options = next_options(scheduler, self.schedule.options, len(block))
+            options = next_options(scheduler, self.scheduled, len(block))
         losses = self.steps.run(block, options, self.trainer.global_step)
         count_steps(self.trainer, len(losses))
         if batch_idx == 0:

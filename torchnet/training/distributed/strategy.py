@@ -66,22 +66,10 @@ class ReplicaStrategy(OwnLauncherStrategy):
         Replicas().copy_first(cast(Any, self.model).state_dict().values())
 
     # What Lightning itself sends to other processes.
-
-    def barrier(self, *args: Any, **kwargs: Any) -> None:
-        with connection_expected():
-            super().barrier(*args, **kwargs)
-
-    def broadcast(self, *args: Any, **kwargs: Any) -> Any:
-        with connection_expected():
-            return super().broadcast(*args, **kwargs)
-
-    def reduce(self, *args: Any, **kwargs: Any) -> Any:
-        with connection_expected():
-            return super().reduce(*args, **kwargs)
-
-    def all_gather(self, *args: Any, **kwargs: Any) -> Any:
-        with connection_expected():
-            return super().all_gather(*args, **kwargs)
+    barrier = connection_expected()(OwnLauncherStrategy.barrier)
+    broadcast = connection_expected()(OwnLauncherStrategy.broadcast)
+    reduce = connection_expected()(OwnLauncherStrategy.reduce)
+    all_gather = connection_expected()(OwnLauncherStrategy.all_gather)
 
 
 def use_replicas(timeout: timedelta) -> None:
