@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from torchnet.checking.modules import copy_for_backward, takes_input_grad
+from torchnet.checking.modules import copy_module, takes_input_grad
 from torchnet.checking.report import Diagnosis
 from torchnet.checking.subject import Gradients, Outputs, Subject, Tensors, copies
 
@@ -25,13 +25,13 @@ def run_backward(
     """
     tensors, grads = copies(subject.tensors), tuple(grad.clone() for grad in grad_outputs)
     first = _clones(subject.backward(tensors, grads))
-    changed = {name: tensor for name, tensor in tensors.items() if not _equal(tensor, subject.tensors[name])}
+    changed = {name: tensor for name, tensor in tensors.items() if not _same(tensor, subject.tensors[name])}
     findings = list(_side_effects(subject, changed, grads, grad_outputs))
 
     def differs(upstream: Outputs = grad_outputs, rounding: float = 0.0, **options: Any) -> list[str]:
         """Return the names of the tensors whose gradient differs in another run."""
         again = subject.backward(copies(subject.tensors), upstream, **options)
-        wrong = [name for name in again if not _close(first[name], again[name], rounding)]
+        wrong = [name for name in again if not _same(first[name], again[name], rounding)]
         # Rounding can be large relative to a gradient that should be zero.
         return [name for name in wrong if not rounding or not _within(noise()[name], first[name], again[name])]
 
@@ -45,7 +45,7 @@ def run_backward(
         if takes_input_grad(subject.module) and (wrong := differs(input_grad=False)):
             text = f"with input_grad=False it writes another gradient of {', '.join(wrong)}"
             findings.append(Diagnosis("input_grad", text))
-        findings += _kept_state(subject, copy_for_backward(subject.module), grad_outputs, first)
+        findings += _kept_state(subject, copy_module(subject.module), grad_outputs, first)
     return first, changed, findings
 
 
@@ -56,7 +56,7 @@ def _side_effects(subject: Subject, changed: Tensors, grads: Outputs, grad_outpu
         yield Diagnosis("update before propagate", f"it changes {names}: leave the update of weights to the optimizer")
     elif changed:
         yield Diagnosis("side effect", f"it, or the forward pass before it, changes {names} in place: work on a copy")
-    if not all(_equal(a, b) for a, b in zip(grads, grad_outputs, strict=True)):
+    if not all(_same(a, b) for a, b in zip(grads, grad_outputs, strict=True)):
         yield Diagnosis("side effect", "it changes its argument grad_output in place: work on a copy")
 
 
@@ -64,8 +64,9 @@ def _kept_state(subject: Subject, module: nn.Module, grad_outputs: Outputs, firs
     """Run one module at other values, then at the subject's: the gradients must depend on the last pass only."""
     before = _clones(subject.backward({name: 1.125 * t for name, t in subject.tensors.items()}, grad_outputs, module))
     later = subject.backward(copies(subject.tensors), grad_outputs, module)
-    wrong = [name for name in first if not _equal(first[name], later[name])]
-    added = [name for name in wrong if _is_sum(later[name], first[name], before[name])]
+    wrong = [name for name in first if not _same(first[name], later[name])]
+    sums = {name: a + b for name in wrong if (a := first[name]) is not None and (b := before[name]) is not None}
+    added = [name for name in sums if _same(sums[name], later[name], 1e-6)]
     if added:
         text = (
             f"it adds to the previous .grad of {', '.join(added)}: overwrite .grad, it still has that of the last step"
@@ -85,22 +86,13 @@ def _transposed_in_memory(grad: Tensor) -> Tensor:
     return grad if grad.dim() < 2 else grad.transpose(0, 1).contiguous().transpose(0, 1)
 
 
-def _is_sum(total: Tensor | None, a: Tensor | None, b: Tensor | None) -> bool:
-    return total is not None and a is not None and b is not None and _close(total, a + b, 1e-6)
-
-
-def _close(a: Tensor | None, b: Tensor | None, rounding: float) -> bool:
-    if a is None or b is None or a.shape != b.shape or _equal(a, b):
-        return _equal(a, b)
-    return float((a - b).norm()) <= rounding * float(a.norm())
+def _same(a: Tensor | None, b: Tensor | None, rounding: float = 0.0) -> bool:
+    """Whether two gradients are equal, including the places of NaN, or differ by rounding, relative to the norm."""
+    if a is None or b is None or a.shape != b.shape:
+        return a is b
+    equal = bool(((a == b) | (a.isnan() & b.isnan())).all())
+    return equal or (rounding > 0 and float((a - b).norm()) <= rounding * float(a.norm()))
 
 
 def _within(noise: Tensor, a: Tensor | None, b: Tensor | None) -> bool:
     return a is not None and b is not None and a.shape == b.shape and bool(((a - b).abs() <= noise).all())
-
-
-def _equal(a: Tensor | None, b: Tensor | None) -> bool:
-    """Whether two gradients are bitwise equal, including the places of NaN."""
-    if a is None or b is None:
-        return a is b
-    return a.shape == b.shape and bool(((a == b) | (a.isnan() & b.isnan())).all())

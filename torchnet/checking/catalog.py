@@ -141,19 +141,14 @@ def default_network(dtype: str = "float32", seed: int = 0) -> tuple[MLP, Tensor,
     return net, images, torch.randint(10, (64,), generator=generator)
 
 
-def randomize_biases(net: Module, generator: torch.Generator) -> Module:
-    """Draw every bias from a standard normal distribution, because zeros hide mistakes; return the net."""
+def randomize_biases(net: Module, generator: torch.Generator, norms: bool = False) -> Module:
+    """Draw every bias from a standard normal distribution, and, if `norms`, every weight of a norm; return the net.
+
+    Their initial values, zeros and ones, hide mistakes.
+    """
     for name, weight in net.named_parameters():
-        if name.endswith("bias"):
+        if name.endswith("bias") or (norms and weight.dim() == 1):
             weight.data.copy_(torch.randn(weight.shape, generator=generator))
-    return net
-
-
-def _randomize_vectors(net: Module, generator: torch.Generator) -> Module:
-    """Return the net in float64 with random biases and random norm weights, because zeros and ones hide mistakes."""
-    for weight in net.double().parameters():
-        if weight.dim() == 1:
-            weight.copy_(torch.randn(weight.shape, generator=generator))
     return net
 
 
@@ -164,78 +159,68 @@ def overview() -> tuple["Table", bool]:
     """
     from rich.table import Table
 
+    reports: dict[str, list[Report]] = {}
+    for seed in _SEEDS:
+        for name, loss, case in _everything(seed):
+            found = reports.setdefault(name, [])
+            found.append(check(*case, loss=loss, oracles=ORACLES, seed=len(found)))
     oracles = [oracle for oracle in ORACLES if oracle != TAYLOR]
     table = Table("worst relative error of", *oracles, "Taylor slope", "", box=None, pad_edge=False)
-    everything: list[Report] = []
-    for name, loss, cases in _everything():
-        reports = [check(*case, loss=loss, oracles=ORACLES, seed=seed) for seed, case in enumerate(cases)]
-        table.add_row(name, *_worst(reports, oracles), "right" if all(r.passed for r in reports) else "WRONG")
-        everything += reports
+    for name, found in reports.items():
+        table.add_row(name, *_worst(found, oracles))
     table.add_section()
-    passed = all(report.passed for report in everything)
-    table.add_row("all", *_worst(everything, oracles), "right" if passed else "WRONG")
-    return table, passed
+    everything = [report for found in reports.values() for report in found]
+    table.add_row("all", *_worst(everything, oracles))
+    return table, all(report.passed for report in everything)
 
 
 def _worst(reports: list[Report], oracles: list[str]) -> list[str]:
+    """Return the cells of a row: the worst error by each oracle, the worst Taylor slope, and the outcome."""
     verdicts = [verdict for report in reports for verdict in report.tensors]
     cells = []
     for oracle in oracles:
         errors = [v.comparisons[oracle].error for v in verdicts if oracle in v.comparisons]
         cells.append(f"{max(errors):.1e}" if errors else "-")
     slopes = [v.taylor_slope for v in verdicts if v.taylor_slope is not None and v.taylor_slope < 10]
-    return [*cells, f"{min(slopes):.2f}" if slopes else "exact"]
+    passed = all(report.passed for report in reports)
+    return [*cells, f"{min(slopes):.2f}" if slopes else "exact", "right" if passed else "WRONG"]
 
 
-def _everything() -> Iterator[tuple[str, Any, list[Case]]]:
-    """Yield each layer, loss and network: its name, the loss that follows it (None for a layer), and its cases."""
+def _everything(seed: int) -> Iterator[tuple[str, Any, Case]]:
+    """Yield each layer, loss and network: its name, the loss that follows it (None for a layer), and a random case."""
     double = torch.float64
     randn = partial(torch.randn, dtype=double)
+
+    def new() -> torch.Generator:
+        return torch.Generator().manual_seed(seed)
+
     for sizes, bias in (((5, 3), True), ((4, 4), True), ((5, 3), False)):
-        linears = ((Linear(*sizes, generator=g, dtype=double, bias=bias), g) for g in _generators())
-        cases: list[Case] = [(randomize_biases(linear, g), randn(7, sizes[0], generator=g)) for linear, g in linears]
-        yield f"Linear({sizes[0]}, {sizes[1]}{'' if bias else ', bias=False'})", None, cases
+        linear = randomize_biases(Linear(*sizes, generator=(g := new()), dtype=double, bias=bias), g)
+        name = f"Linear({sizes[0]}, {sizes[1]}{'' if bias else ', bias=False'})"
+        yield name, None, (linear, randn(7, sizes[0], generator=g))
     for activation in ACTIVATIONS.values():
-        yield (
-            str(activation()).removesuffix("()"),
-            None,
-            [(activation(), randn(7, 5, generator=g)) for g in _generators()],
-        )
+        yield str(activation()).removesuffix("()"), None, (activation(), randn(7, 5, generator=new()))
     for name, block in _BLOCKS.items():
-        yield name, None, [(_randomize_vectors(block(5, g), g), randn(7, 5, generator=g)) for g in _generators()]
+        layer = randomize_biases(block(5, g := new()).double(), g, norms=True)
+        yield name, None, (layer, randn(7, 5, generator=g))
     weight = torch.tensor([0.5, 2, 1, 3], dtype=double)
     variants = {
         "cross_entropy, smoothed": partial(cross_entropy, label_smoothing=0.1),
         "cross_entropy, weighted": partial(cross_entropy, weight=weight),
         "cross_entropy, both": partial(cross_entropy, label_smoothing=0.1, weight=weight),
     }
-    for name, function in (LOSSES | variants).items():
-        cases = []
-        for g in _generators():
-            logits = randn(7, 4, generator=g)
-            cases.append((function, logits, torch.randint(4, (7,), generator=g)))
-            cases.append((function, logits, torch.rand(7, 4, generator=g, dtype=double)))
-        yield name, None, cases
+    for name, loss in (LOSSES | variants).items():
+        logits = randn(7, 4, generator=(g := new()))
+        yield name, None, (loss, logits, torch.randint(4, (7,), generator=g))
+        yield name, None, (loss, logits, torch.rand(7, 4, generator=g, dtype=double))
     pairs = [(activation_name, "cross_entropy") for activation_name in ACTIVATIONS]
     pairs += [("sigmoid", name) for name in LOSSES if name != "cross_entropy"]
     for activation_name, name in pairs:
-        nets = ((MLP((5, 6, 6, 4), activation_name, generator=g, dtype=double), g) for g in _generators())
-        cases = [(randomize_biases(net, g), *_batch(g)) for net, g in nets]
-        yield f"MLP, {activation_name}, {name}", LOSSES[name], cases
-    cases = []
-    for g in _generators():
-        net = MLP((5, 6, 4), "tanh", generator=g, dtype=double)
-        for block in reversed(_BLOCKS.values()):  # batch norm comes first: it would hide the scale of a norm before it
-            net.insert(2, block(6, g))
-        images, targets = _batch(g)
-        cases.append((_randomize_vectors(net, g), images, targets))
-    yield "MLP, tanh, with all blocks", None, cases
-
-
-def _batch(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    images = torch.randn(7, 5, generator=generator, dtype=torch.float64)
-    return images, torch.randint(4, (7,), generator=generator)
-
-
-def _generators() -> list[torch.Generator]:
-    return [torch.Generator().manual_seed(seed) for seed in _SEEDS]
+        net = randomize_biases(MLP((5, 6, 6, 4), activation_name, generator=(g := new()), dtype=double), g)
+        case = (net, randn(7, 5, generator=g), torch.randint(4, (7,), generator=g))
+        yield f"MLP, {activation_name}, {name}", LOSSES[name], case
+    net = MLP((5, 6, 4), "tanh", generator=(g := new()), dtype=double)
+    for block in reversed(_BLOCKS.values()):  # batch norm comes first: it would hide the scale of a norm before it
+        net.insert(2, block(6, g).double())
+    images, targets = randn(7, 5, generator=g), torch.randint(4, (7,), generator=g)
+    yield "MLP, tanh, with all blocks", None, (randomize_biases(net, g, norms=True), images, targets)

@@ -65,11 +65,11 @@ class Precision:
 
 
 def compare_elements(
-    oracle: str, hand: Tensor, true: Tensor, tolerance: float, noise: Callable[[], float]
+    oracle: str, hand: Tensor, true: Tensor, tolerance: float, noise: Callable[[], Tensor]
 ) -> Comparison:
     """Compare element by element, relative to the largest element of `true`; NaN in `true` marks skipped elements.
 
-    `noise` returns the absolute difference that rounding alone explains. It is called if the tolerance is exceeded.
+    `noise` returns how far rounding alone can move each element. It is called only if the tolerance is exceeded.
     """
     known = ~true.isnan()
     compared = int(known.sum())
@@ -82,10 +82,11 @@ def compare_elements(
     return _with_noise(comparison, noise, largest)
 
 
-def _with_noise(comparison: Comparison, noise: Callable[[], float], size: float) -> Comparison:
+def _with_noise(comparison: Comparison, noise: Callable[[], Tensor], size: float) -> Comparison:
     if comparison.passed:
         return comparison
-    return replace(comparison, allowed=max(comparison.allowed, relative(noise(), size)))
+    moved = norm(noise()) if comparison.directions else float(noise().max())
+    return replace(comparison, allowed=max(comparison.allowed, relative(moved, size)))
 
 
 def compare_along(
@@ -93,8 +94,7 @@ def compare_along(
 ) -> Comparison:
     """Compare all elements of a small gradient, or the products of a large one with random directions.
 
-    One wrong element among many changes every product, but the few products cannot tell which element it is. `noise`
-    returns how far rounding alone can move each element. It is called only if the tolerance is exceeded.
+    One wrong element among many changes every product, but the few products cannot tell which element it is.
     """
     if hand.numel() > _FEW:
         directions = random_directions(hand, _DIRECTIONS, seed)
@@ -105,10 +105,10 @@ def compare_along(
             size = math.hypot(*(t for _, t in pairs)) / math.sqrt(len(pairs))
             error = relative(max(math.inf if math.isnan(h) else abs(h - t) for h, t in pairs), size)
             comparison = Comparison(oracle, error, tolerance, len(pairs), _DIRECTIONS - len(pairs), directions=True)
-            return _with_noise(comparison, lambda: norm(noise()), size)
+            return _with_noise(comparison, noise, size)
         # A step along all elements at once always meets a kink: compare a sample of single elements.
     true = _elements(hand, _sample(hand.numel(), _FEW, seed), derivative)
-    return compare_elements(oracle, hand, true, tolerance, lambda: float(noise().max()))
+    return compare_elements(oracle, hand, true, tolerance, noise)
 
 
 def locate(hand: Tensor, derivative: Derivative, seed: int) -> Tensor:

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-from torchnet.checking.subject import Outputs, Subject
+from torchnet.checking.subject import Outputs, Subject, is_float
 
 _STEP = 1e-30
 _aten = torch.ops.aten
@@ -26,11 +27,7 @@ class NotAnalyticError(Exception):
 
 
 def complex_step(subject: Subject, grad_outputs: Outputs, name: str, direction: Tensor) -> float:
-    """Return the derivative of Σ outputs · grad_outputs along a direction of one tensor.
-
-    Raises:
-        NotAnalyticError: if the forward pass cannot run on complex numbers.
-    """
+    """Return the derivative of Σ outputs · grad_outputs along a direction of one tensor."""
     tensors = {key: tensor.to(torch.complex128) for key, tensor in subject.tensors.items()}
     tensors[name] = torch.complex(subject.tensors[name], _STEP * direction)
     try:
@@ -59,7 +56,7 @@ class _DecideByRealPart(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if not any(isinstance(x, Tensor) and x.is_complex() for x in _flat([args, kwargs])):
+        if not any(isinstance(x, Tensor) and x.is_complex() for x in tree_leaves([args, kwargs])):
             return func(*args, **kwargs)
         packet = func.overloadpacket
         if packet in _BRANCHES:
@@ -70,17 +67,11 @@ class _DecideByRealPart(TorchDispatchMode):
         if name in _NOT_ANALYTIC:
             raise NotAnalyticError(f"{name} is not analytic")
         if not func._schema.is_mutable:  # torch cannot multiply a complex matrix by a real one
-            args = [x.to(torch.complex128) if isinstance(x, Tensor) and x.is_floating_point() else x for x in args]
+            args = [x.to(torch.complex128) if is_float(x) else x for x in args]
         result = func(*args, **kwargs)
-        if any(isinstance(x, Tensor) and x.is_floating_point() for x in _flat([result])):
+        if any(map(is_float, tree_leaves(result))):
             raise NotAnalyticError(f"{name} returns a real number for a complex one")
         return result
-
-
-def _flat(values: Any) -> list[Any]:
-    if isinstance(values, dict):
-        values = list(values.values())
-    return [x for value in values for x in _flat(value)] if isinstance(values, (list, tuple)) else [values]
 
 
 def _real(x: Any) -> Any:
@@ -129,10 +120,6 @@ def _softplus(z: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
 # Ties are resolved as autograd does: half of each branch, or the mean of all.
 def _maximum(a: Tensor, b: Any) -> Tensor:
     return torch.where(a.real == _real(b), (a + b) / 2, torch.where(a.real > _real(b), a, b))
-
-
-def _minimum(a: Tensor, b: Any) -> Tensor:
-    return torch.where(a.real == _real(b), (a + b) / 2, torch.where(a.real < _real(b), a, b))
 
 
 def _clamp(z: Tensor, min: Any = None, max: Any = None) -> Tensor:
@@ -189,7 +176,7 @@ _BRANCHES: dict[Any, Callable[..., Any]] = {
     _aten.max: lambda z, *dim: _max_or_min(torch.max)(z, *dim) if dim else _amax_or_amin(torch.amax)(z),
     _aten.maximum: _maximum,
     _aten.min: lambda z, *dim: _max_or_min(torch.min)(z, *dim) if dim else _amax_or_amin(torch.amin)(z),
-    _aten.minimum: _minimum,
+    _aten.minimum: lambda a, b: -_maximum(-a, -b),
     _aten.pow: _pow,
     _aten.relu: lambda z: torch.where(z.real > 0, z, torch.zeros_like(z)),
     _aten.sign: lambda z: z.real.sign().to(z.dtype),

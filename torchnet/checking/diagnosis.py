@@ -1,11 +1,10 @@
 """Name the kind of mistake that a wrong gradient looks like.
 
-Each recognizer below knows one kind of mistake. It gets the hand-written gradient, the true gradient, and the context:
-the inputs and outputs of the forward pass. The first recognizer that matches decides.
+The hand-written gradient is compared with the true one and with those of common mistakes. The first match decides.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -67,13 +66,43 @@ def diagnose(name: str, hand: Tensor | None, true: Tensor, context: Context) -> 
             return Diagnosis("swapped", f"it is the true gradient of {other}")
     if hand.shape != true.shape:
         return _wrong_shape(hand, true, context)
+    return next(_mistakes(name, hand, true, context), Diagnosis("unknown", "it matches no known kind of mistake"))
+
+
+def _mistakes(name: str, hand: Tensor, true: Tensor, context: Context) -> Iterator[Diagnosis]:
+    """Yield the kinds of mistake that the gradient looks like, the first one found before the others are tried."""
+    subject, output = context.subject, context.outputs[0]
     if not hand.isfinite().all():
         share = float((~hand.isfinite()).double().mean())
-        return Diagnosis("not finite", f"{share:.0%} of its elements are Inf or NaN")
-    for recognize in _RECOGNIZERS:
-        if found := recognize(name, hand, true, context):
-            return found
-    return Diagnosis("unknown", "it matches no known kind of mistake")
+        yield Diagnosis("not finite", f"{share:.0%} of its elements are Inf or NaN")
+        return
+    if hand.count_nonzero() == 0:
+        yield Diagnosis("missing", "it is zero everywhere")
+
+    def is_gradient(tensors: Tensors, grad_outputs: Outputs = context.grad_outputs) -> bool:
+        """Whether the gradient is right for other values of some tensors, or for another upstream gradient."""
+        other = replace(subject, tensors=subject.tensors | tensors)
+        return same(hand, autograd_or_none(other, grad_outputs).get(name))
+
+    if context.changed and is_gradient(context.changed):
+        text = f"it is the gradient at the values that backward assigned to {', '.join(context.changed)}"
+        text += ": propagate the gradient first, update the weights afterwards"
+        yield Diagnosis("update before propagate", text)
+    yield from _constant_factor(hand, true, context)
+    if hand.dim() == 2 and hand.shape[0] == hand.shape[1] and same(hand.T, true):
+        yield Diagnosis("transposed", "it is the transpose of the true gradient")
+    yield from _one_slice(hand, true)
+    if not subject.is_loss:
+        if is_gradient({}, tuple(torch.ones_like(grad) for grad in context.grad_outputs)):
+            yield Diagnosis("grad_output", "it is the gradient for a grad_output of ones: multiply by grad_output")
+        if subject.tensors[name].shape == output.shape and is_gradient({name: output}):
+            text = f"it is the derivative evaluated at the output instead of at {name}: f'(f(x)), not f'(x)"
+            yield Diagnosis("activation derivative", text)
+    for what, gradients in with_one_path_cut(subject, context.grad_outputs):
+        if same(hand, gradients.get(name)):
+            yield Diagnosis("missing path", f"the contribution through {what} is missing; the rest is right")
+    yield from _formula(hand, true, context)
+    yield from _rounding(hand, true, context)
 
 
 def _wrong_shape(hand: Tensor, true: Tensor, context: Context) -> Diagnosis:
@@ -82,113 +111,60 @@ def _wrong_shape(hand: Tensor, true: Tensor, context: Context) -> Diagnosis:
         return Diagnosis("transposed", f"{text}: it is the transpose of the true gradient")
     if hand.numel() == true.numel() and same(hand.reshape(true.shape), true):
         return Diagnosis("shape", f"{text}: the values are right")
-    found = formula_of(hand, context.tensors)
-    if found is None:
-        return Diagnosis("shape", text)
-    return Diagnosis("wrong axis" if found.kind == "sum" else "shape", f"{text}: it equals {found}")
+    if found := formula_of(hand, context.tensors):
+        kind, formula = found
+        return Diagnosis("wrong axis" if kind == "sum" else "shape", f"{text}: it equals {formula}")
+    return Diagnosis("shape", text)
 
 
-def _zero(name: str, hand: Tensor, true: Tensor, context: Context) -> Diagnosis | None:
-    return Diagnosis("missing", "it is zero everywhere") if hand.count_nonzero() == 0 else None
-
-
-def _update_before_propagate(name: str, hand: Tensor, true: Tensor, context: Context) -> Diagnosis | None:
-    if not context.changed:
-        return None
-    moved = replace(context.subject, tensors=context.subject.tensors | context.changed)
-    if not same(hand, autograd_or_none(moved, context.grad_outputs).get(name)):
-        return None
-    text = f"it is the gradient at the values that backward assigned to {', '.join(context.changed)}"
-    return Diagnosis("update before propagate", f"{text}: propagate the gradient first, update the weights afterwards")
-
-
-def _constant_factor(name: str, hand: Tensor, true: Tensor, context: Context) -> Diagnosis | None:
+def _constant_factor(hand: Tensor, true: Tensor, context: Context) -> Iterator[Diagnosis]:
     h, t = _known(hand, true)
     factor = float((h * t).sum() / (t * t).sum())
     rest = float((h - factor * t).norm() / t.norm())
     if not math.isfinite(factor) or rest > min(SAME * abs(factor), 1e-3 * abs(factor - 1)):
-        return None
+        return
     if math.isclose(factor, -1, rel_tol=SAME):
-        return Diagnosis("sign", "it is the true gradient with the opposite sign")
+        yield Diagnosis("sign", "it is the true gradient with the opposite sign")
     meaning = meaning_of(factor, context.sizes)
-    if h.numel() == 1 and not meaning:
-        return None  # a single number is always a multiple of another
-    number = f"1 {'+' if factor > 1 else '-'} {abs(factor - 1):.3g}" if abs(factor - 1) < 1e-4 else f"{factor:.7g}"
-    return Diagnosis("constant factor", f"it is the true gradient times {number}{meaning and f' ({meaning})'}")
+    if h.numel() > 1 or meaning:  # a single number is always a multiple of another
+        number = f"1 {'+' if factor > 1 else '-'} {abs(factor - 1):.3g}" if abs(factor - 1) < 1e-4 else f"{factor:.7g}"
+        yield Diagnosis("constant factor", f"it is the true gradient times {number}{meaning and f' ({meaning})'}")
 
 
-def _transposed(name: str, hand: Tensor, true: Tensor, context: Context) -> Diagnosis | None:
-    if hand.dim() == 2 and hand.shape[0] == hand.shape[1] and same(hand.T, true):
-        return Diagnosis("transposed", "it is the transpose of the true gradient")
-    return None
-
-
-def _one_slice(name: str, hand: Tensor, true: Tensor, context: Context) -> Diagnosis | None:
+def _one_slice(hand: Tensor, true: Tensor) -> Iterator[Diagnosis]:
     difference = (hand - true).abs().nan_to_num(0)
     wrong = difference > 1e-10 * true.abs().nan_to_num(0).max()
     count = int(wrong.sum())
     if count == 1 and wrong.numel() > 2:
         index = tuple(int(i) for i in wrong.nonzero()[0])
-        return Diagnosis("one element", f"only the element at {index} is wrong")
+        yield Diagnosis("one element", f"only the element at {index} is wrong")
     for axis, size in enumerate(hand.shape):
         others = [i for i in range(hand.dim()) if i != axis]
         rows = (wrong.any(dim=others) if others else wrong).nonzero().flatten().tolist()
         if size > 2 and len(rows) == 1 and 2 * count > wrong.select(axis, rows[0]).numel():
             where = {0: " (the first)", size - 1: " (the last)"}.get(rows[0], "")
-            return Diagnosis("one slice", f"only index {rows[0]}{where} of axis {axis} is wrong")
-    return None
+            yield Diagnosis("one slice", f"only index {rows[0]}{where} of axis {axis} is wrong")
 
 
-def _formula(name: str, hand: Tensor, true: Tensor, context: Context) -> Diagnosis | None:
-    found = formula_of(hand, context.tensors)
+def _formula(hand: Tensor, true: Tensor, context: Context) -> Iterator[Diagnosis]:
+    found, should = formula_of(hand, context.tensors), formula_of(true, context.tensors)
     if found is None:
-        return None
-    should = formula_of(true, context.tensors)
-    text = f"it equals {found}" + (f"; the true gradient is {should}" if should else "")
-    if found.kind == "product" and (should is None or should.kind == "product"):
-        return Diagnosis("transposed", f"{text}: a transpose is missing or superfluous")
-    if found.kind == "sum" and (should is None or should.kind == "sum"):
-        return Diagnosis("wrong axis", f"{text}: it is summed over the wrong axis")
-    if found.kind == "elementwise":
-        why = (
-            "the derivative is missing"
-            if found.text == "grad_output"
-            else "the factor is not the derivative at the input"
-        )
-        return Diagnosis("activation derivative", f"{text}: {why}")
-    return Diagnosis("unknown", text)
+        return
+    kind, formula = found
+    text = f"it equals {formula}" + (f"; the true gradient is {should[1]}" if should else "")
+    if kind == "upstream":
+        yield Diagnosis("activation derivative", f"{text}: the derivative is missing")
+    elif kind == "elementwise":
+        yield Diagnosis("activation derivative", f"{text}: the factor is not the derivative at the input")
+    elif should is not None and should[0] != kind:
+        yield Diagnosis("unknown", text)
+    elif kind == "product":
+        yield Diagnosis("transposed", f"{text}: a transpose is missing or superfluous")
+    else:
+        yield Diagnosis("wrong axis", f"{text}: it is summed over the wrong axis")
 
 
-def _without_upstream(name: str, hand: Tensor, true: Tensor, context: Context) -> Diagnosis | None:
-    """Recognize a backward that does not multiply by grad_output: it is right only for a gradient of ones."""
-    if context.subject.is_loss:
-        return None
-    ones = tuple(torch.ones_like(grad) for grad in context.grad_outputs)
-    if not same(hand, autograd_or_none(context.subject, ones).get(name)):
-        return None
-    return Diagnosis("grad_output", "it is the gradient for a grad_output of ones: multiply by grad_output")
-
-
-def _at_the_output(name: str, hand: Tensor, true: Tensor, context: Context) -> Diagnosis | None:
-    """Recognize the derivative of an elementwise function, evaluated at its output."""
-    subject = context.subject
-    if subject.is_loss or subject.tensors[name].shape != context.outputs[0].shape:
-        return None
-    at_output = replace(subject, tensors=subject.tensors | {name: context.outputs[0]})
-    if not same(hand, autograd_or_none(at_output, context.grad_outputs).get(name)):
-        return None
-    text = f"it is the derivative evaluated at the output instead of at {name}: f'(f(x)), not f'(x)"
-    return Diagnosis("activation derivative", text)
-
-
-def _missing_path(name: str, hand: Tensor, true: Tensor, context: Context) -> Diagnosis | None:
-    for what, gradients in with_one_path_cut(context.subject, context.grad_outputs):
-        if same(hand, gradients.get(name)):
-            return Diagnosis("missing path", f"the contribution through {what} is missing; the rest is right")
-    return None
-
-
-def _rounding(name: str, hand: Tensor, true: Tensor, context: Context) -> Diagnosis | None:
+def _rounding(hand: Tensor, true: Tensor, context: Context) -> Iterator[Diagnosis]:
     """Recognize an error of the size of a smaller dtype's rounding, if backward uses such a dtype."""
     h, t = _known(hand, true)
     error = float((h - t).norm() / t.norm())
@@ -197,25 +173,10 @@ def _rounding(name: str, hand: Tensor, true: Tensor, context: Context) -> Diagno
         subject = context.subject
         dtype = smallest_dtype_of(lambda: subject.backward(copies(subject.tensors), context.grad_outputs))
     if dtype is None or error > 100 * torch.finfo(dtype).eps:
-        return None
-    name_of_dtype = str(dtype).removeprefix("torch.")
-    text = f"its error is {error:.1e} of its norm, which is rounding: a part of it is computed in {name_of_dtype}"
-    return Diagnosis("rounding", text)
-
-
-_Recognizer = Callable[[str, Tensor, Tensor, Context], Diagnosis | None]
-_RECOGNIZERS: tuple[_Recognizer, ...] = (
-    _zero,
-    _update_before_propagate,
-    _constant_factor,
-    _transposed,
-    _one_slice,
-    _without_upstream,
-    _at_the_output,
-    _missing_path,
-    _formula,
-    _rounding,
-)
+        return
+    name = str(dtype).removeprefix("torch.")
+    text = f"its error is {error:.1e} of its norm, which is rounding: a part of it is computed in {name}"
+    yield Diagnosis("rounding", text)
 
 
 def _known(hand: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:

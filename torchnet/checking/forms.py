@@ -19,6 +19,7 @@ from torchnet.checking.subject import (
     SubjectError,
     Tensors,
     argument_names,
+    as_tuple,
     call_loss,
     copies,
     describe,
@@ -36,21 +37,13 @@ _ACCEPTED = (
 
 
 def as_subject(thing: Any, inputs: Sequence[Any], loss: Loss | None = None) -> Subject:
-    """Return the subject for an object and its inputs.
-
-    Raises:
-        SubjectError: if the object is of no supported form, or the inputs do not match it.
-    """
+    """Return the subject for an object and its inputs; raise SubjectError if it has no supported form."""
     if any(isinstance(x, np.ndarray) for x in inputs):
         if isinstance(thing, tuple):
             thing = tuple(_on_arrays(function) if callable(function) else function for function in thing)
         elif callable(thing) and not isinstance(thing, (nn.Module, type)):
             thing = _on_arrays(thing)
-    inputs = [torch.from_numpy(x) if isinstance(x, np.ndarray) else x for x in inputs]
-    # Copy the inputs: a forward pass may work in place, and must not change the caller's tensors.
-    inputs = [x.detach().clone() if isinstance(x, Tensor) else x for x in inputs]
-    for x in inputs:
-        _refuse_unsupported_tensor(x)
+    inputs = [_copied(x) for x in inputs]
     has_weights = isinstance(thing, nn.Module) and any(is_float(weight) for weight in thing.parameters())
     if not inputs or not (has_weights or any(is_float(x) for x in inputs)):
         raise SubjectError(
@@ -70,13 +63,16 @@ def as_subject(thing: Any, inputs: Sequence[Any], loss: Loss | None = None) -> S
     raise SubjectError(f"expected {_ACCEPTED}, got {thing!r}")
 
 
-def _refuse_unsupported_tensor(x: Any) -> None:
+def _copied(x: Any) -> Any:
+    """Return a copy of a tensor or array: a forward pass may work in place, and must not change the caller's."""
+    x = torch.from_numpy(x) if isinstance(x, np.ndarray) else x
     if not isinstance(x, Tensor):
-        return
+        return x
     if x.layout != torch.strided or x.device.type == "meta" or x.numel() == 0:
         raise SubjectError(f"expected non-empty, dense tensors, got {describe([x])} ({x.layout}, on {x.device})")
     if x.is_complex() or (x.is_floating_point() and x.dtype not in _DTYPES):
         raise SubjectError(f"expected float64, float32, bfloat16 or float16, got {describe([x])}")
+    return x.detach().clone()
 
 
 def _loss_subject(loss: Loss, inputs: Sequence[Any]) -> Subject:
@@ -106,7 +102,7 @@ def _pair_subject(forward: Callable[..., Any], backward: Callable[..., Any], inp
         takes = num_arguments(backward)
         if isinstance(result, tuple) and takes in (1, len(result)):  # 1: it takes any number
             return result[:-1], [result[-1]]
-        outputs = result if isinstance(result, tuple) else (result,)
+        outputs = as_tuple(result)
         if takes not in (1, len(outputs) + len(inputs)):
             raise SubjectError(
                 f"{function_name(backward)}: expected backward(grad_output, *inputs), or backward(grad_output, cache) "
@@ -151,19 +147,17 @@ def _function_subject(function: type[torch.autograd.Function], inputs: Sequence[
     def forward(tensors: Tensors) -> Outputs:
         context: Any = FunctionCtx()
         context.needs_input_grad = (True,) * len(inputs)
-        result = function.forward(*([context] if has_context else []), *args.substitute(tensors))
-        returned = result if isinstance(result, tuple) else (result,)
+        returned = as_tuple(function.forward(*([context] if has_context else []), *args.substitute(tensors)))
         excluded = getattr(context, "non_differentiable", ())
-        return float_outputs(tuple(x for x in returned if not any(x is other for other in excluded)))
+        return float_outputs([x for x in returned if not any(x is other for other in excluded)])
 
     def backward(tensors: Tensors, grad_outputs: Outputs) -> Gradients:
         with torch.enable_grad():
             leaves = {name: tensor.detach().requires_grad_() for name, tensor in tensors.items()}
             # The Function may work in place, which autograd forbids on leaves: pass copies.
-            returned = function.apply(*args.substitute(copies(leaves)))
-            returned = returned if isinstance(returned, tuple) else (returned,)
+            returned = as_tuple(function.apply(*args.substitute(copies(leaves))))
             # Outputs that the Function marks as non-differentiable do not require a gradient.
-            outputs = float_outputs(tuple(x for x in returned if isinstance(x, Tensor) and x.requires_grad))
+            outputs = float_outputs([x for x in returned if isinstance(x, Tensor) and x.requires_grad])
             gradients = torch.autograd.grad(outputs, list(leaves.values()), grad_outputs, allow_unused=True)
         return dict(zip(leaves, gradients, strict=True))
 

@@ -5,7 +5,6 @@ These are common formulas of backward passes, factors from means and squares, an
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -45,42 +44,24 @@ def same(a: Tensor, b: Tensor | None) -> bool:
     return bool(known.any()) and float((a - b).norm()) <= SAME * float(b.norm())
 
 
-@dataclass(frozen=True)
-class Formula:
-    """A formula, multiplied by a factor.
-
-    Attributes:
-        kind: "sum", "product" or "elementwise".
-        text: the formula without the factor.
-        factor: the factor.
-    """
-
-    kind: str
-    text: str
-    factor: float
-
-    def __str__(self) -> str:
-        return self.text if math.isclose(self.factor, 1, rel_tol=SAME) else f"{self.text} times {self.factor:.7g}"
-
-
-def formula_of(gradient: Tensor, tensors: Tensors) -> Formula | None:
-    """Return the formula of the tensors that equals the gradient up to a factor, None if there is none."""
+def formula_of(gradient: Tensor, tensors: Tensors) -> tuple[str, str] | None:
+    """Return the kind and text of a formula of the tensors that gives the gradient up to a factor."""
     if gradient.numel() < 2 or gradient.isnan().any() or len(tensors) > _MOST_TENSORS:
         return None
     for kind, text, value in _formulas(tensors):
         if value.shape == gradient.shape:
             factor = float((gradient * value).sum() / (value * value).sum())
             if math.isfinite(factor) and factor != 0 and same(gradient, factor * value):
-                return Formula(kind, text, factor)
+                return kind, text if math.isclose(factor, 1, rel_tol=SAME) else f"{text} times {factor:.7g}"
     return None
 
 
 def _formulas(tensors: Tensors) -> Iterator[tuple[str, str, Tensor]]:
-    """Yield common formulas of backward passes: kind, text and value."""
+    """Yield common formulas of backward passes: kind (upstream, sum, elementwise or product), text and value."""
     if "grad_output" not in tensors:
         return
     grad = tensors["grad_output"]
-    yield "elementwise", "grad_output", grad
+    yield "upstream", "grad_output", grad
     for axis in range(grad.dim()):
         yield "sum", f"grad_output.sum(dim={axis})", grad.sum(dim=axis)
     for name, x in tensors.items():
@@ -109,13 +90,11 @@ def _formulas(tensors: Tensors) -> Iterator[tuple[str, str, Tensor]]:
 
 def with_one_path_cut(subject: Subject, grad_outputs: Outputs) -> Iterator[tuple[str, Tensors]]:
     """Yield, for each argument of each operation of the forward pass, its description and the gradients without it."""
-    counter = _Cut(None, {})
-    with counter:
-        if not autograd_or_none(subject, grad_outputs):
-            return
-    for place in range(min(counter.places, _MOST_CUTS)):
+    for place in range(_MOST_CUTS):
         with _Cut(place, subject.tensors) as cut:
             gradients = autograd_or_none(subject, grad_outputs)
+        if not cut.what:
+            return
         yield cut.what, gradients
 
 
@@ -128,9 +107,9 @@ def autograd_or_none(subject: Subject, grad_outputs: Outputs) -> Tensors:
 
 
 class _Cut(TorchFunctionMode):
-    """Detach one argument of one operation of the forward pass, and count the arguments that can be detached."""
+    """Detach one argument of one operation of the forward pass: `place` counts the arguments that have a gradient."""
 
-    def __init__(self, place: int | None, tensors: Tensors) -> None:
+    def __init__(self, place: int, tensors: Tensors) -> None:
         super().__init__()
         self.place, self.tensors = place, tensors
         self.places, self.operations, self.what = 0, 0, ""
@@ -145,12 +124,9 @@ class _Cut(TorchFunctionMode):
             if isinstance(x, Tensor) and x.requires_grad:
                 self.places += 1
                 if self.places - 1 == self.place:
-                    name = next((f" ({name})" for name, tensor in self.tensors.items() if _is(x, tensor)), "")
+                    names = [n for n, t in self.tensors.items() if x.shape == t.shape and torch.equal(x, t)]
+                    which = f"{i} ({names[0]})" if names else f"{i}"
                     function = func.__name__.strip("_")
-                    self.what = f"argument {i}{name} of {function} (operation {self.operations} of the forward pass)"
+                    self.what = f"argument {which} of {function} (operation {self.operations} of the forward pass)"
                     result = func(*args[:i], x.detach(), *args[i + 1 :], **kwargs)
         return result
-
-
-def _is(x: Tensor, tensor: Tensor) -> bool:
-    return x.shape == tensor.shape and torch.equal(x.detach(), tensor)

@@ -3,13 +3,13 @@
 import copy
 import inspect
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
+from torch.utils._pytree import tree_leaves
 
 from torchnet.checking.subject import (
     Arguments,
@@ -34,9 +34,6 @@ def module_subject(module: nn.Module, inputs: Sequence[Any], loss: Loss | None) 
 
     Every pass runs on a fresh copy of the module, so state that one pass leaves behind cannot affect another pass, and
     the caller's module never runs.
-
-    Raises:
-        SubjectError: if the module has no backward, or has too many inputs and no layers that a loss could follow.
     """
     if not callable(getattr(module, "backward", None)):
         raise SubjectError(
@@ -52,9 +49,8 @@ def module_subject(module: nn.Module, inputs: Sequence[Any], loss: Loss | None) 
             )
         loss = cross_entropy
     inputs, targets = (inputs[:takes], inputs[takes:]) if loss is not None else (inputs, [])
-    notes = tuple(_notes(module))
-    pristine = copy_module(module).train()
-    weights = {name: weight.detach() for name, weight in pristine.named_parameters() if is_float(weight)}
+    weights = {name: weight.detach().clone() for name, weight in module.named_parameters() if is_float(weight)}
+    pristine = copy_module(module, {name: _Weight(weight, False) for name, weight in weights.items()}).train()
     names = ["input"] if len(inputs) == 1 else argument_names(pristine.forward, inputs)
     args = Arguments([f"{name} (input)" if name in weights else name for name in names], inputs)
     tensors = weights | args.tensors
@@ -69,14 +65,14 @@ def module_subject(module: nn.Module, inputs: Sequence[Any], loss: Loss | None) 
         }
 
     def forward(tensors: Tensors) -> Outputs:
-        state = {name: tensors[name] for name in weights} | buffers(tensors)
-        output = functional_call(copy_module(pristine, share=True), state, tuple(args.substitute(tensors)))
+        runner = copy_module(pristine, {name: tensors[name] for name in weights} | buffers(tensors))
+        output = runner(*args.substitute(tensors))
         return float_outputs(output) if loss is None else (call_loss(loss, output, targets)[0],)
 
     def backward(
         tensors: Tensors, grad_outputs: Outputs, instance: nn.Module | None = None, input_grad: bool = True
     ) -> Gradients:
-        runner: Any = copy_for_backward(pristine) if instance is None else instance
+        runner: Any = copy_module(pristine) if instance is None else instance
         for name, buffer in buffers(tensors).items():
             runner.get_buffer(name).data = buffer
         for name in weights:
@@ -101,7 +97,7 @@ def module_subject(module: nn.Module, inputs: Sequence[Any], loss: Loss | None) 
         loss,
         tuple(targets),
         is_loss=loss is not None,
-        notes=notes,
+        notes=tuple(_notes(module)),
     )
 
 
@@ -110,20 +106,18 @@ def takes_input_grad(module: Any) -> bool:
     return "input_grad" in inspect.signature(module.backward).parameters
 
 
-def copy_module(module: nn.Module, share: bool = False) -> nn.Module:
-    """Return a deep copy of a module; with `share`, its parameters and buffers are not copied.
-
-    `share` is for passes that run with substituted parameters and buffers (functional_call).
-    """
-    memo: dict[int, Any] = {}
+def copy_module(module: nn.Module, substitutes: Mapping[str, Tensor] = {}) -> nn.Module:
+    """Return a deep copy of a module, with some parameters and buffers, given by name, replaced by other tensors."""
+    memo: dict[int, Any] = {}  # deepcopy takes the copy of an object from here
     for part in module.modules():
         # A module has a dozen dictionaries of hooks. Deep-copying an empty one takes longer than making a new one.
         memo |= {id(hooks): OrderedDict() for hooks in vars(part).values() if type(hooks) is OrderedDict and not hooks}
-        if share:
-            memo |= {id(tensor): tensor for tensor in (*part._parameters.values(), *part._buffers.values())}
-        for tensor in _tensors_in(list(vars(part).values())):
-            if tensor.grad_fn is not None:  # deepcopy refuses non-leaf tensors, kept from an earlier pass with autograd
-                memo[id(tensor)] = tensor.detach().clone()
+        for x in tree_leaves(vars(part)):
+            if isinstance(x, Tensor) and x.grad_fn is not None:  # kept from a pass with autograd; deepcopy refuses it
+                memo[id(x)] = x.detach().clone()
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if name in substitutes:
+            memo[id(tensor)] = substitutes[name]
     return copy.deepcopy(module, memo)
 
 
@@ -131,24 +125,6 @@ class _Weight(nn.Parameter):
     """A parameter whose .grad may have any shape and dtype: torch would raise, the check must diagnose it."""
 
     grad: Any = None
-
-
-def copy_for_backward(module: nn.Module) -> nn.Module:
-    """Return a copy of a module whose parameters accept a .grad of any shape and dtype."""
-    copied, weights = copy_module(module), dict[int, _Weight]()
-    for part in copied.modules():
-        for name, weight in part._parameters.items():
-            if weight is not None:  # tied weights stay tied
-                part._parameters[name] = weights.setdefault(id(weight), _Weight(weight.data, requires_grad=False))
-    return copied
-
-
-def _tensors_in(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (list, tuple, dict)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _tensors_in(item)
 
 
 def _notes(module: nn.Module) -> Iterator[str]:

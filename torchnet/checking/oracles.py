@@ -18,7 +18,7 @@ from torchnet.losses import LOSSES
 _CLOSE_TO_ONE = 0.999
 _ROWS = 10  # of Ridders' table
 _FIRST_STEP = 0.05  # relative to Line.scale
-_KINK = 0.75  # halving the step scales the asymmetry by 1/2 if the function is smooth, by 1 if it has a kink
+_KINK = 0.75  # halving the step t scales asymmetry / t by 1/2 if the function is smooth, by 1 if it has a kink
 
 
 class NoOracleError(Exception):
@@ -26,11 +26,7 @@ class NoOracleError(Exception):
 
 
 def autograd(subject: Subject, grad_outputs: Outputs) -> Tensors:
-    """Return the gradient of Σ outputs · grad_outputs with respect to every tensor, by torch's autograd.
-
-    Raises:
-        NoOracleError: if the outputs do not require a gradient, or the gradient has Inf or NaN.
-    """
+    """Return the gradient of Σ outputs · grad_outputs with respect to every tensor, by torch's autograd."""
     with torch.enable_grad():
         leaves = {name: tensor.clone().requires_grad_() for name, tensor in subject.tensors.items()}
         outputs = subject.forward(copies(leaves))  # copies, as it may work in place
@@ -48,11 +44,7 @@ def autograd(subject: Subject, grad_outputs: Outputs) -> Tensors:
 
 
 def numpy_reference(subject: Subject, grad_outputs: Outputs) -> Tensors:
-    """Return the gradients by `torchnet.reference`, for a network of linear layers with one kind of activation.
-
-    Raises:
-        NoOracleError: if the subject is not such a network.
-    """
+    """Return the gradients by `torchnet.reference`, for a network of linear layers with one kind of activation."""
     activation = _activation_of(subject)
     called = getattr(subject.loss, "func", subject.loss)  # unwrap functools.partial, which may set the divisor
     options = getattr(subject.loss, "keywords", {})
@@ -140,12 +132,12 @@ def central_difference(line: Line, tolerance: float) -> float:
     """
     row: list[float] = []
     best, error = math.nan, math.inf
-    asymmetries: list[tuple[float, float]] = []  # (step, asymmetry / step)
+    asymmetries: list[tuple[float, float]] = []  # (step, asymmetry)
     for k in range(_ROWS):
         t = line.scale * _FIRST_STEP / 2**k
         ahead, behind = line.at(t), line.at(-t)
         asymmetry = line.change(ahead, line.start) + line.change(behind, line.start)
-        asymmetries.append((t, abs(asymmetry) / t))
+        asymmetries.append((t, abs(asymmetry)))
         above, row = row, [line.change(ahead, behind) / (2 * t)]
         for j in range(1, k + 1):
             row.append((4**j * row[j - 1] - above[j - 1]) / (4**j - 1))
@@ -159,7 +151,7 @@ def central_difference(line: Line, tolerance: float) -> float:
 
 
 def _has_kink(asymmetries: list[tuple[float, float]], rounding: float) -> bool:
-    meaningful = [asymmetry for t, asymmetry in asymmetries if asymmetry > 100 * rounding / t]
+    meaningful = [asymmetry / t for t, asymmetry in asymmetries if asymmetry > 100 * rounding]
     return len(meaningful) >= 2 and meaningful[-1] > _KINK * meaningful[-2]
 
 
@@ -186,7 +178,7 @@ def taylor_slope(line: Line, slope: float, noise: float = 0.0) -> float | None:
         ahead, behind = line.change(line.at(t), line.start), line.change(line.at(-t), line.start)
         remainder = max(abs(ahead - t * slope), abs(behind + t * slope))
         remainders.append(max(remainder, rounding, torch.finfo(torch.float64).tiny))
-        asymmetries.append((t, abs(ahead + behind) / t))
+        asymmetries.append((t, abs(ahead + behind)))
         if remainder <= 100 * (rounding + torch.finfo(torch.float64).eps * abs(t * slope)) + t * noise:
             break
     if len(remainders) < 2:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from torchnet.checking.compare import random_directions
 from torchnet.checking.examination import ORACLES, Examination
@@ -56,7 +56,6 @@ def check(
         raise ValueError(f"oracles: expected a list with some of {', '.join(ORACLES)}, got {oracles!r}")
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices):
-        inputs = tuple(x.clone() if isinstance(x, Tensor) and x.is_inference() else x for x in inputs)
         return _check(as_subject(subject, inputs, loss), oracles, seed)
 
 
@@ -111,32 +110,19 @@ def _upstream(subject: Subject, seed: int) -> Outputs:
 
 def _wrong_parts(subject: Subject, network: nn.Module, oracles: Sequence[str] | None, seed: int) -> list[Report]:
     """Check each layer and the loss of a wrong network; return the reports of the innermost wrong ones."""
-    logits, calls = _record_calls(network, subject.args)
-    wrong: dict[str, Report] = {}
-    for path, layer, args in calls:
-        report = check(layer, *args, oracles=oracles, seed=seed)
-        if not report.passed:
-            wrong[path] = replace(report, subject=f"{path} ({type(layer).__name__})")
-    innermost = [path for path in wrong if not any(other.startswith(f"{path}.") for other in wrong)]
-    reports = [wrong[path] for path in innermost]
-    if subject.loss is not None:
-        report = _check(as_subject(subject.loss, [logits, *subject.targets]), oracles, seed)
-        reports += [] if report.passed else [report]
-    return reports
-
-
-def _record_calls(network: nn.Module, args: Sequence[Any]) -> tuple[Any, list[tuple[str, nn.Module, tuple[Any, ...]]]]:
-    """Run a network in float64; return its output, and the path, module and arguments of each layer with a backward."""
-    calls: list[tuple[str, nn.Module, tuple[Any, ...]]] = []
     network = copy_module(network).to(torch.float64)
-
-    def record(path: str, layer: nn.Module, args: tuple[Any, ...]) -> None:
-        copied = copy_module(layer)
-        for inner in copied.modules():
-            inner._forward_pre_hooks.clear()
-        calls.append((path, copied, args))
-
-    for path, layer in network.named_modules():
-        if path and callable(getattr(layer, "backward", None)):
-            layer.register_forward_pre_hook(lambda layer, args, path=path: record(path, layer, args))
-    return network(*[x.double() if is_float(x) else x for x in args]), calls
+    layers = {path: layer for path, layer in network.named_modules() if path and hasattr(layer, "backward")}
+    calls: list[tuple[str, tuple[Any, ...]]] = []
+    running = copy_module(network)
+    for path in layers:
+        running.get_submodule(path).register_forward_pre_hook(lambda _, args, path=path: calls.append((path, args)))
+    logits = running(*[x.double() if is_float(x) else x for x in subject.args])
+    wrong: dict[str, Report] = {}
+    for path, args in calls:
+        report = check(layers[path], *args, oracles=oracles, seed=seed)
+        if not report.passed:
+            wrong[path] = replace(report, subject=f"{path} ({type(layers[path]).__name__})")
+    reports = [wrong[path] for path in wrong if not any(other.startswith(f"{path}.") for other in wrong)]
+    if subject.loss is not None:
+        reports.append(check(subject.loss, logits, *subject.targets, oracles=oracles, seed=seed))
+    return [report for report in reports if not report.passed]

@@ -5,7 +5,7 @@ import io
 import json
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torchnet.checking.compare import Comparison, Precision
 
@@ -150,8 +150,9 @@ class Report:
 
     def to_json(self) -> str:
         """Return the report as JSON; Inf and NaN become null."""
-        values = {"passed": self.passed, **dataclasses.asdict(self)}
-        return json.dumps(_null_if_nonfinite(values), indent=2, ensure_ascii=False)
+        values = json.dumps({"passed": self.passed, **dataclasses.asdict(self)})
+        finite = json.loads(values, parse_constant=lambda constant: None)
+        return json.dumps(finite, indent=2, ensure_ascii=False)
 
     def __str__(self) -> str:
         from rich.console import Console
@@ -218,11 +219,3 @@ def _slope(slope: float | None) -> str:
 
 def _precision(precision: Precision | None) -> str:
     return "-" if precision is None else f"{precision.error:.1e} / {precision.autograd_error:.1e}"
-
-
-def _null_if_nonfinite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _null_if_nonfinite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_null_if_nonfinite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

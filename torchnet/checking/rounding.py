@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
 
 from torchnet.checking.compare import Precision, relative
 from torchnet.checking.oracles import NoOracleError, autograd, change
 from torchnet.checking.report import Diagnosis, Report, Verdict
-from torchnet.checking.subject import Gradients, Outputs, Subject, Tensors, at_dtype, copies
+from torchnet.checking.subject import Gradients, Outputs, Subject, Tensors, at_dtype, copies, is_float
 
 Result = TypeVar("Result")
 
@@ -91,13 +92,8 @@ class _OnResults(TorchDispatchMode):
         self.visit = visit
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        def visited(x: Any) -> Any:
-            return self.visit(func, x) if isinstance(x, Tensor) and x.is_floating_point() else x
-
         result = func(*args, **(kwargs or {}))
-        if isinstance(result, (tuple, list)):
-            return list(map(visited, result)) if isinstance(result, list) else tuple(map(visited, result))
-        return visited(result)
+        return tree_map(lambda x: self.visit(func, x) if is_float(x) else x, result)
 
 
 def rounding_of(subject: Subject, grad_outputs: Outputs) -> float:
@@ -160,8 +156,7 @@ def with_precision(report: Report, subject: Subject, grad_outputs: Outputs) -> R
 def precision_of(subject: Subject, grad_outputs: Outputs, written: Gradients) -> dict[str, Precision]:
     """Return the precision of each gradient that has the shape of its tensor; all arguments are in the same dtype.
 
-    Raises:
-        NoOracleError: if autograd does not apply, or is too imprecise in this dtype to set a tolerance.
+    Raises NoOracleError if autograd does not apply, or is too imprecise in this dtype to set a tolerance.
     """
     dtype = max((tensor.dtype for tensor in subject.tensors.values()), key=lambda dtype: torch.finfo(dtype).eps)
     by_autograd = partial(autograd, subject, grad_outputs)

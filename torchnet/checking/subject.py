@@ -89,7 +89,7 @@ class Arguments:
 
     def name_gradients(self, what: str, returned: Any) -> Gradients:
         """Return by name the gradients that a backward returned: one per argument, or per floating-point tensor."""
-        returned = tuple(returned) if isinstance(returned, (tuple, list)) else (returned,)
+        returned = as_tuple(returned)
         floats = list(self.tensors)
         if len(returned) not in (len(self.names), len(floats)):
             raise SubjectError(
@@ -104,9 +104,14 @@ class Arguments:
         return {name: gradients[name] for name in floats}
 
 
+def as_tuple(result: Any) -> tuple[Any, ...]:
+    """Return the results of a function, which may return one or several."""
+    return tuple(result) if isinstance(result, (tuple, list)) else (result,)
+
+
 def float_outputs(output: Any) -> Outputs:
     """Return the floating-point and complex outputs; indices and flags have no gradient."""
-    returned = tuple(output) if isinstance(output, (tuple, list)) else (output,)
+    returned = as_tuple(output)
     outputs = tuple(x for x in returned if isinstance(x, Tensor) and (x.is_floating_point() or x.is_complex()))
     if not outputs:
         raise SubjectError(f"expected a forward that returns a floating-point tensor, got {describe(returned)}")
