@@ -30,12 +30,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from types import FrameType
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import scipy.io
 
-from torchnet.data import DataError, load, mat, mat_subprocess
+from torchnet.data import DataError, load, mat, mat_to_npz
 from torchnet.data.dataset import Dataset
 from torchnet.data.idx import FILES
 
@@ -222,7 +222,7 @@ def _in_a_fork(batch: list[int]) -> list[str]:
         os.close(reader)
         resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        mat._read_in_subprocess = mat_subprocess.read_digits  # this process is already a fork
+        mat._convert = _convert_here  # this process is already a fork
         for _, _, line in verdicts_here(batch):
             os.write(writer, " ".join(line.split()).encode() + b"\n")
         os._exit(0)
@@ -231,6 +231,16 @@ def _in_a_fork(batch: list[int]) -> list[str]:
         said = lines.read().splitlines()
     os.waitpid(child, 0)
     return said
+
+
+def _convert_here(file: BinaryIO, archive: BinaryIO) -> str | None:
+    try:
+        mat_to_npz.convert(file, archive)
+    except HangError:
+        raise
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"[:500]
+    return None
 
 
 def verdicts(numbers: range) -> Iterator[tuple[int, str, str]]:

@@ -167,7 +167,8 @@ def mat_cases() -> Iterator[Case]:
         number = struct.pack("<i", size)
         yield Case(f"mat: {size} rows", damaged(lambda c, n=number: replaced(c, dimensions, n)))
     yield Case("mat: not a .mat file", damaged(lambda c: b"x" * len(c)))
-    yield Case("mat: version 7.3", damaged(lambda c: replaced(c, 512, b"\x89HDF\r\n\x1a\n")))
+    hdf5 = b"\x89HDF\r\n\x1a\n"  # MATLAB 7.3 writes 512 bytes of text first, with its version at byte 124
+    yield Case("mat: version 7.3", damaged(lambda c: replaced(replaced(c, 124, b"\0\2"), 512, hdf5)))
     bomb = zlib.compress(struct.pack("<IIIIII", 14, 2**30 - 8, 6, 8, 9, 0) + bytes(2**28))
     yield Case("mat: bomb", damaged(lambda c: c[:128] + struct.pack("<II", 15, len(bomb)) + bomb))
     yield Case("mat: a duplicate array", damaged(lambda c: c + c[128:]))

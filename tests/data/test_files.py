@@ -180,8 +180,11 @@ def test_a_file_that_is_not_mat_is_refused(tmp_path):
         ({"x_test": None}, "expected one array x_test, got 0"),
         ({"x_train": np.zeros((30, 28, 28))}, r"expected training pixels of type uint8 \(0..255\), got float64"),
         ({"y_train": TRAIN_LABELS.astype(float)}, "expected integers as training labels, got float64"),
-        ({"y_train": TRAIN_LABELS[:29]}, "expected one label per image, got 29 in y_train for 30 in x_train"),
-        ({"y_train": np.eye(10)[TRAIN_LABELS]}, r"labels of shape \(n,\), got \(30, 28, 28\) and \(30, 10\)"),
+        ({"y_train": TRAIN_LABELS[:29]}, r"training .* one per image, got \(30, 28, 28\) and \(29,\)"),
+        (
+            {"y_train": np.eye(10)[TRAIN_LABELS]},
+            r"\(n,\), one per image, got \(30, 28, 28\) and \(30, 10\)",
+        ),
         ({"y_test": TEST_LABELS - 1}, "expected test labels in 0..9, got -1"),
         ({"y_test": np.where(TEST_LABELS == 7, 8, TEST_LABELS)}, "test images of every class, got none of class 7"),
     ],
@@ -194,7 +197,7 @@ def test_an_npz_with_other_arrays_is_refused(tmp_path, change, message):
 def test_a_truncated_npz_is_refused(tmp_path, keep):
     path = write_npz(tmp_path, small_set())
     path.write_bytes(path.read_bytes()[:keep])
-    expect_data_error(path, "not an .npz archive, or cut short")
+    expect_data_error(path, r"not a readable .npz archive \((File is not a zip file|.*[Tt]runcated)")
 
 
 def test_an_npz_with_a_flipped_bit_is_refused(tmp_path):
@@ -208,7 +211,7 @@ def test_an_npz_with_a_flipped_bit_is_refused(tmp_path):
 def test_pickles_in_an_npz_are_refused(tmp_path):
     path = tmp_path / "mnist.npz"
     np.savez(path, x_train=np.array([{}], dtype=object), y_train=[0], x_test=[0], y_test=[0])
-    expect_data_error(path, "array x_train: expected numbers, got the dtype object: pickled objects")
+    expect_data_error(path, "array x_train: Object arrays cannot be loaded when allow_pickle=False")
 
 
 def test_an_npz_with_a_wrong_header_is_refused(tmp_path):
@@ -218,19 +221,19 @@ def test_an_npz_with_a_wrong_header_is_refused(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content.replace(b"(30, 28, 28), }           ", b"(1000000000000000, 28), } "))
-    expect_data_error(path, "array x_train: the header says 28000000000000000 bytes of data, but at most")
+    expect_data_error(path, r"not a readable .npz archive \(.*28000000000000000")
 
 
 def test_a_file_that_is_not_npz_is_refused(tmp_path):
     path = tmp_path / "mnist.npz"
     with path.open("wb") as file:
         np.save(file, BLANK)
-    expect_data_error(path, "not an .npz archive")
+    expect_data_error(path, r"not a readable .npz archive \(File is not a zip file\)")
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "no arrays")
     expect_data_error(path, "expected one array x_train, got 0")
     path.write_bytes(b"plain text")
-    expect_data_error(path, "not an .npz archive")
+    expect_data_error(path, r"not a readable .npz archive \(File is not a zip file\)")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from torchnet.data import MnistUnavailableError, load, mnist
+from torchnet.data.idx import FILES
 
 from .mirrors import (
     CONTENT,
@@ -189,10 +190,11 @@ def test_the_real_mirrors_use_https():
 
 
 def test_the_pinned_hashes_are_those_of_mnist(mnist_place):
-    for name, expected in mnist._SHA256.items():
-        path = mnist.find_idx_file(mnist_place, name)
-        if path is None:
-            pytest.skip(f"{mnist_place} has no IDX files")
+    paths = mnist.find_idx_files(mnist_place)
+    if paths.keys() != FILES.keys():
+        pytest.skip(f"{mnist_place} has no IDX files")
+    for key, path in paths.items():
+        expected = mnist._SHA256[FILES[key]]
         content = path.read_bytes()
         content = gzip.decompress(content) if path.suffix == ".gz" else content
         assert hashlib.sha256(content).hexdigest() == expected

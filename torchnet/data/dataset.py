@@ -63,13 +63,11 @@ def verify(
     for split, images, labels in (("training", train_images, train_labels), ("test", test_images, test_labels)):
         if images.dtype != np.uint8:
             raise DataError(f"{source}: expected {split} pixels of type uint8 (0..255), got {images.dtype}")
-        if images.ndim < 2 or labels.ndim != 1:
+        if images.ndim < 2 or 0 in images.shape or labels.shape != images.shape[:1]:
             raise DataError(
-                f"{source}: expected {split} images of shape (n, height, width) and labels of shape (n,), "
-                f"got {images.shape} and {labels.shape}"
+                f"{source}: expected {split} images of shape (n, height, width), without a 0, and labels of shape "
+                f"(n,), one per image, got {images.shape} and {labels.shape}"
             )
-        if len(images) != len(labels):
-            raise DataError(f"{source}: expected one label per {split} image, got {len(labels)} for {len(images)}")
         if not np.issubdtype(labels.dtype, np.integer):
             raise DataError(f"{source}: expected integers as {split} labels, got {labels.dtype}")
         classes = {*np.unique(labels).tolist()}
@@ -77,8 +75,6 @@ def verify(
             raise DataError(f"{source}: expected {split} labels in 0..{NUM_CLASSES - 1}, got {unknown[0]}")
         if missing := sorted({*range(NUM_CLASSES)} - classes):
             raise DataError(f"{source}: expected {split} images of every class, got none of class {missing[0]}")
-        if 0 in images.shape:
-            raise DataError(f"{source}: expected {split} images with pixels, got the shape {images.shape}")
     if train_images.shape[1:] != test_images.shape[1:]:
         raise DataError(
             f"{source}: expected training and test images of one size, "

@@ -6,12 +6,11 @@ therefore not make the reader allocate more memory than the data need.
 Source: the format description on the MNIST page of LeCun, Cortes and Burges.
 """
 
-import contextlib
 import math
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -24,104 +23,86 @@ FILES = {
     "test_labels": "t10k-labels-idx1-ubyte",
 }
 MAX_BYTES = 2**30  # per array: twenty times MNIST
-_CHUNK = 2**16
-_GZIP_MAGIC = b"\x1f\x8b"
 _GZIP = 31  # makes zlib expect a gzip header, use the largest window, and verify the checksum and the length
 
 
-def find_idx_file(folder: Path, name: str) -> Path | None:
-    """Return the path of a plain or gzipped file, or None if there is neither."""
-    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
+def find_idx_files(folder: Path) -> dict[str, Path]:
+    """Return the paths of the files that a folder holds, plain or gzipped, by the keys of FILES."""
+    places = ((key, folder / f"{name}{suffix}") for key, name in FILES.items() for suffix in (".gz", ""))
+    return {key: path for key, path in places if path.is_file()}
 
 
 def read_idx_folder(folder: Path) -> Dataset:
-    """Read MNIST's four files, each plain or gzipped.
+    """Read MNIST's four files, which the folder must hold, each plain or gzipped.
 
     Raises:
-        DataError: if a file is missing or corrupt, or the files do not match.
+        DataError: if a file is corrupt, or the files do not match.
     """
-    with contextlib.ExitStack() as opened:
-        files = {}
-        for key, name in FILES.items():
-            path = find_idx_file(folder, name)
-            if path is None:
-                raise DataError(f"{folder}: expected a file {name} or {name}.gz, got neither")
-            files[key] = _IdxFile(path, opened.enter_context(path.open("rb")), dimensions=3 if "images" in key else 1)
-        for split in ("train", "test"):
-            images, labels = files[f"{split}_images"], files[f"{split}_labels"]
-            if images.shape[0] != labels.shape[0]:
-                raise DataError(
-                    f"{images.path}: {images.claim}, but there are {labels.shape[0]} labels in {labels.path}"
-                )
-        return verify(folder, **{key: file.read() for key, file in files.items()})
-
-
-class _IdxFile:
-    """An IDX file of unsigned bytes, plain or gzipped. The constructor checks its header."""
-
-    def __init__(self, path: Path, file: BinaryIO, dimensions: int) -> None:
-        is_compressed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-        file.seek(0)
-        self.path, self._content = path, GzipReader(file, path) if is_compressed else file
-        header = struct.Struct(f">{1 + dimensions}I")
-        start = self._content.read(header.size)
-        if len(start) < header.size:
-            raise DataError(f"{path}: cut short within the header")
-        magic, *self.shape = header.unpack(start)
-        expected_magic = 0x800 + dimensions  # 0x08: unsigned bytes
-        if magic != expected_magic:
+    paths = find_idx_files(folder)
+    shapes = {key: _read_shape(path, dimensions=3 if "images" in key else 1) for key, path in paths.items()}
+    for split in ("train", "test"):
+        images, labels = f"{split}_images", f"{split}_labels"
+        if shapes[images][0] != shapes[labels][0]:
             raise DataError(
-                f"{path}: expected the magic number {expected_magic:#06x}, got {magic:#06x}: not this IDX file"
+                f"{paths[images]}: {_claim(shapes[images])}, but there are {shapes[labels][0]} labels in "
+                f"{paths[labels]}"
             )
-        self.size = math.prod(self.shape)
-        if self.size > MAX_BYTES:
-            raise DataError(f"{path}: {self.claim}, but at most {MAX_BYTES} are supported")
-        if 0 in self.shape:
-            raise DataError(f"{path}: {self.claim}: expected sizes of at least 1")
-
-    @property
-    def claim(self) -> str:
-        """What the header says, for error messages."""
-        return f"the header says {self.size} bytes of data {tuple(self.shape)}"
-
-    def read(self) -> np.ndarray:
-        """Return the data. Raise a DataError if they are corrupt or their size differs from the header."""
-        content = self._content.read(self.size + 1)
-        if len(content) != self.size:
-            got = "more" if len(content) > self.size else str(len(content))
-            raise DataError(f"{self.path}: {self.claim}, the file has {got}")
-        return np.frombuffer(content, dtype=np.uint8).reshape(self.shape)
+    return verify(folder, **{key: _read_array(path, shapes[key]) for key, path in paths.items()})
 
 
-class GzipReader:
-    """Read a gzipped file, decompressing only as much as is requested, so that a gzip bomb uses no memory.
+def _read_shape(path: Path, dimensions: int) -> tuple[int, ...]:
+    """Read and check the header of a file of unsigned bytes."""
+    header = _read(path, 4 + 4 * dimensions)
+    if len(header) < 4 + 4 * dimensions:
+        raise DataError(f"{path}: cut short within the header")
+    magic, *shape = struct.unpack(f">{1 + dimensions}I", header)
+    expected_magic = 0x800 + dimensions  # 0x08: unsigned bytes
+    if magic != expected_magic:
+        raise DataError(f"{path}: expected the magic number {expected_magic:#06x}, got {magic:#06x}: not this IDX file")
+    if math.prod(shape) > MAX_BYTES:
+        raise DataError(f"{path}: {_claim(shape)}, but at most {MAX_BYTES} are supported")
+    if 0 in shape:
+        raise DataError(f"{path}: {_claim(shape)}: expected sizes of at least 1")
+    return tuple(shape)
 
-    Unlike Python's gzip module, it refuses a second gzip member and other bytes after the first.
 
-    Args:
-        file: the open gzipped file.
-        name: the name of the file, for error messages.
+def _claim(shape: Sequence[int]) -> str:
+    return f"the header says {math.prod(shape)} bytes of data {tuple(shape)}"
+
+
+def _read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    start, size = 4 + 4 * len(shape), math.prod(shape)
+    content = _read(path, start + size + 1)
+    if len(content) != start + size:
+        got = "more" if len(content) > start + size else str(len(content) - start)
+        raise DataError(f"{path}: {_claim(shape)}, the file has {got}")
+    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+
+
+def _read(path: Path, size: int) -> bytes:
+    """Return the first bytes of a file, decompressed if it is gzipped. There are fewer than `size` only at its end."""
+    with path.open("rb") as file:
+        if file.peek(2)[:2] != b"\x1f\x8b":
+            return file.read(size)
+        try:
+            return gunzip(file.read(2 * size + 2**16), size)  # compression adds less than that, even to noise
+        except ValueError as error:
+            raise DataError(f"{path}: {error}: fetch the file again") from error
+
+
+def gunzip(compressed: bytes, size: int) -> bytes:
+    """Decompress the first `size` bytes and no more, so that a gzip bomb uses no memory.
+
+    If there are fewer than `size`, the checksum is verified. Unlike Python's gzip module, this function then refuses a
+    second gzip member and other bytes after the first. It raises a ValueError.
     """
-
-    def __init__(self, file: BinaryIO, name: object) -> None:
-        self._file, self._name, self._stream = file, name, zlib.decompressobj(_GZIP)
-
-    def read(self, size: int) -> bytes:
-        """Return the next bytes. There are fewer than `size` only at the end of the data, whose checksum is verified.
-
-        Raises:
-            DataError: if the data are corrupt or truncated, or other bytes follow.
-        """
-        content = bytearray()
-        while len(content) < size and not self._stream.eof:
-            compressed = self._stream.unconsumed_tail or self._file.read(_CHUNK)
-            try:
-                piece = self._stream.decompress(compressed, size - len(content))
-            except zlib.error as error:
-                raise DataError(f"{self._name}: corrupt compressed data ({error}): fetch the file again") from error
-            if not compressed and not piece and not self._stream.eof:
-                raise DataError(f"{self._name}: truncated compressed data: fetch the file again")
-            content += piece
-        if self._stream.eof and (self._stream.unused_data or self._file.read(1)):
-            raise DataError(f"{self._name}: expected one gzipped file, got bytes after its end: fetch the file again")
-        return bytes(content)
+    stream = zlib.decompressobj(_GZIP)
+    try:
+        content = stream.decompress(compressed, size)
+    except zlib.error as error:
+        raise ValueError(f"corrupt compressed data ({error})") from error
+    if len(content) < size and not stream.eof:
+        raise ValueError("truncated compressed data")
+    if len(content) < size and stream.unused_data:
+        raise ValueError("expected one gzipped file, got bytes after its end")
+    return content

@@ -1,22 +1,20 @@
 """MNIST: find it on disk, or download and verify it."""
 
+import contextlib
 import hashlib
-import io
 import os
 import queue
 import sys
 import threading
 import time
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
 
 import requests
-import urllib3
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
 from torchnet.data.dataset import DataError
-from torchnet.data.idx import FILES, GzipReader, find_idx_file
+from torchnet.data.idx import FILES, find_idx_files, gunzip
 from torchnet.storage import write_durably
 
 # SHA-256 of the decompressed files, since mirrors compress them differently.
@@ -37,14 +35,11 @@ _ANSWER_SECONDS = 5.0  # a mirror is reachable if it delivers the smallest file 
 _STALL_SECONDS = 3.0  # the longest wait for the next byte; three silent mirrors then cost less than 15 s
 _FILE_SECONDS = 300.0  # for a whole file: 33 kB/s are enough
 _CHUNK = 2**16
+_HEADERS = {"Accept-Encoding": "identity"}
 
 
 class MnistUnavailableError(DataError):
     """MNIST is not on disk, and no mirror can be reached."""
-
-
-class DownloadError(Exception):
-    """A mirror is unreachable, silent or slow, or delivers something else."""
 
 
 def mnist_path() -> Path:
@@ -72,7 +67,7 @@ def find_in_folder(folder: Path) -> Path | None:
     In this order: the four IDX files, plain or gzipped, in the folder or its subfolder mnist; mnist_all.mat; mnist.npz.
     """
     for candidate in (folder, folder / "mnist"):
-        if all(find_idx_file(candidate, name) for name in FILES.values()):
+        if find_idx_files(candidate).keys() == FILES.keys():
             return candidate
     return next((path for name in ("mnist_all.mat", "mnist.npz") if (path := folder / name).is_file()), None)
 
@@ -80,12 +75,13 @@ def find_in_folder(folder: Path) -> Path | None:
 def _download(folder: Path) -> None:
     """Download the gzipped IDX files that a folder lacks. A file gets its name only after its SHA-256 is verified."""
     mirrors = _reachable_mirrors()
-    missing = [name for name in FILES.values() if find_idx_file(folder, name) is None]
+    present = find_idx_files(folder)
+    missing = [name for key, name in FILES.items() if key not in present]
     if mirrors:
         print(f"downloading MNIST into {folder}", file=sys.stderr)
         folder.mkdir(parents=True, exist_ok=True)
     for name in missing:
-        answers = (_fetch_verified(mirror, name, _STALL_SECONDS, _FILE_SECONDS, bar=True) for mirror in mirrors)
+        answers = (_fetch(mirror, name, _STALL_SECONDS, _FILE_SECONDS, bar=True) for mirror in mirrors)
         content = next(filter(None, answers), None)
         if content is None:
             raise MnistUnavailableError(
@@ -101,74 +97,37 @@ def _reachable_mirrors() -> list[str]:
     answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def ask(mirror: str) -> None:
-        try:
-            answers.put(mirror if _fetch_verified(mirror, name, _ANSWER_SECONDS, _ANSWER_SECONDS) else None)
-        except Exception:  # however a mirror fails, it is not reachable
-            answers.put(None)
+        answers.put(mirror if _fetch(mirror, name, _ANSWER_SECONDS, _ANSWER_SECONDS) else None)
 
     for mirror in _MIRRORS:  # in threads, since a name lookup can hang for longer than any timeout
         threading.Thread(target=ask, args=(mirror,), daemon=True).start()
     deadline = time.monotonic() + _ANSWER_SECONDS
-    try:
+    with contextlib.suppress(queue.Empty):
         for _ in _MIRRORS:
             if first := answers.get(timeout=max(0.0, deadline - time.monotonic())):
-                return [first, *(mirror for mirror in _MIRRORS if mirror != first)]
-    except queue.Empty:
-        pass
+                return sorted(_MIRRORS, key=lambda mirror: mirror != first)
     return []
 
 
-def _fetch_verified(
-    mirror: str, name: str, stall_seconds: float, max_seconds: float, bar: bool = False
-) -> bytes | None:
-    """Return a gzipped file of a mirror; None if the mirror fails or the SHA-256 is wrong."""
-    url = f"{mirror}{name}.gz"
-    try:
-        content = _fetch(url, stall_seconds, max_seconds, bar)
-        decompressed = GzipReader(io.BytesIO(content), url).read(_LARGEST_FILE + 1)
-    except (DownloadError, DataError):
-        return None
-    return content if hashlib.sha256(decompressed).hexdigest() == _SHA256[name] else None
-
-
-def _fetch(url: str, stall_seconds: float, max_seconds: float, bar: bool) -> bytes:
-    """Return the content of a URL; raise a DownloadError if the server fails or a limit is exceeded."""
-    deadline, content = time.monotonic() + max_seconds, bytearray()
+def _fetch(mirror: str, name: str, stall_seconds: float, max_seconds: float, bar: bool = False) -> bytes | None:
+    """Return a gzipped file of a mirror; None if the mirror fails, is too slow, or delivers something else."""
+    url, deadline, content = f"{mirror}{name}.gz", time.monotonic() + max_seconds, bytearray()
+    columns = *Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn()
     try:
         with (
-            _HttpsRedirects() as session,
-            session.get(url, stream=True, timeout=stall_seconds, headers={"Accept-Encoding": "identity"}) as answer,
-            _progress(bar) as progress,
+            # No redirects: they may lead to plain http, which can be forged on the way. The mirrors use none.
+            requests.get(url, stream=True, allow_redirects=False, timeout=stall_seconds, headers=_HEADERS) as answer,
+            Progress(*columns, console=Console(stderr=True), disable=not (bar and sys.stderr.isatty())) as progress,
         ):
-            answer.raise_for_status()
             announced = answer.headers.get("Content-Length", "")
-            task = progress.add_task(url.rsplit("/", 1)[-1], total=int(announced) if announced.isdecimal() else None)
+            task = progress.add_task(f"{name}.gz", total=int(announced) if announced.isdecimal() else None)
             # read1 returns what has arrived; read would wait for a whole chunk and could miss the deadline.
             while chunk := answer.raw.read1(_CHUNK, decode_content=False):
                 content += chunk
-                if len(content) > _LARGEST_DOWNLOAD:
-                    raise DownloadError(f"{url}: expected at most {_LARGEST_DOWNLOAD} bytes, got more")
-                if time.monotonic() > deadline:
-                    raise DownloadError(f"{url}: expected the whole file within {max_seconds:g} seconds")
+                if len(content) > _LARGEST_DOWNLOAD or time.monotonic() > deadline:
+                    return None
                 progress.advance(task, len(chunk))
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise DownloadError(f"{url}: {error}") from error
-    return bytes(content)
-
-
-class _HttpsRedirects(requests.Session):
-    """Follow redirects to https only, since plain http can be forged on the way."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        target = super().get_redirect_target(resp)
-        if target is not None and urlsplit(urljoin(resp.url, target)).scheme != "https":
-            raise DownloadError(f"{resp.url}: expected a redirect to https, got {target}")
-        return target
-
-
-def _progress(shown: bool) -> Progress:
-    columns = BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), TextColumn("left")
-    is_terminal = sys.stderr.isatty()
-    return Progress(
-        TextColumn("{task.description}"), *columns, console=Console(stderr=True), disable=not (shown and is_terminal)
-    )
+        decompressed = gunzip(bytes(content), _LARGEST_FILE + 1)
+    except Exception:  # however a mirror fails, the next one is tried
+        return None
+    return bytes(content) if hashlib.sha256(decompressed).hexdigest() == _SHA256[name] else None

@@ -35,7 +35,8 @@ def load(source: str) -> Dataset:
         raise DataError(f"{path}: no such file or folder; expected mnist, digits, or the path of a data set")
     if path.suffix not in (".mat", ".npz"):
         raise DataError(f"{path}: expected a .mat file, an .npz file, or a folder with the four IDX files")
-    return read_mat(path) if path.suffix == ".mat" else read_npz(path)
+    with path.open("rb") as file:
+        return read_mat(path, file) if path.suffix == ".mat" else read_npz(path, file)
 
 
 def _load_digits() -> Dataset:

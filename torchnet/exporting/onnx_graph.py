@@ -107,9 +107,7 @@ class _Graph:
                 return self("Mul", x, self("Sigmoid", self("Mul", bracket, 2 * math.sqrt(2 / math.pi))))
             case layers.SiLU():
                 return self("Mul", x, self("Sigmoid", x))
-            case layers.Softplus(
-                beta=beta, threshold=threshold
-            ):  # log(1 + eᶻ) = max(z, 0) + log(1 + e^-|z|): no overflow
+            case layers.Softplus(beta=beta, threshold=threshold):  # log(1 + eᶻ) = max(z, 0) + log(1 + e^-|z|)
                 z = self("Mul", x, beta)
                 log = self("Log", self("Add", self("Exp", self("Neg", self("Abs", z))), 1.0))
                 y = self("Div", self("Add", self("Relu", z), log), beta)
@@ -119,15 +117,12 @@ class _Graph:
     def normalization(self, layer: layers.BatchNorm1d | layers.LayerNorm | layers.RMSNorm, x: str, prefix: str) -> str:
         """Append y = γ (x - μ) / √(σ² + ε) + β; RMSNorm has neither μ nor β."""
         eps = torch.finfo(self.dtype).eps if layer.eps is None else layer.eps
-        match layer:
-            case layers.BatchNorm1d():
-                centered = self("Sub", x, self.weight(f"{prefix}running_mean", layer.running_mean))
-                var = self.weight(f"{prefix}running_var", layer.running_var)
-            case layers.LayerNorm():
-                centered = self("Sub", x, self.mean(x))
-                var = self.mean(self("Mul", centered, centered))
-            case layers.RMSNorm():
-                centered, var = x, self.mean(self("Mul", x, x))
+        if isinstance(layer, layers.BatchNorm1d):
+            centered = self("Sub", x, self.weight(f"{prefix}running_mean", layer.running_mean))
+            var = self.weight(f"{prefix}running_var", layer.running_var)
+        else:
+            centered = self("Sub", x, self.mean(x)) if isinstance(layer, layers.LayerNorm) else x
+            var = self.mean(self("Mul", centered, centered))
         y = self("Div", centered, self("Sqrt", self("Add", var, eps)))
         y = self("Mul", y, self.weight(f"{prefix}weight", layer.weight))
         return y if isinstance(layer, layers.RMSNorm) else self("Add", y, self.weight(f"{prefix}bias", layer.bias))

@@ -1,6 +1,7 @@
 """A network as Python source that builds the same network from torch.nn."""
 
 from collections.abc import Iterable
+from inspect import signature
 from textwrap import indent
 
 import torch
@@ -8,24 +9,6 @@ from torch import nn
 
 from torchnet import layers
 
-# torchnet's layers have the class names of torch.nn, and store constructor arguments under torch.nn's names.
-_ARGUMENTS: dict[type[nn.Module], tuple[str, ...]] = {
-    layers.Linear: ("in_features", "out_features"),
-    layers.Sigmoid: (),
-    layers.Tanh: (),
-    layers.ReLU: (),
-    layers.SiLU: (),
-    layers.Identity: (),
-    layers.LeakyReLU: ("negative_slope",),
-    layers.ELU: ("alpha",),
-    layers.GELU: ("approximate",),
-    layers.Softplus: ("beta", "threshold"),
-    layers.BatchNorm1d: ("num_features", "eps", "momentum"),
-    layers.LayerNorm: ("normalized_shape", "eps"),
-    layers.RMSNorm: ("normalized_shape", "eps"),
-    layers.Dropout: ("p",),
-}
-_POSITIONAL = ("in_features", "out_features", "num_features", "normalized_shape")
 _RESIDUAL = """\
 class Residual(nn.Sequential):
     def forward(self, x):
@@ -64,8 +47,13 @@ def _lines(net: Iterable[nn.Module]) -> str:
 def _expression(layer: nn.Module) -> str:
     if isinstance(layer, layers.Residual):
         return f"Residual(\n{_lines(layer)})"
-    names = _ARGUMENTS[type(layer)]
-    arguments = [("" if name in _POSITIONAL else f"{name}=") + repr(getattr(layer, name)) for name in names]
+    # torchnet's layers have the class names of torch.nn, and store constructor arguments under torch.nn's names.
+    name, arguments = type(layer).__name__, []
+    of_torch = signature(getattr(nn, name)).parameters.keys() - {"bias", "dtype"}
+    for parameter in signature(type(layer)).parameters.values():
+        if parameter.name in of_torch:
+            keyword = "" if parameter.default is parameter.empty else f"{parameter.name}="
+            arguments.append(f"{keyword}{getattr(layer, parameter.name)!r}")
     if isinstance(layer, layers.Linear) and layer.bias is None:
         arguments.append("bias=False")
-    return f"nn.{type(layer).__name__}({', '.join(arguments)})"
+    return f"nn.{name}({', '.join(arguments)})"

@@ -18,20 +18,13 @@ from typing import BinaryIO, NamedTuple
 
 _FIRST = ("data.pkl", ".format_version", ".storage_alignment", "byteorder")
 _LAST = ("version", ".data/serialization_id")
-_FIXED = {
-    "archive/.format_version": b"1",
-    "archive/.storage_alignment": b"64",
-    "archive/byteorder": b"little",
-    "archive/version": b"3\n",
-}
+_FIXED = {".format_version": b"1", ".storage_alignment": b"64", "byteorder": b"little", "version": b"3\n"}
 _MAX_STORAGES = 100_000
 _MAX_ENTRY_SIZE = 128
 _ALIGNMENT = 64  # bytes; each member's content begins at a multiple of it
 _LARGE = 2**32 - 1
 
 _HEADER = Struct("<4sHHHIIIIHH")  # signature, version, flags, method, time, checksum, 2 sizes, lengths: name and extra
-_DESCRIPTOR = Struct("<4sIII")  # signature, checksum, 2 sizes
-_LARGE_DESCRIPTOR = Struct("<4sIQQ")
 _ENTRY = Struct("<4sHHHHIIIIHHHHHII")  # as the header, with versions, comment, disk, attributes and offset
 _END_OF_LARGE = Struct("<4sQHHIIQQQQ")  # signature, size, versions, disks, 2 entry counts, directory size and start
 _LOCATOR = Struct("<4sIQI")  # signature, disk, start of the record above, disks
@@ -67,43 +60,36 @@ def members(file: BinaryIO, size: int) -> tuple[Member, list[Member]]:
     storages = count - len(_FIRST) - len(_LAST)
     _expect(0 <= storages <= _MAX_STORAGES, f"one that claims {count} members")
     _expect(length <= count * _MAX_ENTRY_SIZE, "a directory that is too large")
-    directory, position, offset, found = _read(file, start, length), 0, 0, []
+    directory, expected, offset, found = _read(file, start, length), bytearray(), 0, []
     for name in (*_FIRST, *(f"data/{i}" for i in range(storages)), *_LAST):
-        claimed = directory[position : position + _MAX_ENTRY_SIZE]
-        _expect(len(claimed) >= _ENTRY.size, "a directory that is cut short")
-        expected, member, offset = _check_member(file, claimed, f"archive/{name}", offset, start)
-        position += len(expected)
+        full_name = f"archive/{name}"
+        checksum, size = _claims(directory[len(expected) : len(expected) + _MAX_ENTRY_SIZE], full_name)
+        _expect(offset + size <= start, f"one that has no room for {name}")
+        expected += entry(full_name, checksum, size, offset)
+        before, after = header(full_name, size, offset), descriptor(checksum, size, offset)
+        member = Member(offset + len(before), size)
+        _expect(_read(file, offset, len(before)) == before, f"a wrong header of {name}")
+        _expect(_read(file, member.start + size, len(after)) == after, f"a wrong descriptor of {name}")
+        if content := _FIXED.get(name):
+            _expect(_read(file, member.start, min(size, 99)) == content, f"a wrong {name}")
         found.append(member)
-    _expect(position == length and offset == start, "one with gaps")
+        offset = member.start + size + len(after)
+    _expect(directory == expected and offset == start, "a wrong directory")
     return found[0], found[len(_FIRST) : -len(_LAST)]
 
 
-def _check_member(file: BinaryIO, claimed: bytes, name: str, offset: int, end: int) -> tuple[bytes, Member, int]:
-    """Return a member's directory entry, the member, and the offset of the next one."""
-    checksum, size = _ENTRY_CLAIMS.unpack_from(claimed)
+def _claims(entry: bytes, name: str) -> tuple[int, int]:
+    """Return the checksum and the size of a member's content, as its directory entry claims them."""
+    _expect(len(entry) >= _ENTRY.size, "a directory that is cut short")
+    checksum, size = _ENTRY_CLAIMS.unpack_from(entry)
     if size == _LARGE:
         extra = _ENTRY.size + len(name) + 4
-        size = int.from_bytes(claimed[extra : extra + 8], "little")
-    _expect(offset + size <= end, f"one that has no room for {name}")
-    expected = entry(name, checksum, size, offset)
-    before, after = header(name, size, offset), descriptor(checksum, size, offset)
-    member = Member(offset + len(before), size)
-    _expect(claimed.startswith(expected), f"a wrong entry for {name}")
-    _expect(_read(file, offset, len(before)) == before, f"a wrong header of {name}")
-    _expect(_read(file, member.start + size, len(after)) == after, f"a wrong descriptor of {name}")
-    if name in _FIXED:
-        _expect(size == len(_FIXED[name]) and _read(file, member.start, size) == _FIXED[name], f"a wrong {name}")
-    return expected, member, member.start + size + len(after)
+        size = int.from_bytes(entry[extra : extra + 8], "little")
+    return checksum, size
 
 
 def header(name: str, size: int, offset: int) -> bytes:
-    """Return the bytes before a member's content: the header, the name, and padding.
-
-    Args:
-        name: the member's name.
-        size: the number of bytes of the content.
-        offset: the position of the header in the file.
-    """
+    """Return the bytes before a member's content of `size` bytes: the header, the name, and padding."""
     encoded = name.encode()
     extra = _extra([size, 0] * (size >= _LARGE) + [offset] * (offset >= _LARGE))
     padding = -(offset + _HEADER.size + len(encoded) + len(extra) + 4) % _ALIGNMENT
@@ -116,8 +102,7 @@ def descriptor(checksum: int, size: int, offset: int) -> bytes:
     """Return the bytes after a member's content."""
     if size == 0:
         return b""
-    record = _LARGE_DESCRIPTOR if max(size, offset) >= _LARGE else _DESCRIPTOR
-    return record.pack(b"PK\x07\x08", checksum, size, size)
+    return pack("<4sIQQ" if max(size, offset) >= _LARGE else "<4sIII", b"PK\x07\x08", checksum, size, size)
 
 
 def entry(name: str, checksum: int, size: int, offset: int) -> bytes:

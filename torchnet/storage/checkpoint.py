@@ -67,12 +67,9 @@ def add_digest(archive: bytes) -> bytes:
 
 
 def verify_digest(file: BinaryIO) -> int:
-    """Check the digest of a checkpoint; return the size of the archive that it covers.
+    """Return the size of the archive that the digest covers; raise a ValueError if the digest is missing or wrong.
 
     The end of the file is read first, so that a large file of another kind is refused at once.
-
-    Raises:
-        ValueError: if the digest is missing or wrong.
     """
     covered = file.seek(0, os.SEEK_END) - _COMMENT_SIZE - 2
     file.seek(max(0, covered + 2 - _END_SIZE))

@@ -5,7 +5,7 @@ import os
 import stat
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,23 +31,23 @@ def open_regular_file(
         OSError: if the disk fails while the file is read. The error carries `path`.
     """
     try:
-        # Without O_NONBLOCK, opening a FIFO waits for a writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115  the file is closed below
+    except IsADirectoryError as failure:
+        raise error(f"{path}: expected {expected}, got a folder: name a file in it") from failure
     except (OSError, ValueError) as failure:  # ValueError: the path contains a NUL
         cause = getattr(failure, "strerror", None) or str(failure)
         raise error(f"{path}: expected {expected}, got {cause!r}: name another one") from failure
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            raise error(f"{path}: expected {expected}, got a folder: name a file in it")
-        if not stat.S_ISREG(mode):
+    with file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise error(f"{path}: expected {expected}, got a device or a pipe: name a regular file")
-        with open(descriptor, "rb", closefd=False) as file:
+        try:
             yield file
-    except OSError as failure:
-        raise OSError(failure.errno or errno.EIO, failure.strerror or str(failure), str(path)) from failure
-    finally:
-        os.close(descriptor)
+        except OSError as failure:
+            raise OSError(failure.errno or errno.EIO, failure.strerror or str(failure), str(path)) from failure
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)  # without O_NONBLOCK, a FIFO waits for a writer
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -66,16 +66,15 @@ def write_durably(path: Path, content: bytes) -> None:
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
-        try:
-            _write(temporary, content)
-            _verify(temporary, content)
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        _write(temporary, content)
+        _verify(temporary, content)
+        os.replace(temporary, path)
         _fsync_folder(path.parent)
     except OSError as error:  # it names the temporary file, or no file at all
         raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
+    finally:
+        with suppress(OSError):  # it does not exist after the renaming
+            temporary.unlink()
 
 
 def _write(path: Path, content: bytes) -> None:

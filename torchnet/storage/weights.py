@@ -16,7 +16,6 @@ from torchnet.storage.safe_files import CheckpointError, open_regular_file, writ
 
 _DIGEST = re.compile(rb'"torchnet":"sha256 ([0-9a-f]{64})"')
 _PARTS = (b'"torchnet"', b'"sha256 ')  # a header with either of them had a digest, even if that is corrupt now
-_ZEROS = "0" * 64
 
 
 def write_weights(path: Path, weights: dict[str, Tensor], metadata: dict[str, str]) -> None:
@@ -33,10 +32,10 @@ def write_weights(path: Path, weights: dict[str, Tensor], metadata: dict[str, st
     for name, tensor in weights.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
             raise TypeError(f"weights: expected tensors by name, got {type(tensor).__name__} as {name!r}")
-    content = safetensors.torch.save(plain(weights, "weights"), metadata | {"torchnet": f"sha256 {_ZEROS}"})
-    found = _DIGEST.search(content, 8, _header_end(content))
-    assert found is not None
-    write_durably(path, _with_digest(content, found, hashlib.sha256(content).hexdigest()))
+    content = safetensors.torch.save(plain(weights, "weights"), metadata | {"torchnet": f"sha256 {'0' * 64}"})
+    signed = _with_digest(content)
+    assert signed is not None
+    write_durably(path, signed)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -50,25 +49,23 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     with open_regular_file(path) as file:
         content = file.read()
     try:
-        _verify(content)
+        header = content[: _header_end(content)]
+        if any(part in header for part in _PARTS) and content != _with_digest(content):
+            raise ValueError("a SHA-256 that differs from the one in the metadata")
         return safetensors.torch.load(content)
     except Exception as error:  # SafetensorError, KeyError for an unknown dtype, and others
         found = " ".join(str(error).split())[:100]
         raise CheckpointError(f"{path}: expected a safetensors file, got {found!r}: name another one") from error
 
 
-def _verify(content: bytes) -> None:
-    end = _header_end(content)
-    if any(content.find(part, 8, end) >= 0 for part in _PARTS):
-        found = _DIGEST.search(content, 8, end)
-        digest = found and hashlib.sha256(_with_digest(content, found, _ZEROS)).hexdigest().encode()
-        if found is None or found[1] != digest:
-            raise ValueError("a SHA-256 that differs from the one in the metadata")
+def _with_digest(content: bytes) -> bytes | None:
+    """Return a file with the right digest in its metadata, or None if they have no place for it."""
+    found = _DIGEST.search(content, 8, _header_end(content))
+    if found is None:
+        return None
+    before, after = content[: found.start(1)], content[found.end(1) :]
+    return before + hashlib.sha256(before + b"0" * 64 + after).hexdigest().encode() + after
 
 
 def _header_end(content: bytes) -> int:
     return 8 + int.from_bytes(content[:8], "little")
-
-
-def _with_digest(content: bytes, found: re.Match[bytes], digest: str) -> bytes:
-    return content[: found.start(1)] + digest.encode() + content[found.end(1) :]
