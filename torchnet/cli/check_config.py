@@ -20,24 +20,17 @@ _SAMPLES = 64  # of a mini-batch: enough for a check, and a wide network is chec
 
 
 def parts_of_config(config: Path) -> tuple[Classifier, ImageData]:
-    """Return the network and the data of a configuration.
-
-    Raises:
-        UsageError: if the configuration is wrong; DataError: if its data are missing or malformed.
-    """
+    """Return the network and the data of a configuration."""
     silence_libraries()
     options = ["--trainer.logger=false", "--trainer.enable_checkpointing=false", "--trainer.enable_progress_bar=false"]
-    model, data, _ = build(Options(["fit", f"--config={config}", *options]))
-    return model, data
+    parts = build(Options(["fit", f"--config={config}", *options]))
+    return parts.model, parts.data
 
 
 def subjects_of_config(config: Path, seed: int) -> Iterator[tuple[str, nn.Module, Tensor, Tensor, Callable[..., Any]]]:
     """Yield a description, a network, images, targets and the loss: first a mini-batch, then random numbers.
 
     A deformation of the images is left out, as it comes before everything that has a gradient.
-
-    Raises:
-        UsageError: if the configuration is wrong; DataError: if its data are missing or malformed.
     """
     model, data = parts_of_config(config)
     block = next(iter(data.train_dataloader()))

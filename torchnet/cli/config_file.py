@@ -14,11 +14,7 @@ _LONGEST_REASON = 500  # characters; the parser quotes the values that it reject
 
 
 def parse_with_files(parse: Callable[[list[str]], Namespace], arguments: list[str]) -> Namespace:
-    """Check the configuration files among the arguments, then parse all arguments.
-
-    Args:
-        parse: a function that parses arguments.
-        arguments: a command and its options; files as --config=FILE.
+    """Parse a command and its options, with configuration files among them as --config=FILE.
 
     Raises:
         UsageError: if a file or an option is wrong; the message names the file if that is the cause.
@@ -29,16 +25,11 @@ def parse_with_files(parse: Callable[[list[str]], Namespace], arguments: list[st
     try:
         return parse(arguments)
     except UsageError as error:
-        for file in files:  # a file that fails alone with the same error is the cause
-            if _error_of(parse, [arguments[0], file]) == str(error):
-                reason = shorten(str(error), _LONGEST_REASON)
-                raise UsageError(f"{file.removeprefix(_OPTION)}: {reason}") from error
-        raise UsageError(shorten(str(error), _LONGEST_REASON)) from error
-
-
-def _error_of(parse: Callable[[list[str]], Namespace], arguments: list[str]) -> str | None:
-    try:
-        parse(arguments)
-    except UsageError as error:
-        return str(error)
-    return None
+        reason = shorten(str(error), _LONGEST_REASON)
+        for file in files:
+            try:
+                parse([arguments[0], file])
+            except UsageError as of_file:
+                if str(of_file) == str(error):  # a file that fails alone with the same error is the cause
+                    raise UsageError(f"{file.removeprefix(_OPTION)}: {reason}") from error
+        raise UsageError(reason) from error

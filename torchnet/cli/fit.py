@@ -11,29 +11,43 @@ import torch.distributed as dist
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers.logger import DummyLogger
 
-from torchnet.cli.build import SELF_EXPLANATORY, find_callback, keeps_results
+from torchnet.cli.build import SELF_EXPLANATORY
 from torchnet.cli.options import Options
 from torchnet.replicas import ConnectionLostError
 from torchnet.runs.errors import LostProcessError, StoppedError, UsageError, exit_code_of, report_error
 from torchnet.runs.folders import CHECKPOINTS, CONFIG, new_run_folder, step_checkpoints
 from torchnet.storage import CheckpointError, write_durably
-from torchnet.training.callbacks.checkpoints import Checkpoints
 from torchnet.training.callbacks.metrics_log import run_loggers
-from torchnet.training.data_module import ImageData
 from torchnet.training.distributed.launcher import Launcher
-from torchnet.training.distributed.replica_check import ReplicaCheck
-from torchnet.training.module import Classifier
 
 
-class Announcement(Callback):
-    """Print what is trained, and where, when training starts."""
+class Fit(Callback):
+    """One training run. As the last callback of its Trainer it knows whether training has started.
 
-    def __init__(self) -> None:
-        self.has_started = False
+    Attributes:
+        folder: the folder of the run; None if this process writes no results.
+    """
+
+    def __init__(self, options: Options, parts: Any) -> None:
+        self.options, self.parts, self.trainer = options, parts, parts.trainer
         self.folder: Path | None = None
+        self.has_started = False
+
+    def run(self) -> None:
+        """Train. A run that cannot start leaves no folder; the error of one that stops says how to resume it."""
+        self._prepare()
+        with self._one_process_reports():
+            try:
+                self.trainer.fit(self.parts.model, datamodule=self.parts.data, ckpt_path=self.options.values.ckpt_path)
+            except StoppedError as error:
+                raise StoppedError(f"{error}; {self._how_to_resume()}", error.exit_code) from error
+            except Exception as error:
+                self._explain(error)
+                raise
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        model: Any = pl_module
+        """Print what is trained, and where."""
+        model = self.parts.model
         self.has_started = True
         weights = sum(weight.numel() for weight in model.net.parameters())
         sizes = "-".join(map(str, model.layer_sizes))
@@ -44,76 +58,45 @@ class Announcement(Callback):
         if self.folder is not None:
             print(f"results in {self.folder}", flush=True)
 
-
-class Fit:
-    """One training run.
-
-    Attributes:
-        folder: the folder of the run; None if this process writes no results.
-    """
-
-    def __init__(
-        self, options: Options, model: Classifier, data: ImageData, trainer: Any, announcement: Announcement
-    ) -> None:
-        self.options, self.model, self.data, self.trainer = options, model, data, trainer
-        self.announcement = announcement
-        self.folder: Path | None = None
-
-    def run(self) -> None:
-        """Train. A run that cannot start leaves no folder; the error of one that stops says how to resume it."""
-        self._prepare()
-        with self._one_process_reports():
-            try:
-                self.trainer.fit(self.model, datamodule=self.data, ckpt_path=self.options.values.ckpt_path)
-            except StoppedError as error:
-                raise StoppedError(f"{error}; {self._how_to_resume()}", error.exit_code) from error
-            except Exception as error:
-                self._explain(error)
-                raise
-
     def _prepare(self) -> None:
         """Create the folder of the run with its configuration, and set up checkpoints and logs."""
-        trainer, values = self.trainer, self.options.values
+        trainer, values, checkpoints = self.trainer, self.options.values, self.parts.checkpoints
         config, has_loggers = self.options.dump(), values.trainer.logger in (None, True)
         if trainer.world_size > 1:
-            find_callback(trainer, ReplicaCheck).common = {
+            self.parts.together.common = {
                 "configuration": config,
-                "set of training images": self.data.fingerprint,
+                "set of training images": self.parts.data.fingerprint,
                 "version of torch": torch.__version__,
             }
-        checkpoints = next((it for it in trainer.callbacks if isinstance(it, Checkpoints)), None)
-        if checkpoints is not None:
-            checkpoints.resumed_from = self.options.ckpt_path
-        if not keeps_results(self.options):
+        checkpoints.resumed_from = self.options.ckpt_path
+        if not self.options.keeps_results:
             return
         if not trainer.is_global_zero:  # the first process writes the results
             if has_loggers:
                 trainer.loggers = [DummyLogger()]  # all processes compute what is logged
             return
-        decisive = decisive_options(self.options, self.data, trainer)
-        self.folder = self.announcement.folder = new_run_folder(Path(values.trainer.default_root_dir), values.name)
+        checkpoints.options = decisive_options(self.options, self.parts)
+        self.folder = new_run_folder(Path(values.trainer.default_root_dir), values.name)
+        checkpoints.folder = self.folder / CHECKPOINTS
         write_durably(self.folder / CONFIG, config.encode())
         if has_loggers:
             trainer.loggers = run_loggers(self.folder)
-        if checkpoints is not None:
-            checkpoints.folder = self.folder / CHECKPOINTS
-            checkpoints.options = decisive
 
     def _explain(self, error: Exception) -> None:
         """Raise an error that says more than this one, if there is one."""
-        how_to_resume, has_started = self._how_to_resume(), self.announcement.has_started
-        if not has_started and self.folder is not None:
+        how_to_resume = self._how_to_resume()
+        if not self.has_started and self.folder is not None:
             shutil.rmtree(self.folder)
         if isinstance(error, (ConnectionLostError, dist.DistError)):
             raise LostProcessError(hint=how_to_resume) from error
-        if has_started or isinstance(error, (*SELF_EXPLANATORY, LostProcessError)):
+        if self.has_started or isinstance(error, (*SELF_EXPLANATORY, LostProcessError)):
             return
         if self.options.ckpt_path is not None:
             raise CheckpointError(f"{self.options.ckpt_path}: cannot be restored ({error})") from error
         raise UsageError(f"the Trainer cannot start: {error}") from error
 
     def _how_to_resume(self) -> str:
-        if self.announcement.has_started and not self.trainer.is_global_zero:
+        if self.has_started and not self.trainer.is_global_zero:
             return "to resume from the last save: --ckpt_path last"
         if self.folder is not None and (saved := step_checkpoints(self.folder / CHECKPOINTS)):
             return f"to resume: --ckpt_path {saved[0]}"
@@ -134,12 +117,12 @@ class Fit:
             raise SystemExit(report_error(error, process) if launcher.reports else code) from error
 
 
-def decisive_options(options: Options, data: ImageData, trainer: Trainer) -> dict[str, Any]:
+def decisive_options(options: Options, parts: Any) -> dict[str, Any]:
     """Return the options that decide which samples a step trains on; a position in an epoch is valid for these only."""
     names = ("batch_size", "order", "one_hot", "validation_fraction")
     return {
         "seed_everything": int(options.values.seed_everything),
         **{f"data.{name}": options.values.data[name] for name in names},
-        "data, SHA-256": data.fingerprint,
-        "trainer.limit_train_batches": trainer.limit_train_batches,
+        "data, SHA-256": parts.data.fingerprint,
+        "trainer.limit_train_batches": parts.trainer.limit_train_batches,
     }

@@ -4,6 +4,7 @@ import argparse
 import itertools
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
@@ -28,7 +29,7 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
 
     Args:
         configs: the folder of default.yaml, which is read if no configuration is named, and of digits.yaml.
-        arguments: the arguments of the command line; None for those of the process.
+        arguments: of the command line; None for those of the process.
     """
     silence_libraries()
     command, *options = _with_command(sys.argv[1:] if arguments is None else arguments)
@@ -85,17 +86,13 @@ def _run(command: str, options: list[str], configs: Path) -> int:
 
 def _options_that_choose_the_config(options: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """Return the options that decide which configuration is read, and all options except --config."""
-    configs = _silent_parser()
+    configs = _Parser()
     configs.add_argument("-c", "--config", action="append", default=[])
-    others = _silent_parser()
+    named, rest = configs.parse_known_args(options)
+    others = _checkpoint_parser()
     others.add_argument("-h", "--help", action="store_true")
     others.add_argument("--data.source", dest="source")
-    _add_checkpoint_options(others)
-    try:
-        named, rest = configs.parse_known_args(options)
-        return others.parse_known_args(rest, named)[0], rest
-    except argparse.ArgumentError as error:
-        raise UsageError(str(error)) from error
+    return others.parse_known_args(rest, named)[0], rest
 
 
 def _without_files(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -117,13 +114,9 @@ def _without_files(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 def _predict_files(options: list[str], files: list[str]) -> int:
     """Predict image files, as `python -m torchnet predict` does; return the exit code."""
-    parser = _silent_parser()
+    parser = _checkpoint_parser()
     parser.add_argument("--output", type=Path)
-    _add_checkpoint_options(parser)
-    try:
-        named, others = parser.parse_known_args(options)
-    except argparse.ArgumentError as error:
-        raise UsageError(str(error)) from error
+    named, others = parser.parse_known_args(options)
     if others:
         raise UsageError(
             f"predict of images takes --ckpt_path, --name, --trainer.default_root_dir and --output, got {others[0]}: "
@@ -135,16 +128,23 @@ def _predict_files(options: list[str], files: list[str]) -> int:
     return predict_image_files(checkpoint, [Path(file) for file in files], named.output)
 
 
-def _silent_parser() -> argparse.ArgumentParser:
-    """Return a parser that raises errors instead of printing them."""
-    return argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+class _Parser(argparse.ArgumentParser):
+    """A parser of some of the options. It raises errors instead of printing them."""
+
+    def __init__(self) -> None:
+        super().__init__(add_help=False, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
 
 
-def _add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that name a checkpoint."""
+def _checkpoint_parser() -> _Parser:
+    """Return a parser of the options that name a checkpoint."""
+    parser = _Parser()
     parser.add_argument("--ckpt_path")
     parser.add_argument("--name", default="*")
     parser.add_argument("--trainer.default_root_dir", dest="root", default=RUNS)
+    return parser
 
 
 @rank_zero_only

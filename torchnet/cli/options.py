@@ -35,7 +35,6 @@ _CLASSES: dict[str, type] = {  # of each section: the arguments of the construct
     "together": ReplicaCheck,
     "trainer": Trainer,
 }
-CALLBACKS = ("checkpoints", "loss_line", "gradient_check", "gradient_health", "together")
 _TRAINER_DEFAULTS = {
     "default_root_dir": RUNS,
     "max_epochs": 40,  # as in default.yaml, for a configuration without it
@@ -50,13 +49,11 @@ _GIVEN = ("model", "datamodule", "train_dataloaders", "val_dataloaders", "datalo
 class Options:
     """A parsed command line.
 
-    Args:
-        arguments: a command and its options.
-
     Attributes:
         command: fit, validate, test or predict.
         values: the value of every option, by name.
         ckpt_path: the checkpoint to start from, if any.
+        keeps_results: whether the command writes the folder of a run.
 
     Raises:
         UsageError: if an option or a configuration file is wrong.
@@ -74,6 +71,7 @@ class Options:
         self.command: str = self.parsed.subcommand
         self.values: Namespace = self.parsed[self.command]
         self._check()
+        self.keeps_results = self.command == "fit" and not self.values.trainer.fast_dev_run
         self.ckpt_path = None if self.values.ckpt_path is None else Path(self.values.ckpt_path)
 
     def instantiate(self) -> Namespace:

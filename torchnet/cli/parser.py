@@ -48,12 +48,7 @@ def _one_sentence(key: str, reasons: str, value: str) -> str:
 
 
 def suggestion(message: str, options: Namespace) -> str:
-    """Return ": did you mean ...?" for the unknown options in an error message; "" if no name is similar.
-
-    Args:
-        message: the error message.
-        options: the options that exist.
-    """
+    """Return ": did you mean ...?" for the unknown options in an error message; "" if no name is similar."""
     found = _UNKNOWN.search(message)
     if found is None:
         return ""

@@ -5,7 +5,6 @@ objects, a duplicate key that silently replaces the first.
 """
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +49,10 @@ class _FaultError(Exception):
 
 
 def _read(path: Path) -> str:
-    if path.exists() and not path.is_file():  # reading a device or a pipe may block forever
-        raise _FaultError("expected a file, got a folder, a device or a pipe")
-    if not path.exists():
-        raise _FaultError("there is no such file")
+    if not path.is_file():  # reading a device or a pipe may block forever
+        raise _FaultError(
+            "expected a file, got a folder, a device or a pipe" if path.exists() else "there is no such file"
+        )
     with path.open("rb") as file:
         content = file.read(_MAX_BYTES + 1)
     if len(content) > _MAX_BYTES:
@@ -97,28 +96,18 @@ def _check_keys(node: yaml.Node, path: tuple[str, ...], seen: set[str]) -> None:
             if name in seen:
                 raise _FaultError(f"the key {name} occurs twice: remove one of them", key)
             seen.add(name)
-            if not path and key.value == "config":
+            if name == "config":
                 raise _FaultError("a configuration cannot include another one: name both on the command line", key)
-            if not path and key.value in SECTIONS and not isinstance(value, yaml.MappingNode):
+            if name in SECTIONS and not isinstance(value, yaml.MappingNode):
                 raise _FaultError(f"{name}: expected options by name, got {value.value!r}", value)
             _check_keys(value, (*path, key.value), seen)
 
 
-def _check_values(value: Any) -> None:
-    for number, path in _numbers(value, ()):
-        if not math.isfinite(number):
-            raise _FaultError(f"{'.'.join(path)}: expected a finite number, got {number}")
-
-
-def _numbers(value: Any, path: tuple[str, ...]) -> Iterator[tuple[float, tuple[str, ...]]]:
-    if isinstance(value, float):
-        yield value, path
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _numbers(item, (*path, str(key)))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _numbers(item, (*path, str(index)))
+def _check_values(value: Any, path: tuple[str, ...] = ()) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _FaultError(f"{'.'.join(path)}: expected a finite number, got {value}")
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        _check_values(item, (*path, str(key)))
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -11,10 +11,6 @@ def environment(device: torch.device, processes: int = 1) -> dict[str, str]:
     """Return the processor, the GPU if it is used, the build of torch, and the number of threads.
 
     If one of these differs, the same numbers may be added in another order and rounded differently.
-
-    Args:
-        device: the device of this process.
-        processes: the number of processes that train the network together.
     """
     together = f" in each of {processes} processes" if processes > 1 else ""
     found = {

@@ -50,12 +50,7 @@ def exit_code_of(error: BaseException) -> int | None:
 
 
 def report_error(error: BaseException, process: int = 0) -> int:
-    """Print one line that says what went wrong, and return the exit code. Raise an error of an unknown kind.
-
-    Args:
-        error: the error that ends the program.
-        process: the number of this process, if several train a network together.
-    """
+    """Print one line that says what went wrong, and return the exit code. Raise an error of an unknown kind."""
     code = exit_code_of(error)
     if code is None:
         raise error

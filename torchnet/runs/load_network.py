@@ -19,19 +19,12 @@ _OPTIONS = ("activation", "normalization", "dropout", "residual")  # arguments o
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """A trained network and where it comes from.
+    """A trained network and where it comes from."""
 
-    Attributes:
-        net: in evaluation mode, on the CPU; the moving average of the weights if the run kept one.
-        config: the configuration of the run.
-        checkpoint: the file with its weights.
-        steps: completed steps of training.
-    """
-
-    net: MLP
+    net: MLP  # in evaluation mode, on the CPU; the moving average of the weights if the run kept one
     config: dict[str, Any]
     checkpoint: Path
-    steps: int
+    steps: int  # completed steps of training
 
     @property
     def name(self) -> str:
