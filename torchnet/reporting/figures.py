@@ -7,12 +7,11 @@ those of light mode.
 import io
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-import matplotlib
 import numpy as np
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
@@ -21,22 +20,15 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from torchnet.reporting.run_data import RunData
 
 INK, FAINT, GRID, PAPER = "#1b1f24", "#5c6570", "#d6dade", "#fefefe"
-SERIES = (
-    "#2563c9",
-    "#c2410c",
-    "#15803d",
-    "#7c3aed",
-    "#b45309",
-    "#0e7490",
-)  # one per split, or one per run in a comparison
+# One color per split, or one per run in a comparison.
+SERIES = ("#2563c9", "#c2410c", "#15803d", "#7c3aed", "#b45309", "#0e7490")
 _VARIABLES = {INK: "--ink", FAINT: "--faint", GRID: "--grid", PAPER: "--paper"} | {
     color: f"--series-{i}" for i, color in enumerate(SERIES)
 }
-_DEPTH = LinearSegmentedColormap.from_list(
-    "depth", ["#3b7dd8", "#9b6bd3", "#e8743b"]
-)  # from the first layer to the last
+# From the first layer to the last.
+_DEPTH = LinearSegmentedColormap.from_list("depth", ["#3b7dd8", "#9b6bd3", "#e8743b"])
 _SPLITS = {"train": ("-", 1.3), "val": ("--", 1.3), "test": ("-", 2.2)}
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.edgecolor": GRID,
     "axes.labelcolor": FAINT,
@@ -61,43 +53,12 @@ _STYLE: dict[Any, Any] = {
 }
 _WIDTH, _HEIGHT = 4.4, 2.9  # inches
 _LINE = 0.18  # inches per line of a legend
-_DPI = 110
+DPI = 110
 _FEW = 12  # a line with at most this many points has markers
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-class Drawing(NamedTuple):
-    """A figure as a PNG file, and as an HTML element; empty if the page shows the same as text.
-
-    Attributes:
-        png: the contents of the file.
-        element: the element.
-    """
-
-    png: bytes
-    element: str = ""
-
-
-def drawn(make: Callable[..., Figure | None]) -> Callable[..., Drawing | None]:
-    """Decorate a function that returns a figure: draw the figure in the style of the report."""
-
-    @wraps(make)
-    def draw(*arguments: Any) -> Drawing | None:
-        with matplotlib.rc_context(_STYLE):
-            figure = make(*arguments)
-            return None if figure is None else Drawing(_png(figure), _svg(figure))
-
-    return draw
-
-
-def _png(figure: Figure) -> bytes:
-    file = io.BytesIO()
-    # Compression level 1 takes half the time, for a file that is 1.5 times as large.
-    figure.savefig(file, format="png", dpi=_DPI, facecolor="white", pil_kwargs={"compress_level": 1})
-    return file.getvalue()
-
-
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> Markup:
     """Return an SVG element that takes its colors and fonts from the page."""
     file = io.StringIO()
     figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
@@ -108,10 +69,9 @@ def _svg(figure: Figure) -> str:
     text = re.sub(r"font: ([0-9.]+)px [^;\"]*", r"font-size: \1px", text)
     for color, variable in _VARIABLES.items():
         text = text.replace(color, f"var({variable})")
-    return text
+    return Markup(text)
 
 
-@drawn
 def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure | None:
     """Draw "loss" or "accuracy" of each split over the epochs; one color per split, or per run if there are several."""
     single = len(runs) == 1
@@ -152,15 +112,11 @@ def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure 
     return figure
 
 
-@drawn
 def health(run: RunData, metrics: Sequence[str], ylabel: str, band: tuple[float, float] | None) -> Figure | None:
     """Draw gradient-health metrics over the steps, one line per layer.
 
-    Args:
-        run: the run to draw.
-        metrics: the names of the metrics; those that were not logged are left out.
-        ylabel: the label of the y axis; values are shown in percent if it ends with "%".
-        band: the usual range, drawn as a gray band.
+    Metrics that were not logged are left out. Values are shown in percent if the label of the y axis ends with "%". The
+    gray band is the usual range.
     """
     lines = [line for metric in metrics for line in run.by_layer(metric).items()]
     if not lines:

@@ -4,27 +4,22 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 from rich import progress
 from rich.console import Console
 
 from torchnet.reporting import pixels
-from torchnet.reporting.figures import Drawing, curves, health
+from torchnet.reporting.figures import DPI, STYLE, curves, health, svg
 from torchnet.reporting.findings import findings
 from torchnet.reporting.run_data import RunData
 from torchnet.storage import write_durably
 
 PAGE, FIGURES = "report.html", "figures"
-
-
-class _Picture(NamedTuple):
-    name: str  # in the template
-    file: str  # without .png
-    draw: Callable[[], Drawing | None]  # None if the run does not have the data
 
 
 def write_page(runs: Sequence[RunData], page: Path, folder: Path) -> None:
@@ -39,15 +34,6 @@ def write_page(runs: Sequence[RunData], page: Path, folder: Path) -> None:
         DataError: if a file of a run is corrupt.
     """
     folder.mkdir(exist_ok=True)
-    drawn: dict[str, Markup] = {}
-    console = Console(stderr=True)
-    disable = not console.is_terminal
-    for picture in progress.track(_pictures(runs), "report", console=console, transient=True, disable=disable):
-        drawing = picture.draw()
-        if drawing is not None:
-            drawn[picture.name] = Markup(drawing.element)
-            # Not written durably: to draw the figure again is faster than fsync.
-            (folder / f"{picture.file}.png").write_bytes(drawing.png)
     environment = Environment(
         loader=PackageLoader("torchnet.reporting"),
         autoescape=True,
@@ -59,34 +45,53 @@ def write_page(runs: Sequence[RunData], page: Path, folder: Path) -> None:
         "percent": "{:.2%}".format,
         "duration": _duration,
         "digit": pixels.digit,
+        "svg": svg,
         "shades": pixels.shades,
     }
-    text = environment.get_template("report.html").render(
-        runs=runs,
-        labels=_labels(runs),
-        findings=[findings(run) for run in runs],
-        differences=_differences(runs) if len(runs) > 1 else [],
-        drawn=drawn,
-    )
+    drawn: dict[str, Figure] = {}
+    console = Console(stderr=True)
+    disable = not console.is_terminal
+    with rc_context(STYLE):
+        for name, draw in progress.track(
+            _figures(runs).items(), "report", console=console, transient=True, disable=disable
+        ):
+            figure = draw()
+            if figure is not None:
+                drawn[name] = figure
+                # Not written durably: to draw the figure again is faster than fsync. Compression level 1 takes half the
+                # time, for a file that is 1.5 times as large.
+                options = {"compress_level": 1}
+                figure.savefig(folder / f"{name}.png", dpi=DPI, facecolor="white", pil_kwargs=options)
+        text = environment.get_template("report.html").render(
+            runs=runs,
+            labels=_labels(runs),
+            findings=[findings(run) for run in runs],
+            differences=_differences(runs) if len(runs) > 1 else [],
+            drawn=drawn,
+        )
     write_durably(page, text.encode())
 
 
-def _pictures(runs: Sequence[RunData]) -> list[_Picture]:
-    """Return the figures to draw. The name of a figure that belongs to one run ends with the number of the run."""
+def _figures(runs: Sequence[RunData]) -> dict[str, Callable[[], Figure | None]]:
+    """Return the functions that draw the figures, by name. A function returns None if the run does not have the data.
+
+    If there are several runs, the name of a figure that belongs to one run ends with the number of the run.
+    """
     labels = _labels(runs)
-    pictures = [_Picture(what, what, partial(curves, runs, labels, what)) for what in ("loss", "accuracy")]
-    for k, run in enumerate(runs):
-        number = "" if len(runs) == 1 else f"_{k + 1}"
-        for name, draw in (
-            ("confusion", partial(pixels.confusion, run)),
-            ("mistakes", partial(pixels.mistakes, run)),
-            ("first_layer", partial(pixels.first_layer, run)),
-            ("gradient_norm", partial(health, run, ("gradient_norm",), "norm of the gradient", None)),
-            ("update_ratio", partial(health, run, ("update_ratio",), "update / weight", (1e-4, 1e-2))),
-            ("blocked", partial(health, run, ("saturated", "dead"), "saturated or dead, %", None)),
-        ):
-            pictures.append(_Picture(f"{name}{k}", f"{name}{number}", draw))
-    return pictures
+    figures: dict[str, Callable[[], Figure | None]] = {
+        what: partial(curves, runs, labels, what) for what in ("loss", "accuracy")
+    }
+    for k, run in enumerate(runs, 1):
+        number = "" if len(runs) == 1 else f"_{k}"
+        figures |= {
+            f"confusion{number}": partial(pixels.confusion, run),
+            f"mistakes{number}": partial(pixels.mistakes, run),
+            f"first_layer{number}": partial(pixels.first_layer, run),
+            f"gradient_norm{number}": partial(health, run, ("gradient_norm",), "norm of the gradient", None),
+            f"update_ratio{number}": partial(health, run, ("update_ratio",), "update / weight", (1e-4, 1e-2)),
+            f"blocked{number}": partial(health, run, ("saturated", "dead"), "saturated or dead, %", None),
+        }
+    return figures
 
 
 def _labels(runs: Sequence[RunData]) -> list[str]:

@@ -7,46 +7,42 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
-from PIL import Image, ImageColor, ImageDraw, ImageFont
+from matplotlib.colors import to_rgba_array
+from matplotlib.figure import Figure
+from PIL import Image
 
 from torchnet.reporting.evaluation import pixels_of
-from torchnet.reporting.figures import FAINT, INK, SERIES, Drawing
+from torchnet.reporting.figures import DPI, SERIES
 from torchnet.reporting.run_data import RunData
 
 _UNITS = 64  # the number of units of the first layer that are shown
 _COLUMNS = 8
-_PICTURE = 720  # the approximate width of a PNG file in pixels
-_CELL, _MARGIN = 60, 70  # pixels, in the confusion matrix: the size of a cell, and the space for labels
-_DIGIT, _GAP, _TEXT = (
-    162,
-    18,
-    64,
-)  # pixels, for the mistakes: the width of an image, the gap, and the height of the text
+_PICTURE = 720  # the approximate width of the picture of the first layer in pixels
+_CELL, _MARGIN = 0.52, 0.8  # inches, in the confusion matrix: the size of a cell, and the space for labels
 
 
-def confusion(run: RunData) -> Drawing | None:
+def confusion(run: RunData) -> Figure | None:
     """Draw the confusion matrix of the test set: counts of images, with mistakes shaded."""
-    counts = run.confusion("test")
-    if counts is None:
+    if run.confusion is None:
         return None
-    side = _MARGIN + _CELL * len(counts)
-    picture = Image.new("RGB", (side + 8, side + 8), "white")
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(20)
-    draw.text((_MARGIN, 4), "predicted class", FAINT, font)
-    draw.text((4, _MARGIN - 30), "true", FAINT, font)
-    shade = shades(counts)
-    for row, column in np.ndindex(counts.shape):
-        color, alpha = (SERIES[0], 0.14) if row == column else (SERIES[1], shade[row, column])
-        mixed = tuple(round(255 + float(alpha) * (part - 255)) for part in ImageColor.getrgb(color))
-        x, y = _MARGIN + _CELL * column, _MARGIN + _CELL * row
-        draw.rectangle((x, y, x + _CELL - 1, y + _CELL - 1), mixed)
-        if counts[row, column]:
-            draw.text((x + _CELL // 2, y + _CELL // 2), f"{counts[row, column]}", INK, font, anchor="mm")
-    for label in range(len(counts)):
-        middle = _MARGIN + _CELL * label + _CELL // 2
-        draw.text((middle, _MARGIN - 20), f"{label}", FAINT, font, anchor="mm")
-        draw.text((_MARGIN - 20, middle), f"{label}", FAINT, font, anchor="mm")
-    return Drawing(_png(picture))
+    classes = len(run.confusion)
+    side = _MARGIN + _CELL * classes
+    figure = Figure(figsize=(side, side))
+    axes = figure.add_axes((0.75 * _MARGIN / side, 0.2 * _MARGIN / side, 1 - _MARGIN / side, 1 - _MARGIN / side))
+    right = np.eye(classes, dtype=int)
+    colors = to_rgba_array((SERIES[1], SERIES[0]))[right]
+    colors[..., 3] = np.where(right, 0.14, shades(run.confusion))
+    axes.imshow(colors)
+    for (row, column), count in np.ndenumerate(run.confusion):
+        if count:
+            axes.text(column, row, str(count), ha="center", va="center")
+    axes.set(ylabel="true class", xticks=range(classes), yticks=range(classes))
+    axes.set_xlabel("predicted class", labelpad=8)
+    axes.xaxis.set_label_position("top")
+    axes.tick_params(labeltop=True, labelbottom=False)
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    return figure
 
 
 def shades(counts: np.ndarray) -> np.ndarray:
@@ -56,28 +52,24 @@ def shades(counts: np.ndarray) -> np.ndarray:
     return shade
 
 
-def mistakes(run: RunData) -> Drawing | None:
+def mistakes(run: RunData) -> Figure | None:
     """Draw the most confident mistakes in the test set."""
-    found = run.mistakes("test")
-    if not found:
+    if not run.mistakes:
         return None
-    columns = 4
-    height = round(_DIGIT * found[0]["shape"][0] / found[0]["shape"][1])
-    rows = math.ceil(len(found) / columns)
-    size = (columns * (_DIGIT + _GAP) - _GAP, rows * (height + _TEXT))
-    picture = Image.new("RGB", size, "white")
-    draw, large, small = ImageDraw.Draw(picture), ImageFont.load_default(19), ImageFont.load_default(17)
-    for k, mistake in enumerate(found):
-        x, y = k % columns * (_DIGIT + _GAP), k // columns * (height + _TEXT)
-        image = Image.fromarray(pixels_of(mistake)).resize((_DIGIT, height), Image.Resampling.NEAREST)
-        picture.paste(image, (x, y))
+    rows, (height, width) = math.ceil(len(run.mistakes) / 4), run.mistakes[0]["shape"]
+    figure = Figure(figsize=(6.4, rows * (0.45 + 1.45 * height / width)))
+    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=1 - 0.4 / figure.get_figheight(), hspace=0.3)
+    for k, mistake in enumerate(run.mistakes, 1):
+        axes = figure.add_subplot(rows, 4, k)
+        axes.imshow(pixels_of(mistake), "gray", vmin=0, vmax=255, interpolation="none")
+        axes.set_axis_off()
         wrong, right = (mistake["probabilities"][mistake[key]] for key in ("predicted", "label"))
-        draw.text((x, y + height + 5), f"{mistake['label']} read as {mistake['predicted']}", INK, large)
-        draw.text((x, y + height + 29), f"{wrong:.2%} vs {right:.2%}", FAINT, small)
-    return Drawing(_png(picture))
+        text = f"{mistake['label']} read as {mistake['predicted']}\n{wrong:.2%} vs {right:.2%}"
+        axes.set_title(text, fontsize=9, loc="left", pad=4)
+    return figure
 
 
-def first_layer(run: RunData) -> Drawing | None:
+def first_layer(run: RunData) -> Figure | None:
     """Draw the weights of the first layer, one image per unit, for the units with the largest norms."""
     units = run.first_layer
     if units is None:
@@ -92,21 +84,16 @@ def first_layer(run: RunData) -> Drawing | None:
         y, x = k // columns * (height + pad), k % columns * (width + pad)
         scaled = unit / max(np.abs(unit).max(), np.finfo(float).tiny)
         picture[y : y + height, x : x + width] = colormaps["RdBu_r"](scaled / 2 + 0.5, bytes=True)
-    png = _png(Image.fromarray(picture), enlarged=max(1, _PICTURE // picture.shape[1]))
-    return Drawing(png, f'<img src="{_data_url(png)}" alt="">')
+    zoom = max(1, _PICTURE // picture.shape[1])
+    figure = Figure(figsize=(zoom * picture.shape[1] / DPI, zoom * picture.shape[0] / DPI))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.imshow(picture, interpolation="none", aspect="auto")
+    return figure
 
 
 def digit(mistake: dict[str, Any]) -> str:
     """Return the image of a mistake as a data URL."""
-    return _data_url(_png(Image.fromarray(pixels_of(mistake))))
-
-
-def _data_url(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
-
-
-def _png(image: Image.Image, enlarged: int = 1) -> bytes:
     file = io.BytesIO()
-    size = (image.width * enlarged, image.height * enlarged)
-    image.resize(size, Image.Resampling.NEAREST).save(file, "PNG", compress_level=1)
-    return file.getvalue()
+    Image.fromarray(pixels_of(mistake)).save(file, "PNG", compress_level=1)
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

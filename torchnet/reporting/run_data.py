@@ -110,16 +110,14 @@ class RunData:
         return {} if self.report is None else dict(self.report["accuracy"])
 
     @property
-    def images_per_second(self) -> float | None:
-        return self.facts["images"] / self.facts["seconds"] if self.facts else None
+    def confusion(self) -> np.ndarray | None:
+        """The confusion matrix of the test set, (C, C), or None if the run was stopped early."""
+        return None if self.report is None else np.array(self.report["confusion_matrix"]["test"])
 
-    def confusion(self, split: str) -> np.ndarray | None:
-        """Return the confusion matrix of a split, (C, C), or None if the run was stopped early."""
-        return None if self.report is None else np.array(self.report["confusion_matrix"][split])
-
-    def mistakes(self, split: str) -> list[dict[str, Any]]:
-        """Return the most confident mistakes in a split whose images have a height and a width."""
-        found = [] if self.report is None else self.report["mistakes"][split]
+    @property
+    def mistakes(self) -> list[dict[str, Any]]:
+        """The most confident mistakes in the test set whose images have a height and a width."""
+        found = [] if self.report is None else self.report["mistakes"]["test"]
         return [mistake for mistake in found if len(mistake["shape"]) == 2]
 
     def series(self, metric: str, axis: str) -> tuple[list[float], list[float]]:
