@@ -11,6 +11,7 @@ import torch
 import yaml
 
 import torchnet
+from benchmarks import __main__ as command_line
 from benchmarks import commands, gpu, overhead
 from benchmarks.autograd_loop import autograd_loop, build_network
 from benchmarks.depth import measure_depth
@@ -31,24 +32,27 @@ def benchmarks(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
-def test_peers_race_and_end_with_the_same_accuracy(mnist_place, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "peers",
+    ["torchnet,autograd", pytest.param("torchnet,train_py,autograd,numpy_reference", marks=pytest.mark.sweep)],
+)
+def test_peers_race_and_end_with_the_same_accuracy(peers, mnist_place, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCHNET_DATA", str(mnist_place))
-    done = benchmarks(tmp_path, "--peers", "torchnet,train_py,autograd,numpy_reference", "--epochs", "2")
+    done = benchmarks(tmp_path, "--peers", peers, "--epochs", "2")
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "results.json").read_text())["summary"]
-    assert [row["fault"] for row in rows] == [""] * 4
+    assert [row["fault"] for row in rows] == [""] * len(peers.split(","))
     accuracies = [row["accuracy"] for row in rows]
-    assert accuracies == pytest.approx([accuracies[0]] * 4, abs=5e-4)  # rounding may flip some images
+    assert accuracies == pytest.approx([accuracies[0]] * len(rows), abs=5e-4)  # rounding may flip some images
     assert accuracies[0] > 0.9
     assert "torchnet loop" in done.stdout
 
 
-def test_gpu_benchmark_without_a_gpu_is_an_error_of_one_line(tmp_path):
-    if torch.cuda.is_available():
-        pytest.skip("requires a machine without a GPU")
-    done = benchmarks(tmp_path, "gpu")
-    assert done.returncode == 1
-    assert done.stderr == "error: no NVIDIA GPU found, or this build of torch does not support it\n"
+def test_gpu_benchmark_without_a_gpu_is_an_error_of_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(command_line, "_set_environment", lambda *_: None)  # that of a process of its own
+    assert command_line.main(["--out", str(tmp_path), "gpu"]) == 1
+    assert capsys.readouterr().err == "error: no NVIDIA GPU found, or this build of torch does not support it\n"
 
 
 def test_all_gpu_implementations_take_the_same_steps(mnist_place, monkeypatch):

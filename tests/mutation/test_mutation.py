@@ -155,8 +155,24 @@ print([verdict for _, verdict in runner.verdicts(endless)])
     assert done.stdout == "['timed out']\n", done.stderr
 
 
-@pytest.mark.parametrize("size", [3, pytest.param(12, marks=pytest.mark.sweep)])
-def test_a_sample_of_the_mutants_is_killed(size):
-    command = [sys.executable, "-m", "tests.mutation", "--sample", str(size), "--show"]
+@pytest.mark.sweep
+def test_a_sample_of_the_mutants_is_killed():
+    command = [sys.executable, "-m", "tests.mutation", "--sample", "12", "--show"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_some_mutants_of_one_file_are_killed_by_its_tests():
+    code = """
+import sys
+from dataclasses import replace
+from tests.mutation.__main__ import main
+from tests.mutation.project import TORCHNET
+file = "torchnet/losses/cross_entropy.py"
+planted = tuple(slip for slip in TORCHNET.planted if slip.path == file)
+equivalent = {key: why for key, why in TORCHNET.equivalent.items() if key.startswith(file)}
+project = replace(TORCHNET, files=(file,), tests=("tests/test_losses.py",), planted=planted, equivalent=equivalent)
+sys.exit(main(["--sample", "3", "--show"], project))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
