@@ -29,7 +29,7 @@ class ConnectionLostError(RuntimeError):
 
 @contextmanager
 def connection_expected() -> Iterator[None]:
-    """Raise a ConnectionLostError if a function of torch.distributed fails, which has no type of its own for most."""
+    """Raise a ConnectionLostError if a function of torch.distributed fails; most of them raise a RuntimeError."""
     try:
         yield
     except RuntimeError as error:

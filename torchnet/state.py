@@ -17,13 +17,7 @@ from torchnet.averaging import WeightAverage
 
 @dataclass(frozen=True)
 class TrainingState:
-    """The tensors that a training step changes, by name.
-
-    Attributes:
-        net: the network that is trained.
-        optimizer: its optimizer.
-        average: the moving average of the weights, if there is one.
-    """
+    """The tensors that a training step changes, by name."""
 
     net: nn.Module
     optimizer: torch.optim.Optimizer
@@ -67,7 +61,7 @@ class TrainingState:
         return {name: tensor.clone() for name, tensor in self.kept().items()} | numbers
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Make everything what it was when the snapshot was taken; tensors keep their memory."""
+        """Restore the values of a snapshot; tensors keep their memory."""
         for name, tensor in self.kept().items():
             if name in snapshot:
                 tensor.copy_(snapshot[name])

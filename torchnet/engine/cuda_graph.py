@@ -7,20 +7,18 @@ import torch
 
 
 class Graph:
-    """The operations of a step as a CUDA graph: the GPU goes through them without being told each one.
+    """The operations of a step as a CUDA graph: the GPU runs all of them after a single launch.
 
-    Args:
-        step: takes the step, of which everything is on the GPU. It must have been taken before, so that the libraries
-            that it uses are set up.
+    Everything that the step uses must be on the GPU. It must have run before, so that its libraries are initialized.
     """
 
     @torch.no_grad()
     def __init__(self, step: Callable[[], Any]) -> None:
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):
-            step()  # noted down, not done
+            step()  # recorded, not run
         self.graph.replay()
 
     def replay(self) -> None:
-        """Take the step again, on the numbers that its tensors hold by now."""
+        """Run the step again on the current values of its tensors."""
         self.graph.replay()

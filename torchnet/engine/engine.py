@@ -48,7 +48,7 @@ class Engine:
             place of the first image in the mini-batch.
         clip: a function that clips the gradients of weights before the update.
         average: a moving average of the weights, updated after every step.
-        replicas: the processes that train the network together, each with an engine of its own. All are given the same
+        replicas: the processes that train the network together, each with its own engine. All are given the same
             mini-batches, and each trains on its rows of them. Their steps run eagerly.
         normalizer: what a loss divides by if that is not the number of samples, as a function of the targets of a
             mini-batch. It is needed with replicas only, since one process sees a part of the targets.
@@ -137,10 +137,10 @@ class Engine:
             self.recipe.clip = partial(_keep_and_clip, self.recipe.net, self.unclipped, clip)
 
     def _block(self, batch_size: int, divisor: int | None, schedule: Options | None) -> "_Block":
-        """Return the block for mini-batches of this size; a new one if what was captured is out of date."""
+        """Return the block for mini-batches of this size; a new one if the captured step is out of date."""
         key, names = (batch_size, divisor), () if schedule is None else tuple(schedule[0])
         block = self._blocks.get(key)
-        if block is None or block.assumed != assumptions(self.recipe, self.block_size, names):
+        if block is None or block.assumed != assumptions(self.recipe, self.state, self.block_size, names):
             block = self._blocks[key] = _Block(self, *key, names)
         return block
 
@@ -148,11 +148,7 @@ class Engine:
 class _Block:
     """A block of steps on mini-batches of one size: their samples, options and losses, on the device.
 
-    Args:
-        engine: the engine that runs the block.
-        batch_size: samples per mini-batch.
-        divisor: as for Engine.run.
-        names: the options that the schedule sets for each step.
+    `names` are the options of the optimizer that the schedule sets for each step.
     """
 
     def __init__(self, engine: Engine, batch_size: int, divisor: int | None, names: tuple[str, ...]) -> None:
@@ -168,8 +164,9 @@ class _Block:
         self.captures_update = isinstance(self.recipe.optimizer, SGD)
         self.read = tuple(dict.fromkeys(("lr", *names)))
         self.options = weight.new_zeros((size, len(self.read), len(self.recipe.optimizer.param_groups)))
-        self.replay = ReplayedStep(self._step, engine.state, self._others())
-        self.assumed: Any = None  # by what was captured; known after the first block
+        others = {"losses": self.losses, "step": engine.step} | engine.unclipped
+        self.replay = ReplayedStep(self._step, engine.state, others)
+        self.assumed: Any = None  # what the captured step takes for granted; known after the first block
 
     def run(self, order: Tensor, schedule: Options | None) -> Tensor:
         """Run the steps of one block; return their losses."""
@@ -183,7 +180,7 @@ class _Block:
             ]
             self.options[:steps] = torch.tensor(numbers, dtype=self.options.dtype)
         self.replay.point_gradients()
-        self.assumed = None  # if this block is interrupted, what was captured is not used again
+        self.assumed = None  # if this block is interrupted, the captured step is not used again
         with step_known(self.recipe.net, self.engine.step, self.share):
             for of_step in per_step:
                 if self.engine.captured:
@@ -192,7 +189,7 @@ class _Block:
                     self._step()
                 if not self.captures_update:
                     _update_with(self.recipe, of_step)
-        self.assumed = assumptions(self.recipe, self.engine.block_size, self.names)
+        self.assumed = assumptions(self.recipe, self.engine.state, self.engine.block_size, self.names)
         losses = self.losses[:steps].clone()
         return losses if self.engine.replicas is None else self.engine.replicas.sum(losses)
 
@@ -218,9 +215,6 @@ class _Block:
         if self.divisor is None and self.engine.normalizer is not None:
             divisor = self.engine.normalizer(self.recipe.targets.index_select(0, indices))
         return divisor * self.copies
-
-    def _others(self) -> dict[str, Tensor]:
-        return {"losses": self.losses, "step": self.engine.step} | self.engine.unclipped
 
 
 def _update_with(recipe: Recipe, options: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Capture a step once and replay it from then on: as a tape of its operations, or as a CUDA graph.
 
-The third step runs both ways. Every tensor that a step changes must come out with the same bits, or the run ends.
+The third step runs eagerly and as a replay. Every tensor that a step changes must get the same bits, or the run ends.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,17 +17,14 @@ from torchnet.step import Recipe
 
 
 def capture(step: Callable[[], Any], device: torch.device) -> Tape | Graph:
-    """Run a step once, and return what replays it on this device."""
+    """Run a step once and record it; return the recording that replays it on this device."""
     return Graph(step) if device.type == "cuda" else Tape(step)
 
 
 class ReplayedStep:
-    """A step that is run eagerly at first, then captured, compared with its replay, and replayed from then on.
+    """A step that runs eagerly at first, then is captured, compared with its replay, and replayed from then on.
 
-    Args:
-        step: runs one step. Everything that changes from step to step it reads from tensors.
-        state: what a step changes.
-        others: further tensors that a step changes, by name.
+    The step changes `state` and the tensors `others`. It reads everything that differs between steps from tensors.
     """
 
     def __init__(self, step: Callable[[], Any], state: TrainingState, others: dict[str, Tensor]) -> None:
@@ -36,11 +33,7 @@ class ReplayedStep:
         self._turns = self._take_turns()
 
     def take(self) -> None:
-        """Run one step.
-
-        Raises:
-            CaptureError: if the step cannot be replayed, or its replay gives other bits.
-        """
+        """Run one step; raise a CaptureError if it cannot be replayed, or if its replay gives other bits."""
         next(self._turns)
 
     def point_gradients(self) -> None:
@@ -60,7 +53,7 @@ class ReplayedStep:
             replayed.replay()
 
     def _compare(self, replayed: Tape | Graph) -> None:
-        """Run the step both ways, and go on with the memory that the replay writes to."""
+        """Run the step eagerly and as a replay, and keep the memory that the replay writes to."""
         attributes = [(module, name, value) for _, module, name, value in self.state.plain_attributes()]
         before = self._copies()
         replayed.replay()
@@ -83,17 +76,12 @@ class ReplayedStep:
         return {name: tensor.clone() for name, tensor in self._tensors().items()}
 
 
-def assumptions(recipe: Recipe, block_size: int, per_step: tuple[str, ...]) -> Any:
+def assumptions(recipe: Recipe, state: TrainingState, block_size: int, per_step: tuple[str, ...]) -> Any:
     """Return what a captured step takes for granted: if any of it changes, the step has to be captured again.
 
-    That is where its tensors lie in memory, and everything that is not in tensors.
-
-    Args:
-        recipe: what the step works with.
-        block_size: the number of steps whose numbers lie on the device.
-        per_step: the options of the optimizer that the step reads from tensors.
+    These are the addresses of its tensors, and everything that is not in tensors. The step reads the options of the
+    optimizer in `per_step` from tensors.
     """
-    state = TrainingState(recipe.net, recipe.optimizer, recipe.average)
     tensors = (recipe.images, recipe.targets, *state.kept().values(), *state.attributes().values())
     options = [
         value

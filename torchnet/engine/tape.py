@@ -1,13 +1,13 @@
-"""Record the operations of a step once, and replay them into the same memory ever after.
+"""Record the operations of a step once, and replay them into the same memory from then on.
 
-A step that is written plainly allocates every tensor that it makes, and Python walks through its layers each time. But
-each step does the same operations on tensors of the same shapes; only the numbers in them differ. So the step is run
-once while its operations are noted down. From then on the list is gone through in place of the Python code, each
-operation writing into the memory that it wrote into the first time: the same kernels in the same order on the same
-shapes, so the results are those of the plain step, bit for bit. On an NVIDIA GPU a CUDA graph does the same.
+An eager step allocates a tensor for every result, and Python runs the code of its layers each time. But each step runs
+the same operations on tensors of the same shapes; only their values differ. So the step runs once while its operations
+are recorded. A replay runs the recorded operations without the Python code, and each writes into the memory that it
+wrote into the first time. The same kernels run in the same order on the same shapes, so the results have the same bits
+as those of the eager step. On an NVIDIA GPU a CUDA graph does the same.
 
-What differs from one step to the next has to lie in tensors that the step reads and writes in place. What it does in
-Python, such as a number that it computes or a branch that it takes, is done once, while recording.
+Everything that differs between steps must be in tensors that the step reads and writes in place. Python code of the
+step, such as arithmetic on Python numbers or a branch, runs only once, while recording.
 """
 
 import weakref
@@ -26,28 +26,25 @@ from torchnet.engine.variants import comes_to, out_variants
 
 _aten = torch.ops.aten
 _COPIES = (_aten._to_copy.default, _aten.clone.default)
-# What comes out depends on the shapes and dtypes of what goes in, not on the numbers.
+# Operations whose results depend on the shapes and dtypes of their arguments, not on the values.
 _CONSTANTS = ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")
 
 
 class CaptureError(RuntimeError):
-    """A step does what cannot be replayed."""
+    """A step cannot be replayed."""
 
 
 class Tape:
-    """The operations of a step, recorded by taking it once; works on any device.
-
-    Args:
-        step: takes the step.
+    """The operations of a step, recorded while it runs once; works on any device.
 
     Raises:
-        CaptureError: if the step reads a number off a tensor, draws random numbers, or makes a tensor whose shape
-            depends on the numbers in others.
+        CaptureError: if the step reads a value of a tensor into Python, draws random numbers, or makes a tensor whose
+            shape depends on values.
     """
 
     def __init__(self, step: Callable[[], Any]) -> None:
         self.calls: list[Callable[[], Any]] = []
-        self.allocating: set[str] = set()  # operations that cannot write into memory which is already there
+        self.allocating: set[str] = set()  # operations that cannot write into existing memory
         recorder = _Recorder(self)
         with torch.no_grad(), recorder:
             step()
@@ -55,28 +52,28 @@ class Tape:
 
     @torch.inference_mode()
     def replay(self) -> None:
-        """Take the step again, on the numbers that its tensors hold by now."""
+        """Run the step again on the current values of its tensors."""
         for call in self.calls:
             call()
 
 
 class _Recorder(TorchDispatchMode):
-    """Note each operation on the tape as it is done, and choose the memory in which its result lies.
+    """Record each operation on the tape when it runs, and choose the memory of its result.
 
-    Memory that the step has let go of is used for its next result of that size: Python's reference counts say when. In
-    the replay, which keeps the order, it is free at the same place.
+    Memory that the step no longer refers to, according to Python's reference counts, is reused for its next result of
+    the same size. A replay keeps the order of the operations, so the memory is free at the same place.
     """
 
     def __init__(self, tape: Tape) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch does not annotate it
         self.tape = tape
-        self.buffers: dict[int, Tensor] = {}  # by address; the tape refers to them, the step to aliases of them
-        self.aliases: dict[int, int] = defaultdict(int)  # how many of these the step holds
+        self.buffers: dict[int, Tensor] = {}  # by address; the tape refers to them, and the step to aliases of them
+        self.aliases: dict[int, int] = defaultdict(int)  # the number of aliases that the step refers to
         self.free: dict[tuple[torch.dtype, int], list[Tensor]] = defaultdict(list)
         self.watches: list[weakref.finalize[Any, Any]] = []
 
     def stop_watching(self) -> None:
-        """Let go of this recorder what the step has left behind, such as `.grad`: it may outlive the tape."""
+        """Stop watching the tensors that outlive the step, such as `.grad`: they may outlive the tape."""
         for watch in self.watches:
             watch.detach()
 
@@ -84,7 +81,7 @@ class _Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         _refuse(func, args)
         result = func(*args, **kwargs)
-        # What torch.tensor makes comes by as an argument, but is as new as a result.
+        # The result of torch.tensor arrives as an argument, although it is new.
         given = set() if func is _aten.lift_fresh.default else set(map(_address, _tensors((args, kwargs))))
         made = _made(result, given)
         if not made:  # an update in place, or a view, which stays one
@@ -110,7 +107,7 @@ class _Recorder(TorchDispatchMode):
         return tree_map(lambda leaf: self._hand_out(leaf, replaced), result)
 
     def _note(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        # Not the step's own tensors but others in the same place: the tape must not keep alive what the step lets go.
+        # Record aliases of the step's tensors: the tape must not keep the tensors themselves alive.
         args, kwargs = tree_map(
             lambda leaf: leaf.detach() if isinstance(leaf, Tensor) and _address(leaf) in self.buffers else leaf,
             (args, kwargs),
@@ -118,12 +115,12 @@ class _Recorder(TorchDispatchMode):
         self.tape.calls.append(partial(call, *args, **kwargs))
 
     def _buffer(self, made: Tensor) -> Tensor:
-        """Return memory that holds what was made: some that has become free, or else where it lies."""
+        """Return a buffer with the values of a new tensor: reused memory if some is free, else the tensor itself."""
         free = self.free[made.dtype, made.numel()]
         return free.pop().view(made.shape).copy_(made) if free and made.is_contiguous() else made
 
     def _hand_out(self, leaf: Any, replaced: dict[int, Tensor] | None = None) -> Any:
-        """Return a tensor for the step to hold, and count it until the step lets it go."""
+        """Return a tensor for the step, and count it until the step no longer refers to it."""
         if not isinstance(leaf, Tensor):
             return leaf
         address = _address(leaf)
@@ -134,10 +131,10 @@ class _Recorder(TorchDispatchMode):
             leaf = buffer.detach()
         if address in self.buffers:
             self.aliases[address] += 1
-            self.watches.append(weakref.finalize(leaf, self._let_go, address))
+            self.watches.append(weakref.finalize(leaf, self._release, address))
         return leaf
 
-    def _let_go(self, address: int) -> None:
+    def _release(self, address: int) -> None:
         self.aliases[address] -= 1
         buffer = self.buffers[address]
         if self.aliases[address] == 0 and buffer.is_contiguous():
@@ -149,17 +146,19 @@ def _tensors(tree: Any) -> Iterator[Tensor]:
 
 
 def _made(result: Any, given: set[int]) -> list[Tensor]:
-    """Return the tensors that are neither views of those that were given nor empty."""
+    """Return the tensors that are not empty and no views of given ones."""
     return [tensor for tensor in _tensors(result) if tensor.numel() > 0 and _address(tensor) not in given]
 
 
 def _refuse(func: OpOverload, args: Any) -> None:
     """Raise a CaptureError if an operation cannot be replayed."""
     if torch.Tag.data_dependent_output in func.tags:
-        raise CaptureError("a captured step cannot read a number off a tensor (.item(), float, if): keep it there")
+        raise CaptureError(
+            "a captured step cannot read a number off a tensor (.item(), float, if): keep it in the tensor"
+        )
     if torch.Tag.nondeterministic_seeded in func.tags:
         raise CaptureError(f"a captured step cannot draw random numbers, as {func} does")
-    # An index may be a mask, which makes as many elements as it has ones.
+    # An index may be a mask, and then the number of its ones decides the shape of the result.
     by_numbers = func is _aten.index.Tensor and all(index.dtype == torch.int64 for index in _tensors(args[1]))
     if torch.Tag.dynamic_output_shape in func.tags and not by_numbers:
         raise CaptureError(f"a captured step cannot make tensors of a shape that depends on numbers, as {func} does")

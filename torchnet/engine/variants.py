@@ -1,6 +1,6 @@
-"""What does the same as an operation, and writes its results into tensors that are already there.
+"""Variants of operations that write their results into existing tensors.
 
-Torch has such a variant of most operations, with an argument `out`. Not every one does the very same.
+Torch has such a variant of most operations, with an argument `out`. Not every one computes the same bits.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch._ops import OpOverload
 
 _aten = torch.ops.aten
-# Operations that write into given memory only by another name.
+# Operations whose variant with `out` has another name.
 _BY_ANOTHER_NAME: dict[OpOverload, Callable[..., Any]] = {
     _aten.__rshift__.Scalar: torch.bitwise_right_shift,
     _aten.rsub.Scalar: lambda x, other, alpha=1, *, out: torch.sub(other, x, alpha=alpha, out=out),
@@ -24,10 +24,10 @@ _BY_ANOTHER_NAME: dict[OpOverload, Callable[..., Any]] = {
 
 @cache
 def out_variants(func: OpOverload) -> list[tuple[Callable[..., Any], list[str]]]:
-    """Return what may do the same operation into given tensors, the quickest first, and what it calls these."""
+    """Return the candidates for an operation, the fastest first, each with the names of its output arguments."""
     if func in _BY_ANOTHER_NAME:
         return [(_BY_ANOTHER_NAME[func], ["out"])]
-    if func._schema.is_mutable:  # what it does besides would be done once more in `comes_to`
+    if func._schema.is_mutable:  # `comes_to` would repeat its side effect
         return []
     inputs = [(argument.name, str(argument.type)) for argument in func._schema.arguments]
     for name in func.overloadpacket.overloads():
@@ -42,7 +42,7 @@ def out_variants(func: OpOverload) -> list[tuple[Callable[..., Any], list[str]]]
 
 
 def comes_to(results: list[Tensor], write: Callable[..., Any], names: list[str], args: Any, kwargs: Any) -> bool:
-    """Return whether a variant, too, makes these very results: torch's own do not all (binary_cross_entropy)."""
+    """Return whether a variant computes these results to the bit; not all of torch's do (binary_cross_entropy)."""
     outputs = [torch.empty_like(result) for result in results]
     if len(names) != len(outputs):
         return False
