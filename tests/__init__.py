@@ -1,9 +1,9 @@
-"""Tests, which may run side by side: each process, and each program that a test starts, works with one thread.
+"""The tests. Each pytest worker and each subprocess uses one thread.
 
-With as many as there are cores in each of them, the threads would wait for each other far longer than they work.
+Workers that each use a thread per core would spend most of the time waiting for each other.
 """
 
 import os
 
-# Read once, when torch and NumPy are imported, and so before conftest.py imports them.
+# torch and NumPy read it once, when conftest.py imports them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,4 +1,4 @@
-"""What tests share: the data set that some need, the worst errors that all report, and the notebook's numbers."""
+"""Shared fixtures: MNIST, a browser, the command line, and a comparison of tensors that reports the worst errors."""
 
 import itertools
 import json
@@ -26,14 +26,14 @@ from .browser import NoBrowserError, start_browser
 pytest_plugins = ["torchnet.checking.pytest_plugin"]
 
 ROOT = Path(__file__).parent.parent
-WORST = "worst relative errors"  # the name under which a test's report, which also leaves its process, has them
+WORST = "worst relative errors"  # a key of report.user_properties, which xdist sends from its workers
 
-# A shell has what it runs in the background ignore Ctrl-C, and so would the programs that tests start and send it to.
+# A shell starts background jobs with SIGINT ignored. The tests would inherit that, and pass it on to their subprocesses.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(ROOT / ".pytest_cache" / "hypothesis"))
-# The same examples in every run, whether hypothesis believes to be in CI (it then loads a profile of its own) or not.
-# Other examples in every run, and many: HYPOTHESIS_PROFILE=nightly, or --hypothesis-profile nightly.
+# The same examples in every run, also in CI, where Hypothesis would load a profile of its own.
+# For many new examples in every run: HYPOTHESIS_PROFILE=nightly, or --hypothesis-profile nightly.
 hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None, max_examples=100)
 hypothesis.settings.register_profile(
     "nightly", derandomize=False, database=None, deadline=None, max_examples=2000, print_blob=True
@@ -43,7 +43,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 @pytest.fixture(scope="session")
 def mnist_place() -> Path:
-    """The file or folder with MNIST, downloaded if need be."""
+    """Return the file or folder with MNIST; download it if it is missing."""
     try:
         return mnist_path().absolute()
     except MnistUnavailableError as error:
@@ -57,7 +57,7 @@ def mnist(mnist_place: Path) -> Dataset:
 
 @pytest.fixture(scope="session")
 def mat_file(mnist: Dataset, mnist_place: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """mnist_all.mat, written from another format where it is not at hand."""
+    """Return the path of mnist_all.mat; write it from another format of MNIST if it is missing."""
     for folder in (mnist_place, mnist_place.parent):
         if (folder / "mnist_all.mat").is_file():
             return folder / "mnist_all.mat"
@@ -72,7 +72,7 @@ def mat_file(mnist: Dataset, mnist_place: Path, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture(scope="session")
 def some_of_mnist(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with one in thirty images of MNIST, of each class: of all, the largest network would take a minute."""
+    """Return a file with every 30th image of MNIST: the largest network would need a minute for all of them."""
     path = tmp_path_factory.mktemp("some") / "some.npz"
     some = slice(None, None, 30)  # they are sorted by class
     np.savez(
@@ -90,7 +90,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     try:
         chrome = start_browser(tmp_path_factory.mktemp("browser"))
     except NoBrowserError as error:
-        # Where a browser is promised, as in CI, a skip would hide that its tests never ran.
+        # CI sets the variable: a skip would hide that the tests never ran.
         pytest.fail(str(error)) if os.environ.get("TORCHNET_REQUIRE_BROWSER") else pytest.skip(str(error))
     yield chrome
     chrome.quit()
@@ -98,13 +98,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 @pytest.fixture(scope="session")
 def notebook_numbers() -> dict:
-    """Every number that the notebook printed, as the text that it printed."""
+    """Return every number that the notebook printed, as text."""
     return json.loads((Path(__file__).parent / "notebook_numbers.json").read_text())
 
 
 @pytest.fixture
 def expect_equal(record_property: Callable[[str, object], None]) -> Callable[..., None]:
-    """Assert that two tensors agree to rounding, relative to the norm of the second; keep the worst for the summary."""
+    """Assert that two tensors agree up to rounding, relative to the norm of the second; keep the worst error."""
     worst: dict[str, tuple[float, str]] = {}
     record_property(WORST, worst)
 
@@ -139,7 +139,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Call `train.py` with arguments; return the exit code. A page takes longest: it is drawn if it is asked for."""
+    """Call `train.py` with arguments and return the exit code; without `--report`, no report page is drawn."""
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: object) -> int:
