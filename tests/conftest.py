@@ -28,7 +28,7 @@ pytest_plugins = ["torchnet.checking.pytest_plugin"]
 ROOT = Path(__file__).parent.parent
 WORST = "worst relative errors"  # a key of report.user_properties, which xdist sends from its workers
 
-# A shell starts background jobs with SIGINT ignored. The tests would inherit that, and pass it on to their subprocesses.
+# A shell starts background jobs with SIGINT ignored. The tests, and the programs they start, would inherit that.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(ROOT / ".pytest_cache" / "hypothesis"))
