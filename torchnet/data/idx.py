@@ -27,7 +27,7 @@ _GZIP = 31  # makes zlib expect a gzip header, use the largest window, and verif
 
 
 def find_idx_files(folder: Path) -> dict[str, Path]:
-    """Return the paths of the files that a folder holds, plain or gzipped, by the keys of FILES."""
+    """Return the paths of the files that a folder holds, by the keys of FILES. Plain files override gzipped ones."""
     places = ((key, folder / f"{name}{suffix}") for key, name in FILES.items() for suffix in (".gz", ""))
     return {key: path for key, path in places if path.is_file()}
 

@@ -45,16 +45,13 @@ class MnistUnavailableError(DataError):
 def mnist_path() -> Path:
     """Return the file or folder that holds MNIST, after downloading it if necessary.
 
-    The place to search is $TORCHNET_DATA (a folder or a file), or data/ if the variable is not set. See
-    `find_in_folder`.
+    The place to search is $TORCHNET_DATA (a folder or a file), or data/ if the variable is not set.
 
     Raises:
         MnistUnavailableError: if MNIST is missing and cannot be downloaded.
     """
     place = Path(os.environ.get("TORCHNET_DATA") or "data")
-    if place.is_file():
-        return place
-    found = find_in_folder(place)
+    found = place if place.is_file() else find_in_folder(place)
     if found is None:
         found = place / "mnist"
         _download(found)

@@ -31,11 +31,9 @@ _END_SIZE = 22
 
 
 def write_checkpoint(path: Path, contents: dict[str, Any]) -> None:
-    """Write a checkpoint with `write_durably`. `torch.load(path, weights_only=True)` reads it too.
+    """Write nested dicts, lists and tuples of str, int, float, bool, None and tensors with `write_durably`.
 
-    Args:
-        path: the file to write.
-        contents: nested dicts, lists and tuples of str, int, float, bool, None and tensors.
+    `torch.load(path, weights_only=True)` reads the checkpoint too.
 
     Raises:
         TypeError: if `contents` holds a value of another type; OSError: if the file cannot be written.
@@ -89,10 +87,9 @@ def verify_digest(file: BinaryIO) -> int:
 
 def _load(file: BinaryIO) -> dict[str, Any]:
     try:
-        contents: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+        return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises RuntimeError, UnpicklingError and others
         raise ValueError(f"expected a file that torch.load can read, got {str(error)[:100]!r}") from error
-    return contents
 
 
 def _check_format(file: BinaryIO, size: int) -> None:

@@ -35,7 +35,10 @@ def plain(contents: Any, place: str = "contents", depth: int = 0) -> Any:
     if kind in ATOMS:
         return contents
     if kind in (Tensor, nn.Parameter):
-        return _plain_tensor(contents, place)
+        if contents.layout != torch.strided or contents.dtype not in DTYPES:
+            found = f"{contents.dtype}, {contents.layout}"
+            raise TypeError(f"{place}: expected a dense tensor of real numbers, got {found}")
+        return torch.empty(contents.shape, dtype=contents.dtype, device="cpu").copy_(contents.detach())
     if depth == MAX_DEPTH:
         raise ValueError(f"{place}: expected at most {MAX_DEPTH} nested containers, got more")
     if kind in (list, tuple):
@@ -53,9 +56,3 @@ def plain(contents: Any, place: str = "contents", depth: int = 0) -> Any:
 def is_key(key: Any) -> bool:
     """Return whether a dict in a checkpoint may have this key."""
     return type(key) is str or (type(key) is int and abs(key) < MAX_KEY)
-
-
-def _plain_tensor(tensor: Tensor, place: str) -> Tensor:
-    if tensor.layout != torch.strided or tensor.dtype not in DTYPES:
-        raise TypeError(f"{place}: expected a dense tensor of real numbers, got {tensor.dtype}, {tensor.layout}")
-    return torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu").copy_(tensor.detach())

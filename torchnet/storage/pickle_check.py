@@ -41,13 +41,14 @@ def check_pickle(content: bytes, storages: list[int]) -> None:
 
     `storages` are the sizes of the storages in the same file, in bytes.
     """
-    machine, end = _Machine(storages), 0
+    machine = _Machine(storages)
     try:
         for count, (opcode, argument, position) in enumerate(_instructions(content)):
             _expect(count < _MAX_INSTRUCTIONS, "too many instructions")
-            machine.run(opcode.name, argument)
-            end = (position or 0) + 1
-        _expect(end == len(content), "trailing bytes")
+            if opcode.name == "STOP":
+                _expect(position == len(content) - 1, "one with trailing bytes")
+            else:
+                machine.run(opcode.name, argument)
         _check_tree(machine.result())
     except ValueError as error:
         raise ValueError(f"expected a pickle of plain values and tensors, got {error}") from error
@@ -73,8 +74,6 @@ class _Machine:
         match instruction:
             case "PROTO":
                 _expect(argument == 2, f"protocol {argument}")
-            case "STOP":
-                pass
             case "BININT" | "BININT1" | "BININT2" | "LONG1" | "BINFLOAT" | "BINUNICODE":
                 push(argument)
             case "NONE" | "NEWTRUE" | "NEWFALSE":
@@ -94,7 +93,7 @@ class _Machine:
                 items = self.pop_items(instruction)
                 _set_items(self.top(dict), items)
             case "BINPUT" | "LONG_BINPUT":
-                _expect(argument == len(self.memo), "a memo out of order")
+                _expect(argument == len(self.memo), "one that memoizes out of order")
                 self.memo.append(self.top())
             case "BINGET" | "LONG_BINGET":
                 value = self.memo[argument] if argument < len(self.memo) else None
@@ -113,7 +112,7 @@ class _Machine:
 
     def result(self) -> Any:
         contents = self.pop(dict)
-        _expect(not self.stack and not self.outer and self.used == len(self.storages), "unused values or storages")
+        _expect(not self.stack and not self.outer and self.used == len(self.storages), "one with unused values or storages")
         return contents
 
     def top(self, kind: type = object) -> Any:

@@ -55,11 +55,7 @@ def write_durably(path: Path, content: bytes) -> None:
 
     The content is written to a temporary file in the same folder, fsynced, read back, and renamed to `path`. Then the
     folder is fsynced, so that the new name survives too. If a step fails, the temporary file is removed. Only if the
-    last fsync fails does `path` already hold the new content.
-
-    Args:
-        path: the file to write. Its folder must exist.
-        content: the bytes to write.
+    last fsync fails does `path` already hold the new content. The folder must exist.
 
     Raises:
         OSError: if the file cannot be written. The error carries `path` and the cause.

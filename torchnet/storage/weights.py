@@ -19,12 +19,9 @@ _PARTS = (b'"torchnet"', b'"sha256 ')  # a header with either of them had a dige
 
 
 def write_weights(path: Path, weights: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write weights with `write_durably`.
+    """Write tensors by name, as `state_dict` returns them, with `write_durably`.
 
-    Args:
-        path: the file to write.
-        weights: tensors by name, as `state_dict` returns them.
-        metadata: text to store in the file. The digest is added under the key "torchnet".
+    The file also stores the text of `metadata`. The digest is added to it under the key "torchnet".
 
     Raises:
         TypeError: if `weights` holds anything but tensors by name; OSError: if the file cannot be written.

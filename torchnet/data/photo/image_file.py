@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -17,11 +18,12 @@ _MOST_PIXELS = 50_000_000  # to decode: enough for cameras, and 200 MB as a colo
 _ONE_COLOR = 0.15  # standard deviation (black to white is 1) below which opaque pixels count as one color
 _16_BITS = 65535.0
 _HOW = "convert it to PNG or JPEG"
-_UNSUPPORTED = (  # formats that may be mistaken for images: offset, first bytes, name
-    (4, (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypheim", b"ftypmif1", b"ftypmsf1"), "HEIC"),
-    (0, (b"%PDF",), "PDF"),
-    (0, (b"%!PS", b"\xc5\xd0\xd3\xc6"), "PostScript"),  # Pillow would run Ghostscript on it
-)
+_UNSUPPORTED = {  # how files begin that may be mistaken for images, but that Pillow cannot read or that have no pixels
+    "HEIC": rb"(?s).{4}ftyp(hei[cmx]|hevc|mif1|msf1)",
+    "PDF": rb"%PDF",
+    "PostScript": rb"%!PS|\xc5\xd0\xd3\xc6",  # Pillow would run Ghostscript on it
+    "SVG": rb"(?s)[\xef\xbb\xbf\s]{0,1000}(?=<).{0,100000}?<svg",
+}
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -36,8 +38,9 @@ def read_image(path: Path) -> np.ndarray:
         DataError: if the file is not a readable image, or is too large; OSError: if the disk fails.
     """
     content = _read(path)
-    if (name := _unsupported_format(content)) is not None:
-        raise DataError(f"{path}: expected an image such as PNG or JPEG, got {name}: {_HOW}")
+    for name, beginning in _UNSUPPORTED.items():
+        if re.match(beginning, content):
+            raise DataError(f"{path}: expected an image such as PNG or JPEG, got {name}: {_HOW}")
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
             return _colors(_upright(path, image))
@@ -61,15 +64,6 @@ def _read(path: Path) -> bytes:
     if not content:
         raise DataError(f"{path}: expected an image, got an empty file")
     return content
-
-
-def _unsupported_format(content: bytes) -> str | None:
-    """Return the name of a format that Pillow cannot read or that has no pixels; None for other contents."""
-    for start, beginnings, name in _UNSUPPORTED:
-        if content.startswith(beginnings, start):
-            return name
-    beginning = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n")
-    return "SVG" if beginning.startswith(b"<") and b"<svg" in content[:100_000] else None
 
 
 def _upright(path: Path, image: Image.Image) -> Image.Image:
