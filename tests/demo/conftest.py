@@ -10,7 +10,7 @@ from selenium.webdriver import Chrome
 from torchnet.cli.main import main as train
 from torchnet.commands import main
 
-ROOT = Path(__file__).parent.parent.parent
+from ..conftest import ROOT
 
 
 @pytest.fixture(scope="session")

@@ -4,25 +4,24 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from torchnet.choices import did_you_mean, nearest
 from torchnet.commands import check, deformation, demo, export, predict, report
 
 _COMMANDS = (report, predict, demo, export, check, deformation)
+_OF_RUNS = {report: "+", predict: None, demo: None, export: None}  # and the number of runs, as argparse counts them
 _DESCRIPTION = "Inspect, use and export trained networks; check gradients."
 _EPILOG = """\
 COMMAND --help shows the options of a command, and examples. Networks are
 trained by python train.py; see python train.py --help.
 """
+_EXIT_CODES = """
+exit codes: 0 done, 2 wrong usage, 65 bad data, 66 unusable checkpoint, 74
+cannot read or write.
+"""
 _CHOICE = re.compile(r"invalid choice: '?([^']*)'? \(choose from (.*)\)")
-
-
-class _HelpFormatter(argparse.HelpFormatter):
-    """Keep the line breaks of text with several lines, such as examples; wrap text of one line."""
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        return text if "\n" in text else super()._fill_text(text, width, indent)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -35,15 +34,11 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}{hint}\n")
 
 
-_SHARED: dict[str, Any] = {"formatter_class": _HelpFormatter, "allow_abbrev": False}
+_SHARED: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command and return the exit code.
-
-    Args:
-        arguments: the command and its options; None means the arguments of the process.
-    """
+    """Run a command and return the exit code. Without arguments, those of the process are used."""
     options, unknown = _parser().parse_known_args(arguments)
     if unknown:
         parser: _Parser = options.parser
@@ -69,9 +64,14 @@ def _parser() -> _Parser:
             command.__name__.rpartition(".")[-1],
             help=command.DESCRIPTION,
             description=command.DESCRIPTION,
-            epilog=command.EPILOG,
+            epilog=command.EPILOG + (_EXIT_CODES if command in _OF_RUNS else ""),
             **_SHARED,
         )
+        if command in _OF_RUNS:
+            help = "the folder of a run, a checkpoint, or last or best of the newest run"
+            subparser.add_argument("named", nargs=_OF_RUNS[command], metavar="RUN", help=help)
+            help = "the folder of all runs (default: runs)"
+            subparser.add_argument("--root", type=Path, default=Path("runs"), metavar="FOLDER", help=help)
         command.add_arguments(subparser)
         subparser.set_defaults(run=command.run, parser=subparser)
     return parser

@@ -77,32 +77,27 @@ def run(options: argparse.Namespace) -> int:
     from torchnet.checking import SubjectError, overview
     from torchnet.data import DataError
 
-    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    console, threads = Console(width=None if sys.stdout.isatty() else _WIDE), torch.get_num_threads()
     try:
         if options.all:
             if options.subject or options.input or options.dtype or options.json:
                 raise SubjectError("--all takes no other option: it checks everything in float64 and prints a table")
-            with Console(stderr=True).status("checking everything", spinner="dots"), _threads_kept():
+            with Console(stderr=True).status("checking everything", spinner="dots"):
                 torch.set_num_threads(1)
                 table, passed = overview()
             console.print(table)
             return int(not passed)
         # What the checked code prints is not part of the report.
-        with (
-            Console(stderr=True).status("checking", spinner="dots"),
-            contextlib.redirect_stdout(sys.stderr),
-            _threads_kept(),
-        ):
+        with Console(stderr=True).status("checking", spinner="dots"), contextlib.redirect_stdout(sys.stderr):
             reports = list(_reports(options))
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
     except SystemExit as error:
         print(f"error: the checked code ended the program (sys.exit({error.code!r}))", file=sys.stderr)
         return 2
     except Exception as error:  # also any error of the forward or backward that is checked
         print("error:", " ".join(str(error).split()) + _origin(error), file=sys.stderr)
         return 65 if isinstance(error, DataError) else 2
+    finally:
+        torch.set_num_threads(threads)
     if options.json:
         print(json.dumps([json.loads(report.to_json()) for report in reports], indent=2, ensure_ascii=False))
     else:
@@ -148,26 +143,13 @@ def _one_thread_if_small(subject: Any) -> None:
         torch.set_num_threads(1)
 
 
-@contextlib.contextmanager
-def _threads_kept() -> Iterator[None]:
-    import torch
-
-    threads = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def _origin(error: Exception) -> str:
     """Return where an error was raised, unless it is about the usage of this command."""
     from torchnet.checking import SubjectError
     from torchnet.data import DataError
     from torchnet.runs.errors import UsageError
 
-    if isinstance(error, (SubjectError, UsageError, DataError)):
+    if isinstance(error, (SubjectError, UsageError, DataError, SyntaxError)):  # a SyntaxError says where in its message
         return ""
-    if isinstance(error, SyntaxError):
-        return ""  # its message says where
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f" ({type(error).__name__} in {Path(last.filename).name}, line {last.lineno})"

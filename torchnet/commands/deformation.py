@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torchnet.data import Deformation
 
-DESCRIPTION = "Draw training images before and after a random deformation, to choose its settings."
+DESCRIPTION = "Draw training images before and after a random deformation,\nto choose its settings."
 EPILOG = """\
 examples:
   python -m torchnet deformation --config configs/accurate.yaml
@@ -81,12 +81,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def draw_deformation(deformation: "Deformation", source: str, path: Path) -> None:
-    """Draw the first training image of each class, and its deformations in several steps.
-
-    Raises:
-        DataError: if the data are missing or malformed, or have no height and width.
-        ValueError: if the suffix of the path is not that of a picture; OSError: if it cannot be written.
-    """
+    """Draw the first training image of each class, and its deformations in several steps."""
     import torch
 
     from torchnet.data import DataError, load

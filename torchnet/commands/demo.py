@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-DESCRIPTION = "Write a page to draw digits on, which shows the activations and gradients of every layer."
+DESCRIPTION = "Write a page to draw digits on, which shows the\nactivations and gradients of every layer."
 EPILOG = """\
 examples:
   python -m torchnet demo last
@@ -11,22 +11,13 @@ examples:
 
 The page is one HTML file that contains the network. It needs no server and no
 internet: open it in a browser or on a phone, or publish it on a website.
-
-exit code: 0 when the page is written, 2 for wrong usage, 66 for a checkpoint
-that cannot be used, 74 for a file that cannot be written.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument(
-        "run_name", metavar="RUN", help="the folder of a run, a checkpoint, or last or best of the newest run"
-    )
-    parser.add_argument(
         "output", type=Path, nargs="?", help="the file to write (default: demo.html in the folder of the run)"
-    )
-    parser.add_argument(
-        "--root", type=Path, default=Path("runs"), metavar="FOLDER", help="the folder of all runs (default: runs)"
     )
 
 
@@ -41,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     from torchnet.runs.load_network import load_network
     from torchnet.storage import write_durably
 
-    checkpoint = find_checkpoint(options.run_name, options.root)
+    checkpoint = find_checkpoint(options.named, options.root)
     folder = run_of(checkpoint)
     trained = load_network(checkpoint)
     if math.isqrt(trained.in_features) ** 2 != trained.in_features:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from torchnet.runs.load_network import TrainedNetwork
 
-DESCRIPTION = "Write a trained network to a file that plain PyTorch or ONNX Runtime can run, with the same outputs."
+DESCRIPTION = "Write a trained network to a file that plain PyTorch or\nONNX Runtime can run, with the same outputs."
 EPILOG = """\
 examples:
   python -m torchnet export last                 safetensors, in checkpoints/
@@ -28,9 +28,6 @@ If the run kept a moving average of the weights, the average is exported. The
 exported network does not round operands of matrix products, even if the run
 did (model.matmul_dtype). From a checkpoint outside of a run, only the weights
 can be exported, as safetensors or torch.
-
-exit code: 0 when the file is written, 2 for wrong usage, 66 for a checkpoint
-that cannot be used, 74 for a file that cannot be written.
 """
 _SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch": ".pt"}
 _LOAD = {".safetensors": "load_file({path!r})", ".pt": "torch.load({path!r}, weights_only=True)"}
@@ -46,16 +43,10 @@ pixels = images.reshape(len(images), -1).astype("{dtype}") / 255  # of images (N
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument(
-        "checkpoint", metavar="RUN", help="the folder of a run, a checkpoint, or last or best of the newest run"
-    )
-    parser.add_argument(
         "output", metavar="OUTPUT", type=Path, nargs="?", help="the file to write (default: next to the checkpoint)"
     )
     parser.add_argument(
         "--to", choices=_SUFFIXES, help="the format (default: from the suffix of OUTPUT, or safetensors)"
-    )
-    parser.add_argument(
-        "--root", type=Path, default=Path("runs"), metavar="FOLDER", help="the folder of all runs (default: runs)"
     )
 
 
@@ -66,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     from torchnet.storage import CheckpointError, read_checkpoint
 
     to = _format(options.to, options.output)
-    checkpoint = find_checkpoint(options.checkpoint, options.root)
+    checkpoint = find_checkpoint(options.named, options.root)
     output = options.output or checkpoint.with_suffix(_SUFFIXES[to])
     if to == "onnx" or (run_of(checkpoint) / CONFIG).is_file():
         trained = load_network(checkpoint)

@@ -13,23 +13,16 @@ An image shows one digit, of any size and color, on a background of another
 color. It is converted to the form of the training images; the picture shows
 the result. python train.py predict --ckpt_path RUN FILES does the same.
 
-exit codes: 0 all images predicted; otherwise the code of the first image that
-was not, 65 for a file without a digit; 2 wrong usage, 66 unusable checkpoint,
-74 cannot read or write.
+If an image cannot be predicted, such as a file without a digit (65), the exit
+code is that of the first such image.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument(
-        "checkpoint", help="a file, the folder of a run, or last or best for the newest run under --root"
-    )
     parser.add_argument("images", type=Path, nargs="+", metavar="image", help="a file in any format that Pillow reads")
     parser.add_argument(
         "--output", type=Path, help="a .png, .pdf or .svg file (predictions.png in the folder of the run)"
-    )
-    parser.add_argument(
-        "--root", type=Path, default=Path("runs"), metavar="FOLDER", help="the folder of all runs (runs)"
     )
 
 
@@ -38,4 +31,4 @@ def run(options: argparse.Namespace) -> int:
     from torchnet.runs.folders import find_checkpoint
     from torchnet.runs.predict_images import predict_image_files
 
-    return predict_image_files(find_checkpoint(options.checkpoint, options.root), options.images, options.output)
+    return predict_image_files(find_checkpoint(options.named, options.root), options.images, options.output)

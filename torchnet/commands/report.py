@@ -14,22 +14,12 @@ The page of one run is report.html in its folder; the figures are also written
 as PNG files to figures/ next to it. python train.py writes them when training
 ends. The page of several runs is comparison.html in the current folder, with
 its figures in comparison/. With --output PAGE.html, figures are in PAGE/.
-
-exit code: 0 when the page is written, 2 for wrong usage, 65 for a corrupt
-file of the run, 66 if there is no such run, 74 for a file that cannot be
-written.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument(
-        "runs", nargs="+", metavar="RUN", help="the folder of a run, a checkpoint, or last or best of the newest run"
-    )
     parser.add_argument("--output", type=Path, metavar="PAGE.html", help="the file to write")
-    parser.add_argument(
-        "--root", type=Path, default=Path("runs"), metavar="FOLDER", help="the folder of all runs (default: runs)"
-    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -42,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     page: Path | None = options.output
     if page is not None and page.suffix not in (".html", ".htm"):
         raise UsageError(f"{page}: expected a file name that ends with .html")
-    found = [Path(it) if Path(it).is_dir() else run_of(find_checkpoint(it, options.root)) for it in options.runs]
+    found = [Path(it) if Path(it).is_dir() else run_of(find_checkpoint(it, options.root)) for it in options.named]
     folders = list(dict.fromkeys(found))
     if page is None:
         page = folders[0] / PAGE if len(folders) == 1 else Path("comparison.html")

@@ -33,13 +33,9 @@ _OPTIONS = {
 
 
 def demo_page(layers: Iterable[Layer], loss: str, name: str, steps: int) -> str:
-    """Return the page as HTML.
+    """Return the page of a run as HTML: of the layers of its network in order, with a loss of `LOSSES`.
 
-    Args:
-        layers: the layers of the network in order.
-        loss: the name of the loss in `torchnet.losses.LOSSES`.
-        name: the name of the run, shown as text.
-        steps: the number of steps that the network was trained for.
+    The page also shows the name of the run and the number of its training steps.
     """
     network, numbers = describe(layers, loss)
     environment = Environment(autoescape=True, undefined=StrictUndefined, loader=FileSystemLoader(_WEB))
@@ -63,10 +59,6 @@ def describe(layers: Iterable[Layer], loss: str) -> tuple[dict[str, Any], str]:
     Each layer has its kind, its name in the `state_dict`, its source file and its options, and the shape and offset of
     each of its weights and buffers in the array. A residual block also has its layers. The array is little-endian;
     it is float64 if one of the tensors is, else float32.
-
-    Args:
-        layers: the layers of the network in order; the page runs them in evaluation mode.
-        loss: the name of the loss in `torchnet.losses.LOSSES`.
     """
     tensors: list[Tensor] = []
     described = [_describe(str(i), layer, tensors) for i, layer in enumerate(layers)]

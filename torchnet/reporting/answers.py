@@ -86,10 +86,7 @@ def _printable(path: Path) -> str:
 def write_answers_picture(answers: list[Answer], title: str, path: Path) -> None:
     """Draw each image, the network input made from it, and its probabilities as bars; at most 100 images.
 
-    Args:
-        answers: the predictions to draw, at least one.
-        title: the heading of the picture.
-        path: the .png, .pdf or .svg file to write.
+    The suffix of the path selects the format: .png, .pdf or .svg.
     """
     from matplotlib.figure import Figure  # imported here, because it takes a second
 

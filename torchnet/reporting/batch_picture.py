@@ -14,14 +14,9 @@ _TEXT_WIDTH = 7.9
 
 
 def write_batch_picture(before: Tensor, after: Tensor, title: str, subtitle: str, path: Path) -> None:
-    """Draw images in a row, and several deformed draws of each below it.
+    """Draw images in a row, and several deformed draws of each below it. Pixels are from 0 (white) to 1 (black).
 
-    Args:
-        before: the original images, pixels from 0 (white) to 1 (black).
-        after: the deformed images.
-        title: the heading of the picture.
-        subtitle: the line below the heading.
-        path: the file to write; its suffix (.png, .pdf, .svg, ...) selects the format.
+    The suffix of the path (.png, .pdf, .svg, ...) selects the format.
 
     Shape:
         before: (n, H, W).

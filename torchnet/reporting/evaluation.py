@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_stat_scores
 
 from torchnet.data import BatchLoader
 from torchnet.network import MLP
@@ -51,15 +50,14 @@ def classification_report(predictions: Tensor, labels: Tensor, num_classes: int)
         predictions: (n,) classes; labels: (n,).
         returns: {row: {column: value}} with the columns "0", "1", ..., "macro avg", "micro avg", "weighted avg".
     """
-    counts = multiclass_stat_scores(predictions, labels, num_classes=num_classes, average="none")
-    # The ratios of torchmetrics are float32, which is too coarse for the sixth digit. Its integer counts are exact.
-    tp, fp, _, fn, support = counts.cpu().double().T
+    counts = torch.tensor(confusion_matrix(predictions, labels, num_classes), dtype=torch.float64)
+    tp, predicted, support = counts.diagonal(), counts.sum(dim=0), counts.sum(dim=1)  # tp, tp + fp, tp + fn
     total = len(labels)
     report: dict[str, dict[str, float]] = {}
     for row, part, whole in (
-        ("f1-score", 2 * tp, 2 * tp + fp + fn),
-        ("precision", tp, tp + fp),
-        ("recall", tp, tp + fn),
+        ("f1-score", 2 * tp, predicted + support),
+        ("precision", tp, predicted),
+        ("recall", tp, support),
     ):
         by_class = part / whole.clamp(min=1)
         report[row] = {str(label): value for label, value in enumerate(by_class.tolist())}

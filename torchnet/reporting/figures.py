@@ -19,10 +19,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from torchnet.reporting.run_data import RunData
 
-INK, FAINT, GRID, PAPER = "#1b1f24", "#5c6570", "#d6dade", "#fefefe"
+_INK, _FAINT, _GRID, _PAPER = "#1b1f24", "#5c6570", "#d6dade", "#fefefe"
 # One color per split, or one per run in a comparison.
 SERIES = ("#2563c9", "#c2410c", "#15803d", "#7c3aed", "#b45309", "#0e7490")
-_VARIABLES = {INK: "--ink", FAINT: "--faint", GRID: "--grid", PAPER: "--paper"} | {
+_VARIABLES = {_INK: "--ink", _FAINT: "--faint", _GRID: "--grid", _PAPER: "--paper"} | {
     color: f"--series-{i}" for i, color in enumerate(SERIES)
 }
 # From the first layer to the last.
@@ -30,20 +30,20 @@ _DEPTH = LinearSegmentedColormap.from_list("depth", ["#3b7dd8", "#9b6bd3", "#e87
 _SPLITS = {"train": ("-", 1.3), "val": ("--", 1.3), "test": ("-", 2.2)}
 STYLE: dict[Any, Any] = {
     "font.size": 9,
-    "axes.edgecolor": GRID,
-    "axes.labelcolor": FAINT,
+    "axes.edgecolor": _GRID,
+    "axes.labelcolor": _FAINT,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": GRID,
+    "grid.color": _GRID,
     "grid.linewidth": 0.6,
-    "text.color": INK,
-    "xtick.color": FAINT,
-    "ytick.color": FAINT,
+    "text.color": _INK,
+    "xtick.color": _FAINT,
+    "ytick.color": _FAINT,
     "xtick.bottom": False,
     "ytick.left": False,
-    "legend.facecolor": PAPER,
+    "legend.facecolor": _PAPER,
     "legend.edgecolor": "none",
     "legend.framealpha": 0.75,
     "legend.fancybox": False,
@@ -130,7 +130,7 @@ def health(run: RunData, metrics: Sequence[str], ylabel: str, band: tuple[float,
         named = layers <= 5 or number in (1, (layers + 1) // 2, layers)
         axes.plot(x, y, color=color, linewidth=1.5, label=f"layer {number}" if named else None)
     if band is not None:
-        axes.axhspan(*band, color=GRID, alpha=0.35, linewidth=0, zorder=0)
+        axes.axhspan(*band, color=_GRID, alpha=0.35, linewidth=0, zorder=0)
     if ylabel.endswith("%"):
         axes.set_ylim(bottom=0, top=max(5, axes.get_ylim()[1]))
     elif any(value > 0 for _, (_, values) in lines for value in values):
@@ -158,7 +158,7 @@ def _figure(xlabel: str, ylabel: str, below: float = 0.0) -> tuple[Figure, Axes]
     axes = figure.add_axes(
         (left / _WIDTH, bottom / height, 1 - (left + right) / _WIDTH, 1 - (bottom + top) / height), xlabel=xlabel
     )
-    axes.text(-left / (_WIDTH - left - right), 1.03, ylabel, color=FAINT, va="bottom", transform=axes.transAxes)
+    axes.text(-left / (_WIDTH - left - right), 1.03, ylabel, color=_FAINT, va="bottom", transform=axes.transAxes)
     return figure, axes
 
 

@@ -51,18 +51,17 @@ def _updates(run: RunData) -> Finding:
     late = {layer: statistics.median(y[len(y) // 2 :]) for layer, (_, y) in run.by_layer("update_ratio").items() if y}
     slow = [layer for layer, ratio in late.items() if ratio < _SLOW]
     fast = [layer for layer, ratio in late.items() if ratio > _FAST]
-    if slow or fast:
-        layers, bound, advice = (
-            (slow, f"less than {_SLOW:.0e}", "These weights hardly learn.")
-            if slow
-            else (fast, f"more than {_FAST:g}", "A smaller learning rate may work better.")
-        )
-        names = ", ".join(map(str, layers[:5])) + (" and more" if len(layers) > 5 else "")
-        return Finding(
-            False,
-            f"In layer{'s' if len(layers) > 1 else ''} {names} a step changes the weights by {bound} of their norm "
-            f"(layer {layers[0]}: {late[layers[0]]:.1g}). {advice}",
-        )
+    for layers, bound, advice in (
+        (slow, f"less than {_SLOW:.0e}", "These weights hardly learn."),
+        (fast, f"more than {_FAST:g}", "A smaller learning rate may work better."),
+    ):
+        if layers:
+            names = ", ".join(map(str, layers[:5])) + (" and more" if len(layers) > 5 else "")
+            return Finding(
+                False,
+                f"In layer{'s' if len(layers) > 1 else ''} {names} a step changes the weights by {bound} of their norm "
+                f"(layer {layers[0]}: {late[layers[0]]:.1g}). {advice}",
+            )
     if not late:
         return Finding(True, "There are no update ratios, because all weights are zero.")
     low, high = min(late.values()), max(late.values())

@@ -23,15 +23,9 @@ PAGE, FIGURES = "report.html", "figures"
 
 
 def write_page(runs: Sequence[RunData], page: Path, folder: Path) -> None:
-    """Write the report page, and its figures as PNG files. A terminal shows a progress bar.
+    """Write the report page of a run, or of several side by side, and its figures as PNG files in a folder.
 
-    Args:
-        runs: the runs to show; several are compared.
-        page: the HTML file to write.
-        folder: the folder for the PNG files; it is created.
-
-    Raises:
-        DataError: if a file of a run is corrupt.
+    The folder is created. A terminal shows a progress bar.
     """
     folder.mkdir(exist_ok=True)
     environment = Environment(

@@ -55,29 +55,23 @@ def read_report(path: Path) -> dict[str, Any]:
     """
     try:
         report = json.loads(path.read_text())
-        splits = list(report["accuracy"])
-        _expect(all(isinstance(report["accuracy"][split], float) for split in splits))
-        for split in splits:
-            rows = report["classification_report"][split]
-            columns = list(rows["support"])
-            _expect(all(list(cells) == columns for cells in rows.values()))
-            _expect(all(isinstance(value, (int, float)) for cells in rows.values() for value in cells.values()))
-            counts = report["confusion_matrix"][split]
-            _expect(all(isinstance(count, int) and len(row) == len(counts) for row in counts for count in row))
+        holds = [isinstance(accuracy, float) for accuracy in report["accuracy"].values()]
+        for split in report["accuracy"]:
+            rows, counts = report["classification_report"][split], report["confusion_matrix"][split]
+            holds += [list(cells) == list(rows["support"]) for cells in rows.values()]
+            holds += [isinstance(value, (int, float)) for cells in rows.values() for value in cells.values()]
+            holds += [isinstance(count, int) and len(row) == len(counts) for row in counts for count in row]
         for mistake in (mistake for mistakes in report["mistakes"].values() for mistake in mistakes):
             pixels_of(mistake)
-            _expect(all(isinstance(value, float) for value in mistake["probabilities"]))
-            _expect(all(0 <= mistake[label] < len(mistake["probabilities"]) for label in ("label", "predicted")))
+            holds += [isinstance(value, float) for value in mistake["probabilities"]]
+            holds += [0 <= mistake[label] < len(mistake["probabilities"]) for label in ("label", "predicted")]
+        if not all(holds):
+            raise ValueError("unexpected content")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
             f"{path}: expected the report of a run, as training writes it ({error!r:.80}): remove it, or train again"
         ) from error
     return dict(report)
-
-
-def _expect(holds: bool) -> None:
-    if not holds:
-        raise ValueError("unexpected content")
 
 
 def print_report(report: dict[str, Any], console: Console) -> None:
