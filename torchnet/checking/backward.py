@@ -15,23 +15,18 @@ def run_backward(
 ) -> tuple[Gradients, Tensors, list[Diagnosis]]:
     """Run the backward, and check that it has no side effects, keeps no state and is repeatable.
 
-    Args:
-        subject: the subject in float64.
-        grad_outputs: the upstream gradient.
-        noise: returns the absolute differences that another order of summation explains; called only if needed.
-
-    Returns:
-        The gradients that it wrote; the tensors that it modified, with their new values; and its other faults.
+    Returns the gradients that it wrote, the tensors that it modified, with their new values, and its other faults.
+    `noise` returns the absolute differences that another order of summation explains. It is called only if needed.
     """
     tensors, grads = copies(subject.tensors), tuple(grad.clone() for grad in grad_outputs)
     first = _clones(subject.backward(tensors, grads))
-    changed = {name: tensor for name, tensor in tensors.items() if not _same(tensor, subject.tensors[name])}
+    changed = {name: tensor for name, tensor in tensors.items() if not _equal(tensor, subject.tensors[name])}
     findings = list(_side_effects(subject, changed, grads, grad_outputs))
 
     def differs(upstream: Outputs = grad_outputs, rounding: float = 0.0, **options: Any) -> list[str]:
         """Return the names of the tensors whose gradient differs in another run."""
         again = subject.backward(copies(subject.tensors), upstream, **options)
-        wrong = [name for name in again if not _same(first[name], again[name], rounding)]
+        wrong = [name for name in again if not _equal(first[name], again[name], rounding)]
         # Rounding can be large relative to a gradient that should be zero.
         return [name for name in wrong if not rounding or not _within(noise()[name], first[name], again[name])]
 
@@ -56,7 +51,7 @@ def _side_effects(subject: Subject, changed: Tensors, grads: Outputs, grad_outpu
         yield Diagnosis("update before propagate", f"it changes {names}: leave the update of weights to the optimizer")
     elif changed:
         yield Diagnosis("side effect", f"it, or the forward pass before it, changes {names} in place: work on a copy")
-    if not all(_same(a, b) for a, b in zip(grads, grad_outputs, strict=True)):
+    if not all(_equal(a, b) for a, b in zip(grads, grad_outputs, strict=True)):
         yield Diagnosis("side effect", "it changes its argument grad_output in place: work on a copy")
 
 
@@ -64,9 +59,9 @@ def _kept_state(subject: Subject, module: nn.Module, grad_outputs: Outputs, firs
     """Run one module at other values, then at the subject's: the gradients must depend on the last pass only."""
     before = _clones(subject.backward({name: 1.125 * t for name, t in subject.tensors.items()}, grad_outputs, module))
     later = subject.backward(copies(subject.tensors), grad_outputs, module)
-    wrong = [name for name in first if not _same(first[name], later[name])]
+    wrong = [name for name in first if not _equal(first[name], later[name])]
     sums = {name: a + b for name in wrong if (a := first[name]) is not None and (b := before[name]) is not None}
-    added = [name for name in sums if _same(sums[name], later[name], 1e-6)]
+    added = [name for name in sums if _equal(sums[name], later[name], 1e-6)]
     if added:
         text = (
             f"it adds to the previous .grad of {', '.join(added)}: overwrite .grad, it still has that of the last step"
@@ -86,7 +81,7 @@ def _transposed_in_memory(grad: Tensor) -> Tensor:
     return grad if grad.dim() < 2 else grad.transpose(0, 1).contiguous().transpose(0, 1)
 
 
-def _same(a: Tensor | None, b: Tensor | None, rounding: float = 0.0) -> bool:
+def _equal(a: Tensor | None, b: Tensor | None, rounding: float = 0.0) -> bool:
     """Whether two gradients are equal, including the places of NaN, or differ by rounding, relative to the norm."""
     if a is None or b is None or a.shape != b.shape:
         return a is b

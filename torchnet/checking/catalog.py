@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torchnet.checking.examination import ORACLES, TAYLOR
 from torchnet.checking.proof import check
 from torchnet.checking.report import Report
-from torchnet.checking.subject import SubjectError
+from torchnet.checking.subject import SubjectError, function_name, is_float
 from torchnet.layers import ACTIVATIONS, BatchNorm1d, Dropout, Layer, LayerNorm, Linear, Residual, RMSNorm, Tanh
 from torchnet.losses import LOSSES, cross_entropy
 from torchnet.network import MLP
@@ -93,7 +93,10 @@ def random_inputs(
         SubjectError: if a shape or num_classes is invalid.
     """
     generator = torch.Generator().manual_seed(seed)
-    inputs = [torch.randn(_shape(shape), generator=generator, dtype=_dtype(subject, dtype)) for shape in shapes]
+    weights = subject.parameters() if isinstance(subject, nn.Module) else ()
+    own = next((weight.dtype for weight in weights if is_float(weight)), torch.float64)
+    chosen = own if dtype is None else getattr(torch, dtype)
+    inputs = [torch.randn(_shape(shape), generator=generator, dtype=chosen) for shape in shapes]
     if not inputs:
         raise SubjectError(f"expected the shapes of the inputs of {_signature(subject)}: --input 4,7")
     if num_classes is not None:
@@ -113,23 +116,14 @@ def _shape(text: str) -> tuple[int, ...]:
     return shape
 
 
-def _dtype(subject: Any, dtype: str | None) -> torch.dtype:
-    if dtype is not None:
-        named: torch.dtype = getattr(torch, dtype)
-        return named
-    weights = subject.parameters() if isinstance(subject, nn.Module) else iter(())
-    return next((weight.dtype for weight in weights if weight.is_floating_point()), torch.float64)
-
-
 def _signature(subject: Any) -> str:
     """Return the subject's name with the arguments of its forward."""
     function = getattr(subject, "forward", subject)
     function = function[0] if isinstance(function, tuple) else function
-    name = subject.__name__ if inspect.isroutine(subject) or isinstance(subject, type) else type(subject).__name__
     try:
-        return f"{name}{inspect.signature(function)}"
+        return f"{function_name(subject)}{inspect.signature(function)}"
     except (TypeError, ValueError):
-        return name
+        return function_name(subject)
 
 
 def default_network(dtype: str = "float32", seed: int = 0) -> tuple[MLP, Tensor, Tensor]:

@@ -168,7 +168,7 @@ def measure(hand: Tensor, true: Tensor, allowed: float) -> dict[str, Any]:
         "ulps": max_abs / math.ulp(true_value) if math.isfinite(true_value) else math.nan,
         "cosine": float((h * t).sum() / (h.norm() * t.norm())),
         "scale": float((h * t).sum() / (t * t).sum()),
-        "worst_index": tuple(int(i) for i in known.nonzero()[worst]) if known.dim() > 0 else (),
+        "worst_index": tuple(int(i) for i in known.nonzero()[worst]),
         "hand_value": hand_value,
         "true_value": true_value,
         "wrong_share": float((difference > allowed * t.abs().max()).double().mean()),

@@ -16,14 +16,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from torchnet.checking.oracles import NoOracleError
 from torchnet.checking.subject import Outputs, Subject, is_float
 
 _STEP = 1e-30
 _aten = torch.ops.aten
-
-
-class NotAnalyticError(Exception):
-    """The forward pass contains an operation that has no continuation to complex numbers."""
 
 
 def complex_step(subject: Subject, grad_outputs: Outputs, name: str, direction: Tensor) -> float:
@@ -34,16 +31,16 @@ def complex_step(subject: Subject, grad_outputs: Outputs, name: str, direction: 
         with warnings.catch_warnings(), _DecideByRealPart():  # type: ignore[no-untyped-call]  # torch does not annotate it
             warnings.simplefilter("error")  # when torch discards an imaginary part, it only warns
             outputs = subject.forward(tensors)
-    except NotAnalyticError:
+    except NoOracleError:
         raise
     except Exception as error:
-        raise NotAnalyticError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+        raise NoOracleError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
     if not any(output.is_complex() for output in outputs):
-        raise NotAnalyticError("the forward pass loses the imaginary part")
+        raise NoOracleError("the forward pass loses the imaginary part")
     pairs = [(output, grad) for output, grad in zip(outputs, grad_outputs, strict=True) if output.is_complex()]
     total = sum(float((output.imag / _STEP * grad).sum()) for output, grad in pairs)
     if math.isnan(total):
-        raise NotAnalyticError("its result for complex numbers is NaN")
+        raise NoOracleError("its result for complex numbers is NaN")
     return total
 
 
@@ -65,21 +62,17 @@ class _DecideByRealPart(TorchDispatchMode):
             return func(*map(_real, args), **kwargs)
         name = packet.__name__
         if name in _NOT_ANALYTIC:
-            raise NotAnalyticError(f"{name} is not analytic")
+            raise NoOracleError(f"{name} is not analytic")
         if not func._schema.is_mutable:  # torch cannot multiply a complex matrix by a real one
             args = [x.to(torch.complex128) if is_float(x) else x for x in args]
         result = func(*args, **kwargs)
         if any(map(is_float, tree_leaves(result))):
-            raise NotAnalyticError(f"{name} returns a real number for a complex one")
+            raise NoOracleError(f"{name} returns a real number for a complex one")
         return result
 
 
 def _real(x: Any) -> Any:
     return x.real if isinstance(x, Tensor) and x.is_complex() else x
-
-
-def _imaginary(x: Any) -> Any:
-    return x.imag if isinstance(x, Tensor) and x.is_complex() else 0.0
 
 
 def _sigmoid(z: Tensor) -> Tensor:
@@ -148,7 +141,7 @@ def _amax_or_amin(extreme: Callable[..., Tensor]) -> Callable[..., Tensor]:
 def _pow(base: Tensor, exponent: Any) -> Tensor:
     """Differentiate the real power: for a negative base the complex logarithm would swamp the imaginary step."""
     a, b = _real(base), _real(exponent)
-    imaginary = _imaginary(base) * b * a ** (b - 1)
+    imaginary = (base.imag if isinstance(base, Tensor) and base.is_complex() else 0.0) * b * a ** (b - 1)
     if isinstance(exponent, Tensor) and exponent.is_complex() and exponent.imag.count_nonzero():
         imaginary = imaginary + exponent.imag * a**b * a.log()
     return torch.complex(a**b, imaginary)

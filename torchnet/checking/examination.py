@@ -18,7 +18,7 @@ from torchnet.checking.compare import (
     norm,
     random_directions,
 )
-from torchnet.checking.complex_step import NotAnalyticError, complex_step
+from torchnet.checking.complex_step import complex_step
 from torchnet.checking.diagnosis import Context, diagnose
 from torchnet.checking.oracles import Line, NoOracleError, autograd, central_difference, numpy_reference, taylor_slope
 from torchnet.checking.report import Diagnosis, Report, Verdict
@@ -30,7 +30,7 @@ REFERENCE, TAYLOR = "NumPy reference", "Taylor"
 ORACLES = (AUTOGRAD, COMPLEX_STEP, DIFFERENCES, REFERENCE, TAYLOR)
 
 _TOLERANCES = {AUTOGRAD: 1e-12, COMPLEX_STEP: 1e-12, DIFFERENCES: 1e-7, REFERENCE: 1e-12}
-_STEEP = 1.5  # the smallest Taylor slope that passes, between 2 for a right gradient and 1 for a wrong one
+_MIN_SLOPE = 1.5  # the smallest Taylor slope that passes, between 2 for a right gradient and 1 for a wrong one
 _HIDDEN = 1e-6  # the largest relative error of an element, however small the element, that needs no explanation
 
 
@@ -94,7 +94,7 @@ class Examination:
                     if AUTOGRAD not in self.full:
                         self._verify_complex_step(name, direction, slope)
                 oracles.append(COMPLEX_STEP)
-            except NotAnalyticError as error:
+            except NoOracleError as error:
                 self.notes.append(f"{COMPLEX_STEP} was not run: {error}")
         if DIFFERENCES in self.requested and not (self.by_default and oracles):
             oracles.append(DIFFERENCES)
@@ -105,11 +105,11 @@ class Examination:
 
         A forward pass outside of torch, as in NumPy, may lose a part of the imaginary part, as a variance does.
         """
-        difference = self._derivative(DIFFERENCES, name, direction)
-        scale = self._line(name, direction).scale
-        blur = max(1e-6 * abs(slope), 1e-6 * abs(difference), 1e4 * self.rounding / scale)
-        if not math.isnan(difference) and abs(slope - difference) > blur:
-            raise NotAnalyticError("central differences show that the forward pass loses a part of the imaginary part")
+        line = self._line(name, direction)
+        difference = central_difference(line, _TOLERANCES[DIFFERENCES])
+        tolerance = max(1e-6 * abs(slope), 1e-6 * abs(difference), 1e4 * self.rounding / line.scale)
+        if not math.isnan(difference) and abs(slope - difference) > tolerance:
+            raise NoOracleError("central differences show that the forward pass loses a part of the imaginary part")
 
     def _derivative(self, oracle: str, name: str, direction: Tensor) -> float:
         """Return the derivative along a direction of one tensor, NaN if there is none."""
@@ -117,7 +117,7 @@ class Examination:
             return central_difference(self._line(name, direction), _TOLERANCES[DIFFERENCES])
         try:
             return complex_step(self.subject, self.grad_outputs, name, direction)
-        except NotAnalyticError:
+        except NoOracleError:
             return math.nan
 
     def _line(self, name: str, direction: Tensor) -> Line:
@@ -132,17 +132,17 @@ class Examination:
         } | {oracle: self._compare_along(oracle, name, hand) for oracle in self.directional}
         self._doubt_complex_step(name, hand, comparisons)
         slope = self._taylor_slope(name, hand) if TAYLOR in self.requested else None
-        opinions = {oracle: comparison.passed for oracle, comparison in comparisons.items() if comparison.compared}
+        outcomes = {oracle: comparison.passed for oracle, comparison in comparisons.items() if comparison.compared}
         if slope is not None:
-            opinions[TAYLOR] = slope > _STEEP
-        if not opinions:
+            outcomes[TAYLOR] = slope > _MIN_SLOPE
+        if not outcomes:
             self.notes.append(f"{name}: no oracle could evaluate its gradient")
         # Writing no gradient is right where the true gradient is zero.
-        passed = bool(opinions) and all(opinions.values()) and (fits or gradient is None)
+        passed = bool(outcomes) and all(outcomes.values()) and (fits or gradient is None)
         true = self._truth(name, hand, passed)
         diagnosis = None
         if not passed:
-            diagnosis = self.hidden.get(name) or _disagreement(opinions) or diagnose(name, gradient, true, self.context)
+            diagnosis = self.hidden.get(name) or _disagreement(outcomes) or diagnose(name, gradient, true, self.context)
         allowed = max((comparison.allowed for comparison in comparisons.values()), default=0.0)
         return Verdict(
             name,
@@ -179,13 +179,13 @@ class Examination:
 
     def _doubt_complex_step(self, name: str, hand: Tensor, comparisons: dict[str, Comparison]) -> None:
         """If autograd agrees with the gradient and the complex step does not, let central differences decide."""
-        autograds, complexs = comparisons.get(AUTOGRAD), comparisons.get(COMPLEX_STEP)
-        if autograds is None or complexs is None or not autograds.passed or complexs.passed:
+        by_autograd, by_complex_step = comparisons.get(AUTOGRAD), comparisons.get(COMPLEX_STEP)
+        if by_autograd is None or by_complex_step is None or not by_autograd.passed or by_complex_step.passed:
             return
-        opinion = self._compare_along(DIFFERENCES, name, hand)
-        if opinion.passed and opinion.compared:
+        by_differences = self._compare_along(DIFFERENCES, name, hand)
+        if by_differences.passed and by_differences.compared:
             del comparisons[COMPLEX_STEP]
-            comparisons[DIFFERENCES] = opinion
+            comparisons[DIFFERENCES] = by_differences
             self.notes.append(f"{name}: the complex step was discarded: central differences and autograd contradict it")
 
     def _compare_along(self, oracle: str, name: str, hand: Tensor) -> Comparison:
@@ -202,7 +202,7 @@ class Examination:
         direction = random_directions(hand, 1, self.seed)[0]
         line, along = self._line(name, direction), float((hand * direction).sum())
         slope = taylor_slope(line, along)
-        if slope is not None and slope < _STEEP:
+        if slope is not None and slope < _MIN_SLOPE:
             slope = taylor_slope(line, along, norm(self.noise[name]))
         return slope
 
@@ -232,10 +232,10 @@ class Examination:
         return locate(hand, partial(self._derivative, oracle, name), self.seed)
 
 
-def _disagreement(opinions: dict[str, bool]) -> Diagnosis | None:
+def _disagreement(outcomes: dict[str, bool]) -> Diagnosis | None:
     """Return a diagnosis if some oracle agrees with the gradient. The Taylor test alone misses small errors."""
-    agree = [oracle for oracle, agrees in opinions.items() if agrees]
-    disagree = [oracle for oracle, agrees in opinions.items() if not agrees]
+    agree = [oracle for oracle, agrees in outcomes.items() if agrees]
+    disagree = [oracle for oracle, agrees in outcomes.items() if not agrees]
     if not set(agree) - {TAYLOR} or not disagree:
         return None
     return Diagnosis("oracles disagree", f"it agrees with {' and '.join(agree)}, but not with {' and '.join(disagree)}")

@@ -122,11 +122,11 @@ class _Cut(TorchFunctionMode):
         self.operations += 1
         for i, x in enumerate(args):
             if isinstance(x, Tensor) and x.requires_grad:
-                self.places += 1
-                if self.places - 1 == self.place:
+                if self.places == self.place:
                     names = [n for n, t in self.tensors.items() if x.shape == t.shape and torch.equal(x, t)]
                     which = f"{i} ({names[0]})" if names else f"{i}"
                     function = func.__name__.strip("_")
                     self.what = f"argument {which} of {function} (operation {self.operations} of the forward pass)"
                     result = func(*args[:i], x.detach(), *args[i + 1 :], **kwargs)
+                self.places += 1
         return result

@@ -85,8 +85,7 @@ def _activation_of(subject: Subject) -> str | None:
     if not activations:
         return "sigmoid"  # a single linear layer has no activation, so any name works
     kinds = {(type(layer), str(layer)) for layer in activations}  # str(layer) includes its arguments
-    plain = {name: make() for name, make in ACTIVATIONS.items()}
-    return next((name for name, layer in plain.items() if kinds == {(type(layer), str(layer))}), None)
+    return next((name for name, make in ACTIVATIONS.items() if kinds == {(type(make()), str(make()))}), None)
 
 
 class Line:
@@ -159,16 +158,8 @@ def taylor_slope(line: Line, slope: float, noise: float = 0.0) -> float | None:
     """Return the power of t with which the remainder |f(t) - f(0) - t · slope| falls: 2 if the slope is the derivative.
 
     With a wrong slope a term in t remains, and dominates for small t however small the error is. So 2 and 1 can be
-    told apart without a tolerance.
-
-    Args:
-        line: the function f along a direction.
-        slope: f'(0) according to the gradient under test.
-        noise: how far rounding can move the slope.
-
-    Returns:
-        The power of t; infinity if the remainder is only rounding, as for a linear function; None if f has a kink at
-        t = 0 and therefore no derivative.
+    told apart without a tolerance. `noise` is how far rounding can move the slope. The power is infinity if the
+    remainder is only rounding, as for a linear function, and None if f has a kink at t = 0 and therefore no derivative.
     """
     rounding = line.rounding
     remainders: list[float] = []

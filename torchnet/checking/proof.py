@@ -15,7 +15,7 @@ from torchnet.checking.report import Report
 from torchnet.checking.rounding import with_precision
 from torchnet.checking.subject import Loss, Outputs, Subject, SubjectError, at_dtype, copies, is_float
 
-_UPSTREAM = 0x5EED  # added to the seed: the gradient must differ from an input that was drawn from the same seed
+_UPSTREAM_SEED = 0x5EED  # added to the seed: the gradient must differ from an input that was drawn from the same seed
 
 
 def check(
@@ -60,9 +60,15 @@ def check(
 
 
 def _check(subject: Subject, oracles: Sequence[str] | None, seed: int) -> Report:
+    subject = _seeded(subject, seed)
     dtypes = {str(tensor.dtype).removeprefix("torch.") for tensor in subject.tensors.values()}
     try:
-        return _examine(subject, oracles, seed)
+        grad_outputs = _upstream(subject, seed)
+        exact, exact_grads = at_dtype(subject, torch.float64), tuple(grad.double() for grad in grad_outputs)
+        report = Examination(exact, exact_grads, oracles, seed).report()
+        if not report.passed and subject.module is not None:
+            report = replace(report, parts=_wrong_parts(exact, subject.module, oracles, seed))
+        return report if dtypes == {"float64"} else with_precision(report, subject, grad_outputs)
     except (RuntimeError, ValueError) as error:
         if len(dtypes) == 1 or isinstance(error, SubjectError):
             raise
@@ -70,18 +76,6 @@ def _check(subject: Subject, oracles: Sequence[str] | None, seed: int) -> Report
             f"weights and inputs have different dtypes, {' and '.join(sorted(dtypes))}: convert one to the other's, "
             f"with module.double() or x.float() ({error})"
         ) from error
-
-
-def _examine(subject: Subject, oracles: Sequence[str] | None, seed: int) -> Report:
-    subject = _seeded(subject, seed)
-    grad_outputs = _upstream(subject, seed)
-    exact, exact_grads = at_dtype(subject, torch.float64), tuple(grad.double() for grad in grad_outputs)
-    report = Examination(exact, exact_grads, oracles, seed).report()
-    if not report.passed and subject.module is not None:
-        report = replace(report, parts=_wrong_parts(exact, subject.module, oracles, seed))
-    if any(tensor.dtype != torch.float64 for tensor in subject.tensors.values()):
-        report = with_precision(report, subject, grad_outputs)
-    return report
 
 
 def _seeded(subject: Subject, seed: int) -> Subject:
@@ -105,7 +99,7 @@ def _upstream(subject: Subject, seed: int) -> Outputs:
     outputs = subject.forward(copies(subject.tensors))
     if subject.is_loss:
         return tuple(torch.ones_like(output) for output in outputs)
-    return tuple(random_directions(output, 1, _UPSTREAM + seed)[0].to(output.dtype) for output in outputs)
+    return tuple(random_directions(output, 1, _UPSTREAM_SEED + seed)[0].to(output.dtype) for output in outputs)
 
 
 def _wrong_parts(subject: Subject, network: nn.Module, oracles: Sequence[str] | None, seed: int) -> list[Report]:

@@ -22,6 +22,7 @@ from torchnet.checking.subject import Gradients, Outputs, Subject, Tensors, at_d
 
 Result = TypeVar("Result")
 
+_RUNS = 8  # of a computation with random rounding
 _MARGIN = 10  # the allowed noise, as a multiple of the spread over a few runs
 _EXCUSE = 10  # the largest noise of a hand-written backward that counts, as a multiple of autograd's
 _UNUSABLE = 0.5  # autograd's relative error in a smaller dtype above which it cannot set a tolerance
@@ -40,19 +41,13 @@ _EXACT = {
 # fmt: on
 
 
-def randomly_rounded(
-    compute: Callable[[], Result], dtype: torch.dtype, share: float, runs: int = 8
-) -> Iterator[Result]:
+def randomly_rounded(compute: Callable[[], Result], dtype: torch.dtype, share: float) -> Iterator[Result]:
     """Yield the results of repeated computations whose operations round at random.
 
-    Where a gradient is ill-conditioned, the results differ as much as those of two correct computations can.
-
-    Args:
-        compute: the computation.
-        dtype: the dtype whose unit in the last place is added; results in a smaller dtype stay unchanged.
-        share: the fraction of all computed numbers that are moved up or down, at random, by one unit in the last place.
-            With 1/8 the numbers move as much as by rounding to nearest; with 1 every number moves.
-        runs: the number of results.
+    Where a gradient is ill-conditioned, the results differ as much as those of two correct computations can. The
+    fraction `share` of all computed numbers is moved up or down, at random, by one unit in the last place of the dtype;
+    results in a smaller dtype stay unchanged. With 1/8 the numbers move as much as by rounding to nearest; with 1 every
+    number moves.
 
     Source: Parker 1997, "Monte Carlo Arithmetic".
     """
@@ -61,12 +56,12 @@ def randomly_rounded(
         returns_a_view = any(returned.alias_info is not None for returned in func._schema.returns)
         if returns_a_view or func.overloadpacket.__name__ in _EXACT:
             return x
-        die = torch.rand(x.shape, generator=generator).to(x.device)
-        moves = (die < share / 2).to(x.dtype) - (die >= 1 - share / 2).to(x.dtype)
+        draw = torch.rand(x.shape, generator=generator).to(x.device)
+        moves = (draw < share / 2).to(x.dtype) - (draw >= 1 - share / 2).to(x.dtype)
         return x * (1 + torch.finfo(dtype).eps * moves)
 
-    for run in range(runs):
-        generator = torch.Generator().manual_seed(run)
+    for seed in range(_RUNS):
+        generator = torch.Generator().manual_seed(seed)
         with _OnResults(moved):
             yield compute()
 
@@ -179,20 +174,19 @@ def precision_of(subject: Subject, grad_outputs: Outputs, written: Gradients) ->
 
 
 def _with_precision(verdict: Verdict, precisions: dict[str, Precision], written: Gradients) -> Verdict:
-    precision, diagnosis = precisions.get(verdict.name), verdict.diagnosis
-    if precision is None:  # missing, or of another shape
-        if verdict.passed and verdict.written:
-            what = "missing" if written.get(verdict.name) is None else "of another shape than its tensor"
-            diagnosis = Diagnosis("missing", f"right in float64; in its own dtype it is {what}")
-            return replace(verdict, passed=False, diagnosis=diagnosis)
-        return verdict
-    if verdict.passed and not precision.passed:
-        text = (
+    precision = precisions.get(verdict.name)  # None if the gradient is missing, or of another shape
+    if not verdict.passed or (precision.passed if precision else not verdict.written):
+        return replace(verdict, precision=precision)
+    if precision is None:
+        what = "missing" if written.get(verdict.name) is None else "of another shape than its tensor"
+        diagnosis = Diagnosis("missing", f"right in float64; in its own dtype it is {what}")
+    else:
+        diagnosis = Diagnosis(
+            "rounding",
             f"right in float64; in {precision.dtype} its error is {precision.error:.1e} of its norm, autograd's at "
-            f"most {precision.autograd_error:.1e}: is something computed, summed or stored with fewer digits?"
+            f"most {precision.autograd_error:.1e}: is something computed, summed or stored with fewer digits?",
         )
-        diagnosis = Diagnosis("rounding", text)
-    return replace(verdict, passed=verdict.passed and precision.passed, precision=precision, diagnosis=diagnosis)
+    return replace(verdict, passed=False, precision=precision, diagnosis=diagnosis)
 
 
 def _errors(gradients: Gradients | Tensors, truth: Tensors) -> dict[str, float]:
