@@ -183,14 +183,9 @@ def test_processes_with_other_options_are_refused(folder: Path) -> None:
     assert not list((folder / "rank0").glob("runs/*/*")), "a run that cannot begin leaves a folder"
 
 
-def test_processes_that_would_train_alone_are_refused(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_processes_that_would_train_alone_are_refused(folder: Path) -> None:
     meeting = {"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1", "TORCHELASTIC_RUN_ID": "1"}
-    for name, value in meeting.items():
-        monkeypatch.setenv(name, value)
-    code, _ = start_here(folder / "lone", *ALL)
-    err = capsys.readouterr().err
+    code, _, err = start(folder / "lone", *ALL, environment=meeting).end()
     assert code == 2
     assert err.startswith(
         "error: process 1: trainer.devices: torchrun has started 2 processes, but 1 would work together"
