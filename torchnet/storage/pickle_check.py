@@ -112,7 +112,7 @@ class _Machine:
 
     def result(self) -> Any:
         contents = self.pop(dict)
-        _expect(not self.stack and not self.outer and self.used == len(self.storages), "one with unused values or storages")
+        _expect(not self.stack and not self.outer and self.used == len(self.storages), "unused values or storages")
         return contents
 
     def top(self, kind: type = object) -> Any:
