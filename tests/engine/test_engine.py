@@ -161,7 +161,11 @@ def tiny(weights: Any) -> None:
 
 
 @pytest.mark.parametrize(("activation", "loss"), PAIRS)
-@pytest.mark.parametrize("targets", [LABELS, LABELS.byte(), ROWS, ROWS.double()], ids=lambda t: f"{t.dtype}")
+@pytest.mark.parametrize(
+    "targets",
+    [LABELS, ROWS, *(pytest.param(t, marks=pytest.mark.sweep) for t in (LABELS.byte(), ROWS.double()))],
+    ids=lambda t: f"{t.dtype}",
+)
 @pytest.mark.parametrize(
     "types", [{}, {"dtype": torch.float64}, {"dtype": torch.bfloat16}, {"matmul_dtype": torch.bfloat16}], ids=str
 )
@@ -205,7 +209,7 @@ def with_block(block: str, dtype: torch.dtype = torch.float32) -> MLP:
 
 
 @pytest.mark.parametrize("block", [*BLOCKS, "batch norm, mean over all"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.float64, marks=pytest.mark.sweep)])
 @pytest.mark.parametrize("graph", [False, True])
 def test_captured_is_plain_with_every_block_in_blocks_of_any_size(block, dtype, graph, monkeypatch):
     if graph:

@@ -17,7 +17,7 @@ from .ledger import join
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab(tmp_path_factory.mktemp("kills"), jobs=2) as lab:
+    with Lab(tmp_path_factory.mktemp("kills"), jobs=1) as lab:
         yield lab
 
 

@@ -262,7 +262,13 @@ def all_layers():
     ]
 
 
-@pytest.mark.parametrize("layer", all_layers(), ids=lambda layer: type(layer).__name__)
+@pytest.fixture
+def layer(request: pytest.FixtureRequest) -> Layer:
+    """Return a copy of the parameter, in which no other test has left anything."""
+    return copy.deepcopy(request.param)
+
+
+@pytest.mark.parametrize("layer", all_layers(), indirect=True, ids=lambda layer: type(layer).__name__)
 class TestContract:
     def test_backward_before_forward_says_what_to_do(self, layer):
         with pytest.raises(RuntimeError, match=r"make a forward pass in training mode first"):

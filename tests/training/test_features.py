@@ -81,7 +81,9 @@ def test_with_everything_on_a_run_is_the_same_whatever_the_size_of_the_blocks(up
 
 
 @pytest.mark.parametrize("update", UPDATES)
-@pytest.mark.parametrize("step", [1, 20, 29, 41])
+@pytest.mark.parametrize(
+    "step", [pytest.param(1, marks=pytest.mark.sweep), 20, pytest.param(29, marks=pytest.mark.sweep), 41]
+)
 def test_with_everything_on_a_resumed_run_ends_with_the_same_bits(step, update, cli):
     every = ("--checkpoints.every_n_steps", step, "--checkpoints.keep", 100)
     assert cli(DIGITS, *EVERYTHING, *UPDATES[update], *every) == 0
