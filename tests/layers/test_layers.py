@@ -1,5 +1,6 @@
 """Compare each layer with autograd of the torch.nn layer of the same name."""
 
+import copy
 import inspect
 import math
 from decimal import Decimal, localcontext
