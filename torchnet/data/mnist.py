@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from rich.console import Console
@@ -112,8 +113,8 @@ def _fetch(mirror: str, name: str, stall_seconds: float, max_seconds: float, bar
     columns = *Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn()
     try:
         with (
-            # No redirects: they may lead to plain http, which can be forged on the way. The mirrors use none.
-            requests.get(url, stream=True, allow_redirects=False, timeout=stall_seconds, headers=_HEADERS) as answer,
+            _HttpsRedirects() as session,
+            session.get(url, stream=True, timeout=stall_seconds, headers=_HEADERS) as answer,
             Progress(*columns, console=Console(stderr=True), disable=not (bar and sys.stderr.isatty())) as progress,
         ):
             announced = answer.headers.get("Content-Length", "")
@@ -128,3 +129,13 @@ def _fetch(mirror: str, name: str, stall_seconds: float, max_seconds: float, bar
     except Exception:  # however a mirror fails, the next one is tried
         return None
     return bytes(content) if hashlib.sha256(decompressed).hexdigest() == _SHA256[name] else None
+
+
+class _HttpsRedirects(requests.Session):
+    """Follow redirects to https only; plain http can be forged on the way."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        target = super().get_redirect_target(resp)
+        if target is not None and urlsplit(urljoin(resp.url, target)).scheme != "https":
+            raise requests.exceptions.InvalidURL(f"a redirect to {target}")
+        return target
