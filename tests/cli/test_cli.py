@@ -256,7 +256,7 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         (["--model.scheduler", "torch.optim.lr_scheduler.Nonsense"], "Nonsense"),
         (
             ["--model.optimizer=torch.optim.AdamW"],
-            "lr: expected 1.0 beside another optimizer, got 0.3: it is an option of SGD; set it back (--model.lr 1.0)",
+            "lr: expected 1.0 with another optimizer, got 0.3: it is an option of SGD; set it back (--model.lr 1.0)",
         ),
         ([*ADAMW, "--model.optimizer.lr=-1"], "Invalid learning rate"),
         ([*PLAIN, "--model.optimizer=torch.optim.LBFGS"], "LBFGS fails"),

@@ -1,8 +1,6 @@
 """Training from the command line: the folder of the run, what is printed, and how the run ends."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +34,14 @@ class Fit(Callback):
     def run(self) -> None:
         """Train. A run that cannot start leaves no folder; the error of one that stops says how to resume it."""
         self._prepare()
-        with self._one_process_reports():
-            try:
-                self.trainer.fit(self.parts.model, datamodule=self.parts.data, ckpt_path=self.options.values.ckpt_path)
-            except StoppedError as error:
-                raise StoppedError(f"{error}; {self._how_to_resume()}", error.exit_code) from error
-            except Exception as error:
-                self._explain(error)
+        try:
+            self.trainer.fit(self.parts.model, datamodule=self.parts.data, ckpt_path=self.options.values.ckpt_path)
+        except (StoppedError, Exception) as cause:
+            error = self._explained(cause)
+            self._exit_unless_first(error)
+            if error is cause:
                 raise
+            raise error from cause
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print what is trained, and where."""
@@ -82,18 +80,20 @@ class Fit(Callback):
         if has_loggers:
             trainer.loggers = run_loggers(self.folder)
 
-    def _explain(self, error: Exception) -> None:
-        """Raise an error that says more than this one, if there is one."""
+    def _explained(self, error: BaseException) -> BaseException:
+        """Return an error that says more than this one; itself if there is none."""
         how_to_resume = self._how_to_resume()
+        if isinstance(error, StoppedError):
+            return StoppedError(f"{error}; {how_to_resume}", error.exit_code)
         if not self.has_started and self.folder is not None:
             shutil.rmtree(self.folder)
         if isinstance(error, (ConnectionLostError, dist.DistError)):
-            raise LostProcessError(hint=how_to_resume) from error
+            return LostProcessError(hint=how_to_resume)
         if self.has_started or isinstance(error, (*SELF_EXPLANATORY, LostProcessError)):
-            return
+            return error
         if self.options.ckpt_path is not None:
-            raise CheckpointError(f"{self.options.ckpt_path}: cannot be restored ({error})") from error
-        raise UsageError(f"the Trainer cannot start: {error}") from error
+            return CheckpointError(f"{self.options.ckpt_path}: cannot be restored ({error})")
+        return UsageError(f"the Trainer cannot start: {error}")
 
     def _how_to_resume(self) -> str:
         if self.has_started and not self.trainer.is_global_zero:
@@ -104,16 +104,10 @@ class Fit(Callback):
             return f"nothing new is saved yet; to resume from the same point: --ckpt_path {self.options.ckpt_path}"
         return "nothing is saved yet"
 
-    @contextmanager
-    def _one_process_reports(self) -> Iterator[None]:
-        """Let one process report the error that ends all; the others exit with the code of their own error."""
-        try:
-            yield
-        except (StoppedError, Exception) as error:
-            launcher, process = self.trainer.strategy.launcher, self.trainer.global_rank
-            code = exit_code_of(error)
-            if not isinstance(launcher, Launcher) or code is None or (launcher.reports and process == 0):
-                raise
+    def _exit_unless_first(self, error: BaseException) -> None:
+        """Exit with the code of the error if there are other processes; process 0 leaves a report to its caller."""
+        launcher, process, code = self.trainer.strategy.launcher, self.trainer.global_rank, exit_code_of(error)
+        if isinstance(launcher, Launcher) and code is not None and not (launcher.reports and process == 0):
             raise SystemExit(report_error(error, process) if launcher.reports else code) from error
 
 

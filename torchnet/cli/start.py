@@ -1,4 +1,4 @@
-"""The start of `python train.py`: what needs neither torch nor Lightning is answered at once."""
+"""The start of `python train.py`: --help and unknown commands are answered without importing torch or Lightning."""
 
 import os
 import sys
@@ -63,7 +63,7 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
         hint = did_you_mean(nearest(arguments[0], COMMANDS))
         print(f"error: {arguments[0]}: expected a command, {', '.join(COMMANDS)}, or an option{hint}", file=sys.stderr)
         return 2
-    # When a connection is lost, or not there yet, torch's C++ would print a stack trace.
+    # Torch's C++ code would print a stack trace when a connection fails.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     from torchnet.cli import main as command_line
 

@@ -1,1 +1,1 @@
-"""Run folders and what is in them. Nothing here imports Lightning."""
+"""Run folders and their files. Nothing here imports Lightning."""

@@ -1,4 +1,4 @@
-"""The record of a run: what its folder holds, read for reports."""
+"""The record of a run: the data in its folder, read for reports."""
 
 import math
 import sys

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end the program at once, with one line and an exit code of their own."""
+"""Ctrl-C and SIGTERM end the program immediately, with one line and an exit code for each."""
 
 import signal
 import threading

@@ -1,6 +1,6 @@
 """Comparison of values from a file with expected ones: trees of plain values and tensors, leaf by leaf.
 
-Each function takes the place of what it compares, "FILE: part, key", and names the first place that differs.
+`place` says where a value comes from, "FILE: part, key". The error names the first place that differs.
 """
 
 import math

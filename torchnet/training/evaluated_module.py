@@ -15,13 +15,7 @@ from torchnet.step import scale_pixels
 
 
 class EvaluatedModule(LightningModule):
-    """A module with a network that classifies images.
-
-    Args:
-        loss: the name of the loss that evaluations report, in torchnet.losses.
-        num_classes: the number of classes.
-        dtype: the dtype of the weights.
-    """
+    """A module with a network that classifies images. `loss` is the name of the loss that evaluations report."""
 
     def __init__(self, loss: str, num_classes: int, dtype: torch.dtype) -> None:
         super().__init__()

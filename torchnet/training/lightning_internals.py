@@ -9,7 +9,7 @@ A test names them one by one, so that a new version of Lightning in which one is
 - `_set_num_threads_if_needed`: several processes divide the cores among them.
 - `_check_on_train_epoch_end` (EarlyStopping): whether it reads its metric after an epoch or after a validation.
 - `_SubprocessScriptLauncher`, `_call_children_scripts`: how Lightning starts the processes of a machine.
-- `_configure_launcher`, `_launcher`, `_timeout`, `_get_process_group_backend` (DDPStrategy): a launcher of our own.
+- `_configure_launcher`, `_launcher`, `_timeout`, `_get_process_group_backend` (DDPStrategy): torchnet's launcher.
 """
 
 import math
@@ -153,11 +153,6 @@ class OwnLauncherStrategy(DDPStrategy):
 
     def _configure_launcher(self) -> None:
         self._launcher = self.make_launcher()
-
-    @property
-    def process_launcher(self) -> Any:
-        """The launcher that make_launcher returned."""
-        return self._launcher
 
     @property
     def timeout(self) -> timedelta:

@@ -167,7 +167,7 @@ class Classifier(EvaluatedModule):
         self.steps = WatchedSteps(self._make_engine())
 
     def override_options(self, optimizer: Optimizer) -> None:
-        """Override the options of a restored optimizer, which are those of its own run, with the ones of this run."""
+        """Set the options of this run; a restored optimizer has those of the run that saved it."""
         asked = self.make_optimizer(self.net.parameters()).param_groups[0]
         for group in optimizer.param_groups:
             group.update({key: value for key, value in asked.items() if key not in ("params", *self.scheduled)})

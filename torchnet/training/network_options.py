@@ -18,14 +18,9 @@ _NOTEBOOK_INITIALIZER = "notebook"
 
 
 def build_network(sizes: Sequence[int], initializer: str, seed: int, matmul_dtype: str | None, **options: Any) -> MLP:
-    """Return the network with its initial weights.
+    """Return the network with its initial weights; the initializer "notebook" sets those that the notebook drew.
 
-    Args:
-        sizes: the widths from input to output.
-        initializer: a name in torchnet.initializers, or notebook, for the weights that the notebook drew.
-        seed: the seed of weights and dropout.
-        matmul_dtype: bfloat16, to round the operands of products; other values change nothing here.
-        options: further options of torchnet.MLP.
+    The network itself rounds operands for the matmul_dtype bfloat16 only; tf32 is a setting of the engine.
     """
     from_notebook = initializer == _NOTEBOOK_INITIALIZER
     net = MLP(
@@ -39,16 +34,12 @@ def build_network(sizes: Sequence[int], initializer: str, seed: int, matmul_dtyp
     if from_notebook:
         linears = (part for part in net.modules() if isinstance(part, Linear))
         for linear, (weight, _) in zip(linears, reference.initialize_params(sizes, seed), strict=True):
-            linear.weight.copy_(torch.from_numpy(weight))  # biases are zero here and there
+            linear.weight.copy_(torch.from_numpy(weight))  # biases are zero in both
     return net
 
 
 def class_weight_tensor(name: str, class_weights: list[float] | None, dtype: torch.dtype) -> Tensor | None:
-    """Return the weights of classes as a tensor, (C,); None if all classes count the same.
-
-    Raises:
-        ValueError: if a weight is not positive, or the loss with this name has no class weights.
-    """
+    """Return the weights of classes as a tensor, (C,); None if all classes count the same."""
     if class_weights is None:
         return None
     if not all(0 < weight < math.inf for weight in class_weights):
@@ -59,11 +50,7 @@ def class_weight_tensor(name: str, class_weights: list[float] | None, dtype: tor
 
 
 def training_loss(name: str, label_smoothing: float, class_weights: Tensor | None) -> Loss:
-    """Return the loss that training follows. Evaluations use the plain loss, so that runs can be compared.
-
-    Raises:
-        ValueError: if the loss has no label smoothing.
-    """
+    """Return the loss that training follows. Evaluations use the plain loss, so that runs can be compared."""
     if label_smoothing != 0 and name != "cross_entropy":
         raise ValueError(f"label_smoothing: only cross_entropy has it, not {name}: leave it out")
     loss: Loss = LOSSES[name]

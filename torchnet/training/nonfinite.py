@@ -18,25 +18,17 @@ class WatchedSteps:
 
     That is enough to notice Inf or NaN, and costs next to nothing. To find the step and the tensor, the steps since the
     last copy of the state run again one by one, with the same bits.
-
-    Args:
-        engine: runs the steps.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.snapshot: dict[str, Any] = {}
-        self.options: Any = None  # of the optimizer when the snapshot was taken
+        self.options: Any = None  # the options of the optimizer at the snapshot
         self.blocks: list[tuple[Block, Any, int]] = []  # since the snapshot
         self.copies = Throttle(_COPY_SHARE)
 
     def run(self, block: Block, schedule: Any, step: int) -> list[float]:
-        """Run one step per mini-batch; return their losses.
-
-        Args:
-            block: the mini-batches.
-            schedule: options per step, as for Engine.run.
-            step: the number of the first step.
+        """Run one step per mini-batch and return their losses; schedule and step are those of Engine.run.
 
         Raises:
             NonFiniteError: if a loss, a gradient, a weight or a number of the optimizer is Inf or NaN.

@@ -16,29 +16,21 @@ MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
 def optimizer_of(other: MakeOptimizer | None, sgd_options: dict[str, Any]) -> MakeOptimizer:
-    """Return a function that makes the optimizer: torchnet.SGD with these options, or another optimizer.
-
-    Raises:
-        ValueError: if there are options for SGD beside another optimizer.
-    """
+    """Return a function that makes the optimizer: torchnet.SGD with these options, or another optimizer."""
     if other is None:
         return partial(SGD, **sgd_options)
     for name, value in sgd_options.items():
         default = signature(SGD).parameters[name].default
         if value != default:
             raise ValueError(
-                f"{name}: expected {default} beside another optimizer, got {value}: it is an option of SGD; set it "
+                f"{name}: expected {default} with another optimizer, got {value}: it is an option of SGD; set it "
                 f"back (--model.{name} {str(default).lower()}) and set that of the optimizer (--model.optimizer.{name})"
             )
     return other
 
 
 def trial_of(make_optimizer: MakeOptimizer, net: nn.Module) -> Optimizer:
-    """Return an optimizer over copies of the weights, after one step, so that what does not work fails early.
-
-    Raises:
-        ValueError: if the optimizer needs more than gradients that are already written.
-    """
+    """Return an optimizer over copies of the weights, after one step, so that one that does not work fails early."""
     copies = [nn.Parameter(weight.detach().clone(), requires_grad=False) for weight in net.parameters()]
     for copy in copies:
         copy.grad = torch.zeros_like(copy)
@@ -53,11 +45,7 @@ def trial_of(make_optimizer: MakeOptimizer, net: nn.Module) -> Optimizer:
 
 
 def clipping(norm: float | None, value: float | None) -> Callable[[Iterable[Tensor]], Any] | None:
-    """Return a function that clips the gradients of weights, by their norm or by value; None for no clipping.
-
-    Raises:
-        ValueError: if both bounds are given, or a bound is not positive.
-    """
+    """Return a function that clips the gradients of weights, by their norm or by value; None for no clipping."""
     for name, bound in (("clip_norm", norm), ("clip_value", value)):
         if bound is not None and not bound > 0:
             raise ValueError(f"{name}: expected a number above 0, got {bound}")

@@ -33,11 +33,7 @@ class Schedule:
 def schedule_of(
     make: Callable[[Optimizer], Any] | None, interval: str, metric: str, optimizer: Optimizer
 ) -> Schedule | None:
-    """Return the schedule of a scheduler; try it on an optimizer first.
-
-    Raises:
-        ValueError: if the scheduler does not fit the optimizer or the interval.
-    """
+    """Return the schedule of a scheduler; try it on an optimizer first."""
     if make is None:
         return None
     (group,) = optimizer.param_groups
@@ -53,11 +49,7 @@ def schedule_of(
 
 
 def next_options(scheduler: Any, names: tuple[str, ...], steps: int) -> list[dict[str, Any]]:
-    """Return the options of the next steps, and advance the scheduler past them.
-
-    Raises:
-        UsageError: if the schedule has fewer steps than the run.
-    """
+    """Return the options of the next steps, and advance the scheduler past them."""
     options = []
     for _ in range(steps):
         options.append({name: scheduler.optimizer.param_groups[0][name] for name in names})

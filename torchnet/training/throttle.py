@@ -6,11 +6,7 @@ from contextlib import contextmanager
 
 
 class Throttle:
-    """Tell whether it is time to repeat some work, so that it takes at most a share of the run's time.
-
-    Args:
-        share: the largest share of the time, from 0 to 1.
-    """
+    """Tell whether it is time to repeat some work, so that it takes at most a share, from 0 to 1, of the run's time."""
 
     def __init__(self, share: float) -> None:
         self.share = share

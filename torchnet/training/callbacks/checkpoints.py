@@ -148,7 +148,7 @@ class Checkpoints(Callback):
             raise NonFiniteError(
                 f"step {trainer.global_step}: {found} is not finite, and is not saved: try a smaller --model.lr"
             )
-        position, log = Position.of(trainer), _metrics_log(trainer)
+        position = Position.of(trainer)
         with self.copies.measured():
             self.newest = plain(dump_state(trainer)) | {
                 "epoch": position.epochs,
@@ -157,7 +157,7 @@ class Checkpoints(Callback):
                     "format": FORMAT,
                     "steps_per_epoch": position.steps_per_epoch,
                     "metrics": {name: value.item() for name, value in trainer.callback_metrics.items()},
-                    "metrics_rows": 0 if log is None else log.rows,
+                    "metrics_rows": sum(log.rows for log in trainer.loggers if isinstance(log, MetricsLog)),
                     "options": self.options,
                     "environment": environment(trainer.strategy.root_device, trainer.world_size),
                 },
@@ -209,7 +209,3 @@ class Checkpoints(Callback):
         except CheckpointError as error:
             print(f"the best checkpoint is not copied: {error}")
         self.best_score, self.best_step = None, 0
-
-
-def _metrics_log(trainer: Trainer) -> MetricsLog | None:
-    return next((logger for logger in trainer.loggers if isinstance(logger, MetricsLog)), None)

@@ -21,7 +21,7 @@ def steps_until_multiple(step: int, n: int | None) -> float:
 
 
 class StepInspector(Callback):
-    """Base of callbacks that inspect the first step and every n-th after it. Such a step is a block of its own.
+    """Base of callbacks that inspect the first step and every n-th after it. Such a step is a separate block.
 
     Args:
         every_n_steps: n; 0 inspects no step.
@@ -39,12 +39,7 @@ class StepInspector(Callback):
     def inspect(self, trainer: Trainer, pl_module: Any, batch: Block, images: Tensor, grads: Mapping[str, Any]) -> None:
         """Look at a completed step; `self.before` is the network before it.
 
-        Args:
-            trainer: the Trainer, after the step.
-            pl_module: the module, after the step.
-            batch: the mini-batch of the step.
-            images: its images as the network saw them.
-            grads: the gradient of each weight as backward wrote it, before clipping.
+        `images` are those that the network saw, and `grads` the gradients as backward wrote them, before clipping.
         """
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""Statistics of a run (time, images, memory, environment), in a file of their own as they differ in every run."""
+"""Statistics of a run (time, images, memory, environment), in a separate file, as they differ in every run."""
 
 import json
 import platform
@@ -18,11 +18,7 @@ from torchnet.storage import write_durably
 
 
 class RunStats(Callback):
-    """Measure how long training takes, including logs, evaluations and checkpoints, and count the images.
-
-    Args:
-        arguments: the arguments of the command line, which are saved with the statistics.
-    """
+    """Measure how long training takes, including logs, evaluations and checkpoints, and count the images."""
 
     def __init__(self, arguments: list[str]) -> None:
         self.arguments = arguments

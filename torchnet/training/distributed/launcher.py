@@ -30,7 +30,7 @@ class Launcher(ScriptLauncher):
 
     If a process is lost, the connection to it fails in the others: they save what they have, report it and exit. Where
     the connection does not fail (before it is made, or in a library that waits forever), they are ended after a grace
-    period. Lightning would kill them at once, even while they save.
+    period. Lightning would kill them immediately, even while they save.
 
     Attributes:
         reports: whether this process reports the error that ends it.
@@ -57,9 +57,9 @@ class Launcher(ScriptLauncher):
             os.environ[_PARENT] = str(os.getpid())
             self.start_children()
             del os.environ[_PARENT]
-        is_over = threading.Event()
-        _watch_processes(self.has_lost_process, is_over, self.procs)
-        _watch_signals(is_over, self.procs)
+        self.is_over = threading.Event()
+        self._watch_processes()
+        self._watch_signals()
         try:
             result = function(*args, **kwargs)
             dist.destroy_process_group()
@@ -72,7 +72,7 @@ class Launcher(ScriptLauncher):
                 child.kill()  # it has nothing to save and nothing to report
             raise
         finally:
-            is_over.set()
+            self.is_over.set()
 
     def has_lost_process(self) -> bool:
         """Return whether a child process has failed, or the parent process has ended."""
@@ -85,6 +85,44 @@ class Launcher(ScriptLauncher):
             with suppress(subprocess.TimeoutExpired):
                 child.wait(max(0.0, deadline - time.monotonic()))
             child.kill()  # has no effect on a process that has ended
+
+    def _watch_processes(self) -> None:
+        """Watch for the end of another process, and end this one after a grace period unless it ends by itself."""
+
+        def watch() -> None:
+            while not self.is_over.wait(_POLL_SECONDS):
+                if self.has_lost_process():
+                    if not self.is_over.wait(_GRACE):
+                        self._end_by_force(f"error: {LostProcessError()}", LostProcessError.exit_code)
+                    return
+
+        threading.Thread(target=watch, daemon=True, name="watch processes").start()
+
+    def _watch_signals(self) -> None:
+        """Let a signal end this process even while C++ code waits for another one and Python handles no signals."""
+        if threading.current_thread() is not threading.main_thread():  # Python allows no handlers there either
+            return
+        reading, writing = socket.socketpair()
+        writing.setblocking(False)
+        signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+
+        def watch(kept_open: socket.socket) -> None:
+            while (number := reading.recv(1)[0]) not in (signal.SIGINT, signal.SIGTERM):
+                pass  # another signal, which has its own handler
+            if not self.is_over.wait(_ENDS_WITHIN):
+                for child in self.procs:
+                    child.kill()  # the wait for them fails, and Python may handle the signal after all
+                if not self.is_over.wait(_ENDS_WITHIN):
+                    self._end_by_force("stopped while it waited for another process", 128 + number)
+
+        threading.Thread(target=watch, args=(writing,), daemon=True, name="watch signals").start()
+
+    def _end_by_force(self, why: str, exit_code: int) -> None:
+        sys.stderr.write(f"{why}\n")
+        sys.stderr.flush()
+        for child in self.procs:
+            child.kill()
+        os._exit(exit_code)
 
 
 def reports_error(error: BaseException, process: int) -> bool:
@@ -105,46 +143,3 @@ def reports_error(error: BaseException, process: int) -> bool:
         return store.add(_REPORTED, 1) == 1
     except RuntimeError:  # the store was in the first process, which has ended
         return True
-
-
-def _watch_processes(
-    is_lost: Callable[[], bool], is_over: threading.Event, children: list[subprocess.Popen[Any]]
-) -> None:
-    """Watch for the end of another process, and end this one after a grace period unless it ends by itself."""
-
-    def watch() -> None:
-        while not is_over.wait(_POLL_SECONDS):
-            if is_lost():
-                if not is_over.wait(_GRACE):
-                    _end_by_force(f"error: {LostProcessError()}", LostProcessError.exit_code, children)
-                return
-
-    threading.Thread(target=watch, daemon=True, name="watch processes").start()
-
-
-def _watch_signals(is_over: threading.Event, children: list[subprocess.Popen[Any]]) -> None:
-    """Make a signal end this process even while it waits for another one in C++, where Python handles no signals."""
-    if threading.current_thread() is not threading.main_thread():  # Python allows no handlers there either
-        return
-    reading, writing = socket.socketpair()
-    writing.setblocking(False)
-    signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
-
-    def watch(kept_open: socket.socket) -> None:
-        while (number := reading.recv(1)[0]) not in (signal.SIGINT, signal.SIGTERM):
-            pass  # another signal with a handler of its own
-        if not is_over.wait(_ENDS_WITHIN):
-            for child in children:
-                child.kill()  # then there is nobody left to wait for, and Python may handle the signal after all
-            if not is_over.wait(_ENDS_WITHIN):
-                _end_by_force("stopped while it waited for another process", 128 + number, [])
-
-    threading.Thread(target=watch, args=(writing,), daemon=True, name="watch signals").start()
-
-
-def _end_by_force(why: str, exit_code: int, children: list[subprocess.Popen[Any]]) -> None:
-    sys.stderr.write(f"{why}\n")
-    sys.stderr.flush()
-    for child in children:
-        child.kill()
-    os._exit(exit_code)

@@ -8,7 +8,6 @@ gradients while backward writes them (torchnet/replicas.py).
 import os
 import socket
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, cast
 
@@ -35,29 +34,58 @@ class ReplicaStrategy(OwnLauncherStrategy):
         return Launcher(cast(Any, self.cluster_environment), self.num_processes, self.num_nodes)
 
     def setup_distributed(self) -> None:
-        """Connect the processes.
-
-        Raises:
-            LostProcessError: if not all of them arrive in time.
-        """
+        """Connect the processes."""
         self.set_world_ranks()
-        environment, size = cast(Any, self.cluster_environment), self.num_nodes * self.num_processes
-        address, port = environment.main_address, environment.main_port
-        is_one_machine, launcher = self.num_nodes == 1, cast(Launcher, self.process_launcher)
-        if is_one_machine:
+        if self.num_nodes == 1:
             _use_loopback_interface()
-        store = meet(address, port, self.global_rank, size, self.timeout, is_one_machine, launcher.has_lost_process)
+        size = self.num_nodes * self.num_processes
         dist.init_process_group(
             self.backend,
-            store=store,
+            store=self._meet(size),
             rank=self.global_rank,
             world_size=size,
             timeout=self.timeout,
             device_id=None if self.root_device.type == "cpu" else self.root_device,
         )
 
+    def _meet(self, size: int) -> dist.Store:
+        """Return the store through which the processes find each other, once all of them have arrived.
+
+        Torch's own wait for them cannot be interrupted.
+        """
+        environment = cast(Any, self.cluster_environment)
+        address, port = environment.main_address, environment.main_port
+        # With torchrun the store is in its own process.
+        is_host = self.global_rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+        began, wait = time.monotonic(), max(self.timeout.total_seconds(), _MIN_WAIT_SECONDS)
+        store: dist.Store | None = None
+        arrived, is_counted, has_reported = 0, False, False
+        while arrived < size:
+            try:
+                if store is None:
+                    store = _store(address, port, is_host, self.num_nodes == 1)
+                arrived, is_counted = store.add(_ARRIVED, 0 if is_counted else 1), True
+            except dist.DistError:  # process 0 has not arrived yet
+                store = None
+            if cast(Launcher, self.launcher).has_lost_process():
+                raise LostProcessError("another process ended before all processes had started", "nothing is saved yet")
+            seconds = time.monotonic() - began
+            if seconds > wait:
+                raise LostProcessError(
+                    f"expected {size} processes to meet at {address}:{port} within {wait:g} seconds, got {arrived}",
+                    "start the same command for each of them; on several machines MASTER_ADDR and MASTER_PORT must be "
+                    "the same, and NODE_RANK different on each",
+                )
+            if seconds > _QUIET_SECONDS and arrived < size and not has_reported:
+                print(f"waiting at {address}:{port}: {arrived} of {size} processes have arrived", flush=True)
+                has_reported = True
+            time.sleep(_POLL_SECONDS)
+        assert store is not None
+        store.set_timeout(self.timeout)
+        return store
+
     def on_exception(self, exception: BaseException) -> None:
-        cast(Launcher, self.process_launcher).end_others()  # everything is saved by now
+        cast(Launcher, self.launcher).end_others()  # everything is saved by now
 
     def configure_ddp(self) -> None:
         """Start with the network of the first process; wrap nothing."""
@@ -73,70 +101,12 @@ class ReplicaStrategy(OwnLauncherStrategy):
 
 
 def use_replicas(timeout: timedelta) -> None:
-    """Make Lightning use this strategy where it would use its own for several devices.
-
-    Args:
-        timeout: how long a process waits for the others.
-    """
+    """Make Lightning use this strategy where it would use its own for several devices."""
     StrategyRegistry.register(_NAME, ReplicaStrategy, "replicas of a network", override=True, timeout=timeout)
 
 
-def meet(
-    address: str,
-    port: int,
-    rank: int,
-    size: int,
-    timeout: timedelta,
-    is_one_machine: bool,
-    has_lost_process: Callable[[], bool],
-) -> dist.Store:
-    """Return the store through which the processes find each other, once all of them have arrived.
-
-    Torch's own wait for them cannot be interrupted.
-
-    Args:
-        address: the address of the first process.
-        port: the port of its store, or of torchrun's.
-        rank: the number of this process.
-        size: the number of processes.
-        timeout: how long to wait for them; at least a minute.
-        is_one_machine: whether the store serves this machine only, so that nothing listens on the network.
-        has_lost_process: whether waiting is pointless, as another process has ended.
-
-    Raises:
-        UsageError: if another program uses the port.
-        LostProcessError: if not all of them arrive in time.
-    """
-    is_host = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"  # else torchrun has a store
-    began, wait = time.monotonic(), max(timeout.total_seconds(), _MIN_WAIT_SECONDS)
-    store: dist.Store | None = None
-    arrived, is_counted, has_reported = 0, False, False
-    while arrived < size:
-        try:
-            if store is None:
-                store = _store(address, port, is_host, is_one_machine)
-            arrived, is_counted = store.add(_ARRIVED, 0 if is_counted else 1), True
-        except dist.DistError:  # process 0 has not arrived yet
-            store = None
-        if has_lost_process():
-            raise LostProcessError("another process ended before all processes had started", "nothing is saved yet")
-        seconds = time.monotonic() - began
-        if seconds > wait:
-            raise LostProcessError(
-                f"expected {size} processes to meet at {address}:{port} within {wait:g} seconds, got {arrived}",
-                "start the same command for each of them; on several machines MASTER_ADDR and MASTER_PORT must be the "
-                "same, and NODE_RANK different on each",
-            )
-        if seconds > _QUIET_SECONDS and arrived < size and not has_reported:
-            print(f"waiting at {address}:{port}: {arrived} of {size} processes have arrived", flush=True)
-            has_reported = True
-        time.sleep(_POLL_SECONDS)
-    assert store is not None
-    store.set_timeout(timeout)
-    return store
-
-
 def _store(address: str, port: int, is_host: bool, is_one_machine: bool) -> dist.Store:
+    """Return the store; that of one machine does not listen on the network."""
     try:
         listening = socket.create_server((address, port)).detach() if is_host and is_one_machine else None
         store = dist.TCPStore(
