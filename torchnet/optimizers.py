@@ -55,9 +55,7 @@ class SGD(torch.optim.Optimizer):
         super().__init__(params, {**numbers, "nesterov": nesterov})
 
     @torch.no_grad()
-    def step(
-        self, closure: Callable[[], Any] | None = None, options: Sequence[Mapping[str, Any]] | None = None
-    ) -> Any:
+    def step(self, closure: Callable[[], Any] | None = None, options: Sequence[Mapping[str, Any]] | None = None) -> Any:
         """Update every weight that has a gradient.
 
         Args:
