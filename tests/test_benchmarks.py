@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import astuple, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ import yaml
 
 import torchnet
 from benchmarks import __main__ as command_line
-from benchmarks import commands, gpu, overhead
+from benchmarks import commands, depth, gpu, overhead
 from benchmarks.autograd_loop import autograd_loop, build_network
 from benchmarks.depth import measure_depth
 from benchmarks.plots import plot_depth
@@ -21,6 +22,7 @@ from benchmarks.processes.model import Cluster, Link, Workload, fit, message, pr
 from benchmarks.processes.networks import Network
 from benchmarks.scale import measure
 from benchmarks.scale_points import Point
+from torchnet.cli.start import main
 from torchnet.engine import Engine
 from torchnet.training.nonfinite import WatchedSteps
 
@@ -94,7 +96,11 @@ def test_the_nan_check_is_left_out_of_a_timed_run(monkeypatch):
     assert WatchedSteps.run is overhead._unwatched
 
 
-def test_depth_shows_where_gradients_vanish(tmp_path):
+def test_depth_shows_where_gradients_vanish(tmp_path, monkeypatch):
+    def train_here(command: list[str], **_: object) -> SimpleNamespace:
+        return SimpleNamespace(returncode=main(ROOT / "configs", [*command[2:], "--report=false"]), stderr="")
+
+    monkeypatch.setattr(depth, "subprocess", SimpleNamespace(run=train_here))  # the imports of two processes take longer
     runs = []
     for name in ("deep_sigmoid", "deep_residual"):
         config = yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text())

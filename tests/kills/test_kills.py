@@ -21,7 +21,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield lab
 
 
-EVERY = {"K1": 6, "K2": 3, "K3": 3, "K4": 5}  # of the sample of an area, one case of so many runs always
+EVERY = {"K1": 6, "K2": 3, "K3": 3, "K4": 5, "K8": 2}  # of the sample of an area, one case of so many runs always
 
 
 @pytest.mark.parametrize("area", AREAS)

@@ -51,7 +51,7 @@ def samples(mnist: Dataset) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize(
     ("size", "steps", "bucket_bytes"),
     [
-        pytest.param(2, STEPS // 4, 800, id="2 processes"),
+        pytest.param(2, STEPS // 10, 800, id="2 processes"),
         pytest.param(2, STEPS, 800, id="2 processes, more steps", marks=pytest.mark.sweep),
         pytest.param(4, STEPS // 4, 2**20, id="4 processes", marks=pytest.mark.sweep),
     ],
