@@ -1,6 +1,6 @@
 """Update rules: an optimizer reads `.grad`, which backward wrote, and changes the weights.
 
-It knows nothing of layers.
+It is independent of layers.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -61,7 +61,7 @@ class SGD(torch.optim.Optimizer):
         Args:
             closure: called first; what it returns is returned.
             options: for each group, options that override the group's in this step. Learning rate and momentum may be
-                tensors, (), on the device of the weights: then nothing waits for their numbers.
+                tensors, (), on the device of the weights; their values are not read, so the CPU need not wait for the GPU.
         """
         result = None
         if closure is not None:
@@ -78,7 +78,7 @@ class SGD(torch.optim.Optimizer):
         momentum = group["momentum"]
         if group["weight_decay"] != 0:
             grad = grad + group["weight_decay"] * weight
-        if isinstance(momentum, Tensor) or momentum != 0:  # a momentum on the device is not read
+        if isinstance(momentum, Tensor) or momentum != 0:  # reading a tensor would wait for its device
             velocity = self.state[weight].get("momentum_buffer")
             if velocity is None:
                 velocity = self.state[weight]["momentum_buffer"] = grad.clone()

@@ -1,7 +1,7 @@
 """Data parallelism: several processes train one network, each on its share of every mini-batch.
 
-A loss that is divided by the size of the whole mini-batch is the sum of the losses of its parts, and so is its gradient
-the sum of theirs. Every process runs the forward and the backward pass on its own rows, the gradients are summed over
+A loss that is divided by the size of the whole mini-batch is the sum of the losses of its parts, and its gradient is
+the sum of their gradients. Every process runs the forward and the backward pass on its own rows, the gradients are summed over
 all processes, and the same update keeps the replicas of the network equal to the last bit. The number of processes
 changes the speed; the training is the same, up to rounding, since sums are added up in another order.
 
@@ -83,7 +83,7 @@ class Replicas:
         return gathered
 
     @connection_expected()
-    def of_first(self, decision: bool, device: torch.device) -> bool:
+    def decision_of_first(self, decision: bool, device: torch.device) -> bool:
         """Return the decision of the first process, which may depend on its clock, in all processes."""
         decided = torch.tensor(decision, device=device)
         dist.broadcast(decided, src=0)

@@ -132,7 +132,7 @@ def _spread(compute: Callable[[], Tensors]) -> Tensors:
     spread = {name: torch.zeros_like(tensor) for name, tensor in plain.items()}
     for moved in randomly_rounded(compute, torch.float64, share=1):
         for name, widest in spread.items():
-            distance = (moved[name] - plain[name]).abs().nan_to_num(0, posinf=0)  # Inf and NaN excuse nothing
+            distance = (moved[name] - plain[name]).abs().nan_to_num(0, posinf=0)  # Inf and NaN are not noise
             spread[name] = torch.maximum(widest, _MARGIN * distance)
     return spread
 

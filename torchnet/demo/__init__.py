@@ -1,4 +1,4 @@
-"""The demo page: draw a digit, and see every layer of a trained network compute. Its web/ files hold one idea each."""
+"""The demo page: draw a digit, and see every layer of a trained network compute. web/ holds its parts."""
 
 from torchnet.demo.page import demo_page, describe
 

@@ -112,7 +112,7 @@ class Engine:
         """
         if batch_size < 1 or len(indices) == 0:
             raise ValueError(f"expected samples and a batch_size from 1 up, got {len(indices)} and {batch_size}")
-        if indices.dtype != torch.int64:  # a mask would pass for samples 0 and 1
+        if indices.dtype != torch.int64:  # a boolean mask would select samples 0 and 1
             raise ValueError(f"expected indices of dtype torch.int64, got {indices.dtype}")
         if schedule is not None and len(schedule) != -(-len(indices) // batch_size):
             raise ValueError(f"expected a schedule of {-(-len(indices) // batch_size)} steps, got {len(schedule)}")

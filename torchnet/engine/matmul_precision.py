@@ -35,7 +35,7 @@ def unsupported(matmul_dtype: str | None, device: torch.device) -> str | None:
     if device.type == "cpu" and torch.cpu._is_avx512_bf16_supported():
         return None
     return (
-        f"bfloat16 needs a processor with AVX512-BF16 or an NVIDIA GPU from Ampere (2020) on, and this {device} is none"
+        f"bfloat16 needs a processor with AVX512-BF16 or an NVIDIA GPU from Ampere (2020) on; this {device} has neither"
     )
 
 

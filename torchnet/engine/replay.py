@@ -1,6 +1,7 @@
 """Capture a step once and replay it from then on: as a tape of its operations, or as a CUDA graph.
 
-The third step runs eagerly and as a replay. Every tensor that a step changes must get the same bits, or the run ends.
+The third step is replayed first and then repeated eagerly. Every tensor that a step changes must get the same bits, or
+the run ends.
 """
 
 from collections.abc import Callable, Iterator

@@ -22,7 +22,7 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from torchnet.engine.variants import comes_to, out_variants
+from torchnet.engine.variants import gives_same_results, out_variants
 
 _aten = torch.ops.aten
 _COPIES = (_aten._to_copy.default, _aten.clone.default)
@@ -67,7 +67,7 @@ class _Recorder(TorchDispatchMode):
     def __init__(self, tape: Tape) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch does not annotate it
         self.tape = tape
-        self.buffers: dict[int, Tensor] = {}  # by address; the tape refers to them, and the step to aliases of them
+        self.buffers: dict[int, Tensor] = {}  # by address; the step gets aliases of them
         self.aliases: dict[int, int] = defaultdict(int)  # the number of aliases that the step refers to
         self.free: dict[tuple[torch.dtype, int], list[Tensor]] = defaultdict(list)
         self.watches: list[weakref.finalize[Any, Any]] = []
@@ -97,7 +97,7 @@ class _Recorder(TorchDispatchMode):
                 self._note(buffer.copy_, buffer.clone())
         elif func in _COPIES:
             self._note(buffers[0].copy_, args[0])
-        elif variant := next((v for v in out_variants(func) if comes_to(buffers, *v, args, kwargs)), None):
+        elif variant := next((v for v in out_variants(func) if gives_same_results(buffers, *v, args, kwargs)), None):
             write, names = variant
             self._note(write, *args, **kwargs, **dict(zip(names, buffers, strict=True)))
         else:

@@ -27,7 +27,7 @@ def out_variants(func: OpOverload) -> list[tuple[Callable[..., Any], list[str]]]
     """Return the candidates for an operation, the fastest first, each with the names of its output arguments."""
     if func in _BY_ANOTHER_NAME:
         return [(_BY_ANOTHER_NAME[func], ["out"])]
-    if func._schema.is_mutable:  # `comes_to` would repeat its side effect
+    if func._schema.is_mutable:  # `gives_same_results` would repeat its side effect
         return []
     inputs = [(argument.name, str(argument.type)) for argument in func._schema.arguments]
     for name in func.overloadpacket.overloads():
@@ -41,7 +41,9 @@ def out_variants(func: OpOverload) -> list[tuple[Callable[..., Any], list[str]]]
     return []
 
 
-def comes_to(results: list[Tensor], write: Callable[..., Any], names: list[str], args: Any, kwargs: Any) -> bool:
+def gives_same_results(
+    results: list[Tensor], write: Callable[..., Any], names: list[str], args: Any, kwargs: Any
+) -> bool:
     """Return whether a variant computes these results to the bit; not all of torch's do (binary_cross_entropy)."""
     outputs = [torch.empty_like(result) for result in results]
     if len(names) != len(outputs):

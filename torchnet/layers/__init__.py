@@ -20,7 +20,7 @@ from torchnet.layers.silu import SiLU
 from torchnet.layers.softplus import Softplus
 from torchnet.layers.tanh import Tanh
 
-# Constructors by the names used in configs.
+# Constructors by the names used in configs. CONTRIBUTING.md lists the other places where a new layer is named.
 ACTIVATIONS: dict[str, Callable[[], Layer]] = {
     "sigmoid": Sigmoid,
     "tanh": Tanh,

@@ -78,7 +78,7 @@ class Linear(Layer):
 
             ∂L/∂W_oi = Σₙ G_no x_ni        ∂L/∂b_o = Σₙ G_no        ∂L/∂x_ni = Σ_o G_no W_oi
 
-        In matrix form, with the dimensions as proof:
+        In matrix form, with the dimensions:
 
             ∂L/∂W = Gᵀ x      (O, N)(N, I) -> (O, I)
             ∂L/∂b = Σₙ Gₙ     (N, O)       -> (O,)

@@ -1,1 +1,1 @@
-"""The trainer: the only room that knows Lightning."""
+"""Training with Lightning: modules, schedules, checks; callbacks/ and distributed/."""

@@ -31,9 +31,9 @@ from torchnet.training.callbacks.every_n_steps import steps_until_multiple
 def steps_until_due(trainer: Any, block_size: int) -> int:
     """Return how many steps the next block may have, at most block_size.
 
-    Lightning takes a hundred microseconds and more around each training step, as long as a small network takes for the
-    step itself. So its training step is a block of steps. A block ends where Lightning or a callback has something to
-    do. A callback that acts at certain steps has a method `steps_until_due(global_step)`.
+    Lightning adds about a hundred microseconds to each training step, which doubles the time of a small network. So one
+    training step of Lightning is a block of steps. A block ends where Lightning or a callback has something to do. A
+    callback that acts at certain steps has a method `steps_until_due(global_step)`.
     """
     progress = trainer.fit_loop.epoch_loop.batch_progress
     step, epoch_step = trainer.global_step, progress.current.ready

@@ -1,4 +1,4 @@
-"""The watch on Inf and NaN: they end a run, with the step and the tensor in which they first appeared."""
+"""Inf and NaN end a run, with an error that names the step and the tensor in which they first appeared."""
 
 import copy
 import math
@@ -37,7 +37,7 @@ class WatchedSteps:
         options = [{name: value for name, value in group.items() if name != "params"} for group in groups]
         is_due = self.copies.is_due
         if self.engine.replicas is not None:  # all processes must run the same steps again
-            is_due = self.engine.replicas.of_first(is_due, self.engine.step.device)
+            is_due = self.engine.replicas.decision_of_first(is_due, self.engine.step.device)
         if is_due or options != self.options:
             with self.copies.measured():
                 self.snapshot = self.engine.state.snapshot()

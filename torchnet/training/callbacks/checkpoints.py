@@ -115,8 +115,8 @@ class Checkpoints(Callback):
             self.best_score, self.best_step, self.best_is_due = score, trainer.global_step, True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # This runs before the other callbacks. To them an epoch that max_steps or max_time cuts short looks complete;
-        # what they do then must not be part of the state from which the rest of the epoch is trained.
+        # If max_steps or max_time ends an epoch early, other callbacks treat it as complete. This runs before them, so
+        # that the saved state, from which the rest of the epoch is trained, does not include what they do.
         self.cut = trainer.global_step % Position.of(trainer).steps_per_epoch != 0
         if self.cut:
             self._copy(trainer)
