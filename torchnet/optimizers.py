@@ -61,7 +61,7 @@ class SGD(torch.optim.Optimizer):
         Args:
             closure: called first; what it returns is returned.
             options: for each group, options that override the group's in this step. Learning rate and momentum may be
-                tensors, (), on the device of the weights; their values are not read, so the CPU need not wait for the GPU.
+                tensors, (), on the device of the weights; their values are not read, so nothing waits for the GPU.
         """
         result = None
         if closure is not None:

@@ -1,9 +1,9 @@
 """Data parallelism: several processes train one network, each on its share of every mini-batch.
 
 A loss that is divided by the size of the whole mini-batch is the sum of the losses of its parts, and its gradient is
-the sum of their gradients. Every process runs the forward and the backward pass on its own rows, the gradients are summed over
-all processes, and the same update keeps the replicas of the network equal to the last bit. The number of processes
-changes the speed; the training is the same, up to rounding, since sums are added up in another order.
+the sum of their gradients. Every process runs the forward and the backward pass on its own rows, the gradients are
+summed over all processes, and the same update keeps the replicas of the network equal to the last bit. The number of
+processes changes the speed; the training is the same, up to rounding, since sums are added up in another order.
 
 Whatever depends on the position of a sample in the mini-batch, or on all samples, reads the `Share`: dropout masks,
 augmentation, the statistics of batch normalization.
