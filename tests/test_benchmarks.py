@@ -100,9 +100,8 @@ def test_depth_shows_where_gradients_vanish(tmp_path, monkeypatch):
     def train_here(command: list[str], **_: object) -> SimpleNamespace:
         return SimpleNamespace(returncode=main(ROOT / "configs", [*command[2:], "--report=false"]), stderr="")
 
-    monkeypatch.setattr(
-        depth, "subprocess", SimpleNamespace(run=train_here)
-    )  # the imports of two processes take longer
+    # Two new processes would need longer for their imports than for the training.
+    monkeypatch.setattr(depth, "subprocess", SimpleNamespace(run=train_here))
     runs = []
     for name in ("deep_sigmoid", "deep_residual"):
         config = yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text())
