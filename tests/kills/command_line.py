@@ -12,6 +12,7 @@ from functools import partial
 
 from .plan import ROOT
 from .stops import EXIT_CODES, SECONDS
+from .task import STEPS
 from .trial import Case, Trial, expect
 
 KILLS, ATTEMPTS = 50, 20
@@ -68,14 +69,17 @@ def _finish(trial: Trial) -> None:
 
 
 def _kill(seed: int, trial: Trial) -> None:
-    """Kill it at a random time of its training; a run that was sooner done does not count, and is begun again."""
+    """Kill it at a random time of its training; start again if it had finished, or saved its last step, before that."""
     draw = random.Random(seed)
     for _ in range(ATTEMPTS):
         ran = _run(trial, trial.arguments, signal.SIGKILL, draw.uniform(0, LATEST))
-        if ran.code == -signal.SIGKILL:
+        killed = (
+            ran.code == -signal.SIGKILL and trial.saved() != STEPS
+        )  # after its last step, there is nothing to resume
+        if killed:
             break
         trial.clear()
-    expect(ran.code == -signal.SIGKILL, f"{ATTEMPTS} runs were done before they were killed: the last with {ran}")
+    expect(killed, f"{ATTEMPTS} runs had taken their last step before they were killed: the last with {ran}")
     trial.disturbed += 1
     trial.expect_whole_checkpoints()
     _finish(trial)
