@@ -73,9 +73,7 @@ def _kill(seed: int, trial: Trial) -> None:
     draw = random.Random(seed)
     for _ in range(ATTEMPTS):
         ran = _run(trial, trial.arguments, signal.SIGKILL, draw.uniform(0, LATEST))
-        killed = (
-            ran.code == -signal.SIGKILL and trial.saved() != STEPS
-        )  # after its last step, there is nothing to resume
+        killed = ran.code == -signal.SIGKILL and trial.saved() != STEPS  # after the last step, nothing can be resumed
         if killed:
             break
         trial.clear()
