@@ -1,5 +1,7 @@
 """One training step as one function, compared with autograd and torch.optim, and its state."""
 
+import subprocess
+import sys
 from functools import partial
 
 import pytest
@@ -92,6 +94,12 @@ def test_layers_know_the_step_and_their_rows_inside_the_context_only():
     with step_known(net, counter, share):
         assert all(layer.step_counter is counter and layer.share is share for layer in net)
     assert all(layer.step_counter is None and layer.share is None for layer in net)
+    assert not hasattr(net, "share")  # a network is not a layer
+
+
+def test_layers_load_no_communication_between_processes():
+    code = "import sys, torchnet.layers; sys.exit('torchnet.replicas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_dropout_uses_the_counter_of_steps_and_does_not_count_then():

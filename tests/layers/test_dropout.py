@@ -128,6 +128,7 @@ def test_there_is_no_state_and_the_global_generator_is_not_used():
     assert torch.equal(mask(layer), first)
     assert layer.step.dtype == torch.int64
     assert layer.double().step.dtype == torch.int64
+    assert "step" in dict(layer.named_buffers())  # so that it moves with the layer to another device
 
 
 def test_a_replayed_step_uses_the_mask_of_its_step():

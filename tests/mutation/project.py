@@ -97,6 +97,7 @@ TORCHNET = Project(
     # Fast tests first: the run of a mutant stops at the first failing test.
     tests=(
         "tests/layers",
+        "tests/test_step.py",
         "tests/test_randomness.py",
         "tests/test_optimizers.py",
         "tests/test_averaging.py",
