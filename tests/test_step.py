@@ -11,6 +11,7 @@ from torch import nn
 from torchnet import MLP, SGD, cross_entropy
 from torchnet.averaging import WeightAverage
 from torchnet.clipping import clip_by_norm
+from torchnet.engine.tape import Tape
 from torchnet.layers import step_known
 from torchnet.state import TrainingState, first_nonfinite
 from torchnet.step import Recipe, prepare_images, train_step
@@ -81,6 +82,20 @@ def test_options_of_a_step_override_those_of_the_groups():
     assert given.optimizer.param_groups[0]["lr"] == OPTIONS["lr"]
     for one, other in zip(given.net.parameters(), plain.net.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-14, atol=0)
+
+
+def test_options_of_a_step_may_be_tensors_that_are_not_read():
+    recipe = make()
+    numbers = {"lr": torch.tensor(0.1, dtype=torch.float64), "momentum": torch.tensor(0.5, dtype=torch.float64)}
+    for weight in recipe.net.parameters():
+        weight.grad = torch.ones_like(weight)
+    recipe.optimizer.step(options=[numbers])
+    Tape(lambda: recipe.optimizer.step(options=[numbers]))  # it raises a CaptureError if a number is read
+
+
+def test_options_of_a_step_need_one_mapping_per_group():
+    with pytest.raises(ValueError, match="zip"):
+        make().optimizer.step(options=[{"lr": 0.1}, {"lr": 0.2}])
 
 
 def test_images_are_gathered_scaled_and_augmented_at_their_place():
