@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from torchnet.printable import printable
 from torchnet.storage import write_durably
 
 PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
@@ -67,20 +68,15 @@ def print_answers(answers: list[Answer], console: Console) -> None:
     for answer in answers:
         percents = [Text(f"{100 * probability:.1f}") for probability in answer.probabilities]
         percents[answer.label].stylize("bold green")
-        table.add_row(Text(_printable(answer.path)), str(answer.label), *percents)
+        table.add_row(Text(printable(answer.path)), str(answer.label), *percents)
     names = table.columns[0]
     width = console.measure(table, options=console.options.update(width=10**6)).maximum
     if console.is_terminal and width > console.width:
-        longest = max(len(_printable(answer.path)) for answer in answers)
+        longest = max(len(printable(answer.path)) for answer in answers)
         names.width = max(_MIN_NAME_WIDTH, console.width - (width - longest))
         width += names.width - longest
     console.width = max(console.width, width)  # an even narrower terminal wraps the lines itself
     console.print(table)
-
-
-def _printable(path: Path) -> str:
-    """Return a path with control characters escaped, so that it is safe to print on a terminal."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(path))
 
 
 def write_answers_picture(answers: list[Answer], title: str, path: Path) -> None:
@@ -130,7 +126,7 @@ def _draw_answer(axes: Any, x: float, y: float, answer: Answer, longest_name: in
     label, top, bars = answer.label, y + _NAME, x + 2 * _IMAGE + 2 * _GAP
     percent = 100 * answer.probabilities[label]
     middle = y + _NAME / 2
-    name = _printable(answer.path)
+    name = printable(answer.path)
     name = name if len(name) <= longest_name else "…" + name[1 - longest_name :]  # the end tells files apart
     axes.text(x, middle, name, va="center", fontsize=8, parse_math=False)
     text = f"{label}   {percent:.1f} %"

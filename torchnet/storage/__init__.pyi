@@ -2,16 +2,18 @@
 
 from .checkpoint import read_checkpoint, write_checkpoint
 from .contents import plain
-from .safe_files import CheckpointError, open_regular_file, write_durably
+from .safe_files import CheckpointError, make_folder, open_regular_file, write_durably, write_quickly
 from .weights import read_weights, write_weights
 
 __all__ = [
     "CheckpointError",
+    "make_folder",
     "open_regular_file",
     "plain",
     "read_checkpoint",
     "read_weights",
     "write_checkpoint",
     "write_durably",
+    "write_quickly",
     "write_weights",
 ]

@@ -57,15 +57,41 @@ def write_durably(path: Path, content: bytes) -> None:
     folder is fsynced, so that the new name survives too. If a step fails, the temporary file is removed. Only if the
     last fsync fails does `path` already hold the new content. The folder must exist.
 
+    A symbolic link or a pipe at `path` is replaced; it is never followed or opened.
+
     Raises:
         OSError: if the file cannot be written. The error carries `path` and the cause.
     """
+    _replace(path, content, durable=True)
+
+
+def write_quickly(path: Path, content: bytes) -> None:
+    """Write a file that is easy to make again: as `write_durably`, without fsync and without reading it back."""
+    _replace(path, content, durable=False)
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder in the folder of a run, unless it exists.
+
+    Raises:
+        OSError: if `path` is a symbolic link or a file: what is written there could end up anywhere.
+    """
+    path.mkdir(exist_ok=True)
+    if path.is_symlink():
+        raise OSError(errno.ENOTDIR, "expected a folder, got a symbolic link: remove it", str(path))
+
+
+def _replace(path: Path, content: bytes, durable: bool) -> None:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
-        _write(temporary, content)
-        _verify(temporary, content)
+        if durable:
+            _write(temporary, content)
+            _verify(temporary, content)
+        else:
+            temporary.write_bytes(content)
         os.replace(temporary, path)
-        _fsync_folder(path.parent)
+        if durable:
+            _fsync_folder(path.parent)
     except OSError as error:  # it names the temporary file, or no file at all
         raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
     finally:
