@@ -215,7 +215,7 @@ def served(case: Case, folder: Path) -> Iterator[str]:
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in mirrors.CONTENT.items()}
     with (
         contextlib.closing(mirrors.Mirrors(case.answer)) as mirror,
-        mock.patch.multiple(mnist, _SHA256=hashes, _MIRRORS=tuple(mirror.urls), _STALL_SECONDS=1.0),
+        mock.patch.multiple(mnist, _SHA256=hashes, _MIRRORS=tuple(mirror.urls), _WAIT_SECONDS=1.0),
         mock.patch.dict(os.environ, TORCHNET_DATA=str(source)),
     ):
         yield "mnist"

@@ -57,6 +57,27 @@ def say_nothing(handler: BaseHTTPRequestHandler, content: bytes) -> None:
     handler.server.closing.wait(timeout=20)
 
 
+def drip_headers(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+    """Send a byte of a header steadily, and never finish."""
+    handler.send_response(200)
+    handler.flush_headers()
+    while not handler.server.closing.wait(timeout=0.05):
+        handler.wfile.write(b"X")
+        handler.wfile.flush()
+
+
+def pause_twice(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+    """Deliver a file in three parts, as a slow connection does."""
+    handler.send_response(200)
+    handler.end_headers()
+    third = len(content) // 3
+    for part in (content[:third], content[third : 2 * third]):
+        handler.wfile.write(part)
+        handler.wfile.flush()
+        handler.server.closing.wait(timeout=0.4)
+    handler.wfile.write(content[2 * third :])
+
+
 def answer_500(handler: BaseHTTPRequestHandler, content: bytes) -> None:
     handler.send_error(500)
 

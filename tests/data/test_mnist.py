@@ -1,9 +1,12 @@
 """The download of MNIST from local mirrors that answer correctly, wrongly or not at all."""
 
+import _thread
 import gzip
 import hashlib
 import os
-import queue
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -27,7 +30,9 @@ from .mirrors import (
     deliver,
     deliver_another_file,
     deliver_endlessly,
+    drip_headers,
     for_images,
+    pause_twice,
     redirect_to_http,
     reset,
     say_nothing,
@@ -100,32 +105,28 @@ def test_an_interrupted_download_is_completed_later(mirrors, place):
     expect_complete(place)
 
 
-def test_ctrl_c_leaves_no_partial_file(mirrors, place, monkeypatch):
-    mirrors(deliver)
-    monkeypatch.setattr(mnist, "_reachable_mirrors", lambda: list(mnist._MIRRORS))
+def test_ctrl_c_leaves_no_partial_file(mirrors, place):
+    def interrupt(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+        break_off(handler, content)
+        handler.wfile.flush()
+        _thread.interrupt_main()
+        handler.server.closing.wait(timeout=20)
 
-    def read_half(response: object, *args: object, **options: object) -> bytes:
-        read.append(True)
-        if len(read) == 2:
-            raise KeyboardInterrupt
-        return b"the first half"
-
-    read: list[bool] = []
-    monkeypatch.setattr("urllib3.HTTPResponse.read1", read_half)
+    mirrors(interrupt)
     with pytest.raises(KeyboardInterrupt):
         load("mnist")
-    assert list((place / "mnist").iterdir()) == []
+    assert list(place.rglob("*")) == []
 
 
 @pytest.mark.parametrize("bad", [answer_500, deliver_endlessly, redirect_to_http, reset, trickle])
 def test_a_mirror_that_fails_later_leaves_no_files(mirrors, place, monkeypatch, bad):
-    monkeypatch.setattr(mnist, "_FILE_SECONDS", 0.5)
+    monkeypatch.setattr(mnist, "_WAIT_SECONDS", 0.5)
     (asked,) = mirrors(for_images(bad))
     with pytest.raises(MnistUnavailableError):
         load("mnist")
     assert any("images" in path for path in asked)
     assert not any("again" in path for path in asked)
-    assert list((place / "mnist").iterdir()) == []
+    assert list(place.rglob("*")) == []
 
 
 def test_a_file_is_fsynced_before_it_is_renamed(mirrors, place, monkeypatch):
@@ -138,39 +139,53 @@ def test_a_file_is_fsynced_before_it_is_renamed(mirrors, place, monkeypatch):
     assert calls == ["fsync", "replace", "fsync"] * len(CONTENT)
 
 
-def test_silent_mirrors_time_out(mirrors, place, monkeypatch):
-    monkeypatch.setattr(mnist, "_ANSWER_SECONDS", 0.5)
-    mirrors(say_nothing, say_nothing, say_nothing)
+@pytest.mark.parametrize("bad", [say_nothing, drip_headers, trickle])
+def test_slow_mirrors_time_out(mirrors, place, monkeypatch, bad):
+    monkeypatch.setattr(mnist, "_WAIT_SECONDS", 0.5)
+    asked = mirrors(bad, bad, bad)
+    began = time.monotonic()
     with pytest.raises(MnistUnavailableError):
         load("mnist")
+    assert time.monotonic() - began < 10
+    assert [len(paths) for paths in asked] == [1, 1, 1]
     assert not place.exists()
 
 
-def test_a_silent_mirror_does_not_delay_another(mirrors, place):
-    mirrors(say_nothing, deliver)
+@pytest.mark.parametrize("bad", [say_nothing, drip_headers, trickle])
+def test_a_slow_mirror_is_asked_for_one_file_only(mirrors, place, monkeypatch, bad):
+    monkeypatch.setattr(mnist, "_WAIT_SECONDS", 0.5)
+    first, second = mirrors(bad, deliver)
     load("mnist")
+    expect_complete(place)
+    assert (len(first), len(second)) == (1, len(CONTENT))
+
+
+def test_a_name_lookup_that_hangs_does_not_delay_another_mirror(mirrors, place, monkeypatch):
+    monkeypatch.setattr(mnist, "_WAIT_SECONDS", 0.5)
+    mirrors(deliver)
+    monkeypatch.setattr(mnist, "_MIRRORS", ("http://hangs.example/", *mnist._MIRRORS))
+    real, done = socket.getaddrinfo, threading.Event()
+
+    def look_up(host: str, *args: object, **kwargs: object) -> object:
+        if host == "hangs.example":
+            done.wait(timeout=20)
+            raise OSError("no such host")
+        return real(host, *args, **kwargs)
+
+    monkeypatch.setattr("socket.getaddrinfo", look_up)
+    try:
+        load("mnist")
+    finally:
+        done.set()
     expect_complete(place)
 
 
-def fail_late(handler: BaseHTTPRequestHandler, content: bytes) -> None:
-    handler.server.closing.wait(timeout=0.4)
-    handler.send_error(404)
-
-
-def test_all_mirrors_share_one_deadline(mirrors, place, monkeypatch):
-    monkeypatch.setattr(mnist, "_ANSWER_SECONDS", 0.5)
-    mirrors(fail_late, say_nothing, say_nothing)
-    waited = []
-
-    class Recorder(queue.Queue):
-        def get(self, timeout: float) -> str | None:
-            waited.append(timeout)
-            return super().get(timeout=timeout)
-
-    monkeypatch.setattr(mnist.queue, "SimpleQueue", Recorder)
-    with pytest.raises(MnistUnavailableError):
-        load("mnist")
-    assert waited[1] < 0.2  # what the first one left of the deadline
+def test_a_download_may_take_longer_than_the_wait_if_it_goes_on(mirrors, place, monkeypatch):
+    monkeypatch.setattr(mnist, "_WAIT_SECONDS", 0.7)
+    monkeypatch.setattr(mnist, "_SLOWEST", 40)
+    mirrors(for_images(pause_twice))
+    load("mnist")
+    expect_complete(place)
 
 
 def test_any_error_counts_as_an_unreachable_mirror(mirrors, place, monkeypatch):
@@ -181,7 +196,7 @@ def test_any_error_counts_as_an_unreachable_mirror(mirrors, place, monkeypatch):
 
 
 def test_the_timeouts_sum_to_less_than_fifteen_seconds():
-    assert mnist._ANSWER_SECONDS + len(mnist._MIRRORS) * mnist._STALL_SECONDS < 15
+    assert len(mnist._MIRRORS) * mnist._WAIT_SECONDS < 15
 
 
 def test_the_real_mirrors_use_https():

@@ -1,6 +1,5 @@
 """MNIST: find it on disk, or download and verify it."""
 
-import contextlib
 import hashlib
 import os
 import queue
@@ -16,6 +15,7 @@ from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
 from torchnet.data.dataset import DataError
 from torchnet.data.idx import FILES, find_idx_files, gunzip
+from torchnet.printable import printable
 from torchnet.storage import write_durably
 
 # SHA-256 of the decompressed files, since mirrors compress them differently.
@@ -32,11 +32,11 @@ _MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://raw.githubusercontent.com/fgnt/mnist/master/",
 )
-_ANSWER_SECONDS = 5.0  # a mirror is reachable if it delivers the smallest file within this time
-_STALL_SECONDS = 3.0  # the longest wait for the next byte; three silent mirrors then cost less than 15 s
-_FILE_SECONDS = 300.0  # for a whole file: 33 kB/s are enough
+_WAIT_SECONDS = 4.0  # the longest wait for an answer, and then for the next byte; three silent mirrors cost 12 s
+_SLOWEST = 20_000  # bytes a second; what arrives more slowly on average, after the first wait, is given up
 _CHUNK = 2**16
 _HEADERS = {"Accept-Encoding": "identity"}
+_Part = int | bytes | None  # of a request: the announced size, a chunk (empty at the end), or None if it failed
 
 
 class MnistUnavailableError(DataError):
@@ -72,63 +72,80 @@ def find_in_folder(folder: Path) -> Path | None:
 
 def _download(folder: Path) -> None:
     """Download the gzipped IDX files that a folder lacks. A file gets its name only after its SHA-256 is verified."""
-    mirrors = _reachable_mirrors()
     present = find_idx_files(folder)
-    missing = [name for key, name in FILES.items() if key not in present]
-    if mirrors:
-        print(f"downloading MNIST into {folder}", file=sys.stderr)
-        folder.mkdir(parents=True, exist_ok=True)
-    for name in missing:
-        answers = (_fetch(mirror, name, _STALL_SECONDS, _FILE_SECONDS, bar=True) for mirror in mirrors)
-        content = next(filter(None, answers), None)
-        if content is None:
+    mirrors = list(_MIRRORS)
+    print(f"downloading MNIST into {printable(folder)}", file=sys.stderr)
+    for name in [name for key, name in FILES.items() if key not in present]:
+        while mirrors and (content := _fetch(mirrors[0], name)) is None:
+            del mirrors[0]  # a mirror that failed once is not asked for another file
+        if not mirrors or content is None:
             raise MnistUnavailableError(
                 f"MNIST is not in {folder.parent} and could not be downloaded ({len(_MIRRORS)} mirrors tried): put "
                 f"mnist_all.mat or the four IDX files there, or set TORCHNET_DATA to their folder or file"
             )
+        folder.mkdir(parents=True, exist_ok=True)
         write_durably(folder / f"{name}.gz", content)
 
 
-def _reachable_mirrors() -> list[str]:
-    """Return all mirrors, the first to deliver the smallest file in front; none if none delivers it in time."""
-    name = FILES["test_labels"]
-    answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+def _fetch(mirror: str, name: str) -> bytes | None:
+    """Return a gzipped file of a mirror; None if the mirror fails, is too slow, or delivers something else.
 
-    def ask(mirror: str) -> None:
-        answers.put(mirror if _fetch(mirror, name, _ANSWER_SECONDS, _ANSWER_SECONDS) else None)
+    The request runs in a thread: a name lookup, or headers that arrive byte by byte, can take longer than any timeout
+    of a socket. A request that is too slow is left behind.
+    """
+    arrived: queue.SimpleQueue[_Part] = queue.SimpleQueue()
+    is_over = threading.Event()
+    threading.Thread(target=_request, args=(f"{mirror}{name}.gz", arrived, is_over), daemon=True).start()
+    try:
+        content = _receive(arrived, f"{name}.gz")
+        decompressed = gunzip(content, _LARGEST_FILE + 1)
+    except (queue.Empty, ValueError):
+        return None
+    finally:
+        is_over.set()
+    return content if hashlib.sha256(decompressed).hexdigest() == _SHA256[name] else None
 
-    for mirror in _MIRRORS:  # in threads, since a name lookup can hang for longer than any timeout
-        threading.Thread(target=ask, args=(mirror,), daemon=True).start()
-    deadline = time.monotonic() + _ANSWER_SECONDS
-    with contextlib.suppress(queue.Empty):
-        for _ in _MIRRORS:
-            if first := answers.get(timeout=max(0.0, deadline - time.monotonic())):
-                return sorted(_MIRRORS, key=lambda mirror: mirror != first)
-    return []
 
+def _receive(arrived: "queue.SimpleQueue[_Part]", name: str) -> bytes:
+    """Return the content that arrives in parts.
 
-def _fetch(mirror: str, name: str, stall_seconds: float, max_seconds: float, bar: bool = False) -> bytes | None:
-    """Return a gzipped file of a mirror; None if the mirror fails, is too slow, or delivers something else."""
-    url, deadline, content = f"{mirror}{name}.gz", time.monotonic() + max_seconds, bytearray()
+    Raises:
+        queue.Empty: if it arrives too slowly; ValueError: if it is too large, or the request fails.
+    """
+    content, began = bytearray(), time.monotonic()
     columns = *Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn()
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(name, total=None)
+        while True:
+            left = began + _WAIT_SECONDS + len(content) / _SLOWEST - time.monotonic()
+            part = arrived.get(timeout=max(0.0, min(left, _WAIT_SECONDS)))
+            if part is None or len(content) > _LARGEST_DOWNLOAD:
+                raise ValueError("the request failed")
+            if isinstance(part, int):
+                progress.update(task, total=part)
+            elif part:
+                content += part
+                progress.advance(task, len(part))
+            else:
+                return bytes(content)
+
+
+def _request(url: str, arrived: "queue.SimpleQueue[_Part]", is_over: threading.Event) -> None:
+    """Put the announced size of a file, its chunks and an empty chunk; or None, however the request fails."""
     try:
         with (
             _HttpsRedirects() as session,
-            session.get(url, stream=True, timeout=stall_seconds, headers=_HEADERS) as answer,
-            Progress(*columns, console=Console(stderr=True), disable=not (bar and sys.stderr.isatty())) as progress,
+            session.get(url, stream=True, timeout=_WAIT_SECONDS, headers=_HEADERS) as answer,
         ):
             announced = answer.headers.get("Content-Length", "")
-            task = progress.add_task(f"{name}.gz", total=int(announced) if announced.isdecimal() else None)
-            # read1 returns what has arrived; read would wait for a whole chunk and could miss the deadline.
-            while chunk := answer.raw.read1(_CHUNK, decode_content=False):
-                content += chunk
-                if len(content) > _LARGEST_DOWNLOAD or time.monotonic() > deadline:
-                    return None
-                progress.advance(task, len(chunk))
-        decompressed = gunzip(bytes(content), _LARGEST_FILE + 1)
-    except Exception:  # however a mirror fails, the next one is tried
-        return None
-    return bytes(content) if hashlib.sha256(decompressed).hexdigest() == _SHA256[name] else None
+            if announced.isdecimal():
+                arrived.put(int(announced))
+            # read1 returns what has arrived; read would wait for a whole chunk.
+            while not is_over.is_set() and (chunk := answer.raw.read1(_CHUNK, decode_content=False)):
+                arrived.put(chunk)
+            arrived.put(b"")
+    except Exception:
+        arrived.put(None)
 
 
 class _HttpsRedirects(requests.Session):
