@@ -133,7 +133,11 @@ def test_the_good_ones_of_several_images_are_answered(predict, capsys):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["images/1.png", "--output", "picture.txt"], 2, "picture.txt: expected the name of a .png, .pdf, .svg file"),
+        (
+            ["images/1.png", "--output", "picture.txt"],
+            2,
+            "picture.txt: expected a file name that ends with .png or .pdf or .svg",
+        ),
         (["images/1.png", "--output", "images/1.png"], 2, "images/1.png: expected another name for the picture"),
         (["images/1.png", "--output", "no/folder.png"], 74, "no/folder.png"),
     ],
@@ -159,7 +163,7 @@ def test_a_network_of_images_that_are_not_square_is_refused(cli, capsys):
 
 
 def test_an_answer_that_is_not_finite_is_the_fault_of_the_checkpoint(predict, capsys):
-    path = find_checkpoint("last", Path("runs"))
+    path = find_checkpoint("last", Path("runs")).path
     contents = torch.load(path, weights_only=True)
     contents["state_dict"]["net.4.bias"].fill_(torch.nan)
     write_checkpoint(path, contents)

@@ -56,8 +56,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Draw the picture; return the exit code."""
     from torchnet.data import DataError, Deformation
+    from torchnet.printable import printable
+    from torchnet.reporting import PICTURE_SUFFIXES
     from torchnet.runs.errors import UsageError
+    from torchnet.runs.output_file import check_output
 
+    check_output(options.output, PICTURE_SUFFIXES)
     source, deformation = options.source or "mnist", Deformation()
     if options.config is not None:
         from torchnet.cli.check_config import parts_of_config  # imports Lightning
@@ -76,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
         raise
     except ValueError as error:
         raise UsageError(str(error)) from error
-    print(options.output)
+    print(printable(options.output))
     return 0
 
 

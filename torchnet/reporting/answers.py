@@ -1,8 +1,6 @@
 """The predictions of a network for image files: a table, and a picture that shows what the network was given."""
 
-import io
 import math
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from torchnet.printable import printable
+from torchnet.reporting.picture import encoded
 from torchnet.storage import write_durably
 
-PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
 _MIN_NAME_WIDTH = 12  # characters; the column of file names is not folded to less
 _LOOK_FOR = (
     "Look for: does the network input look like the digit in the picture? If not, change the picture: show one\n"
@@ -109,10 +107,7 @@ def write_answers_picture(answers: list[Answer], title: str, path: Path) -> None
     for k, answer in enumerate(drawn):
         x = k % columns * (_BLOCK_WIDTH + _BETWEEN)
         _draw_answer(axes, x, _HEADS + k // columns * _BLOCK_HEIGHT, answer, int(zoom * _MAX_NAME))
-    file = io.BytesIO()
-    with warnings.catch_warnings(action="ignore"):  # about characters in file names that the font does not have
-        figure.savefig(file, format=path.suffix[1:].lower(), dpi=150 if len(drawn) <= 20 else 100)
-    write_durably(path, file.getvalue())
+    write_durably(path, encoded(figure, path.suffix, dpi=150 if len(drawn) <= 20 else 100))
 
 
 def _grid(n: int) -> tuple[int, int]:

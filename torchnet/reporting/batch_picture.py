@@ -4,6 +4,10 @@ from pathlib import Path
 
 from torch import Tensor
 
+from torchnet.printable import printable
+from torchnet.reporting.picture import encoded
+from torchnet.storage import write_durably
+
 _LOOK_FOR = (
     "Look for: can you read every draw as the digit at the top of its column, and is no part cut off? If not, the\n"
     "settings are too strong. If the draws in a column look almost the same, the settings are too weak to help."
@@ -16,14 +20,14 @@ _TEXT_WIDTH = 7.9
 def write_batch_picture(before: Tensor, after: Tensor, title: str, subtitle: str, path: Path) -> None:
     """Draw images in a row, and several deformed draws of each below it. Pixels are from 0 (white) to 1 (black).
 
-    The suffix of the path (.png, .pdf, .svg, ...) selects the format.
+    The suffix of the path selects the format: .png, .pdf or .svg.
 
     Shape:
         before: (n, H, W).
         after: (draws, n, H, W).
 
     Raises:
-        ValueError: if matplotlib does not know the suffix.
+        OSError: if the file cannot be written.
     """
     from matplotlib.figure import Figure  # imported here, because it takes a second
 
@@ -34,7 +38,7 @@ def write_batch_picture(before: Tensor, after: Tensor, title: str, subtitle: str
     outer_height = _ABOVE + inner_height + _EDGE
     figure = Figure(figsize=(outer_width, outer_height))
     x, top = _LEFT / outer_width, 1 - _EDGE / outer_height
-    figure.text(x, top, title, va="top", fontsize=14, fontweight="bold")
+    figure.text(x, top, printable(title), va="top", fontsize=14, fontweight="bold", parse_math=False)
     figure.text(x, top - 0.32 / outer_height, subtitle, va="top", fontsize=10)
     figure.text(x, top - 0.62 / outer_height, _LOOK_FOR, va="top", fontsize=10, color="0.35", linespacing=1.35)
     # One unit is one inch. The y axis points down from the top of the images.
@@ -54,4 +58,4 @@ def write_batch_picture(before: Tensor, after: Tensor, title: str, subtitle: str
     axes.set_xticks([])
     axes.tick_params(axis="y", length=0, labelsize=10)
     axes.spines[:].set_visible(False)
-    figure.savefig(path, dpi=150)
+    write_durably(path, encoded(figure, path.suffix, dpi=150))

@@ -3,6 +3,7 @@
 import base64
 import csv
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +110,12 @@ def pixels_of(mistake: dict[str, Any]) -> np.ndarray:
     """Return the uint8 image of a mistake.
 
     Raises:
-        ValueError: if the number of bytes does not match the shape.
+        TypeError, ValueError: if the pixels are not base64, or the number of bytes does not match the shape.
     """
-    return np.frombuffer(base64.b64decode(mistake["pixels"]), np.uint8).reshape(mistake["shape"])
+    content = base64.b64decode(mistake["pixels"], validate=True)
+    if len(content) != math.prod(mistake["shape"]):  # NumPy raises other errors for a huge shape
+        raise ValueError(f"expected {math.prod(mistake['shape'])} bytes, got {len(content)}")
+    return np.frombuffer(content, np.uint8).reshape(mistake["shape"])
 
 
 def write_predictions(probabilities: Tensor, path: Path) -> None:

@@ -4,8 +4,6 @@ A chart is drawn once. In the page, its colors become CSS variables, for light a
 those of light mode.
 """
 
-import io
-import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,6 +15,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from torchnet.reporting.picture import encoded
 from torchnet.reporting.run_data import RunData
 
 _INK, _FAINT, _GRID, _PAPER = "#1b1f24", "#5c6570", "#d6dade", "#fefefe"
@@ -54,15 +53,15 @@ STYLE: dict[Any, Any] = {
 _WIDTH, _HEIGHT = 4.4, 2.9  # inches
 _LINE = 0.18  # inches per line of a legend
 DPI = 110
+_MOST_LINES = 64
+_Line = tuple[int, tuple[list[float], list[float]]]  # a layer, its steps and its values
 _FEW = 12  # a line with at most this many points has markers
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def svg(figure: Figure) -> Markup:
     """Return an SVG element that takes its colors and fonts from the page."""
-    file = io.StringIO()
-    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    text = file.getvalue()
+    text = encoded(figure, ".svg", transparent=True, metadata={"Date": None}).decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'<g id="[^"]*"', "<g", text)  # ids would repeat in every figure
@@ -108,7 +107,11 @@ def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure 
     if single:  # a fixed corner that is mostly free: to search for the best one takes as long as to draw the lines
         axes.legend(labelcolor="linecolor", loc="upper right" if what == "loss" else "lower right", handlelength=1.6)
     else:
-        figure.legend(labelcolor="linecolor", loc="lower left", handlelength=1.6, borderpad=0, labelspacing=0.3)
+        legend = figure.legend(
+            labelcolor="linecolor", loc="lower left", handlelength=1.6, borderpad=0, labelspacing=0.3
+        )
+        for text in legend.get_texts():
+            text.set_parse_math(False)  # the name of a run may have a $
     return figure
 
 
@@ -118,7 +121,7 @@ def health(run: RunData, metrics: Sequence[str], ylabel: str, band: tuple[float,
     Metrics that were not logged are left out. Values are shown in percent if the label of the y axis ends with "%". The
     gray band is the usual range.
     """
-    lines = [line for metric in metrics for line in run.by_layer(metric).items()]
+    lines = [line for metric in metrics for line in _some(run.by_layer(metric).items())]
     if not lines:
         return None
     figure, axes = _figure(xlabel="step", ylabel=ylabel)
@@ -133,11 +136,17 @@ def health(run: RunData, metrics: Sequence[str], ylabel: str, band: tuple[float,
         axes.axhspan(*band, color=_GRID, alpha=0.35, linewidth=0, zorder=0)
     if ylabel.endswith("%"):
         axes.set_ylim(bottom=0, top=max(5, axes.get_ylim()[1]))
-    elif any(value > 0 for _, (_, values) in lines for value in values):
+    else:
         _logarithmic(axes)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.legend(labelcolor="linecolor", loc="upper left" if ylabel.endswith("%") else "upper right", handlelength=1.6)
     return figure
+
+
+def _some(lines: Iterable[_Line]) -> list[_Line]:
+    """Return the lines of at most 64 layers, evenly spaced; more cannot be told apart."""
+    every = list(lines)
+    return every[:: 1 + (len(every) - 1) // _MOST_LINES] if every else every
 
 
 def smoothed(x: Iterable[float], y: Iterable[float], most: int = 60) -> tuple[list[float], list[float]]:
@@ -163,17 +172,20 @@ def _figure(xlabel: str, ylabel: str, below: float = 0.0) -> tuple[Figure, Axes]
 
 
 def _logarithmic(axes: Axes) -> None:
+    """Make the y axis logarithmic, unless no value is positive."""
+    if not any((np.asarray(line.get_ydata()) > 0).any() for line in axes.lines):
+        return
     axes.set_yscale("log")
     low, high = axes.get_ylim()
-    few = high / low < 200  # powers of ten alone would label only one or two lines
+    few = high < 200 * low  # powers of ten alone would label only one or two lines
     axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)) if few else NullLocator())
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: _plain(value)) if few else NullFormatter())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
 
 
 def _plain(value: float) -> str:
-    exponent = math.floor(math.log10(value) + 1e-9)
-    if -3 <= exponent <= 4:
+    """Return a value of one digit, such as a tick of a logarithmic axis has."""
+    factor, exponent = f"{value:.0e}".split("e")
+    if -3 <= int(exponent) <= 4:
         return f"{value:g}"
-    factor = round(value / 10**exponent)
-    return f"{'' if factor == 1 else f'{factor}·'}10{str(exponent).translate(_SUPERSCRIPTS)}"
+    return f"{'' if factor == '1' else f'{factor}·'}10{str(int(exponent)).translate(_SUPERSCRIPTS)}"

@@ -18,6 +18,7 @@ from torchnet.reporting.run_data import RunData
 _UNITS = 64  # the number of units of the first layer that are shown
 _COLUMNS = 8
 _PICTURE = 720  # the approximate width of the picture of the first layer in pixels
+_TALLEST = 4  # height / width of the space for a mistake
 _CELL, _MARGIN = 0.52, 0.8  # inches, in the confusion matrix: the size of a cell, and the space for labels
 
 
@@ -57,7 +58,7 @@ def mistakes(run: RunData) -> Figure | None:
     if not run.mistakes:
         return None
     rows, (height, width) = math.ceil(len(run.mistakes) / 4), run.mistakes[0]["shape"]
-    figure = Figure(figsize=(6.4, rows * (0.45 + 1.45 * height / width)))
+    figure = Figure(figsize=(6.4, rows * (0.45 + 1.45 * min(height / width, _TALLEST))))
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=1 - 0.4 / figure.get_figheight(), hspace=0.3)
     for k, mistake in enumerate(run.mistakes, 1):
         axes = figure.add_subplot(rows, 4, k)
@@ -74,7 +75,7 @@ def first_layer(run: RunData) -> Figure | None:
     units = run.first_layer
     if units is None:
         return None
-    norms = np.sqrt((units * units).sum(axis=(1, 2)))
+    norms = np.linalg.norm(units.reshape(len(units), -1), axis=1)
     units = units[np.sort(np.argsort(-norms, kind="stable")[:_UNITS])]
     height, width = units.shape[1:]
     columns, pad = min(_COLUMNS, len(units)), max(1, round(width / 14))

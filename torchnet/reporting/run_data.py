@@ -1,7 +1,8 @@
 """The data of a run: the files in its folder, as its report page shows them."""
 
 import csv
-import json
+import io
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,24 +12,69 @@ from typing import Any
 
 import numpy as np
 
-from torchnet.data import DataError
-from torchnet.reporting.run_report import read_report
+from torchnet.printable import printable
+from torchnet.reporting.report_file import read_report
+from torchnet.reporting.run_files import (
+    MOST,
+    number,
+    optional,
+    read_json,
+    read_text,
+    record,
+    table_of_text,
+    text,
+    unusable,
+    whole,
+)
 
 METRICS, REPORT, FACTS = "metrics.csv", "report.json", "facts.json"  # in the folder of a run
 Row = dict[str, float]  # one row of metrics.csv: value by metric, with "step" (from 0) and mostly "epoch" (from 0)
+_LONGEST_CELL = 100  # characters; a float64 takes 25
+_LARGEST = 1e250  # of the values that are drawn: the margins of a logarithmic axis do not overflow
+_MAX_NAME = 64  # characters
+_CHECK_FACTS = record(
+    {"seconds": number(0, 1e10), "images": whole(), "environment": table_of_text(100, 1000)},
+    {"command": text(100_000), "peak_memory_mib": optional(number(0, MOST))},
+)
 
 
 def read_metrics(path: Path, rows: int | None = None) -> list[Row]:
     """Return the first rows of a metrics.csv, or all rows if None. Empty cells are left out.
 
+    A last line without its end, which was torn by a crash, is not a row.
+
     Raises:
-        ValueError: if a cell is not a number.
+        DataError: if the rows are not numbers in columns, each with a step; OSError: if the disk fails.
     """
-    with path.open(newline="") as file:
-        return [
-            {name: int(text) if text.lstrip("-").isdigit() else float(text) for name, text in row.items() if text}
-            for row in islice(csv.DictReader(file), rows)
-        ]
+    what = "the metrics of a run"
+    content = read_text(path, what)
+    lines = csv.reader(io.StringIO(content[: content.rfind("\n") + 1], newline=""))
+    try:
+        columns = next(lines, [])
+        if len({*columns}) < len(columns):
+            raise ValueError("two columns have the same name")
+        return [_row(columns, cells) for cells in islice(lines, rows)]
+    except (ValueError, csv.Error) as error:
+        raise unusable(path, what, f"line {lines.line_num}: {error}") from error
+
+
+def _row(columns: list[str], cells: list[str]) -> Row:
+    if len(cells) != len(columns):
+        raise ValueError(f"expected {len(columns)} cells, got {len(cells)}")
+    row = {name: _value(cell) for name, cell in zip(columns, cells, strict=True) if cell}
+    for name in ("step", "epoch"):
+        if not 0 <= row.get(name, -1 if name == "step" else 0) <= MOST:
+            raise ValueError(f"expected a {name} from 0 to {MOST:.0f}, got {row.get(name, 'none')}")
+    return row
+
+
+def _value(cell: str) -> float:
+    try:
+        if len(cell) <= _LONGEST_CELL:
+            return int(cell) if cell.lstrip("-").isdigit() else float(cell)
+    except ValueError:
+        pass
+    raise ValueError(f"expected a number, got {cell[:_LONGEST_CELL]!r}")
 
 
 @dataclass(frozen=True)
@@ -54,42 +100,43 @@ class RunData:
     weights: int
     first_layer: np.ndarray | None
 
+    def read(self) -> None:
+        """Read all files now, so that a bad one is reported before anything is drawn.
+
+        Raises:
+            DataError: if a file is corrupt.
+        """
+        _ = self.rows, self.report, self.facts
+
     @cached_property
     def rows(self) -> list[Row]:
         """The rows of metrics.csv, empty if the run did not log metrics."""
         path = self.folder / METRICS
-        if not path.is_file():
-            return []
-        try:
-            return read_metrics(path)
-        except ValueError as error:
-            raise DataError(
-                f"{path}: expected the metrics of a run, in columns of numbers ({error}): remove it, or train again"
-            ) from error
+        return read_metrics(path) if _is_there(path) else []
 
     @cached_property
     def report(self) -> dict[str, Any] | None:
         """The contents of report.json, or None if the run was stopped early."""
         path = self.folder / REPORT
-        return read_report(path) if path.is_file() else None
+        return read_report(path) if _is_there(path) else None
 
     @cached_property
     def facts(self) -> dict[str, Any]:
         """The contents of facts.json (speed, memory, environment, command), empty if the run was stopped early."""
         path = self.folder / FACTS
-        if not path.is_file():
+        if not _is_there(path):
             return {}
-        try:
-            facts = json.loads(path.read_text())
-            if facts["seconds"] > 0 and facts["images"] >= 0 and isinstance(facts["environment"], dict):
-                return {"command": "", "peak_memory_mib": None} | facts
-        except (KeyError, TypeError, ValueError):
-            pass
-        raise DataError(f"{path}: expected seconds, images and environment of a run: remove it, or train again")
+        facts = read_json(path, "seconds, images and environment of a run", _CHECK_FACTS)
+        return {"command": "", "peak_memory_mib": None} | facts
+
+    @property
+    def images_per_second(self) -> str:
+        """The speed of training, "–" if it is unknown."""
+        return f"{self.facts['images'] / self.facts['seconds']:,.0f}" if self.facts.get("seconds") else "–"
 
     @property
     def name(self) -> str:
-        return str(self.config.get("name", "default"))
+        return printable(self.config.get("name", "default"))[:_MAX_NAME]
 
     @property
     def time(self) -> str:
@@ -121,11 +168,21 @@ class RunData:
         return [mistake for mistake in found if len(mistake["shape"]) == 2]
 
     def series(self, metric: str, axis: str) -> tuple[list[float], list[float]]:
-        """Return the positions on an axis, "step" or "epoch", at which a metric was logged, and its values."""
+        """Return the positions on an axis, "step" or "epoch", at which a metric was logged, and its values.
+
+        Inf, NaN and numbers near the largest float64 are left out; numbers near the smallest become 0.
+        """
         found = [(row[axis], row[metric]) for row in self.rows if metric in row and axis in row]
-        return [x for x, _ in found], [y for _, y in found]
+        drawn = [(float(x), float(y) if abs(y) * _LARGEST >= 1 else 0.0) for x, y in found if abs(y) <= _LARGEST]
+        return [x for x, _ in drawn], [y for _, y in drawn]
 
     def by_layer(self, metric: str) -> dict[int, tuple[list[float], list[float]]]:
-        """Return the steps and values of a gradient-health metric for each layer."""
-        names = sorted({name for row in self.rows for name in row if name.startswith(f"{metric}/layer_")})
-        return {int(name.rpartition("_")[-1]): self.series(name, "step") for name in names}
+        """Return the steps and values of a gradient-health metric for each layer that has any."""
+        pattern = re.compile(rf"{metric}/layer_([0-9]{{1,6}})")
+        found = map(pattern.fullmatch, sorted({name for row in self.rows for name in row}))
+        lines = {int(name[1]): self.series(name[0], "step") for name in found if name}
+        return {number: (x, y) for number, (x, y) in lines.items() if x}
+
+
+def _is_there(path: Path) -> bool:
+    return path.exists() or path.is_symlink()  # also a pipe or a broken link, to be refused rather than overlooked

@@ -1,8 +1,6 @@
-"""The report of a finished run, report.json: build it, write it, read it and print it."""
+"""The report of a finished run: build it and print it."""
 
-import json
 import math
-from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -10,9 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from torchnet.data import DataError
-from torchnet.reporting.evaluation import classification_report, confident_mistakes, confusion_matrix, pixels_of
-from torchnet.storage import write_durably
+from torchnet.printable import printable
+from torchnet.reporting.evaluation import classification_report, confident_mistakes, confusion_matrix
 
 _FIRST_COLUMN, _COLUMN = 10, 9  # width in characters, with padding: row names, and values such as 0.123456
 
@@ -42,41 +39,9 @@ def run_report(
     }
 
 
-def write_report(report: dict[str, Any], path: Path) -> None:
-    """Write the report as JSON."""
-    write_durably(path, (json.dumps(report, indent=1) + "\n").encode())
-
-
-def read_report(path: Path) -> dict[str, Any]:
-    """Return a report that `write_report` wrote.
-
-    Raises:
-        DataError: if the file does not hold a report.
-    """
-    try:
-        report = json.loads(path.read_text())
-        holds = [isinstance(accuracy, float) for accuracy in report["accuracy"].values()]
-        for split in report["accuracy"]:
-            rows, counts = report["classification_report"][split], report["confusion_matrix"][split]
-            holds += [list(cells) == list(rows["support"]) for cells in rows.values()]
-            holds += [isinstance(value, (int, float)) for cells in rows.values() for value in cells.values()]
-            holds += [isinstance(count, int) and len(row) == len(counts) for row in counts for count in row]
-        for mistake in (mistake for mistakes in report["mistakes"].values() for mistake in mistakes):
-            pixels_of(mistake)
-            holds += [isinstance(value, float) for value in mistake["probabilities"]]
-            holds += [0 <= mistake[label] < len(mistake["probabilities"]) for label in ("label", "predicted")]
-        if not all(holds):
-            raise ValueError("unexpected content")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(
-            f"{path}: expected the report of a run, as training writes it ({error!r:.80}): remove it, or train again"
-        ) from error
-    return dict(report)
-
-
 def print_report(report: dict[str, Any], console: Console) -> None:
     """Print the report as tables. A table that is wider than the console is split into blocks of columns."""
-    console.print(f"\n{report['title']}", highlight=False, markup=False, style="bold")
+    console.print(f"\n{printable(report['title'])}", highlight=False, markup=False, style="bold")
     for split, accuracy in report["accuracy"].items():
         console.print(f"{split} accuracy = {accuracy:.6g}", highlight=False)
     for split, rows in report["classification_report"].items():

@@ -1,5 +1,6 @@
 """The trained network of a run, from its checkpoint and its configuration, without data or a Trainer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchnet.network import MLP, layer_sizes
+from torchnet.network import MLP
+from torchnet.printable import printable
 from torchnet.runs.config import read_config
 from torchnet.runs.errors import UsageError
 from torchnet.runs.folders import CONFIG, run_of
 from torchnet.storage import CheckpointError, read_checkpoint
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+_MAX_NAME = 64  # characters
 _OPTIONS = ("activation", "normalization", "dropout", "residual")  # arguments of MLP in a configuration
 
 
@@ -29,7 +32,7 @@ class TrainedNetwork:
     @property
     def name(self) -> str:
         """The name of the run."""
-        return str(self.config.get("name", "default"))
+        return printable(self.config.get("name", "default"))[:_MAX_NAME]
 
     @property
     def in_features(self) -> int:
@@ -37,35 +40,76 @@ class TrainedNetwork:
         return int(next(self.net.parameters()).shape[1])
 
 
-def load_network(checkpoint: Path) -> TrainedNetwork:
+def load_network(checkpoint: Path, contents: dict[str, Any] | None = None) -> TrainedNetwork:
     """Build the network of a run and load the weights of one of its checkpoints.
+
+    Args:
+        checkpoint: the file.
+        contents: its contents, if it was read already.
 
     Raises:
         CheckpointError: if the checkpoint cannot be used, or its weights do not fit the configuration.
         UsageError: if the folder of the run has no valid config.yaml.
     """
-    contents = read_checkpoint(checkpoint)
-    weights = trained_weights(contents)
-    widths = [tensor.shape for name, tensor in weights.items() if name.endswith("weight") and tensor.dim() == 2]
-    if not widths:
-        raise CheckpointError(f"{checkpoint}: expected a checkpoint of a run, got one without weights")
+    contents = contents or read_checkpoint(checkpoint)
     path = run_of(checkpoint) / CONFIG
     if not path.is_file():
         raise UsageError(f"{path}: expected the configuration of the run of {checkpoint}, found no file")
     config = read_config(path)
     model = config["model"]
     try:
-        sizes = layer_sizes(widths[0][1], model["hidden_sizes"], widths[-1][0], model.get("depth"))
+        sizes = expect_widths(checkpoint, contents, model)
         options = {name: model[name] for name in _OPTIONS if name in model}
         net = MLP(sizes, initializer="zeros", dtype=DTYPES[model.get("dtype", "float32")], **options)
+    except CheckpointError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: expected the options of a network under model ({error})") from error
     try:
-        net.load_state_dict(weights)
+        net.load_state_dict(trained_weights(contents))
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{checkpoint}: belongs to another network than {path} describes: {reason}") from error
-    return TrainedNetwork(net.eval(), config, checkpoint, int(contents.get("global_step", 0)))
+    steps = contents.get("global_step", 0)
+    if not isinstance(steps, int) or not 0 <= steps < 2**63:
+        raise CheckpointError(f"{checkpoint}: expected a number of steps as global_step, got something else")
+    return TrainedNetwork(net.eval(), config, checkpoint, steps)
+
+
+def expect_widths(checkpoint: Path, contents: dict[str, Any], model_options: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the widths of the network in a checkpoint, if options describe a network of these widths.
+
+    With the widths known to be those of the stored weights, a network can be built without allocating more than them.
+
+    Args:
+        checkpoint: the path of the checkpoint, for the error message.
+        contents: the contents of the checkpoint.
+        model_options: the options hidden_sizes and depth of a configuration.
+
+    Raises:
+        CheckpointError: if the checkpoint has no weights, or those of another network.
+        KeyError, TypeError: if hidden_sizes is missing or not one or several whole numbers.
+    """
+    weights = trained_weights(contents)
+    shapes = [tensor.shape for name, tensor in weights.items() if name.endswith("weight") and tensor.dim() == 2]
+    if not shapes:
+        raise CheckpointError(f"{checkpoint}: expected a checkpoint of a run, got one without weights")
+    widths = (shapes[0][1], *(shape[0] for shape in shapes))
+    hidden, depth = model_options["hidden_sizes"], model_options.get("depth")
+    if not all(isinstance(size, int) for size in (hidden if isinstance(hidden, list | tuple) else [hidden])):
+        raise TypeError(f"hidden_sizes: expected one or several whole numbers, got {hidden!r:.100}")
+    is_one = isinstance(hidden, int)
+    if (
+        any(inputs != outputs for (_, inputs), outputs in zip(shapes, widths, strict=False))
+        or depth not in ((len(shapes),) if is_one else (len(shapes), None))
+        or [*widths[1:-1]] != ([hidden] * (len(shapes) - 1) if is_one else [*hidden])
+    ):
+        described = f"hidden_sizes {hidden!s:.100}" + ("" if depth is None else f" and depth {depth}")
+        raise CheckpointError(
+            f"{checkpoint}: belongs to another network than the configuration describes: its widths are "
+            f"{'-'.join(map(str, widths)):.100}, but {described} are configured: use the options of its run"
+        )
+    return widths
 
 
 def trained_weights(checkpoint: dict[str, Any]) -> dict[str, Tensor]:

@@ -12,10 +12,12 @@ from PIL import Image
 from rich.console import Console
 
 from torchnet.data import DataError, read_image, to_mnist_form
+from torchnet.printable import printable
 from torchnet.reporting import PICTURE_SUFFIXES, Answer, print_answers, write_answers_picture
 from torchnet.runs.errors import UsageError, report_error
-from torchnet.runs.folders import run_of
+from torchnet.runs.folders import FoundCheckpoint, run_of
 from torchnet.runs.load_network import TrainedNetwork, load_network
+from torchnet.runs.output_file import check_output
 from torchnet.step import scale_pixels
 from torchnet.storage import CheckpointError
 
@@ -24,13 +26,13 @@ _THUMBNAIL = 200  # pixels, the size of the copies in the picture
 _WIDE = 130  # columns of a table without a terminal
 
 
-def predict_image_files(checkpoint: Path, files: Sequence[Path], output: Path | None = None) -> int:
+def predict_image_files(found: FoundCheckpoint, files: Sequence[Path], output: Path | None = None) -> int:
     """Print the predictions for image files, draw what the network saw, and return the exit code.
 
     A file that is not an image of a digit is skipped with a line on stderr; the first such file sets the exit code.
 
     Args:
-        checkpoint: the checkpoint of a run.
+        found: the checkpoint of a run.
         files: the images.
         output: the picture to write; None for predictions.png in the folder of the run.
 
@@ -38,12 +40,11 @@ def predict_image_files(checkpoint: Path, files: Sequence[Path], output: Path | 
         UsageError: if the network is not for square images, or the name of the picture cannot be used.
         CheckpointError: if the checkpoint cannot be used; OSError: if the picture cannot be written.
     """
-    picture = output or run_of(checkpoint) / PICTURE
-    if picture.suffix.lower() not in PICTURE_SUFFIXES:
-        raise UsageError(f"{picture}: expected the name of a {', '.join(PICTURE_SUFFIXES)} file for the picture")
+    picture = output or run_of(found.path) / PICTURE
+    check_output(picture, PICTURE_SUFFIXES)
     if any(os.path.realpath(file) == os.path.realpath(picture) for file in files):
         raise UsageError(f"{picture}: expected another name for the picture, this is one of the images")
-    trained = load_network(checkpoint)
+    trained = load_network(*found)
     answers: list[Answer] = []
     codes: list[int] = []
     for result in answers_to(files, trained):
@@ -54,7 +55,7 @@ def predict_image_files(checkpoint: Path, files: Sequence[Path], output: Path | 
     if answers:
         print_answers(answers, Console(width=None if sys.stdout.isatty() else _WIDE))
         write_answers_picture(answers, f"{trained.name}, after {trained.steps:,} steps", picture)
-        print(f"what the network saw: {picture}")
+        print(f"what the network saw: {printable(picture)}")
     return codes[0] if codes else 0
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from torchnet.layers import Linear
 from torchnet.network import MLP
+from torchnet.printable import printable
 from torchnet.reporting.run_data import RunData
 from torchnet.runs.config import read_config
 from torchnet.runs.errors import UsageError
@@ -38,7 +39,7 @@ def read_record(folder: Path, net: MLP | None = None) -> RunData:
     return RunData(
         folder=folder,
         config=config,
-        config_text=path.read_text(),
+        config_text=path.read_text(encoding="utf-8-sig"),
         network=", ".join(["-".join(sizes)] * bool(sizes) + _words(config["model"])),
         weights=0 if net is None else sum(weight.numel() for weight in net.parameters()),
         first_layer=_as_images(linears[0].weight) if linears else None,
@@ -60,14 +61,14 @@ def _newest_network(folder: Path) -> MLP | None:
         try:
             return load_network(checkpoint).net
         except CheckpointError as error:
-            print(f"skipped: {error}", file=sys.stderr)
+            print(f"skipped: {printable(error)}", file=sys.stderr)
     return None
 
 
 def _words(model: dict[str, object]) -> list[str]:
     """Describe activation, normalization and so on, from the configuration."""
     activation = model.get("activation", "sigmoid")
-    words = [" and ".join(dict.fromkeys(activation if isinstance(activation, list) else [str(activation)]))]
+    words = [" and ".join(dict.fromkeys(map(str, activation if isinstance(activation, list) else [activation])))]
     words += [str(model["normalization"])] if model.get("normalization") else []
     words += ["dropout"] if model.get("dropout") else []
     return words + (["residual"] if model.get("residual") else [])

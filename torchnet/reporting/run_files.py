@@ -1,0 +1,156 @@
+"""The files in the folder of a run, read strictly: they may have been edited, or come from somebody else.
+
+A check is a function of a value and its place in the file. It raises a ValueError if the value is not as expected.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from torchnet.data import DataError
+from torchnet.storage import open_regular_file
+
+Check = Callable[[Any, str], None]
+
+MOST = 2.0**53  # the largest count; all whole numbers up to it are exact as float64
+_MAX_BYTES = 2**26
+_SHOWN = 40  # characters of an unexpected value
+
+
+def read_text(path: Path, what: str) -> str:
+    """Return the text of a file of at most 64 MiB. `what` says what the file should hold.
+
+    Raises:
+        DataError: if it is not a regular file of this size, or not UTF-8; OSError: if the disk fails.
+    """
+    with open_regular_file(path, what, DataError) as file:
+        content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise unusable(path, what, f"more than {_MAX_BYTES >> 20} MiB")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise unusable(path, what, f"byte {error.start} is not UTF-8") from error
+
+
+def read_json(path: Path, what: str, check: Check) -> Any:
+    """Return the value in a JSON file, if it passes a check.
+
+    Raises:
+        DataError: if it is not JSON, has Inf or NaN, or does not pass the check; OSError: if the disk fails.
+    """
+    text = read_text(path, what)
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+        check(value, "")
+    except RecursionError as error:
+        raise unusable(path, what, "too many nested brackets") from error
+    except ValueError as error:  # JSONDecodeError too, and a number with more digits than Python converts
+        raise unusable(path, what, str(error)) from error
+    return value
+
+
+def unusable(path: Path, what: str, reason: str) -> DataError:
+    """Return the error of a file that does not hold what it should."""
+    return DataError(f"{path}: expected {what}, as training writes it ({reason}): remove it, or train again")
+
+
+def fail(place: str, expected: str, value: Any) -> NoReturn:
+    """Raise the ValueError of an unexpected value."""
+    if isinstance(value, dict):
+        got = "an object with " + (", ".join(map(repr, [*value][:4])) or "nothing")
+    elif isinstance(value, list):
+        got = f"a list of {len(value)}"
+    else:
+        got = repr(value[:_SHOWN] if isinstance(value, str) else value)
+    raise ValueError(f"{place.lstrip('.') or 'the file'}: expected {expected}, got {got[: 2 * _SHOWN]}")
+
+
+def number(low: float = -math.inf, high: float = math.inf) -> Check:
+    """Check for a finite number in a range."""
+
+    def check(value: Any, place: str) -> None:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or not low <= value <= high or abs(value) == math.inf:
+            fail(place, f"a number from {low:g} to {high:g}", value)
+
+    return check
+
+
+def whole(high: float = MOST, low: int = 0) -> Check:
+    """Check for a whole number in a range."""
+
+    def check(value: Any, place: str) -> None:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            fail(place, f"a whole number from {low} to {high:.0f}", value)
+
+    return check
+
+
+def text(longest: int) -> Check:
+    """Check for text that can be written as UTF-8."""
+
+    def check(value: Any, place: str) -> None:
+        if not isinstance(value, str) or len(value) > longest or any("\ud800" <= it <= "\udfff" for it in value):
+            fail(place, f"text of at most {longest} characters", value)
+
+    return check
+
+
+def list_of(each: Check, least: int, most: int) -> Check:
+    """Check for a list whose values all pass a check."""
+
+    def check(value: Any, place: str) -> None:
+        if not isinstance(value, list) or not least <= len(value) <= most:
+            fail(place, f"a list of {least}" + (f" to {most}" if most > least else ""), value)
+        for index, item in enumerate(value):
+            each(item, f"{place}[{index}]")
+
+    return check
+
+
+def record(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None, exact: bool = False) -> Check:
+    """Check for an object, with a check per key. Unless `exact`, other keys are allowed, too."""
+    checks = {**required, **(optional or {})}
+
+    def check(value: Any, place: str) -> None:
+        if (
+            not isinstance(value, dict)
+            or not required.keys() <= value.keys()
+            or (exact and value.keys() - checks.keys())
+        ):
+            fail(place, f"an object with {', '.join(required)}{' alone' if exact else ''}", value)
+        for key, each in checks.items():
+            if key in value:
+                each(value[key], f"{place}.{key}")
+
+    return check
+
+
+def table_of_text(most: int, longest: int) -> Check:
+    """Check for an object of any names, at most `most`, and text."""
+    short = text(longest)
+
+    def check(value: Any, place: str) -> None:
+        if not isinstance(value, dict) or len(value) > most:
+            fail(place, f"an object with up to {most} texts", value)
+        for key, item in value.items():
+            short(key, f"a name in {place}")
+            short(item, f"{place}.{key}")
+
+    return check
+
+
+def optional(check: Check) -> Check:
+    """Allow null, too."""
+    return lambda value, place: None if value is None else check(value, place)
+
+
+def anything(value: Any, place: str) -> None:
+    """Accept any value."""
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"expected finite numbers, got {constant}")
