@@ -28,14 +28,18 @@ def test_the_fuzzer_sees_a_fault_that_is_accepted(monkeypatch):
     [
         (b"name: a\nmodel: {lr: 1, lr: 2}\n", "bad.yaml: line 2: the key model.lr occurs twice"),
         (b"model.lr: 1\nmodel: {lr: 2}\n", "bad.yaml: line 2: the key model.lr occurs twice"),
-        (b"name: &a x\nckpt_path: *a\n", "bad.yaml: line 1: anchors (&) and aliases (*) are not supported"),
-        (b"name: !!python/name:os.abort\n", "bad.yaml: line 1: tags are not supported"),
+        (b"name: &a x\nckpt_path: *a\n", "bad.yaml: line 2: aliases (*) are not supported"),
+        (
+            b"name: !!python/name:os.abort\n",
+            "bad.yaml: expected a YAML file (could not determine a constructor for the tag",
+        ),
+        (b"name: !!binary aGk=\n", "bad.yaml: name: expected plain values, got a bytes"),
         (b"model: {lr: .nan}\n", "bad.yaml: model.lr: expected a finite number, got nan"),
         (b"model: {lr: 1e999}\n", "bad.yaml: model.lr: expected a finite number, got inf"),
-        (b"name: a\n---\nname: b\n", "bad.yaml: line 2: expected one document"),
-        (b"name: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "bad.yaml: line 1: expected at most 20 nested levels"),
+        (b"name: a\n---\nname: b\n", "bad.yaml: expected a YAML file (expected a single document"),
+        (b"name: " + b"[" * 900 + b"]" * 900, "bad.yaml: expected options by name, got deeply nested brackets"),
         (b"model: {hidden_sizes: [" + b"1," * 5000 + b"]}", "bad.yaml: line 1: expected at most 1000 keys and values"),
-        (b"#" * 2**20 + b"#", "bad.yaml: expected a configuration of at most 1048576 bytes"),
+        (b"#" * 2**16 + b"#", "bad.yaml: expected a configuration of at most 65536 bytes"),
         (b"name: \xff\n", "bad.yaml: expected text in UTF-8, got something else at byte 6"),
         (b"name: 'a\0'\n", "bad.yaml: expected a YAML file"),
         (b"model: other.yaml\n", "bad.yaml: line 1: model: expected options by name, got 'other.yaml'"),
@@ -56,7 +60,7 @@ def test_a_bad_configuration_is_one_sentence_and_exit_code_2(cli, capsys, tmp_pa
 def test_what_is_no_file_is_not_read(cli, capsys, tmp_path, make):
     make(tmp_path / "bad.yaml")
     assert cli("--config", "bad.yaml") == 2
-    assert "bad.yaml: expected a file, got a folder, a device or a pipe" in capsys.readouterr().err
+    assert "bad.yaml: expected a configuration, got a " in capsys.readouterr().err
 
 
 def test_null_is_no_value_where_one_belongs(cli, capsys, tmp_path):

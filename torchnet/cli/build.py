@@ -2,21 +2,29 @@
 
 import os
 import sys
+from enum import Enum
+from inspect import signature
 from typing import Any
 
+import yaml
 from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from torchnet.cli.options import Options
 from torchnet.data import DataError
-from torchnet.runs.errors import UsageError
+from torchnet.runs.errors import UsageError, is_out_of_memory
 from torchnet.training.callbacks.progress_bar import StepProgressBar
+from torchnet.training.callbacks.user_callbacks import refuse_asked_callbacks
 from torchnet.training.checkpoint_io import CheckpointFiles
 from torchnet.training.distributed.strategy import use_replicas
 from torchnet.training.lightning_internals import prepare_for_several_processes
-from torchnet.training.refusals import refuse_callbacks, refuse_trainer
+from torchnet.training.refusals import refuse_trainer
+from torchnet.training.trainer_options import notices, refuse_options
 
 SELF_EXPLANATORY = (DataError, UsageError, MisconfigurationException, OSError)  # errors with a message for users
+
+# config.yaml has the value of an enum, such as the interval of Lightning's Timer, which a parser reads again.
+yaml.SafeDumper.add_multi_representer(Enum, lambda dumper, member: dumper.represent_data(member.value))
 
 
 def build(options: Options) -> Any:
@@ -28,6 +36,8 @@ def build(options: Options) -> Any:
     except SELF_EXPLANATORY:
         raise
     except Exception as error:  # a constructor, of torchnet or of Lightning, rejects its arguments
+        if is_out_of_memory(error):
+            raise
         raise UsageError(str(error)) from error
     parts.data.trainer = parts.trainer  # the data are needed before training, on the device of the Trainer
     return parts
@@ -37,10 +47,12 @@ def _trainer(options: Options, parts: Any) -> Any:
     arguments = dict(parts.trainer)
     asked = arguments["callbacks"]  # a list, or a single callback
     asked = [asked] if isinstance(asked, Callback) else list(asked or [])
-    refuse_callbacks(asked)
+    refuse_asked_callbacks(asked)
+    refuse_options(arguments)
+    plugins = arguments["plugins"] or []  # a list, or a single plugin
     if arguments["enable_progress_bar"] or (arguments["enable_progress_bar"] is None and sys.stdout.isatty()):
         asked.append(StepProgressBar())
-    saves = options.keeps_results and arguments["enable_checkpointing"] is not False
+    saves = options.keeps_results and arguments["enable_checkpointing"] is not False and not arguments["barebones"]
     arguments |= {
         # Replicas are compared before they are saved, and saved before other callbacks may change the state.
         "callbacks": [
@@ -53,7 +65,7 @@ def _trainer(options: Options, parts: Any) -> Any:
         ],
         "enable_progress_bar": False,
         "enable_checkpointing": False,  # Lightning's own
-        "plugins": [*(arguments["plugins"] or []), CheckpointFiles()],
+        "plugins": [*(plugins if isinstance(plugins, list) else [plugins]), CheckpointFiles(options.checkpoint)],
     }
     if not options.keeps_results:
         arguments["logger"] = False
@@ -66,4 +78,6 @@ def _trainer(options: Options, parts: Any) -> Any:
         prepare_for_several_processes(trainer)
     if not trainer.is_global_zero:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - to the end: the first process prints for all
+    for notice in notices(parts.trainer, {name: it.default for name, it in signature(Trainer).parameters.items()}):
+        print(notice, flush=True)
     return trainer

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torchnet.checking.catalog import randomize_biases
 from torchnet.cli.build import build
 from torchnet.cli.console import silence_libraries
+from torchnet.cli.foreign_config import known_part
 from torchnet.cli.options import Options
 from torchnet.step import scale_pixels
 from torchnet.training.data_module import ImageData
@@ -20,10 +21,10 @@ _SAMPLES = 64  # of a mini-batch: enough for a check, and a wide network is chec
 
 
 def parts_of_config(config: Path) -> tuple[Classifier, ImageData]:
-    """Return the network and the data of a configuration."""
+    """Return the network and the data of a configuration. Nothing that could run code is obeyed, or needed for it."""
     silence_libraries()
     options = ["--trainer.logger=false", "--trainer.enable_checkpointing=false", "--trainer.enable_progress_bar=false"]
-    parts = build(Options(["fit", f"--config={config}", *options]))
+    parts = build(Options(["fit", f"--config={config}", *options], lambda _, values: known_part(values)[0]))
     return parts.model, parts.data
 
 

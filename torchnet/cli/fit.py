@@ -1,6 +1,7 @@
 """Training from the command line: the folder of the run, what is printed, and how the run ends."""
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,19 @@ from pytorch_lightning.loggers.logger import DummyLogger
 
 from torchnet.cli.build import SELF_EXPLANATORY
 from torchnet.cli.options import Options
+from torchnet.printable import printable
 from torchnet.replicas import ConnectionLostError
-from torchnet.runs.errors import LostProcessError, StoppedError, UsageError, exit_code_of, report_error
-from torchnet.runs.folders import CHECKPOINTS, CONFIG, new_run_folder, step_checkpoints
+from torchnet.runs.errors import (
+    LostProcessError,
+    StoppedError,
+    UsageError,
+    exit_code_of,
+    is_out_of_memory,
+    report_error,
+)
+from torchnet.runs.folders import CHECKPOINTS, CONFIG, new_run_folder, run_of, step_checkpoints
 from torchnet.storage import CheckpointError, write_durably
-from torchnet.training.callbacks.metrics_log import run_loggers
+from torchnet.training.callbacks.metrics_log import MetricsLog, run_loggers
 from torchnet.training.distributed.launcher import Launcher
 
 
@@ -54,13 +63,16 @@ class Fit(Callback):
         if processes and model.captured:
             print("steps run eagerly: captured steps are for a single process", flush=True)
         if self.folder is not None:
-            print(f"results in {self.folder}", flush=True)
+            print(f"results in {printable(self.folder)}", flush=True)
 
     def _prepare(self) -> None:
         """Create the folder of the run with its configuration, and set up checkpoints and logs."""
         trainer, values, checkpoints = self.trainer, self.options.values, self.parts.checkpoints
-        config, has_loggers = self.options.dump(), values.trainer.logger in (None, True)
+        config, has_loggers = self.options.dump(), values.trainer.logger in (None, True) and not trainer.barebones
+        found = self.options.checkpoint
         if trainer.world_size > 1:
+            if found is not None:  # the other processes, which get the same arguments, must not look for another one
+                sys.argv.append(f"--ckpt_path={found.path}")
             self.parts.together.common = {
                 "configuration": config,
                 "set of training images": self.parts.data.fingerprint,
@@ -74,11 +86,14 @@ class Fit(Callback):
                 trainer.loggers = [DummyLogger()]  # all processes compute what is logged
             return
         checkpoints.options = decisive_options(self.options, self.parts)
-        self.folder = new_run_folder(Path(values.trainer.default_root_dir), values.name)
+        resumed = None if found is None else run_of(found.path)
+        self.folder = new_run_folder(Path(values.trainer.default_root_dir), values.name, resumed)
         checkpoints.folder = self.folder / CHECKPOINTS
         write_durably(self.folder / CONFIG, config.encode())
         if has_loggers:
             trainer.loggers = run_loggers(self.folder)
+        elif trainer.loggers:  # the report of the run, and a run that resumes it, read metrics.csv
+            trainer.loggers = [MetricsLog(self.folder), *trainer.loggers]
 
     def _explained(self, error: BaseException) -> BaseException:
         """Return an error that says more than this one; itself if there is none."""
@@ -89,7 +104,7 @@ class Fit(Callback):
             shutil.rmtree(self.folder)
         if isinstance(error, (ConnectionLostError, dist.DistError)):
             return LostProcessError(hint=how_to_resume)
-        if self.has_started or isinstance(error, (*SELF_EXPLANATORY, LostProcessError)):
+        if self.has_started or isinstance(error, (*SELF_EXPLANATORY, LostProcessError)) or is_out_of_memory(error):
             return error
         if self.options.ckpt_path is not None:
             return CheckpointError(f"{self.options.ckpt_path}: cannot be restored ({error})")
@@ -107,7 +122,7 @@ class Fit(Callback):
     def _exit_unless_first(self, error: BaseException) -> None:
         """Exit with the code of the error if there are other processes; process 0 leaves a report to its caller."""
         launcher, process, code = self.trainer.strategy.launcher, self.trainer.global_rank, exit_code_of(error)
-        if isinstance(launcher, Launcher) and code is not None and not (launcher.reports and process == 0):
+        if isinstance(launcher, Launcher) and not (launcher.reports and process == 0):
             raise SystemExit(report_error(error, process) if launcher.reports else code) from error
 
 
@@ -119,4 +134,5 @@ def decisive_options(options: Options, parts: Any) -> dict[str, Any]:
         **{f"data.{name}": options.values.data[name] for name in names},
         "data, SHA-256": parts.data.fingerprint,
         "trainer.limit_train_batches": parts.trainer.limit_train_batches,
+        **({"trainer.overfit_batches": overfit} if (overfit := parts.trainer.overfit_batches) > 0 else {}),
     }

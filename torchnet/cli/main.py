@@ -1,25 +1,33 @@
 """The command line of train.py: which configuration is read, and how errors are reported."""
 
 import argparse
+import contextlib
+import io
 import itertools
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import yaml
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 
 from torchnet.cli.console import silence_libraries
+from torchnet.cli.foreign_config import config_of_run, known_part
+from torchnet.cli.options import Options
 from torchnet.cli.session import Session
 from torchnet.data import MnistUnavailableError
+from torchnet.printable import printable
 from torchnet.runs.errors import StoppedError, UsageError, report_error
-from torchnet.runs.folders import CONFIG, RUNS, checkpoint_needed, find_checkpoint, run_of
+from torchnet.runs.folders import CONFIG, RUNS, FoundCheckpoint, checkpoint_needed, find_checkpoint, run_of
 from torchnet.runs.predict_images import predict_image_files
 from torchnet.runs.signals import stopped_by_signals
 
 _FALLBACK_TITLE = "NOT MNIST: scikit-learn's bundled 8x8 digits (MNIST could not be found or downloaded)"
-_FLAGS = ("-h", "--help", "--print_config")  # all other options have a value
+_FLAGS = ("-h", "--help", "--print_config", "--trust-run", "--trust_run")  # all other options have a value
 
 
 def main(configs: Path, arguments: list[str] | None = None) -> int:
@@ -61,36 +69,69 @@ def _run(command: str, options: list[str], configs: Path) -> int:
         if files and not {"-h", "--help"}.intersection(options):
             return _predict_files(options, files)
     named, options = _options_that_choose_the_config(options)
-    config = configs / "default.yaml"
-    if named.config or named.help:
+    config, select, found = configs / "default.yaml", None, None
+    run: Callable[..., None] = _print_config if named.prints else _run_session
+    if named.help:  # needs no configuration
+        run([command, *options])
+        return 0
+    if named.config:
         # Configurations first: other options override them, whatever their order on the command line.
-        Session([command, *(f"--config={path}" for path in named.config), *options]).run()
+        run([command, *(f"--config={path}" for path in named.config), *options])
         return 0
     if named.ckpt_path is not None:  # a checkpoint comes with the configuration of its run
-        checkpoint = find_checkpoint(named.ckpt_path, Path(named.root), named.name)
-        options.append(f"--ckpt_path={checkpoint}")  # found once, so that corrupt ones are reported once
-        of_run = run_of(checkpoint) / CONFIG
+        found = find_checkpoint(named.ckpt_path, Path(named.root), named.name)
+        options.append(f"--ckpt_path={found.path}")
+        of_run = run_of(found.path) / CONFIG
         if of_run.is_file():
             config = of_run
+            if not named.trust_run and not named.prints:
+                select = partial(config_of_run, root=named.root)
         else:
-            print(f"there is no {of_run}: using {config}")
+            print(f"there is no {printable(of_run)}: using {config}")
     try:
-        Session([command, f"--config={config}", *options]).run()
+        run([command, f"--config={config}", *options], select=select, found=found)
     except MnistUnavailableError as error:
         if named.source is not None or named.ckpt_path is not None:
             raise
         _print_notice(f"{error}.\n\nTraining on scikit-learn's bundled 8x8 digits instead (configs/digits.yaml).")
-        Session([command, f"--config={configs / 'digits.yaml'}", *options], title=_FALLBACK_TITLE).run()
+        run([command, f"--config={configs / 'digits.yaml'}", *options], title=_FALLBACK_TITLE)
     return 0
 
 
+def _run_session(*args: Any, **kwargs: Any) -> None:
+    Session(*args, **kwargs).run()
+
+
+def _print_config(arguments: list[str], select: None = None, found: FoundCheckpoint | None = None) -> None:
+    """Print the resulting configuration. Classes that are not known are printed, but not imported."""
+    unknown: dict[str, Any] = {}
+
+    def only_known(path: Path, values: dict[str, Any]) -> dict[str, Any]:
+        known, others = known_part(values)
+        unknown.update(others)
+        return known
+
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+        Options(arguments, only_known, found)
+    if unknown:
+        values = yaml.safe_load(text.getvalue())
+        for name, value in unknown.items():
+            section, _, option = name.rpartition(".")
+            (values[section] if section else values)[option] = value
+        text = io.StringIO(yaml.safe_dump(values, sort_keys=False))
+    sys.stdout.write(text.getvalue())
+
+
 def _options_that_choose_the_config(options: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Return the options that decide which configuration is read, and all options except --config."""
+    """Return the options that decide which configuration is read and how, and the options of the parser."""
     configs = _Parser()
     configs.add_argument("-c", "--config", action="append", default=[])
+    configs.add_argument("--trust-run", "--trust_run", action="store_true")
     named, rest = configs.parse_known_args(options)
     others = _checkpoint_parser()
     others.add_argument("-h", "--help", action="store_true")
+    others.add_argument("--print_config", dest="prints", nargs="?", const=True)
     others.add_argument("--data.source", dest="source")
     return others.parse_known_args(rest, named)[0], rest
 
@@ -124,8 +165,8 @@ def _predict_files(options: list[str], files: list[str]) -> int:
         )
     if named.ckpt_path is None:
         raise checkpoint_needed("predict")
-    checkpoint = find_checkpoint(named.ckpt_path, Path(named.root), named.name)
-    return predict_image_files(checkpoint, [Path(file) for file in files], named.output)
+    found = find_checkpoint(named.ckpt_path, Path(named.root), named.name)
+    return predict_image_files(found, [Path(file) for file in files], named.output)
 
 
 class _Parser(argparse.ArgumentParser):

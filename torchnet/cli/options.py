@@ -10,11 +10,11 @@ from jsonargparse.typing import restricted_number_type
 from pytorch_lightning import Trainer
 
 from torchnet.cli.command_list import COMMANDS
-from torchnet.cli.config_file import parse_with_files
+from torchnet.cli.config_file import Select, parse_with_files
 from torchnet.cli.help import TEXTS_OF_COMMANDS, HelpFormatter, give_titles
 from torchnet.cli.parser import Parser, suggestion
 from torchnet.runs.errors import UsageError
-from torchnet.runs.folders import RUNS, checkpoint_needed, find_checkpoint
+from torchnet.runs.folders import RUNS, FoundCheckpoint, checkpoint_needed, find_checkpoint
 from torchnet.runs.sections import SECTIONS
 from torchnet.training.callbacks.checkpoints import Checkpoints
 from torchnet.training.callbacks.gradient_check import GradientCheck
@@ -49,10 +49,15 @@ _GIVEN = {"model", "datamodule", "train_dataloaders", "val_dataloaders", "datalo
 class Options:
     """A parsed command line.
 
+    Args:
+        arguments: a command and its options.
+        select: returns what counts of a configuration file and its values; None for all of them.
+        found: the checkpoint that the options name, if it was looked for already.
+
     Attributes:
         command: fit, validate, test or predict.
         values: the value of every option, by name.
-        ckpt_path: the checkpoint to start from, if any.
+        checkpoint: the checkpoint to start from, if any.
         keeps_results: whether the command writes the folder of a run.
 
     Raises:
@@ -60,10 +65,13 @@ class Options:
         CheckpointError: if the checkpoint to start from does not exist or is corrupt.
     """
 
-    def __init__(self, arguments: list[str]) -> None:
+    def __init__(
+        self, arguments: list[str], select: Select | None = None, found: FoundCheckpoint | None = None
+    ) -> None:
         self.parser, self.of_command = parsers()
+        self.checkpoint = found
         try:
-            self.parsed = parse_with_files(self._parse, arguments)
+            self.parsed = parse_with_files(self._parse, arguments, select)
         except (UsageError, OSError):
             raise
         except Exception as error:  # other errors of parsers, such as a number that is too large
@@ -72,7 +80,11 @@ class Options:
         self.values: Namespace = self.parsed[self.command]
         self._check()
         self.keeps_results = self.command == "fit" and not self.values.trainer.fast_dev_run
-        self.ckpt_path = None if self.values.ckpt_path is None else Path(self.values.ckpt_path)
+
+    @property
+    def ckpt_path(self) -> Path | None:
+        """The path of the checkpoint to start from, if any."""
+        return None if self.checkpoint is None else self.checkpoint.path
 
     def instantiate(self) -> Namespace:
         """Return the objects of all sections; of the Trainer, its arguments."""
@@ -102,7 +114,8 @@ class Options:
         values.trainer.default_root_dir = values.trainer.default_root_dir or RUNS
         if values.ckpt_path is not None:
             root = Path(values.trainer.default_root_dir)
-            values.ckpt_path = str(find_checkpoint(values.ckpt_path, root, values.name))
+            self.checkpoint = self.checkpoint or find_checkpoint(values.ckpt_path, root, values.name)
+            values.ckpt_path = str(self.checkpoint.path)
         elif self.command != "fit":
             raise checkpoint_needed(self.command)
         if self.command == "validate" and values.data.validation_fraction == 0:

@@ -10,16 +10,18 @@ from rich.console import Console
 from torch import Tensor
 
 from torchnet.cli.build import build
+from torchnet.cli.config_file import Select
+from torchnet.cli.finished import expect_same_training, is_over, zero_limit
 from torchnet.cli.fit import Fit, decisive_options
 from torchnet.cli.options import Options
+from torchnet.printable import printable
 from torchnet.reporting import evaluate, print_report, run_report, write_predictions, write_report
 from torchnet.reporting.page import FIGURES, PAGE, write_page
 from torchnet.reporting.run_data import FACTS, REPORT
-from torchnet.runs.errors import UsageError
-from torchnet.runs.folders import run_of
+from torchnet.runs.folders import FoundCheckpoint, run_of
 from torchnet.runs.record import read_record
 from torchnet.training.callbacks.run_stats import RunStats
-from torchnet.training.resume_checks import check_resume, finished_epochs
+from torchnet.training.resume_checks import check_resume
 
 _WIDE = 130  # columns of a table without a terminal
 
@@ -30,22 +32,41 @@ class Session:
     Args:
         arguments: a command and its options.
         title: the title of the report; None for the name of the run.
+        select: returns what counts of a configuration file and its values; None for all of them.
+        found: the checkpoint that the options name, if it was looked for already.
 
     Raises:
         UsageError, DataError, CheckpointError: if the options, the data or the checkpoint to start from do not work.
     """
 
-    def __init__(self, arguments: list[str], title: str | None = None) -> None:
-        self.arguments, self.options = arguments, Options(arguments)
+    def __init__(
+        self,
+        arguments: list[str],
+        title: str | None = None,
+        select: Select | None = None,
+        found: FoundCheckpoint | None = None,
+    ) -> None:
+        self.arguments, self.options = arguments, Options(arguments, select, found)
         self.values: Any = self.options.values
         self.title = title or self.values.name
         self.parts = build(self.options)
         self.model, self.data, self.trainer = self.parts.model, self.parts.data, self.parts.trainer
-        if self.options.ckpt_path is not None:
-            self.check_checkpoint(self.options.ckpt_path)
+        if found := self.options.checkpoint:
+            options = decisive_options(self.options, self.parts) if self.options.command == "fit" else None
+            check_resume(*found, self.model, self.trainer, options, self.values.allow_environment_change)
 
     def run(self) -> None:
-        """Run the command."""
+        """Run the command, unless it is to train and there is nothing to train."""
+        found = self.options.checkpoint
+        if self.options.command == "fit":
+            if (limit := zero_limit(self.trainer)) is not None:
+                print(f"nothing to train: --trainer.{limit} is 0")
+                return
+            if found is not None and is_over(found, self.trainer):
+                self._complete(found)
+                return
+        if found is not None:
+            print(f"from {printable(found.path)}, after {found.contents['global_step']} steps")
         getattr(self, self.options.command)()
 
     def fit(self) -> None:
@@ -64,8 +85,8 @@ class Session:
         if self.values.report:
             record = read_record(fit.folder, self.model.trained)
             write_page([record], fit.folder / PAGE, fit.folder / FIGURES)
-            print(f"report in {fit.folder / PAGE}")
-        print(f"results in {fit.folder}", flush=True)
+            print(f"report in {printable(fit.folder / PAGE)}")
+        print(f"results in {printable(fit.folder)}", flush=True)
 
     def validate(self) -> None:
         """Print loss and report of the validation set."""
@@ -86,18 +107,21 @@ class Session:
         probabilities = torch.cat(cast(list[Tensor], results))
         path = run_of(cast(Path, self.options.ckpt_path)) / "predictions.csv"
         write_predictions(probabilities, path)
-        print(f"{len(probabilities)} predictions in {path}")
+        print(f"{len(probabilities)} predictions in {printable(path)}")
 
-    def check_checkpoint(self, path: Path) -> None:
-        """Raise a CheckpointError unless the command can start from this checkpoint."""
-        resumes = self.options.command == "fit"
-        options = decisive_options(self.options, self.parts) if resumes else None
-        checkpoint = check_resume(path, self.model, self.trainer, options, self.values.allow_environment_change)
-        epochs, last = finished_epochs(checkpoint), self.trainer.max_epochs
-        is_over = resumes and last is not None and 0 <= last <= epochs
-        if is_over and (run_of(path) / REPORT).is_file():  # without a report, the run was stopped before its end
-            raise UsageError(f"{path} is after epoch {epochs}, the last one: train longer with --trainer.max_epochs")
-        print(f"from {path}, after {checkpoint['global_step']} steps")
+    def _complete(self, found: FoundCheckpoint) -> None:
+        """Write the results that a run at its end lacks, as it was killed before it wrote them."""
+        expect_same_training(found, self.options, self.trainer)
+        folder = run_of(found.path)
+        if self.trainer.is_global_zero:
+            if not (folder / REPORT).is_file():
+                self.model.load_state_dict(found.contents["state_dict"])
+                lines = self.parts.loss_line
+                lines.load_state_dict(found.contents["callbacks"][lines.state_key])
+                write_report(self._report(list(self.data.splits)), folder / REPORT)
+            if self.values.report and not (folder / PAGE).is_file():
+                write_page([read_record(folder)], folder / PAGE, folder / FIGURES)
+        print(f"finished: {printable(found.path)} is at the end of its run; results in {printable(folder)}")
 
     def _report(self, splits: list[str]) -> dict[str, Any]:
         """Evaluate the network on whole splits, print the report and return it."""

@@ -7,7 +7,9 @@ from textwrap import fill
 
 from torchnet.choices import did_you_mean, nearest
 from torchnet.cli.command_list import COMMANDS
+from torchnet.printable import printable
 from torchnet.runs.sections import SECTIONS
+from torchnet.runs.streams import open_streams
 
 _OVERVIEW = """\
 usage: python train.py [COMMAND] [OPTIONS]
@@ -24,6 +26,7 @@ options, the same for all commands:
   --ckpt_path RUN        start from a checkpoint, with the configuration of its
                          run: last, best, the folder of a run, or a file;
                          required by all commands except fit
+  --trust-run            obey all of that configuration: it may run code
   --print_config         print the resulting configuration and exit
   --SECTION.NAME VALUE   set one option; overrides the files. Sections:
 {sections}
@@ -40,8 +43,8 @@ examples:
 Results are written to runs/<name>/<time>/. See also: python -m torchnet --help
 
 exit codes: 0 done, 2 wrong usage, 65 bad data, 66 unusable checkpoint, 70 Inf,
-NaN or a wrong gradient, 74 disk error, 75 another process lost, 130 Ctrl-C,
-143 SIGTERM.
+NaN or a wrong gradient, 71 out of memory, 74 disk error, 75 another process
+lost, 99 a fault of torchnet, 129 terminal closed, 130 Ctrl-C, 143 SIGTERM.
 """
 
 
@@ -61,8 +64,12 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
         return 0
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         hint = did_you_mean(nearest(arguments[0], COMMANDS))
-        print(f"error: {arguments[0]}: expected a command, {', '.join(COMMANDS)}, or an option{hint}", file=sys.stderr)
+        message = f"{arguments[0]}: expected a command, {', '.join(COMMANDS)}, or an option{hint}"
+        print(f"error: {printable(message)}", file=sys.stderr)
         return 2
+    if (fault := open_streams()) is not None:
+        print(f"error: {fault}", file=sys.stderr)
+        return 74
     # Torch's C++ code would print a stack trace when a connection fails.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     from torchnet.cli import main as command_line

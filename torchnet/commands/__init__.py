@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 
 from torchnet.choices import did_you_mean, nearest
 from torchnet.commands import check, deformation, demo, export, predict, report
+from torchnet.printable import printable
+from torchnet.runs.streams import open_streams
 
 _COMMANDS = (report, predict, demo, export, check, deformation)
 _OF_RUNS = {report: "+", predict: None, demo: None, export: None}  # and the number of runs, as argparse counts them
@@ -18,8 +20,8 @@ COMMAND --help shows the options of a command, and examples. Networks are
 trained by python train.py; see python train.py --help.
 """
 _EXIT_CODES = """
-exit codes: 0 done, 2 wrong usage, 65 bad data, 66 unusable checkpoint, 74
-cannot read or write.
+exit codes: 0 done, 2 wrong usage, 65 bad data, 66 unusable checkpoint, 71 out
+of memory, 74 cannot read or write, 99 a fault of torchnet itself.
 """
 _CHOICE = re.compile(r"invalid choice: '?([^']*)'? \(choose from (.*)\)")
 
@@ -31,7 +33,7 @@ class _Parser(argparse.ArgumentParser):
         if (found := _CHOICE.search(message)) is not None:
             message += did_you_mean(nearest(found[1], re.findall(r"[\w.-]+", found[2])))
         hint = "" if message.endswith("?") else f": see {self.prog} --help"
-        self.exit(2, f"error: {message}{hint}\n")
+        self.exit(2, f"error: {printable(message + hint)}\n")
 
 
 _SHARED: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
@@ -44,13 +46,16 @@ def main(arguments: list[str] | None = None) -> int:
         parser: _Parser = options.parser
         near = [name for word in unknown for name in nearest(word.partition("=")[0], parser._option_string_actions)]
         parser.error(f"unrecognized arguments: {' '.join(unknown)}{did_you_mean(near)}")
+    if (fault := open_streams()) is not None:
+        parser = options.parser
+        parser.exit(74, f"error: {fault}\n")
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except (ValueError, OSError) as error:
+    except Exception as error:
         from torchnet.runs.errors import report_error
 
         return report_error(error)

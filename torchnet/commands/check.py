@@ -76,6 +76,8 @@ def run(options: argparse.Namespace) -> int:
 
     from torchnet.checking import SubjectError, overview
     from torchnet.data import DataError
+    from torchnet.printable import printable
+    from torchnet.runs.errors import is_out_of_memory, report_error
 
     console, threads = Console(width=None if sys.stdout.isatty() else _WIDE), torch.get_num_threads()
     try:
@@ -94,8 +96,10 @@ def run(options: argparse.Namespace) -> int:
         print(f"error: the checked code ended the program (sys.exit({error.code!r}))", file=sys.stderr)
         return 2
     except Exception as error:  # also any error of the forward or backward that is checked
-        print("error:", " ".join(str(error).split()) + _origin(error), file=sys.stderr)
-        return 65 if isinstance(error, DataError) else 2
+        if isinstance(error, (DataError, OSError)) or is_out_of_memory(error):
+            return report_error(error)
+        print("error:", printable(" ".join(str(error).split()) + _origin(error)), file=sys.stderr)
+        return 2
     finally:
         torch.set_num_threads(threads)
     if options.json:

@@ -27,26 +27,28 @@ def run(options: argparse.Namespace) -> int:
 
     from torchnet.demo import demo_page
     from torchnet.losses import LOSSES
+    from torchnet.printable import printable
     from torchnet.runs.errors import UsageError
     from torchnet.runs.folders import CONFIG, find_checkpoint, run_of
     from torchnet.runs.load_network import load_network
+    from torchnet.runs.output_file import check_output
     from torchnet.storage import write_durably
 
-    checkpoint = find_checkpoint(options.named, options.root)
-    folder = run_of(checkpoint)
-    trained = load_network(checkpoint)
+    if options.output is not None:
+        check_output(options.output, (".html", ".htm"))
+    found = find_checkpoint(options.named, options.root)
+    folder = run_of(found.path)
+    trained = load_network(*found)
     if math.isqrt(trained.in_features) ** 2 != trained.in_features:
         raise UsageError(
-            f"{checkpoint}: expected a network for square images, got one with {trained.in_features} inputs: the page "
+            f"{found.path}: expected a network for square images, got one with {trained.in_features} inputs: the page "
             "can only draw square images"
         )
     loss = trained.config["model"].get("loss", "cross_entropy")
     if loss not in LOSSES:
         raise UsageError(f"{folder / CONFIG}: model.loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
     output = options.output or folder / "demo.html"
-    if output.is_dir():
-        raise UsageError(f"{output}: expected a file name, got a folder")
     page = demo_page(trained.net, loss, trained.name, trained.steps)
     write_durably(output, page.encode())
-    print(output)
+    print(printable(output))
     return 0

@@ -52,25 +52,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the network; return the exit code."""
-    from torchnet.runs.folders import CONFIG, find_checkpoint, run_of
+    from torchnet.printable import printable
+    from torchnet.runs.folders import CHECKPOINTS, CONFIG, find_checkpoint, run_of
     from torchnet.runs.load_network import load_network, trained_weights
-    from torchnet.storage import CheckpointError, read_checkpoint
+    from torchnet.runs.output_file import check_output
+    from torchnet.storage import CheckpointError, make_folder
 
     to = _format(options.to, options.output)
-    checkpoint = find_checkpoint(options.named, options.root)
+    checkpoint, contents = find_checkpoint(options.named, options.root)
     output = options.output or checkpoint.with_suffix(_SUFFIXES[to])
+    check_output(output, (_SUFFIXES[to],))
+    if options.output is None and checkpoint.parent.name == CHECKPOINTS:
+        make_folder(checkpoint.parent)  # refuses a link out of the run
     if to == "onnx" or (run_of(checkpoint) / CONFIG).is_file():
-        trained = load_network(checkpoint)
+        trained = load_network(checkpoint, contents)
         weights = trained.net.state_dict()
         metadata = {"name": trained.name, "global_step": str(trained.steps)}
         program = (_write_onnx if to == "onnx" else _write_weights_of)(trained, output, metadata)
     else:  # without config.yaml, the layers between the weights are unknown
-        contents = read_checkpoint(checkpoint)
         weights, program = trained_weights(contents), None
         if not weights:
             raise CheckpointError(f"{checkpoint}: expected a checkpoint with weights, got one without")
         _write_weights(weights, output, {"global_step": str(contents.get("global_step"))})
-    print(f"{len(weights)} tensors, {sum(tensor.numel() for tensor in weights.values()):,} numbers, in {output}")
+    print(
+        f"{len(weights)} tensors, {sum(tensor.numel() for tensor in weights.values()):,} numbers, in {printable(output)}"
+    )
     if program is not None:
         print(f"To run it without torchnet:\n\n{program}", end="")
     return 0

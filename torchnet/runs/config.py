@@ -1,8 +1,4 @@
-"""Configuration files, read as plain data: small YAML files in which each key occurs once.
-
-YAML has features that no configuration needs and that can do harm: anchors that expand exponentially, tags that make
-objects, a duplicate key that silently replaces the first.
-"""
+"""Configuration files, read as plain data: small YAML files in which each key occurs once."""
 
 import math
 from pathlib import Path
@@ -13,30 +9,34 @@ from jsonargparse import get_loader
 
 from torchnet.runs.errors import UsageError
 from torchnet.runs.sections import SECTIONS
+from torchnet.storage import open_regular_file
 
-_MAX_BYTES = 2**20
-_MAX_DEPTH = 20  # nested brackets
-_MAX_ENTRIES = 1000  # a full configuration has about a hundred; parsing takes quadratic time
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MAX_BYTES = 2**16  # a full configuration has about 4,000
+_MAX_NODES = 1000  # a full configuration has about 250; the parser of the command line takes quadratic time
 
 
-def check_config_file(path: Path) -> None:
-    """Raise for a file that is not a plain YAML file, before it is parsed as a configuration.
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the values of a configuration file: dicts, lists, strings, numbers, booleans and None.
 
     Raises:
-        UsageError: if it is not a file, too large, or not UTF-8 or YAML, or has anchors, tags, duplicate keys, Inf or
-            NaN, or deeply nested brackets; OSError: if it cannot be read.
+        UsageError: if it is not a file, too large, or not UTF-8 or YAML, or has aliases, duplicate keys, Inf or NaN, or
+            values of other types; OSError: if it cannot be read.
     """
     try:
         text = _read(path)
-        _check_events(text)
         root = yaml.compose(text, Loader=_Loader)
         if not isinstance(root, yaml.MappingNode):
             raise _FaultError("expected options by name, such as 'model: {lr: 0.1}', got none", root)
         _check_keys(root, (), set())
-        _check_values(get_loader("yaml")(text))
+        values: dict[str, Any] = get_loader("yaml")(text)  # as the parser of the command line reads them
+        _check_values(values)
+        return values
+    except UsageError:
+        raise
     except _FaultError as fault:
         raise UsageError(f"{path}: {fault}") from fault
+    except RecursionError as error:
+        raise UsageError(f"{path}: expected options by name, got deeply nested brackets") from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a number with more digits than Python converts
         raise UsageError(f"{path}: expected a YAML file ({' '.join(str(error).split())})") from error
 
@@ -48,12 +48,25 @@ class _FaultError(Exception):
         super().__init__(reason if place is None else f"line {place.start_mark.line + 1}: {reason}")
 
 
+class _Loader(yaml.SafeLoader):
+    """A loader without aliases, which can expand exponentially. It is in Python, where deep nesting is an error."""
+
+    nodes = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        place: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        self.nodes += 1
+        if self.nodes > _MAX_NODES:
+            raise _FaultError(f"expected at most {_MAX_NODES} keys and values, got more", place)
+        if self.check_event(yaml.AliasEvent):
+            raise _FaultError("aliases (*) are not supported: write the value out, or in quotes", place)
+        return super().compose_node(parent, index)
+
+
 def _read(path: Path) -> str:
-    if not path.is_file():  # reading a device or a pipe may block forever
-        raise _FaultError(
-            "expected a file, got a folder, a device or a pipe" if path.exists() else "there is no such file"
-        )
-    with path.open("rb") as file:
+    if not path.exists():
+        raise _FaultError("there is no such file")
+    with open_regular_file(path, "a configuration", UsageError) as file:
         content = file.read(_MAX_BYTES + 1)
     if len(content) > _MAX_BYTES:
         raise _FaultError(f"expected a configuration of at most {_MAX_BYTES} bytes, got more")
@@ -61,26 +74,6 @@ def _read(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _FaultError(f"expected text in UTF-8, got something else at byte {error.start}") from error
-
-
-def _check_events(text: str) -> None:
-    """Check the events of the YAML parser, before it builds objects recursively."""
-    depth = documents = entries = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        documents += isinstance(event, yaml.DocumentStartEvent)
-        entries += isinstance(event, yaml.ScalarEvent)
-        if entries > _MAX_ENTRIES:
-            raise _FaultError(f"expected at most {_MAX_ENTRIES} keys and values, got more", event)
-        if depth > _MAX_DEPTH:
-            raise _FaultError(f"expected at most {_MAX_DEPTH} nested levels, got more", event)
-        if documents > 1:
-            raise _FaultError("expected one document, got another one after ---", event)
-        if getattr(event, "anchor", None) is not None:
-            raise _FaultError("anchors (&) and aliases (*) are not supported: write the value out, or in quotes", event)
-        tag = getattr(event, "tag", None)
-        if tag is not None:
-            raise _FaultError(f"tags are not supported, got {tag}: leave it out", event)
 
 
 def _check_keys(node: yaml.Node, path: tuple[str, ...], seen: set[str]) -> None:
@@ -106,6 +99,8 @@ def _check_keys(node: yaml.Node, path: tuple[str, ...], seen: set[str]) -> None:
 def _check_values(value: Any, path: tuple[str, ...] = ()) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise _FaultError(f"{'.'.join(path)}: expected a finite number, got {value}")
+    if not isinstance(value, (dict, list, str, int, float, type(None))):
+        raise _FaultError(f"{'.'.join(path)}: expected plain values, got a {type(value).__name__}: write it in quotes")
     for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
         _check_values(item, (*path, str(key)))
 
@@ -116,8 +111,7 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: if the file is not the configuration of a run.
     """
-    check_config_file(path)
-    config = yaml.safe_load(path.read_text())
+    config = read_yaml(path)
     if not isinstance(config.get("model"), dict):
         raise UsageError(f"{path}: expected the configuration of a run, got one without model")
-    return dict(config)
+    return config

@@ -5,7 +5,14 @@ DataError (65), CheckpointError (66) and GradientError (70) belong to the code t
 """
 
 import sys
+import tempfile
+import traceback
+from contextlib import suppress
+from textwrap import shorten
 from typing import cast
+
+from torchnet.printable import printable
+from torchnet.runs.streams import stdout_is_lost
 
 
 class UsageError(ValueError):
@@ -44,19 +51,56 @@ class StoppedError(BaseException):
         self.exit_code = exit_code
 
 
-def exit_code_of(error: BaseException) -> int | None:
-    """Return the exit code of an error; None if the command lines do not know this kind of error."""
-    return 74 if isinstance(error, OSError) else cast(int | None, getattr(error, "exit_code", None))
+OUT_OF_MEMORY, UNEXPECTED = 71, 99  # exit codes of errors that have no class here
+_MEMORY = ("can't allocate memory", "out of memory", "Storage size calculation overflowed", "Overflow when unpacking")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that there is not enough memory, or could not be on any computer."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, (RuntimeError, TypeError)) and any(words in str(error) for words in _MEMORY)
+    )
+
+
+def exit_code_of(error: BaseException) -> int:
+    """Return the exit code of an error."""
+    if is_out_of_memory(error):
+        return OUT_OF_MEMORY
+    return 74 if isinstance(error, OSError) else cast(int, getattr(error, "exit_code", UNEXPECTED))
 
 
 def report_error(error: BaseException, process: int = 0) -> int:
-    """Print one line that says what went wrong, and return the exit code. Raise an error of an unknown kind."""
+    """Print one line that says what went wrong, and return the exit code.
+
+    For an error that nobody expected, a file keeps the traceback.
+    """
     code = exit_code_of(error)
-    if code is None:
-        raise error
-    if isinstance(error, StoppedError):
-        print(error, file=sys.stderr)
-    else:
-        where = f"process {process}: " if process > 0 else ""
-        sys.stderr.write(f"error: {where}{' '.join(str(error).split())}\n")  # one write: other processes write, too
+    text = str(error)
+    if code == OUT_OF_MEMORY:
+        text = (
+            f"out of memory ({_first_sentence(error)}): choose a smaller network (--model.hidden_sizes) or "
+            "--data.batch_size; earlier checkpoints stay as they are"
+        )
+    elif code == UNEXPECTED:
+        text = f"unexpected {type(error).__name__} ({_first_sentence(error)}): {_where_traceback(error)}"
+    elif isinstance(error, OSError) and stdout_is_lost():
+        text = f"stdout: cannot be written ({error.strerror}): redirect it to a file or to /dev/null"
+    where = f"process {process}: " if process > 0 else ""
+    line = text if isinstance(error, StoppedError) else f"error: {where}{' '.join(text.split())}"
+    with suppress(OSError):  # the terminal may be closed
+        sys.stderr.write(f"{printable(line)}\n")  # one write: other processes write, too
     return code
+
+
+def _first_sentence(error: BaseException) -> str:
+    return shorten(str(error).partition("\n")[0], 200) or type(error).__name__
+
+
+def _where_traceback(error: BaseException) -> str:
+    """Write the traceback to a file and say where it is."""
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="torchnet_", suffix=".txt", delete=False) as file:
+            file.writelines(traceback.format_exception(error))
+    except OSError as failure:
+        return f"its traceback could not be written ({failure})"
+    return f"this is a fault of torchnet; please report it with the traceback in {file.name}"

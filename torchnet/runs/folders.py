@@ -2,42 +2,82 @@
 
 import re
 import sys
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, NamedTuple
 
+from torchnet.printable import printable
 from torchnet.runs.errors import UsageError
 from torchnet.storage import CheckpointError, read_checkpoint
 
 RUNS = "runs"  # the default root
 CONFIG, CHECKPOINTS = "config.yaml", "checkpoints"
 LAST, BEST = "last", "best.ckpt"  # a word of the command line for the newest checkpoint, and the name of a file
+_TIME = re.compile(  # in UTC with a Z, in local time without it (0.1.0)
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2}\.[0-9]{3}Z?"
+)
+_FORMAT = "%Y-%m-%d_%H-%M-%S.%f"
+_MAX_ATTEMPTS = 10  # to read a checkpoint of a run that deletes old ones meanwhile
 
 
-def new_run_folder(root: Path, name: str) -> Path:
+class FoundCheckpoint(NamedTuple):
+    """A checkpoint that was read and verified once: a running run may delete the file meanwhile."""
+
+    path: Path
+    contents: dict[str, Any]
+
+
+def check_name(name: str) -> None:
+    """Raise a UsageError if a run cannot have this name, which is the name of a folder."""
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", name):
+        raise UsageError(f"name: expected up to 64 letters, digits, dots, dashes and underscores, got {name!r}")
+
+
+def new_run_folder(root: Path, name: str, resumed: Path | None = None) -> Path:
     """Create and return the folder of a new run, <root>/<name>/<time>.
+
+    The time is in UTC. It is later than that of all other runs, even if the clock was set back: the newest run is the
+    one that was started last.
+
+    Args:
+        root: the folder of all runs.
+        name: the name of the run.
+        resumed: the folder of the run that this one resumes.
 
     Raises:
         UsageError: if the name is not valid as the name of a folder.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", name or ""):
-        raise UsageError(f"name: expected up to 64 letters, digits, dots, dashes and underscores, got {name!r}")
+    check_name(name)
+    (root / name).mkdir(parents=True, exist_ok=True)
+    others = [path.name for path in (*root.glob("*/*"), *([resumed.absolute()] if resumed else []))]
+    newest = max((_time_of(other) for other in others if _TIME.fullmatch(other)), default=datetime.min)
+    time = max(datetime.now(UTC).replace(tzinfo=None), newest + timedelta(milliseconds=1))
     while True:
-        time = datetime.now().isoformat(sep="_", timespec="milliseconds").replace(":", "-")
+        folder = root / name / f"{time.isoformat('_', 'milliseconds').replace(':', '-')}Z"
         try:
-            (root / name / time).mkdir(parents=True)
-            return root / name / time
-        except FileExistsError:
-            if not (root / name / time).is_dir():  # a file has this name, not a run of the same millisecond
-                raise
+            folder.mkdir()
+            return folder
+        except FileExistsError:  # another process started a run in the same millisecond
+            time += timedelta(milliseconds=1)
+
+
+def _time_of(name: str) -> datetime:
+    try:
+        time = datetime.strptime(name.removesuffix("Z"), _FORMAT)
+    except ValueError:  # a month 13
+        return datetime.min
+    return time if time.year < datetime.max.year else datetime.min  # there is no later time
 
 
 def step_checkpoints(folder: Path) -> list[Path]:
     """Return the checkpoints step=<steps>.ckpt of a folder, the newest first."""
-    steps = {int(path.stem[5:]): path for path in folder.glob("step=*.ckpt") if path.stem[5:].isdecimal()}
+    paths = (path for path in folder.glob("step=*.ckpt") if re.fullmatch("[0-9]{1,18}", path.stem[5:]))
+    steps = {int(path.stem[5:]): path for path in paths}
     return [steps[step] for step in sorted(steps, reverse=True)]
 
 
-def find_checkpoint(named: str, root: Path, name: str = "*") -> Path:
+def find_checkpoint(named: str, root: Path, name: str = "*") -> FoundCheckpoint:
     """Return the checkpoint that a word or a path names.
 
     Args:
@@ -48,27 +88,42 @@ def find_checkpoint(named: str, root: Path, name: str = "*") -> Path:
         name: the name of the runs to search; "*" for the name of the newest run.
 
     Raises:
-        CheckpointError: if there is no such checkpoint, or all are corrupt.
+        CheckpointError: if there is no such checkpoint, or it is corrupt, or all are; UsageError: if no run can have
+            this name.
     """
+    if name != "*":
+        check_name(name)
     if named in (LAST, "best"):
-        place, found = root / name, _candidates(named, root, name)
-    elif Path(named).is_dir():
-        place = Path(named)
-        found = step_checkpoints(place / CHECKPOINTS)
-    elif Path(named).exists():
-        return Path(named)
-    else:
+        return _first_readable(named, root / name, lambda: _candidates(named, root, name))
+    path = Path(named)
+    if path.is_dir():
+        return _first_readable(named, path, lambda: step_checkpoints(path / CHECKPOINTS))
+    if not path.exists():
         raise CheckpointError(f"{named}: no such checkpoint; expected a file, the folder of a run, last or best")
-    for path in found:
-        try:
-            read_checkpoint(path)
-        except CheckpointError as error:
-            print(f"skipped: {error}", file=sys.stderr)
-        else:
-            return path
-    if found:
+    return FoundCheckpoint(path, read_checkpoint(path))
+
+
+def _first_readable(named: str, place: Path, candidates: Callable[[], Iterable[Path]]) -> FoundCheckpoint:
+    """Return the first checkpoint that is not corrupt; look again if one is deleted meanwhile."""
+    corrupt: dict[Path, CheckpointError] = {}
+    for _ in range(_MAX_ATTEMPTS):
+        has_vanished = False
+        for path in candidates():
+            if path in corrupt:
+                continue
+            try:
+                return FoundCheckpoint(path, read_checkpoint(path))
+            except CheckpointError as error:
+                if not path.exists():
+                    has_vanished = True
+                    break
+                corrupt[path] = error
+                print(f"skipped: {printable(error)}", file=sys.stderr)
+        if not has_vanished:
+            break
+    if corrupt:
         raise CheckpointError(
-            f"{named}: expected a readable checkpoint under {place}, but all {len(found)} are corrupt: train again "
+            f"{named}: expected a readable checkpoint under {place}, but all {len(corrupt)} are corrupt: train again "
             "from the start"
         )
     raise CheckpointError(f"{named}: there is no checkpoint under {place}: train a network first")
@@ -84,10 +139,15 @@ def checkpoint_needed(command: str) -> UsageError:
 
 def _candidates(which: str, root: Path, name: str) -> list[Path]:
     """Return the checkpoints that "last" or "best" may name, those of the newest run first."""
-    folders = sorted(root.glob(f"{name}/*/{CHECKPOINTS}"), key=lambda folder: folder.parent.name, reverse=True)
+    folders = sorted(root.glob(f"{name}/*/{CHECKPOINTS}"), key=lambda folder: _age(folder.parent.name), reverse=True)
     of_runs = [step_checkpoints(folder) if which == LAST else list(folder.glob(BEST)) for folder in folders]
     names = [paths[0].parts[-4] for paths in of_runs if paths]
     return [path for paths in of_runs for path in paths if path.parts[-4] == names[0]]
+
+
+def _age(name: str) -> tuple[bool, str]:
+    """Sort folders of runs by their time; folders with another name, such as a copy, come first."""
+    return _TIME.fullmatch(name) is not None, name
 
 
 def run_of(checkpoint: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end the program immediately, with one line and an exit code for each."""
+"""Ctrl-C, SIGTERM and SIGHUP (a closed terminal) end the program immediately, each with one line and an exit code."""
 
 import signal
 import threading
@@ -9,6 +9,9 @@ from typing import Any
 from torchnet.runs.errors import StoppedError
 
 _WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+if hasattr(signal, "SIGHUP"):  # not on Windows
+    _WORDS[signal.SIGHUP] = "terminal closed"
+SIGNALS = tuple(_WORDS)
 
 
 class _Stop:

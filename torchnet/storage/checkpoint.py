@@ -59,6 +59,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             raise CheckpointError(f"{path}: {error}: start from another checkpoint") from error
 
 
+def is_checkpoint(path: Path) -> bool:
+    """Return whether a file ends as a checkpoint does, with a digest, which may be wrong."""
+    if not path.is_file():
+        return False
+    with open_regular_file(path) as file:
+        return _end(file).startswith(_COMMENT_START, _END_SIZE - 2)
+
+
 def add_digest(archive: bytes) -> bytes:
     """Return an archive, which must have no comment, with its SHA-256 digest as the comment."""
     return archive[:-2] + _COMMENT_START + hashlib.sha256(archive).hexdigest().encode()
@@ -69,9 +77,8 @@ def verify_digest(file: BinaryIO) -> int:
 
     The end of the file is read first, so that a large file of another kind is refused at once.
     """
-    covered = file.seek(0, os.SEEK_END) - _COMMENT_SIZE - 2
-    file.seek(max(0, covered + 2 - _END_SIZE))
-    end = file.read()
+    end = _end(file)
+    covered = file.tell() - _COMMENT_SIZE - 2
     if end[:4] != _END or not end.startswith(_COMMENT_START, _END_SIZE - 2):
         raise ValueError("expected a checkpoint that ends with its SHA-256, got a file that does not")
     digest, left = hashlib.sha256(), covered
@@ -83,6 +90,13 @@ def verify_digest(file: BinaryIO) -> int:
     if digest.hexdigest().encode() != end[-64:]:
         raise ValueError("expected a checkpoint with the SHA-256 that is stored at its end, got a corrupt one")
     return covered + 2
+
+
+def _end(file: BinaryIO) -> bytes:
+    """Return the last record of the archive, with its comment."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _COMMENT_SIZE - _END_SIZE))
+    return file.read()
 
 
 def _load(file: BinaryIO) -> dict[str, Any]:

@@ -5,11 +5,19 @@ from typing import Any
 
 from pytorch_lightning.plugins import CheckpointIO
 
+from torchnet.runs.folders import FoundCheckpoint
 from torchnet.storage import read_checkpoint, write_checkpoint
 
 
 class CheckpointFiles(CheckpointIO):
-    """Use torchnet.storage, whatever options Lightning passes: nothing is ever unpickled unsafely."""
+    """Use torchnet.storage, whatever options Lightning passes: nothing is ever unpickled unsafely.
+
+    Args:
+        found: a checkpoint that was read already; its file may be deleted by now.
+    """
+
+    def __init__(self, found: FoundCheckpoint | None = None) -> None:
+        self.found = found
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         write_checkpoint(Path(path), checkpoint)
@@ -17,7 +25,8 @@ class CheckpointFiles(CheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        return read_checkpoint(Path(path))
+        found, self.found = self.found, None  # Lightning changes what it loads
+        return found.contents if found is not None and found.path == Path(path) else read_checkpoint(Path(path))
 
     def remove_checkpoint(self, path: str | Path) -> None:
         Path(path).unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from typing import Any
 import torch.distributed as dist
 
 from torchnet.runs.errors import LostProcessError, StoppedError, UsageError
+from torchnet.runs.signals import SIGNALS
 from torchnet.training.lightning_internals import ScriptLauncher
 
 _REPORTED = "torchnet has reported"  # a key in the store that the processes share
@@ -107,7 +108,7 @@ class Launcher(ScriptLauncher):
         signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
 
         def watch(kept_open: socket.socket) -> None:
-            while (number := reading.recv(1)[0]) not in (signal.SIGINT, signal.SIGTERM):
+            while (number := reading.recv(1)[0]) not in SIGNALS:
                 pass  # another signal, which has its own handler
             if not self.is_over.wait(_ENDS_WITHIN):
                 for child in self.procs:
