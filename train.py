@@ -1,10 +1,12 @@
 """Train the network: `python train.py [fit|validate|test|predict] [options]`; see `python train.py --help`."""
 
+import os
 import signal
 import sys
 from pathlib import Path
 
 if __name__ == "__main__":
+    os.environ["MPLBACKEND"] = "agg"  # the figures need no display; matplotlib would refuse an unknown name
     ctrl_c = signal.getsignal(signal.SIGINT)
     if ctrl_c is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the libraries load, Ctrl-C just ends the process

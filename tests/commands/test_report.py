@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -239,3 +241,64 @@ def test_a_browser_shows_it_at_every_width(scheme, width, finished, browser, req
     color = "return getComputedStyle(document.querySelector('figure svg text')).fill"
     red, green, blue = map(int, re.findall(r"\d+", browser.execute_script(color)))
     assert (red + green + blue > 3 * 128) == (scheme == "dark"), "text and background are both dark or both light"
+
+
+def test_a_link_in_the_folder_of_a_run_is_replaced_and_never_followed(run, tmp_path):
+    outside = tmp_path / "outside.txt"
+    outside.write_text("precious")
+    for name in ("figures/loss.png", "figures/confusion.png", "report.html"):
+        (run / name).unlink()
+        (run / name).symlink_to(outside)
+    (run / "figures" / "accuracy.png").unlink()
+    os.mkfifo(run / "figures" / "accuracy.png")
+    assert main(["report", str(run)]) == 0
+    assert outside.read_text() == "precious"
+    expect_sound(run / "report.html")
+    for name in ("loss", "confusion", "accuracy"):
+        path = run / "figures" / f"{name}.png"
+        assert path.is_file()
+        assert not path.is_symlink()
+
+
+@pytest.mark.parametrize("target", ["outside", "nowhere"])
+def test_a_folder_of_figures_that_is_a_link_is_refused(target, run, tmp_path, capsys):
+    (tmp_path / "outside").mkdir()
+    shutil.rmtree(run / "figures")
+    (run / "figures").symlink_to(tmp_path / target)
+    assert main(["report", str(run)]) == 74
+    err = capsys.readouterr().err
+    assert str(run / "figures") in err
+    assert err.count("\n") == 1
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_names_from_files_are_printed_as_plain_text(run, capsys):
+    hostile = run.rename(run.with_name("a\x1b[2J\n$(id) b"))
+    corrupt = next((hostile / "checkpoints").glob("step=*.ckpt"))
+    corrupt.write_bytes(b"")
+    assert main(["report", str(hostile)]) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{hostile.parent}/a\\x1b[2J\\n$(id) b/report.html\n"
+    assert err.startswith(f"skipped: {hostile.parent}/a\\x1b[2J\\n$(id) b/checkpoints/")
+    page = expect_sound(hostile / "report.html")
+    assert f"python train.py --config '{hostile}/config.yaml'" in page.text, "a shell would run a part of the name"
+
+
+def test_the_name_of_a_run_is_no_formula(run, tmp_path):
+    other = Path(shutil.copytree(run, tmp_path / "other"))
+    for folder, name in ((run, r"$\nonsense$"), (other, 3 * 10**4 * "x")):
+        config = (folder / "config.yaml").read_text()
+        (folder / "config.yaml").write_text(config.replace("name: digits\n", f"name: {name}\n"))
+    assert main(["report", str(run), str(other)]) == 0
+    page = expect_sound(Path("comparison.html"))
+    assert r"$\nonsense$" in page.text
+
+
+@pytest.mark.parametrize("program", [["-m", "torchnet", "report", "last"], [str(ROOT / "train.py"), DIGITS]])
+def test_no_display_is_needed(program, run):
+    environment = os.environ | {"MPLBACKEND": "nonsense", "PYTHONPATH": str(ROOT)}
+    options = ["--trainer.max_epochs=1"] if "train.py" in program[0] else []
+    done = subprocess.run([sys.executable, *program, *options], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "report.html" in done.stdout
+    assert done.stderr == ""
