@@ -12,6 +12,8 @@ from torchnet.choices import expect_one_of
 from torchnet.initializers import INITIALIZERS
 from torchnet.layers import ACTIVATIONS, NORMALIZATIONS, BatchNorm1d, Dropout, Layer, Linear, Residual
 
+_MAX_DEPTH = 10_000  # layers: far more than anyone trains, and still built within seconds
+
 
 def layer_sizes(
     in_features: int, hidden_sizes: int | Sequence[int], num_classes: int, depth: int | None = None
@@ -24,10 +26,11 @@ def layer_sizes(
         in_features: the width of the input.
         hidden_sizes: the width of each hidden layer, or one int for all of them.
         num_classes: the width of the output.
-        depth: d >= 1, the number of Linear layers; required if hidden_sizes is an int, redundant otherwise.
+        depth: d from 1 to 10,000, the number of Linear layers; required if hidden_sizes is an int, redundant
+            otherwise.
 
     Raises:
-        ValueError: if depth is missing, below 1, or inconsistent with hidden_sizes.
+        ValueError: if depth is missing, out of range, or inconsistent with hidden_sizes.
     """
     if isinstance(hidden_sizes, int):
         if depth is None or depth < 1:
@@ -35,6 +38,8 @@ def layer_sizes(
                 f"depth: expected a whole number from 1 up, got {depth}: with one width for all hidden layers "
                 f"(hidden_sizes {hidden_sizes}) it says how many layers of weights there are"
             )
+        if depth > _MAX_DEPTH:
+            raise ValueError(f"depth: expected at most {_MAX_DEPTH:,} layers, got {depth:,}: choose a smaller depth")
         hidden_sizes = (hidden_sizes,) * (depth - 1)
     elif depth is not None and depth != len(hidden_sizes) + 1:
         raise ValueError(

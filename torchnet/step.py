@@ -6,7 +6,7 @@ it; several processes run it on a shard of the mini-batch each. Everything faste
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -14,6 +14,16 @@ from torch import Tensor
 from torchnet.averaging import WeightAverage
 from torchnet.optimizers import SGD
 from torchnet.replicas import GradientSum, Share
+
+
+class Hooks(Protocol):
+    """What somebody else does in the middle of a step, such as looking at the gradients."""
+
+    def before_backward(self, loss: Tensor) -> None:
+        """Called with the loss, before the backward pass overwrites the gradients of the last step."""
+
+    def after_backward(self) -> None:
+        """Called when every `.grad` is written, before clipping and the update."""
 
 
 @dataclass(eq=False)
@@ -31,6 +41,7 @@ class Recipe:
         clip: a function that clips the gradients of weights in place.
         average: a moving average of the weights, updated after each step.
         gradient_sum: sums the gradients over several processes; None for a single process.
+        hooks: called in the middle of each step, which must then run eagerly; None for no calls.
     """
 
     net: Any
@@ -42,6 +53,7 @@ class Recipe:
     clip: Callable[[Iterable[Tensor]], Any] | None = None
     average: WeightAverage | None = None
     gradient_sum: GradientSum | None = None
+    hooks: Hooks | None = None
 
 
 @torch.no_grad()
@@ -85,10 +97,14 @@ def write_gradients(
 
     logits = net(images)  # forward
     loss, grad_logits = recipe.loss(logits, targets, divisor)
+    if recipe.hooks is not None:
+        recipe.hooks.before_backward(loss)
     if recipe.gradient_sum is None:
         net.backward(grad_logits)
     else:
         recipe.gradient_sum.backward(net, grad_logits)  # sums each layer's gradients over all processes meanwhile
+    if recipe.hooks is not None:
+        recipe.hooks.after_backward()
 
     if recipe.clip is not None:
         recipe.clip(net.parameters())

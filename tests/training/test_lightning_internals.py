@@ -10,6 +10,7 @@ from lightning_fabric.utilities import distributed
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.strategies import DDPStrategy, launchers
+from pytorch_lightning.trainer import call
 
 from torchnet.training import lightning_internals
 
@@ -18,6 +19,7 @@ from ..conftest import ROOT
 HOME = Path(lightning_internals.__file__)
 NAMES = {
     "_batches_that_stepped": lambda: Trainer(logger=False).fit_loop.epoch_loop,
+    "_call_callback_hooks": lambda: call,
     "_call_children_scripts": lambda: launchers._SubprocessScriptLauncher,
     "_callback_metrics": lambda: Trainer(logger=False)._logger_connector,
     "_check_on_train_epoch_end": lambda: EarlyStopping("val/loss"),

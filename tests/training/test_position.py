@@ -1,5 +1,6 @@
 """The counters that follow from a position are those that Lightning itself saves behind a mini-batch."""
 
+import math
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 
-from torchnet.training import module
+from torchnet.training import evaluated_module
 from torchnet.training.data_module import ImageData
 from torchnet.training.lightning_internals import Position
 from torchnet.training.module import Classifier
@@ -24,6 +25,10 @@ class Keep(Callback):
     def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
         state = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
         self.kept.append((Position.of(trainer), state))
+
+    def steps_until_due(self, step: int) -> float:
+        """The end of a block is enough."""
+        return math.inf
 
 
 def train(folder: Any, block_size: int, *callbacks: Callback) -> None:
@@ -70,7 +75,7 @@ def test_counters_behind_each_mini_batch(block_size, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:Using ModelCheckpoint with manual optimization")
 def test_counters_in_a_file_of_lightnings_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "refuse_trainer", lambda *_: None)  # it refuses a ModelCheckpoint
+    monkeypatch.setattr(evaluated_module, "refuse_callbacks", lambda *_: None)  # it refuses a ModelCheckpoint
     save = ModelCheckpoint(tmp_path, "{step}", save_top_k=-1, every_n_train_steps=1)
     train(tmp_path, 1, save)
     paths = sorted(tmp_path.glob("step=*.ckpt"))

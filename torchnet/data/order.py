@@ -34,4 +34,10 @@ def notebook(labels: np.ndarray, batch_size: int, seed: int) -> Order:
     return lambda epoch: indices
 
 
+def fixed(order: Order) -> Order:
+    """Repeat the order of the first epoch in every epoch."""
+    indices = order(0)
+    return lambda epoch: indices
+
+
 ORDERS = ("shuffled", "notebook")

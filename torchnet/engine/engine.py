@@ -26,7 +26,7 @@ from torchnet.layers import set_step, step_known
 from torchnet.optimizers import SGD
 from torchnet.replicas import GradientSum, Replicas
 from torchnet.state import TrainingState
-from torchnet.step import Recipe, train_step, update_weights, write_gradients
+from torchnet.step import Hooks, Recipe, train_step, update_weights, write_gradients
 
 Options = Sequence[Mapping[str, Any]]
 
@@ -52,6 +52,7 @@ class Engine:
             mini-batches, and each trains on its rows of them. Their steps run eagerly.
         normalizer: what a loss divides by if that is not the number of samples, as a function of the targets of a
             mini-batch. It is needed with replicas only, since one process sees a part of the targets.
+        hooks: called in the middle of each step (torchnet/step.py). Steps then run eagerly.
     """
 
     def __init__(
@@ -69,10 +70,11 @@ class Engine:
         average: WeightAverage | None = None,
         replicas: Replicas | None = None,
         normalizer: Callable[[Tensor], Tensor] | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         gradient_sum = None if replicas is None else GradientSum(replicas, net)
-        self.recipe = Recipe(net, loss, optimizer, images, targets, augment, clip, average, gradient_sum)
-        self.block_size, self.captured, self.tf32 = block_size, captured and replicas is None, tf32
+        self.recipe = Recipe(net, loss, optimizer, images, targets, augment, clip, average, gradient_sum, hooks)
+        self.block_size, self.captured, self.tf32 = block_size, captured and replicas is None and hooks is None, tf32
         self.replicas, self.normalizer = replicas, normalizer
         self.step = torch.zeros((), dtype=torch.int64, device=images.device)  # the number of completed steps
         self.unclipped: dict[str, Tensor] = {}  # see keep_unclipped

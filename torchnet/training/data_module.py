@@ -12,7 +12,7 @@ from torch.nn.functional import one_hot
 
 from torchnet.choices import expect_one_of
 from torchnet.data import BatchLoader, BlockLoader, Dataset, Deformation, load, stratified_split
-from torchnet.data.order import ORDERS, notebook, shuffled
+from torchnet.data.order import ORDERS, fixed, notebook, shuffled
 from torchnet.replicas import Replicas
 from torchnet.runs.errors import UsageError
 from torchnet.runs.load_network import DTYPES
@@ -132,8 +132,10 @@ class ImageData(LightningDataModule):
                 f"batch_size: expected at most {len(labels)}, the number of training images, got {self.batch_size}: "
                 "the notebook's order drops samples that do not fill a mini-batch"
             )
+        if getattr(self.trainer, "overfit_batches", 0) > 0:  # Lightning cuts epochs to their first mini-batches
+            order = fixed(order)
         size = partial(steps_until_due, self.trainer, self.block_size) if self.trainer else lambda: self.block_size
-        return BlockLoader(order, self.batch_size, size, divisor)
+        return BlockLoader(order, min(self.batch_size, len(order(0))), size, divisor)
 
     def val_dataloader(self) -> BatchLoader | list[BatchLoader]:
         """Return the validation set, or this process's share of it; an empty list if there is none."""

@@ -1,9 +1,10 @@
 """The part of the LightningModule that evaluates: validation, test and prediction."""
 
 from abc import abstractmethod
+from typing import Any, NoReturn
 
 import torch
-from pytorch_lightning import LightningModule
+from pytorch_lightning import Callback, LightningModule
 from torch import Tensor
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
@@ -11,7 +12,10 @@ from torchmetrics.classification import MulticlassAccuracy
 from torchnet.data import Batch
 from torchnet.losses import LOSSES
 from torchnet.network import MLP
+from torchnet.runs.errors import UsageError
 from torchnet.step import scale_pixels
+from torchnet.training.callbacks.user_callbacks import refuse_callbacks
+from torchnet.training.trainer_options import refuse_options_of
 
 
 class EvaluatedModule(LightningModule):
@@ -23,6 +27,20 @@ class EvaluatedModule(LightningModule):
         self.evaluation_loss = LOSSES[loss]
         self.mean_loss = MeanMetric(nan_strategy="disable").set_dtype(dtype)
         self.accuracy = MulticlassAccuracy(num_classes, average="micro")
+
+    def configure_callbacks(self) -> list[Callback]:
+        trainer: Any = self.trainer
+        refuse_options_of(trainer)  # here, before Lightning looks at them
+        refuse_callbacks(trainer.callbacks)
+        return []
+
+    @classmethod
+    def load_from_checkpoint(cls, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raise a UsageError: a checkpoint has no arguments of a constructor."""
+        raise UsageError(
+            "load_from_checkpoint: the options of a network are in the config.yaml of its run: use "
+            "torchnet.runs.load_network.load_network(path)"
+        )
 
     @property
     @abstractmethod

@@ -5,6 +5,7 @@ A test names them one by one, so that a new version of Lightning in which one is
 - `_data_fetcher`, `_batches_that_stepped` (loops): a training step that ran a block of mini-batches counts all of them.
 - `_checkpoint_connector.dump_checkpoint`: the state of a run in memory, without writing a file.
 - `_logger_connector._callback_metrics`: metrics of a resumed run, for an EarlyStopping that reads them at once.
+- `_call_callback_hooks`: hooks in the middle of a step.
 - `_signal_connector.register_signal_handlers`: Lightning's handlers would talk to other processes inside a signal.
 - `_set_num_threads_if_needed`: several processes divide the cores among them.
 - `_check_on_train_epoch_end` (EarlyStopping): whether it reads its metric after an epoch or after a validation.
@@ -24,16 +25,18 @@ from lightning_fabric.utilities.distributed import _set_num_threads_if_needed
 from pytorch_lightning import Trainer
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
+from pytorch_lightning.trainer.call import _call_callback_hooks
+from torch import Tensor
 
 from torchnet.training.callbacks.every_n_steps import steps_until_multiple
+from torchnet.training.callbacks.user_callbacks import steps_until_seen
 
 
 def steps_until_due(trainer: Any, block_size: int) -> int:
     """Return how many steps the next block may have, at most block_size.
 
     Lightning adds about a hundred microseconds to each training step, which doubles the time of a small network. So one
-    training step of Lightning is a block of steps. A block ends where Lightning or a callback has something to do. A
-    callback that acts at certain steps has a method `steps_until_due(global_step)`.
+    training step of Lightning is a block of steps. A block ends where Lightning or a callback has something to do.
     """
     progress = trainer.fit_loop.epoch_loop.batch_progress
     step, epoch_step = trainer.global_step, progress.current.ready
@@ -45,7 +48,11 @@ def steps_until_due(trainer: Any, block_size: int) -> int:
     if trainer.val_check_batch is not None and trainer.val_check_batch < math.inf:
         validated = epoch_step if trainer.check_val_every_n_epoch is not None else progress.total.ready
         due.append(steps_until_multiple(validated, int(trainer.val_check_batch)))
-    due += [it.steps_until_due(step) for it in trainer.callbacks if hasattr(it, "steps_until_due")]
+    if (trainer.min_steps or 0) > step:
+        due.append(trainer.min_steps - step)
+    if trainer.should_stop:  # and waits for min_steps or min_epochs; until then it logs every step
+        due.append(1)
+    due += [steps_until_seen(callback, step, trainer.log_every_n_steps) for callback in trainer.callbacks]
     return max(1, int(min(due)))
 
 
@@ -60,6 +67,21 @@ def count_steps(trainer: Any, steps: int) -> None:
     loop.batch_progress.increment_by(steps - 1, is_last_batch=fetcher.done)
     loop.manual_optimization.optim_step_progress.increment_by(steps)
     loop._batches_that_stepped += steps - 1
+
+
+class CallbackHooks:
+    """The hooks of callbacks that Lightning calls in the middle of a step, as torchnet/step.py calls them."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+
+    def before_backward(self, loss: Tensor) -> None:
+        _call_callback_hooks(self.trainer, "on_before_zero_grad", self.trainer.optimizers[0])
+        _call_callback_hooks(self.trainer, "on_before_backward", loss)
+
+    def after_backward(self) -> None:
+        _call_callback_hooks(self.trainer, "on_after_backward")
+        _call_callback_hooks(self.trainer, "on_before_optimizer_step", self.trainer.optimizers[0])
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,13 @@ from torchnet.network import MLP, layer_sizes
 from torchnet.replicas import Replicas
 from torchnet.runs.load_network import DTYPES
 from torchnet.state import TrainingState
+from torchnet.training.callbacks.user_callbacks import has_inner_hooks, print_speed_notice
+from torchnet.training.distributed.strategy import stop_together
 from torchnet.training.evaluated_module import EvaluatedModule
-from torchnet.training.lightning_internals import count_steps
+from torchnet.training.lightning_internals import CallbackHooks, count_steps
 from torchnet.training.network_options import Loss, build_network, class_weight_tensor, training_loss
 from torchnet.training.nonfinite import WatchedSteps
-from torchnet.training.optimizer_options import clipping, optimizer_of, trial_of
+from torchnet.training.optimizer_options import clipping, optimizer_of, override_options, trial_of
 from torchnet.training.refusals import refuse_metrics, refuse_single_samples, refuse_trainer
 from torchnet.training.schedule import INTERVALS, advance, next_options, schedule_of
 
@@ -160,46 +162,51 @@ class Classifier(EvaluatedModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.make_optimizer(self.net.parameters())
-        return optimizer if self.schedule is None else ([optimizer], [self.schedule.make(optimizer)])
+        if self.schedule is None:
+            return optimizer
+        return [optimizer], [{"scheduler": self.schedule.make(optimizer), "interval": self.schedule.interval}]
 
     def on_train_start(self) -> None:
+        print_speed_notice(self.trainer)
         self.override_options(self.trainer.optimizers[0])
         self.steps = WatchedSteps(self._make_engine())
 
     def override_options(self, optimizer: Optimizer) -> None:
         """Set the options of this run; a restored optimizer has those of the run that saved it."""
-        asked = self.make_optimizer(self.net.parameters()).param_groups[0]
-        for group in optimizer.param_groups:
-            group.update({key: value for key, value in asked.items() if key not in ("params", *self.scheduled)})
+        override_options(optimizer, self.make_optimizer(self.net.parameters()), ("params", *self.scheduled))
 
     def _make_engine(self) -> Engine:
-        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit
+        trainer: Any = self.trainer
+        data = trainer.datamodule  # set by Trainer.fit
         images, targets = data.training_tensors
         weights = cast(Tensor | None, self.class_weights)
         return Engine(
             self.net,
             self.loss,
-            self.trainer.optimizers[0],
+            trainer.optimizers[0],
             images,
             targets,
-            block_size=data.block_size,
+            block_size=min(data.block_size, int(trainer.num_training_batches)),  # memory for as many steps
             captured=self.captured,
             tf32=self.matmul_dtype == "tf32",
             augment=data.deformation,
             clip=self.clip,
             average=self.average,
-            replicas=Replicas() if self.trainer.world_size > 1 else None,
+            replicas=Replicas() if trainer.world_size > 1 else None,
             # With class weights, a mean is divided by the total weight of its samples.
             normalizer=None if weights is None or targets.dim() > 1 else lambda labels: weights.take(labels).sum(),
+            hooks=CallbackHooks(trainer) if has_inner_hooks(trainer.callbacks) else None,
         )
 
-    def training_step(self, block: Block, batch_idx: int) -> None:
-        """Run one step per mini-batch of the block (torchnet/step.py), and log the last one."""
+    def training_step(self, block: Block, batch_idx: int) -> dict[str, Tensor]:
+        """Run one step per mini-batch of the block (torchnet/step.py); log and return the loss of the last one."""
         scheduler: Any = self.lr_schedulers()
         options = None
         if self.schedule is not None and self.schedule.interval == "step":
             options = next_options(scheduler, self.scheduled, len(block))
         losses = self.steps.run(block, options, self.trainer.global_step)
+        if options is not None:
+            advance(scheduler)
         count_steps(self.trainer, len(losses))
         if batch_idx == 0:
             self.loss_sum, self.samples = 0.0, 0
@@ -210,9 +217,10 @@ class Classifier(EvaluatedModule):
         if self.schedule is not None:
             (lr,) = scheduler.get_last_lr() if options is None else [options[-1]["lr"]]
             self.log("train/lr", lr, on_step=True, on_epoch=False, batch_size=1)
+        return {"loss": torch.tensor(losses[-1], dtype=self.weight_dtype)}
 
     def on_train_batch_end(self, *args: Any) -> None:
-        self._stop_together()
+        stop_together(self.trainer)
 
     def on_train_epoch_end(self) -> None:
         mean = torch.tensor(self.loss_sum / self.samples, dtype=self.weight_dtype)
@@ -223,13 +231,7 @@ class Classifier(EvaluatedModule):
             elif (metric := mean.item() if self.schedule.metric == "train/loss" else self.metric) is not None:
                 advance(self.lr_schedulers(), metric)
         self.metric = None
-        self._stop_together()
-
-    def _stop_together(self) -> None:
-        """Stop if a callback in any process asks to stop; otherwise the other processes would wait for this one."""
-        if self.trainer.world_size > 1:
-            stops = self.trainer.strategy.reduce_boolean_decision(self.trainer.should_stop, all=False)
-            self.trainer.should_stop = stops
+        stop_together(self.trainer)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["epoch_so_far"] = {"loss_sum": self.loss_sum, "samples": self.samples, "metric": self.metric}
@@ -241,7 +243,8 @@ class Classifier(EvaluatedModule):
             self.metric = so_far["metric"]
 
     def on_validation_end(self) -> None:
+        if self.trainer.state.fn != TrainerFn.FITTING or self.trainer.sanity_checking:
+            return
         if self.schedule is not None and self.schedule.metric in self.trainer.callback_metrics:
             self.metric = self.trainer.callback_metrics[self.schedule.metric].item()
-        if self.trainer.state.fn == TrainerFn.FITTING:
-            self._stop_together()
+        stop_together(self.trainer)

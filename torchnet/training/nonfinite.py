@@ -54,6 +54,7 @@ class WatchedSteps:
         """Run the steps since the snapshot again, and raise the error where it first appears."""
         state = self.engine.state
         state.restore(self.snapshot)
+        self.engine.recipe.hooks = None  # they have seen these steps
         for block, schedule, first in self.blocks:
             for k, indices in enumerate(block.indices.split(block.batch_size)):
                 step, options = first + k, None if schedule is None else schedule[k : k + 1]

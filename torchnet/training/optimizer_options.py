@@ -44,6 +44,13 @@ def trial_of(make_optimizer: MakeOptimizer, net: nn.Module) -> Optimizer:
     return optimizer
 
 
+def override_options(optimizer: Optimizer, asked: Optimizer, kept: Iterable[str]) -> None:
+    """Give an optimizer the options of another one, except those to keep."""
+    options = {name: value for name, value in asked.param_groups[0].items() if name not in kept}
+    for group in optimizer.param_groups:
+        group.update(options)
+
+
 def clipping(norm: float | None, value: float | None) -> Callable[[Iterable[Tensor]], Any] | None:
     """Return a function that clips the gradients of weights, by their norm or by value; None for no clipping."""
     for name, bound in (("clip_norm", norm), ("clip_value", value)):

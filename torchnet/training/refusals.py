@@ -1,12 +1,10 @@
 """Settings that do not work together are refused before training starts, with a message that says what works."""
 
 import os
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning.strategies import SingleDeviceStrategy
 from torch import nn
@@ -16,25 +14,14 @@ from torchnet.layers import BatchNorm1d
 from torchnet.runs.errors import UsageError
 from torchnet.training.distributed.strategy import ReplicaStrategy
 from torchnet.training.lightning_internals import reads_metric_after_epoch
+from torchnet.training.trainer_options import refuse_options_of, refused_strategy
 
 
 def refuse_trainer(trainer: Trainer, dtype: torch.dtype, matmul_dtype: str | None) -> None:
     """Raise a UsageError for settings of the Trainer that do not work with hand-written gradients or the dtypes."""
-    if trainer.precision != "32-true":
-        raise UsageError(
-            f"trainer.precision: expected 32-true, got {trainer.precision}: Lightning does not scale or cast "
-            "hand-written gradients; use --model.dtype and --model.matmul_dtype bfloat16 instead"
-        )
-    if trainer.gradient_clip_val is not None:
-        raise UsageError(
-            f"trainer.gradient_clip_val: expected null, got {trainer.gradient_clip_val}: Lightning does not clip "
-            "hand-written gradients; use --model.clip_norm or --model.clip_value instead"
-        )
+    refuse_options_of(trainer)
     if not isinstance(trainer.strategy, (SingleDeviceStrategy, ReplicaStrategy)):
-        raise UsageError(
-            f"trainer.strategy: expected auto, got {type(trainer.strategy).__name__}: torchnet itself sums "
-            "hand-written gradients over devices; leave it out"
-        )
+        raise refused_strategy(type(trainer.strategy).__name__)
     refuse_lone_processes(trainer)
     device = trainer.strategy.root_device
     if device.type == "mps" and dtype == torch.float64:
@@ -57,22 +44,15 @@ def refuse_lone_processes(trainer: Trainer) -> None:
             )
 
 
-def refuse_callbacks(callbacks: Iterable[Any]) -> None:
-    """Raise a UsageError for a callback that saves checkpoints from which a resume would not be exact."""
-    for callback in callbacks:
-        if isinstance(callback, Checkpoint):
-            raise UsageError(
-                f"trainer.callbacks: {type(callback).__name__} saves before a step is complete, so a resume "
-                "would not be exact: leave it out, and use --checkpoints.every_n_steps, every_n_epochs, "
-                "every_n_seconds and keep"
-            )
-
-
 def refuse_metrics(trainer: Any, scheduler_metric: str | None) -> None:
     """Raise a UsageError if early stopping or a scheduler monitors a metric that will not exist."""
     asked = [("EarlyStopping", callback.monitor) for callback in trainer.early_stopping_callbacks]
     if scheduler_metric is not None:
         asked.append(("scheduler_monitor", scheduler_metric))
+    if trainer.barebones and asked:
+        raise UsageError(
+            f"trainer.barebones: {asked[0][0]} needs metrics, and there are none then: leave one of them out"
+        )
     for callback in trainer.early_stopping_callbacks:
         if callback.monitor == "train/loss" and not reads_metric_after_epoch(callback):
             raise UsageError(

@@ -49,11 +49,12 @@ def schedule_of(
 
 
 def next_options(scheduler: Any, names: tuple[str, ...], steps: int) -> list[dict[str, Any]]:
-    """Return the options of the next steps, and advance the scheduler past them."""
+    """Return the options of the next steps, and advance the scheduler to the last of them."""
     options = []
-    for _ in range(steps):
+    for step in range(steps):
+        if step > 0:
+            advance(scheduler)
         options.append({name: scheduler.optimizer.param_groups[0][name] for name in names})
-        advance(scheduler)
     return options
 
 

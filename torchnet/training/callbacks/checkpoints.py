@@ -71,7 +71,7 @@ class Checkpoints(Callback):
         self.loaded: dict[str, Any] = {}
         self.newest: dict[str, Any] | None = None  # the last copy of the state
         self.copies = Throttle(_COPY_SHARE)
-        self.first_step = self.saved_step = 0
+        self.first_step = self.seen_step = self.saved_step = 0
         self.best_is_due = self.cut = False
 
     def state_dict(self) -> dict[str, Any]:
@@ -97,11 +97,18 @@ class Checkpoints(Callback):
         """Return how many steps the next block may have. Blocks end with epochs anyway."""
         return steps_until_multiple(step, self.every_n_steps)
 
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._between_steps(trainer)  # before other callbacks see the epoch, which a resume starts again
+
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        self._between_steps(trainer)
+
+    def _between_steps(self, trainer: Trainer) -> None:
         raise_if_stopped()
         step = trainer.global_step
-        if step in (self.first_step, self.saved_step):
+        if step in (self.first_step, self.seen_step):
             return
+        self.seen_step = step
         due = self._is_due(Position.of(trainer))
         if due or self.best_is_due:
             self._copy(trainer)
@@ -110,6 +117,8 @@ class Checkpoints(Callback):
             self._copy(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.sanity_checking:  # of untrained weights, on a part of the validation set
+            return
         score = trainer.callback_metrics["val/loss"].item()
         if self.best_score is None or score < self.best_score:
             self.best_score, self.best_step, self.best_is_due = score, trainer.global_step, True

@@ -105,6 +105,12 @@ def use_replicas(timeout: timedelta) -> None:
     StrategyRegistry.register(_NAME, ReplicaStrategy, "replicas of a network", override=True, timeout=timeout)
 
 
+def stop_together(trainer: Any) -> None:
+    """Stop if a callback in any process asks to stop; otherwise the other processes would wait for this one."""
+    if trainer.world_size > 1:
+        trainer.should_stop = trainer.strategy.reduce_boolean_decision(trainer.should_stop, all=False)
+
+
 def _store(address: str, port: int, is_host: bool, is_one_machine: bool) -> dist.Store:
     """Return the store; that of one machine does not listen on the network."""
     try:
