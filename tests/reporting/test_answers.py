@@ -105,3 +105,14 @@ def test_the_suffix_selects_the_format(tmp_path, suffix, beginning):
     if suffix == "png":
         with Image.open(path) as picture:
             assert np.ptp(np.asarray(picture.convert("L"))) == 255
+
+
+def test_a_link_is_replaced_and_never_followed(tmp_path):
+    outside = tmp_path / "outside.txt"
+    outside.write_text("precious")
+    path = tmp_path / "predictions.png"
+    path.symlink_to(outside)
+    write_answers_picture([answer(0)], "$\\nonsense$\x1b[2J", path)
+    assert outside.read_text() == "precious"
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert not path.is_symlink()

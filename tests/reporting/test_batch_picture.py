@@ -123,3 +123,14 @@ def test_an_unknown_option_exits_with_code_2(capsys):
     with pytest.raises(SystemExit) as error:
         main(["deformation", "--rotations", "15"])
     assert error.value.code == 2
+
+
+def test_a_link_is_replaced_and_never_followed(tmp_path):
+    outside = tmp_path / "outside.txt"
+    outside.write_text("precious")
+    path = tmp_path / "picture.png"
+    path.symlink_to(outside)
+    write_batch_picture(torch.zeros(1, 2, 2), torch.zeros(1, 1, 2, 2), "$\\nonsense$", "subtitle", path)
+    assert outside.read_text() == "precious"
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert not path.is_symlink()

@@ -13,7 +13,15 @@ from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 
 from torchnet import MLP
 from torchnet.data import BatchLoader
-from torchnet.reporting import classification_report, evaluate, print_report, read_report, run_report, write_report
+from torchnet.reporting import (
+    classification_report,
+    evaluate,
+    print_report,
+    read_report,
+    run_report,
+    write_predictions,
+    write_report,
+)
 from torchnet.reporting.evaluation import MAX_MISTAKES, confident_mistakes, confusion_matrix, pixels_of
 from torchnet.step import scale_pixels
 
@@ -122,3 +130,18 @@ def test_no_cell_is_cut_off_on_the_console(width):
     for rows in report["classification_report"].values():
         for cells in rows.values():
             assert all(f"{round(value, 6):.6g}" in text for value in cells.values())
+
+
+def test_a_title_is_printed_as_plain_text():
+    file = io.StringIO()
+    print_report(example_report() | {"title": "[red]a[/red]\x1b[2J\nb"}, Console(file=file, width=130))
+    assert "[red]a[/red]\\x1b[2J\\nb\n" in file.getvalue()
+
+
+def test_predictions_replace_a_link_and_never_follow_it(tmp_path):
+    outside = tmp_path / "outside.txt"
+    outside.write_text("precious")
+    (tmp_path / "predictions.csv").symlink_to(outside)
+    write_predictions(torch.tensor([[0.25, 0.75]]), tmp_path / "predictions.csv")
+    assert outside.read_text() == "precious"
+    assert (tmp_path / "predictions.csv").read_bytes() == b"image,label,p0,p1\r\n0,1,0.25,0.75\r\n"
