@@ -150,13 +150,6 @@ def test_the_configuration_of_a_resumed_run_trains_from_the_start(cli, capsys):
     assert "Epoch 1:" in capsys.readouterr().out
 
 
-def test_a_finished_run_says_how_to_go_on(cli, capsys):
-    assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
-    assert cli("--ckpt_path", "last") == 2
-    assert "is after epoch 1, the last one: train longer with --trainer.max_epochs" in capsys.readouterr().err
-    assert len(list(Path("runs").glob("digits/*"))) == 1
-
-
 def test_validate_without_a_validation_set_is_exit_code_2(cli, capsys):
     assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
     assert cli("validate", "--ckpt_path", "last") == 2
@@ -230,7 +223,6 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         (["--seed_everything", "-1"], "--seed_everything"),
         (["--seed_everything", str(2**32)], "--seed_everything"),
         (["--model.lr", "1e300"], "lr: expected a number from 0 to the largest of float32, got 1e+300"),
-        (["--model.hidden_sizes", "[999999999999999999999999]"], ""),
         (["--trainer.max_time", '{"foo": 1}'], ""),
         ([*ON_CPU, "--trainer.devices", "-1"], ""),
         (["--trainer.accelerator", "tpu"], ""),
@@ -414,7 +406,8 @@ def run_train_py(cwd: Path, *arguments: object) -> subprocess.CompletedProcess[s
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.sweep), (signal.SIGTERM, 143)]
+    ("number", "code"),
+    [pytest.param(signal.SIGINT, 130, marks=pytest.mark.sweep), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
 )
 def test_a_signal_ends_the_run_in_one_sentence(number, code, tmp_path):
     command = [sys.executable, str(ROOT / "train.py"), DIGITS, "--trainer.max_epochs", "100000"]

@@ -26,7 +26,7 @@ def cases(sample: bool) -> list[Case]:
     kills = [Case("K2", f"kill, seed {seed}", TASK, partial(_kill, seed)) for seed in range(KILLS)]
     stops = [
         Case("K2", f"{name} after {delay} s", TASK, partial(_stop, name, delay))
-        for name in ("SIGTERM", "SIGINT")
+        for name in ("SIGTERM", "SIGINT", "SIGHUP")
         for delay in (0.0, 0.1)
     ]
     return kills[:3] if sample else [*kills, *stops]

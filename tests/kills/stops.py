@@ -4,7 +4,7 @@ from functools import partial
 
 from .trial import Case, Trial, expect
 
-EXIT_CODES = {"SIGTERM": 143, "SIGINT": 130, "raise": 1}
+EXIT_CODES = {"SIGTERM": 143, "SIGINT": 130, "SIGHUP": 129, "raise": 99}
 SECONDS = 5  # from the signal to the end of the process
 STOPPED_AT = (
     "between restoring and the first step",
@@ -23,8 +23,8 @@ RAISED_AT = ("before a forward", "between an update and its being counted", "in 
 
 def cases(sample: bool) -> list[Case]:
     """Return a case for each site with each signal, and some with an exception; the sample has four with a signal."""
-    stops = [(site, action) for site in STOPPED_AT for action in ("SIGTERM", "SIGINT")]
-    stops = stops[1::6] if sample else [*stops, *((site, "raise") for site in RAISED_AT)]
+    stops = [(site, action) for site in STOPPED_AT for action in ("SIGTERM", "SIGINT", "SIGHUP")]
+    stops = stops[1::8] if sample else [*stops, *((site, "raise") for site in RAISED_AT)]
     return [Case("S1", f"{action} {site}", "plain", partial(_stop, site, action)) for site, action in stops]
 
 
@@ -33,7 +33,6 @@ def _stop(site: str, action: str, trial: Trial) -> None:
     error = ended.text("err")
     expect(ended.code == EXIT_CODES[action], f"expected exit code {EXIT_CODES[action]}, got {ended.code}: {error}")
     expect(ended.seconds < SECONDS, f"expected it to end within {SECONDS} s, it took {ended.seconds:.1f} s")
-    if action != "raise":  # of which there is a traceback: it is a fault of a program
-        expect(error.count("\n") == 1, f"expected one line on stderr, got {error!r}")
+    expect(error.count("\n") == 1, f"expected one line on stderr, got {error!r}")
     trial.expect_recent_checkpoints()
     trial.finish()

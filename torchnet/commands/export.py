@@ -74,9 +74,8 @@ def run(options: argparse.Namespace) -> int:
         if not weights:
             raise CheckpointError(f"{checkpoint}: expected a checkpoint with weights, got one without")
         _write_weights(weights, output, {"global_step": str(contents.get("global_step"))})
-    print(
-        f"{len(weights)} tensors, {sum(tensor.numel() for tensor in weights.values()):,} numbers, in {printable(output)}"
-    )
+    numbers = sum(tensor.numel() for tensor in weights.values())
+    print(f"{len(weights)} tensors, {numbers:,} numbers, in {printable(output)}")
     if program is not None:
         print(f"To run it without torchnet:\n\n{program}", end="")
     return 0
