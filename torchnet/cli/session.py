@@ -51,21 +51,19 @@ class Session:
         self.title = title or self.values.name
         self.parts = build(self.options)
         self.model, self.data, self.trainer = self.parts.model, self.parts.data, self.parts.trainer
-        if found := self.options.checkpoint:
-            options = decisive_options(self.options, self.parts) if self.options.command == "fit" else None
-            check_resume(*found, self.model, self.trainer, options, self.values.allow_environment_change)
 
     def run(self) -> None:
         """Run the command, unless it is to train and there is nothing to train."""
-        found = self.options.checkpoint
-        if self.options.command == "fit":
-            if (limit := zero_limit(self.trainer)) is not None:
-                print(f"nothing to train: --trainer.{limit} is 0")
-                return
-            if found is not None and is_over(found, self.trainer):
+        found, trains = self.options.checkpoint, self.options.command == "fit"
+        if trains and (limit := zero_limit(self.trainer)) is not None:
+            print(f"nothing to train: --trainer.{limit} is 0")
+            return
+        if found is not None:
+            options = decisive_options(self.options, self.parts) if trains else None
+            check_resume(*found, self.model, self.trainer, options, self.values.allow_environment_change)
+            if trains and is_over(found, self.trainer):
                 self._complete(found)
                 return
-        if found is not None:
             print(f"from {printable(found.path)}, after {found.contents['global_step']} steps")
         getattr(self, self.options.command)()
 

@@ -47,6 +47,13 @@ NaN or a wrong gradient, 71 out of memory, 74 disk error, 75 another process
 lost, 99 a fault of torchnet, 129 terminal closed, 130 Ctrl-C, 143 SIGTERM.
 """
 
+_MOST_PROCESSES = 10**6
+_NUMBERS = {  # environment variables that tell processes about each other, and the largest number that each may be
+    "MASTER_PORT": 65535,
+    **dict.fromkeys(("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"), _MOST_PROCESSES),
+    **dict.fromkeys(("NODE_RANK", "GROUP_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK"), _MOST_PROCESSES),
+}
+
 
 def main(configs: Path, arguments: list[str] | None = None) -> int:
     """Answer --help and unknown commands; otherwise run `torchnet.cli.main.main` and return its exit code.
@@ -67,11 +74,20 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
         message = f"{arguments[0]}: expected a command, {', '.join(COMMANDS)}, or an option{hint}"
         print(f"error: {printable(message)}", file=sys.stderr)
         return 2
-    if (fault := open_streams()) is not None:
-        print(f"error: {fault}", file=sys.stderr)
-        return 74
+    if (fault := open_streams() or _wrong_variable()) is not None:
+        print(f"error: {printable(fault)}", file=sys.stderr)
+        return 2 if sys.stdout else 74
     # Torch's C++ code would print a stack trace when a connection fails.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     from torchnet.cli import main as command_line
 
     return command_line.main(configs, arguments)
+
+
+def _wrong_variable() -> str | None:
+    """Return what is wrong with the variables of the environment that libraries read while they are imported."""
+    for name, most in _NUMBERS.items():
+        value = os.environ.get(name, "0")
+        if not value.isdecimal() or not value.isascii() or int(value[:9]) > most:
+            return f"{name}: expected a whole number up to {most} in this environment variable, got {value!r}: unset it"
+    return None

@@ -83,7 +83,7 @@ def report_error(error: BaseException, process: int = 0) -> int:
         )
     elif code == UNEXPECTED:
         text = f"unexpected {type(error).__name__} ({_first_sentence(error)}): {_where_traceback(error)}"
-    elif isinstance(error, OSError) and stdout_is_lost():
+    elif isinstance(error, OSError) and error.filename is None and stdout_is_lost():
         text = f"stdout: cannot be written ({error.strerror}): redirect it to a file or to /dev/null"
     where = f"process {process}: " if process > 0 else ""
     line = text if isinstance(error, StoppedError) else f"error: {where}{' '.join(text.split())}"

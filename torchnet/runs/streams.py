@@ -17,7 +17,7 @@ def open_streams() -> str | None:
 def stdout_is_lost() -> bool:
     """Return whether stdout cannot be written any more. Then nothing else is written to it, not even at exit."""
     try:
-        sys.stdout.flush()
+        print(flush=True)  # a flush alone may succeed, as what could not be written is given up
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return True
