@@ -137,13 +137,17 @@ def test_one_process_says_what_ends_all(options: tuple[str, ...], code: int, mes
     assert err.count("\n") == 1
 
 
-def test_ctrl_c_reaches_all_and_one_answers(folder: Path) -> None:
-    run = start(folder / "interrupted", *ALL, "--trainer.max_epochs=1000", processes=2)
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(signal.SIGINT, "interrupted"), pytest.param(signal.SIGHUP, "terminal closed", marks=pytest.mark.sweep)],
+)
+def test_a_signal_reaches_all_and_one_answers(number: int, words: str, folder: Path) -> None:
+    run = start(folder / words.replace(" ", "_"), *ALL, "--trainer.max_epochs=1000", processes=2)
     run.first_weights()
-    os.killpg(run.command.pid, signal.SIGINT)
+    os.killpg(run.command.pid, number)
     code, _, err = run.end()
-    assert code == 130
-    assert err.startswith("interrupted; to resume: --ckpt_path runs/digits/")
+    assert code == 128 + number
+    assert err.startswith(f"{words}; to resume: --ckpt_path runs/digits/")
     assert err.count("\n") == 1
 
 
