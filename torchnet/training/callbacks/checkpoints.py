@@ -12,6 +12,7 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from torchnet.printable import printable
 from torchnet.reporting.run_data import METRICS, read_metrics
 from torchnet.runs.environment import environment
 from torchnet.runs.errors import NonFiniteError
@@ -197,10 +198,10 @@ class Checkpoints(Callback):
         try:
             rows = read_metrics(path, wanted)
         except (OSError, ValueError) as error:
-            print(f"the logs start empty: {path} cannot be read ({error})")
+            print(f"the logs start empty: {printable(path)} cannot be read ({printable(error)})")
             return
         if len(rows) < wanted:
-            print(f"the logs begin with {len(rows)} rows: expected {wanted} in {path}")
+            print(f"the logs begin with {len(rows)} rows: expected {wanted} in {printable(path)}")
         for row in rows:
             step = int(row.pop("step"))
             for logger in trainer.loggers:
@@ -216,5 +217,5 @@ class Checkpoints(Callback):
                 write_durably(self.folder / BEST, best.read_bytes())
                 return
         except CheckpointError as error:
-            print(f"the best checkpoint is not copied: {error}")
+            print(f"the best checkpoint is not copied: {printable(error)}")
         self.best_score, self.best_step = None, 0
