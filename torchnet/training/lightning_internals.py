@@ -29,7 +29,7 @@ from pytorch_lightning.trainer.call import _call_callback_hooks
 from torch import Tensor
 
 from torchnet.training.callbacks.every_n_steps import steps_until_multiple
-from torchnet.training.callbacks.user_callbacks import steps_until_seen
+from torchnet.training.callbacks.user_callbacks import has_inner_hooks, steps_until_seen
 
 
 def steps_until_due(trainer: Any, block_size: int) -> int:
@@ -82,6 +82,11 @@ class CallbackHooks:
     def after_backward(self) -> None:
         _call_callback_hooks(self.trainer, "on_after_backward")
         _call_callback_hooks(self.trainer, "on_before_optimizer_step", self.trainer.optimizers[0])
+
+
+def inner_hooks(trainer: Any) -> CallbackHooks | None:
+    """Return the hooks in the middle of a step; None if no callback of the Trainer has one."""
+    return CallbackHooks(trainer) if has_inner_hooks(trainer.callbacks) else None
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,15 @@ def restore_metrics(trainer: Any, metrics: Mapping[str, float]) -> None:
     """Give callbacks the metrics of an earlier run, until new ones are computed."""
     restored = {name: torch.tensor(value) for name, value in metrics.items()}
     trainer._logger_connector._callback_metrics.update(restored)
+
+
+def start_resumed_epoch(trainer: Any) -> None:
+    """Call the hooks at the start of an epoch for a run that resumes between two epochs: Lightning leaves them out."""
+    position, loop = Position.of(trainer), trainer.fit_loop
+    if loop.restarted_mid_epoch and position.step % position.steps_per_epoch == 0:
+        loop.epoch_loop._batches_that_stepped += 1  # Lightning itself counts the last step later
+        _call_callback_hooks(trainer, "on_train_epoch_start")
+        loop.epoch_loop._batches_that_stepped -= 1
 
 
 def reads_metric_after_epoch(early_stopping: Any) -> bool:

@@ -18,10 +18,10 @@ from torchnet.network import MLP, layer_sizes
 from torchnet.replicas import Replicas
 from torchnet.runs.load_network import DTYPES
 from torchnet.state import TrainingState
-from torchnet.training.callbacks.user_callbacks import has_inner_hooks, print_speed_notice
+from torchnet.training.callbacks.user_callbacks import print_speed_notice
 from torchnet.training.distributed.strategy import stop_together
 from torchnet.training.evaluated_module import EvaluatedModule
-from torchnet.training.lightning_internals import CallbackHooks, count_steps
+from torchnet.training.lightning_internals import count_steps, inner_hooks, start_resumed_epoch
 from torchnet.training.network_options import Loss, build_network, class_weight_tensor, training_loss
 from torchnet.training.nonfinite import WatchedSteps
 from torchnet.training.optimizer_options import clipping, optimizer_of, override_options, trial_of
@@ -170,32 +170,32 @@ class Classifier(EvaluatedModule):
         print_speed_notice(self.trainer)
         self.override_options(self.trainer.optimizers[0])
         self.steps = WatchedSteps(self._make_engine())
+        start_resumed_epoch(self.trainer)
 
     def override_options(self, optimizer: Optimizer) -> None:
         """Set the options of this run; a restored optimizer has those of the run that saved it."""
         override_options(optimizer, self.make_optimizer(self.net.parameters()), ("params", *self.scheduled))
 
     def _make_engine(self) -> Engine:
-        trainer: Any = self.trainer
-        data = trainer.datamodule  # set by Trainer.fit
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit
         images, targets = data.training_tensors
         weights = cast(Tensor | None, self.class_weights)
         return Engine(
             self.net,
             self.loss,
-            trainer.optimizers[0],
+            self.trainer.optimizers[0],
             images,
             targets,
-            block_size=min(data.block_size, int(trainer.num_training_batches)),  # memory for as many steps
+            block_size=min(data.block_size, int(self.trainer.num_training_batches)),  # memory for as many steps
             captured=self.captured,
             tf32=self.matmul_dtype == "tf32",
             augment=data.deformation,
             clip=self.clip,
             average=self.average,
-            replicas=Replicas() if trainer.world_size > 1 else None,
+            replicas=Replicas() if self.trainer.world_size > 1 else None,
             # With class weights, a mean is divided by the total weight of its samples.
             normalizer=None if weights is None or targets.dim() > 1 else lambda labels: weights.take(labels).sum(),
-            hooks=CallbackHooks(trainer) if has_inner_hooks(trainer.callbacks) else None,
+            hooks=inner_hooks(self.trainer),
         )
 
     def training_step(self, block: Block, batch_idx: int) -> dict[str, Tensor]:

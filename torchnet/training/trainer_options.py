@@ -33,7 +33,7 @@ NOTICES = {  # printed if an option has another value than its default
     "detect_anomaly": "has no effect, as there is no autograd; Inf and NaN end every run",
     "enable_autolog_hparams": "has no effect; config.yaml has the options of a run",
     "enable_model_summary": "weights count as non-trainable in the summary, as autograd does not train them",
-    "limit_test_batches": "limits the test loss; reports are of all images",
+    "limit_test_batches": "limits the loss that the command test prints; reports are of all images",
     "sync_batchnorm": "has no effect, as batch normalization always uses the whole mini-batch, over all processes",
     "use_distributed_sampler": "has no effect, as torchnet itself divides mini-batches among processes",
 }
