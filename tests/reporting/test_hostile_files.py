@@ -20,7 +20,6 @@ from torchnet.reporting.run_data import RunData, read_metrics
 from ..conftest import ROOT
 from ..run_folders import DIGITS, newest
 
-LONG = 10**7  # characters
 # JSON texts, to be put in for any value.
 VALUES = {
     "null": "null",
@@ -36,7 +35,7 @@ VALUES = {
     "text": '"x"',
     "control characters": r'"\u0000\u001b[2J"',
     "half a character": r'"\ud800"',
-    "long text": f'"{"x" * LONG}"',
+    "long text": f'"{"x" * 10**5}"',
     "an empty list": "[]",
     "a nested list": "[[[]]]",
     "an empty object": "{}",
@@ -55,6 +54,7 @@ CELLS = {
     "a number that overflows": "1e999",
     "30 digits": "1" * 30,
     "90 digits": "1" * 90,
+    "400 digits": "1" * 400,
     "5000 digits": "9" * 5000,
     "text": "x",
     "two cells": "1,2",
@@ -67,7 +67,7 @@ CELLS = {
     "a name of a layer": "gradient_norm/layer_x",
     "a layer of many digits": "gradient_norm/layer_99999999999999999999",
     "the name of another column": "step",
-    "long text": "x" * LONG,
+    "long text": "x" * 10**5,
 }
 FILES = {
     "empty": b"",
@@ -222,6 +222,28 @@ def test_a_file_of_another_value_is_refused(name, what, run, report):
     assert f"{name}: expected " in report()
 
 
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("report.json", ("title",)),
+        ("report.json", ("accuracy", "test")),
+        ("report.json", ("mistakes", "test", 0, "pixels")),
+        ("facts.json", ("command",)),
+        ("facts.json", ("environment", "torch")),
+    ],
+)
+def test_ten_megabytes_of_text_are_refused(name, key, run, report):
+    path = run / name
+    path.write_text(with_value(path.read_text(), key, f'"{10**7 * "x"}"'))
+    assert f"{path}: expected " in report()
+
+
+@pytest.mark.parametrize("line", ["step,{}\n0,1\n", "step,a\n0,{}\n", "step,a\n{},0\n", 'step,a\n"{}",0\n', "{}"])
+def test_ten_megabytes_of_text_are_no_metrics(line, run, report):
+    (run / "metrics.csv").write_text(line.format(10**7 * "x"))
+    assert ("metrics.csv: expected the metrics of a run" in report()) == (line != "{}")
+
+
 @pytest.mark.parametrize("what", FILES)
 def test_other_metrics_are_refused_or_work(what, run, report):
     (run / "metrics.csv").write_bytes(FILES[what])
@@ -334,7 +356,7 @@ def test_a_last_line_without_its_end_is_not_a_row(run):
         assert read_metrics(path) == rows[:-1]
 
 
-@pytest.mark.parametrize("what", ["inf", "too many cells", "no step", "brackets", "empty", "pipe"])
+@pytest.mark.parametrize("what", ["inf", "too many cells", "no step", "400 digits", "brackets", "empty", "pipe"])
 def test_a_run_resumes_without_the_rows_of_hostile_metrics(what, run, capsys):
     path = run / "metrics.csv"
     path.write_text(
@@ -342,6 +364,7 @@ def test_a_run_resumes_without_the_rows_of_hostile_metrics(what, run, capsys):
             "inf": "step,epoch\n0,inf\n",
             "too many cells": "step,a\n0,1,2\n",
             "no step": "epoch,a\n0,1\n",
+            "400 digits": f"step,a\n0,{'9' * 400}\n",
             "brackets": "[" * 10**6 + "\n",
             "empty": "",
             "pipe": "",

@@ -4,7 +4,6 @@ A check is a function of a value and its place in the file. It raises a ValueErr
 """
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -68,12 +67,11 @@ def fail(place: str, expected: str, value: Any) -> NoReturn:
     raise ValueError(f"{place.lstrip('.') or 'the file'}: expected {expected}, got {got[: 2 * _SHOWN]}")
 
 
-def number(low: float = -math.inf, high: float = math.inf) -> Check:
+def number(low: float, high: float) -> Check:
     """Check for a finite number in a range."""
 
     def check(value: Any, place: str) -> None:
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not is_number or not low <= value <= high or abs(value) == math.inf:
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not low <= value <= high:
             fail(place, f"a number from {low:g} to {high:g}", value)
 
     return check
