@@ -78,3 +78,10 @@ def test_a_new_column_that_cannot_be_written_leaves_the_rows_as_they_were(tmp_pa
     assert (tmp_path / METRICS).read_bytes() == before
     log.log_metrics({"b": 2.0}, 1)
     expect_rows(read_metrics(tmp_path / METRICS), [{"a": 1.0, "step": 0}, {"b": 2.0, "step": 1}])
+
+
+def test_a_row_without_a_step_has_its_number(tmp_path):
+    log = MetricsLog(tmp_path)
+    log.log_metrics({"a": 1.0})
+    log.log_metrics({"b": 2.0})
+    expect_rows(read_metrics(tmp_path / METRICS), [{"a": 1.0, "step": 0}, {"b": 2.0, "step": 1}])

@@ -198,7 +198,7 @@ class Checkpoints(Callback):
         try:
             rows = read_metrics(path, wanted)
         except (OSError, ValueError) as error:
-            print(f"the logs start empty: {printable(path)} cannot be read ({printable(error)})")
+            print(f"the logs start empty: {printable(error)}")
             return
         if len(rows) < wanted:
             print(f"the logs begin with {len(rows)} rows: expected {wanted} in {printable(path)}")

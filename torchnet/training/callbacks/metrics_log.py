@@ -48,7 +48,7 @@ class MetricsLog(Logger):
         """Do nothing: config.yaml holds the configuration of a run."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        row: dict[str, Any] = {**metrics, "step": step}
+        row: dict[str, Any] = {**metrics, "step": self.rows if step is None else step}
         columns = sorted({*self.columns, *row})
         if columns == self.columns:
             line = _text(columns, [row])
