@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--drawings", type=int, default=200, metavar="NUMBER", help="drawings besides the twenty (200)")
     parser.add_argument("--folder", type=Path, default=Path("runs/handwriting"), help="folder for the drawings")
     options = parser.parse_args()
-    trained = load_network(find_checkpoint(options.checkpoint, options.root))
+    trained = load_network(*find_checkpoint(options.checkpoint, options.root))
     options.folder.mkdir(parents=True, exist_ok=True)
     wrong = 0
     for title, some in (

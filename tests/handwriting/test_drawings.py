@@ -40,7 +40,7 @@ def test_a_network_reads_handwriting(
 ):
     monkeypatch.chdir(tmp_path)
     assert main(ROOT / "configs", [*SHORT, f"--data.source={mnist_place}"]) == 0
-    trained = load_network(find_checkpoint("last", Path("runs")))
+    trained = load_network(*find_checkpoint("last", Path("runs")))
 
     files = [tmp_path / it.name for it in twenty]
     for file, it in zip(files, twenty, strict=True):

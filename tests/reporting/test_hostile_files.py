@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from torchnet.cli.main import main as train
@@ -331,6 +332,14 @@ def test_extreme_metrics_are_drawn(first, epoch, tmp_path):
 @pytest.mark.parametrize("first", EXTREMES)
 def test_all_extreme_metrics_are_drawn(first, epoch, tmp_path):
     draw_extremes(first, epoch, tmp_path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e308, 5e-324, 0.0])
+def test_extreme_weights_are_drawn(value, tmp_path):
+    units = np.random.default_rng(0).normal(size=(5, 4, 4))
+    units[0, 0, 0], units[1], units[2] = value, value, -value
+    page.write_page([RunData(tmp_path, {}, "", "", 0, units)], tmp_path / "report.html", tmp_path / "figures")
+    assert (tmp_path / "figures" / "first_layer.png").is_file()
 
 
 @pytest.mark.parametrize("name", ["report.json", "facts.json", "metrics.csv"])

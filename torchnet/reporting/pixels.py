@@ -75,6 +75,7 @@ def first_layer(run: RunData) -> Figure | None:
     units = run.first_layer
     if units is None:
         return None
+    units = np.clip(np.nan_to_num(units), -1e150, 1e150)  # whose squares do not overflow
     norms = np.linalg.norm(units.reshape(len(units), -1), axis=1)
     units = units[np.sort(np.argsort(-norms, kind="stable")[:_UNITS])]
     height, width = units.shape[1:]
