@@ -86,6 +86,7 @@ FILES = {
     + b",step\n"
     + b"1," * 20_000
     + b"0\n",
+    "too many numbers": (",".join(f"c{k}" for k in range(999)) + ",step\n").encode() + (b"1," * 999 + b"0\n") * 4001,
     "too large": b"step\n" + b"0\n" * 2**25,
 }
 

@@ -29,6 +29,7 @@ from torchnet.reporting.run_files import (
 
 METRICS, REPORT, FACTS = "metrics.csv", "report.json", "facts.json"  # in the folder of a run
 Row = dict[str, float]  # one row of metrics.csv: value by metric, with "step" (from 0) and mostly "epoch" (from 0)
+_MAX_NUMBERS = 4_000_000  # in a metrics.csv, which then takes a few seconds to read
 _LONGEST_CELL = 100  # characters; a float64 takes 25
 _LARGEST = 1e250  # of the values that are drawn: the margins of a logarithmic axis do not overflow
 _MAX_NAME = 64  # characters
@@ -53,7 +54,14 @@ def read_metrics(path: Path, rows: int | None = None) -> list[Row]:
         columns = next(lines, [])
         if len({*columns}) < len(columns):
             raise ValueError("two columns have the same name")
-        return [_row(columns, cells) for cells in islice(lines, rows)]
+        found: list[Row] = []
+        count = 0
+        for cells in islice(lines, rows):
+            found.append(_row(columns, cells))
+            count += len(found[-1])
+            if count > _MAX_NUMBERS:
+                raise ValueError(f"more than {_MAX_NUMBERS} numbers")
+        return found
     except (ValueError, csv.Error) as error:
         raise unusable(path, what, f"line {lines.line_num}: {error}") from error
 
