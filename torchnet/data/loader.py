@@ -1,5 +1,6 @@
 """Mini-batches: in file order for evaluation; in blocks, in the order of the epoch, for training."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -67,12 +68,19 @@ class BlockLoader:
         batch_size: samples per mini-batch; the last one of an epoch may be smaller.
         block_size: called before each block; returns the largest number of mini-batches in it.
         divisor: the divisor of all mini-batches. The notebook divides its smaller last one by the full size too.
+        limit: called before each epoch; returns the number of mini-batches after which whoever iterates ends an epoch.
     """
 
     def __init__(
-        self, order: Order, batch_size: int, block_size: Callable[[], int], divisor: int | None = None
+        self,
+        order: Order,
+        batch_size: int,
+        block_size: Callable[[], int],
+        divisor: int | None = None,
+        limit: Callable[[], float] = lambda: math.inf,
     ) -> None:
         self.order, self.batch_size, self.block_size, self.divisor = order, batch_size, block_size, divisor
+        self.limit = limit
         self.epoch = 0
         self.sampler, self.batch_sampler = self, None  # Lightning calls loader.sampler.set_epoch
         self._position = self._start = 0
@@ -87,7 +95,7 @@ class BlockLoader:
 
     def __iter__(self) -> Iterator[Block]:
         # A generator runs only from the first `next` on: Lightning creates the iterator before it sets the epoch.
-        position, self._start = self._start, 0
+        position, self._start = self._start if self._start < self.limit() else 0, 0
         indices = torch.from_numpy(self.order(self.epoch))
         while position < self._length:
             end = self._position = min(position + self.block_size(), self._length)
@@ -99,5 +107,5 @@ class BlockLoader:
         return {"position": self._position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Start the next iteration after the mini-batches that were yielded, or at 0 if all of them were."""
+        """Start the next iteration after the mini-batches that were yielded, or at 0 if the epoch was at its end."""
         self._start = self._position = state["position"] % self._length

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import replace
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -134,8 +135,12 @@ class ImageData(LightningDataModule):
             )
         if getattr(self.trainer, "overfit_batches", 0) > 0:  # Lightning cuts epochs to their first mini-batches
             order = fixed(order)
-        size = partial(steps_until_due, self.trainer, self.block_size) if self.trainer else lambda: self.block_size
-        return BlockLoader(order, min(self.batch_size, len(order(0))), size, divisor)
+        batch_size = min(self.batch_size, len(order(0)))
+        trainer: Any = self.trainer
+        if trainer is None:
+            return BlockLoader(order, batch_size, lambda: self.block_size, divisor)
+        size = partial(steps_until_due, trainer, self.block_size)
+        return BlockLoader(order, batch_size, size, divisor, limit=lambda: trainer.num_training_batches)
 
     def val_dataloader(self) -> BatchLoader | list[BatchLoader]:
         """Return the validation set, or this process's share of it; an empty list if there is none."""
