@@ -15,7 +15,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torchnet.printable import printable
 from torchnet.reporting.run_data import METRICS, read_metrics
 from torchnet.runs.environment import environment
-from torchnet.runs.errors import NonFiniteError
+from torchnet.runs.errors import NonFiniteError, UsageError
 from torchnet.runs.folders import BEST, run_of, step_checkpoints
 from torchnet.runs.signals import raise_if_stopped
 from torchnet.state import first_nonfinite
@@ -160,7 +160,7 @@ class Checkpoints(Callback):
             )
         position = Position.of(trainer)
         with self.copies.measured():
-            self.newest = plain(dump_state(trainer)) | {
+            self.newest = _plain_state(trainer) | {
                 "epoch": position.epochs,
                 "loops": position.loops(),
                 "torchnet": {
@@ -219,3 +219,13 @@ class Checkpoints(Callback):
         except CheckpointError as error:
             print(f"the best checkpoint is not copied: {printable(error)}")
         self.best_score, self.best_step = None, 0
+
+
+def _plain_state(trainer: Trainer) -> dict[str, Any]:
+    """Return a copy of the state of a run, as Lightning would save it."""
+    try:
+        return plain(dump_state(trainer), "state")
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"step {trainer.global_step}: a checkpoint cannot hold what a callback returns: {error}"
+        ) from error
