@@ -133,10 +133,12 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the path of each value in a JSON value."""
+    """Yield the path of each value in a JSON value; of a list, whose values are alike, the first and the last."""
     yield path
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        yield from places(item, (*path, key))
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        if isinstance(value, dict) or key in (0, len(value) - 1):
+            yield from places(item, (*path, key))
 
 
 def with_value(content: str, path: tuple[Any, ...], text: str) -> str:

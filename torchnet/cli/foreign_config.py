@@ -103,7 +103,14 @@ def _is_known(name: str, value: Any) -> bool:
     if name in _VALUES:
         return value in _VALUES[name]
     if name == "data.deformation":
-        return value is None or (isinstance(value, dict) and all(isinstance(it, (int, float)) for it in value.values()))
+        # A word, such as for a number, is left to the parser, whose message says more.
+        return value is None or (
+            isinstance(value, dict)
+            and "class_path" not in value
+            and all(
+                isinstance(it, (int, float)) or (isinstance(it, str) and _WORD.fullmatch(it)) for it in value.values()
+            )
+        )
     if section == "trainer" and name != _PATH:
         return _is_plain(value) and all(_WORD.fullmatch(text) for text in _strings(value))
     return _is_plain(value)
