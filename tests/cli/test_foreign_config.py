@@ -46,6 +46,7 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
         "Timer",
     ),
     "appended callbacks": ({"trainer.callbacks+": [{"class_path": EVIL}]}, EVIL),
+    "an appended optimizer": ({"model.optimizer+": "evil.f"}, "evil.f"),
     "a module in the run folder": ({"trainer.callbacks": [{"class_path": "runs.digits.hostile.evil.Evil"}]}, "evil"),
     "a logger": ({"trainer.logger": {"class_path": EVIL, "init_args": {}}}, EVIL),
     "a list of loggers": ({"trainer.logger": [{"class_path": EVIL}]}, EVIL),

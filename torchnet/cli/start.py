@@ -50,6 +50,7 @@ lost, 99 a fault of torchnet, 129 terminal closed, 130 Ctrl-C, 143 SIGTERM.
 _MOST_PROCESSES = 10**6
 _NUMBERS = {  # environment variables that tell processes about each other, and the largest number that each may be
     "MASTER_PORT": 65535,
+    "TORCHNET_PARENT": 2**31,
     **dict.fromkeys(("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"), _MOST_PROCESSES),
     **dict.fromkeys(("NODE_RANK", "GROUP_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK"), _MOST_PROCESSES),
 }
