@@ -401,6 +401,9 @@ def test_layer_sizes():
     assert layer_sizes(784, 64, 10, depth=1) == (784, 10)
     assert layer_sizes(784, [], 10) == (784, 10)
     assert layer_sizes(784, (64, 32), 10, depth=3) == (784, 64, 32, 10)
+    assert len(layer_sizes(784, 64, 10, depth=10_000)) == 10_001
+    with pytest.raises(ValueError, match="depth: expected at most 10,000 layers, got 10,001"):
+        layer_sizes(784, 64, 10, depth=10_001)
     with pytest.raises(ValueError, match="depth: expected a whole number from 1 up, got None"):
         layer_sizes(784, 64, 10)
     with pytest.raises(ValueError, match="depth: expected a whole number from 1 up, got 0"):

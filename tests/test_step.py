@@ -170,3 +170,38 @@ def test_the_first_tensor_with_inf_or_nan_is_named(value):
     tensors["c"][1] = tensors["b"][1, 0] = value
     assert first_nonfinite(tensors) == "b"
     assert first_nonfinite({"huge": torch.full((4,), 3e38)}) is None  # whose sum is not finite
+
+
+class Watch:
+    """Hooks that keep what they see."""
+
+    def __init__(self, net: MLP) -> None:
+        self.net, self.seen = net, list[tuple[str, object]]()
+
+    def before_backward(self, loss: torch.Tensor) -> None:
+        self.seen.append(("before", loss.clone()))
+        self.seen.append(("old", [weight.grad for weight in self.net.parameters()]))
+
+    def after_backward(self) -> None:
+        self.seen.append(("after", [weight.grad.clone() for weight in self.net.parameters()]))
+        self.seen.append(("weights", [weight.clone() for weight in self.net.parameters()]))
+
+
+def test_hooks_are_called_around_the_backward_pass_and_change_no_bit():
+    recipe, plain = (make(clip=partial(clip_by_norm, max_norm=1e-3)) for _ in range(2))
+    recipe.hooks = watch = Watch(recipe.net)
+    weights = [weight.clone() for weight in recipe.net.parameters()]
+    unclipped = make()
+    losses = [train_step(each, torch.arange(7), torch.tensor(0)) for each in (recipe, plain, unclipped)]
+    assert [name for name, _ in watch.seen] == ["before", "old", "after", "weights"]
+    seen = dict(watch.seen)
+    assert torch.equal(seen["before"], losses[0])
+    assert seen["old"] == [None] * 6
+    for grad, weight, before, own in zip(
+        seen["after"], seen["weights"], weights, unclipped.net.parameters(), strict=True
+    ):
+        assert torch.equal(grad, own.grad)
+        assert torch.equal(weight, before)
+    for ours, theirs in zip(recipe.net.parameters(), plain.net.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+        assert torch.equal(ours.grad, theirs.grad)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from torchnet.data import BatchLoader, Block, BlockLoader
-from torchnet.data.order import notebook, shuffled
+from torchnet.data.order import fixed, notebook, shuffled
 from torchnet.step import scale_pixels
 
 LABELS = torch.arange(23) % 10
@@ -86,6 +86,19 @@ def test_set_epoch_works_after_the_iterator_was_created():
     iterator = iter(loader)
     loader.set_epoch(4)
     assert samples(iterator) == shuffled(23, seed=3)(4).tolist()
+
+
+@pytest.mark.parametrize(("limit", "first"), [(2, 0), (3, 2), (5, 2)])
+def test_an_epoch_that_ends_early_is_followed_by_a_whole_one(limit, first):
+    loader = BlockLoader(shuffled(23, seed=3), 5, lambda: 1, limit=lambda: limit)
+    loader.load_state_dict({"position": 2})
+    assert samples(loader) == shuffled(23, seed=3)(0)[first * 5 :].tolist()
+
+
+def test_a_fixed_order_is_that_of_the_first_epoch():
+    order = fixed(shuffled(23, seed=3))
+    for epoch in (0, 1, 7):
+        assert order(epoch).tolist() == shuffled(23, seed=3)(0).tolist()
 
 
 def test_blocks_have_the_given_divisor():

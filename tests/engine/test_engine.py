@@ -144,6 +144,28 @@ def test_what_is_random_is_a_function_of_the_number_of_the_step(captured):
     expect_same(resumed, through)
 
 
+@pytest.mark.parametrize("optimizer", ["Nesterov", "AdamW"])
+def test_hooks_see_every_step_and_change_no_bit(optimizer):
+    class Keep:
+        def __init__(self) -> None:
+            self.losses, self.grads = list[Tensor](), 0
+
+        def before_backward(self, loss: Tensor) -> None:
+            self.losses.append(loss.clone())
+
+        def after_backward(self) -> None:
+            self.grads += 1
+
+    keep = Keep()
+    seen, plain = engine(optimizer=optimizer, clip=tiny, hooks=keep), engine(optimizer=optimizer, clip=tiny)
+    assert not seen.captured
+    losses = train(seen)
+    assert same_bits(losses, train(plain))
+    expect_same(seen, plain)
+    assert same_bits(torch.stack(keep.losses), losses)
+    assert keep.grads == len(losses) == 24
+
+
 @pytest.mark.parametrize("captured", [True, False])
 def test_unclipped_gradients_are_kept_if_they_are_wanted(captured):
     free, clipped = (engine(optimizer="SGD", captured=captured, clip=clip) for clip in (None, tiny))

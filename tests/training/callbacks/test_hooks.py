@@ -421,8 +421,8 @@ class TestOfLightning:
         trainer = trainer_of(monitor, logger=logger, log_every_n_steps=5)
         trainer.fit(Classifier(64, 10, [8]), ImageData("digits", batch_size=300))
         assert f"{NOTICE}ThroughputMonitor" in capsys.readouterr().out
-        assert [float(row["train|samples"]) for row in rows(tmp_path, "train|samples")] == [1437, 2 * 1437]
-        assert [float(row["train|batches"]) for row in rows(tmp_path, "train|batches")] == [5, 10]
+        assert [float(row["train/samples"]) for row in rows(tmp_path, "train/samples")] == [1437, 2 * 1437]
+        assert [float(row["train/batches"]) for row in rows(tmp_path, "train/batches")] == [5, 10]
 
     @pytest.mark.filterwarnings("ignore:Couldn't infer the batch indices")
     def test_prediction_writer(self, tmp_path):
