@@ -9,6 +9,7 @@ import yaml
 
 from torchnet.cli.session import Session
 from torchnet.runs.environment import environment
+from torchnet.runs.folders import FoundCheckpoint
 from torchnet.storage import CheckpointError, read_checkpoint, write_checkpoint
 from torchnet.training import resume_checks
 
@@ -27,7 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("share", [SHARE, pytest.param(3, marks=pytest.mark.sweep)], ids="one of {}".format)
 def test_each_edit_is_refused_by_its_name(run, share, made):
     asked = Session(["fit", f"--config={made[run].parent.parent / 'config.yaml'}", "--trainer.max_steps=45"])
-    asked.check_checkpoint(made[run])
+    asked.check_checkpoint(FoundCheckpoint(made[run], read_checkpoint(made[run])))
     by_hand = [case for case in BY_HAND if case.run == run and not case.options]
     cases = by_hand + [*by_rule(run, read_checkpoint(made[run]))][::share]
     assert len(cases) >= {"plain": 200, "rich": 300}[run] * 3 // share
@@ -35,7 +36,7 @@ def test_each_edit_is_refused_by_its_name(run, share, made):
     for case in cases:
         path = write_wrong(case, made)
         try:
-            asked.check_checkpoint(path)
+            asked.check_checkpoint(FoundCheckpoint(path, read_checkpoint(path)))
             missed.append(f"{case}: accepted")
         except CheckpointError as error:
             if not str(error).startswith(f"{path}: ") or not any(word in str(error) for word in case.words):

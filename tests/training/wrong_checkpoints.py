@@ -270,7 +270,7 @@ BY_HAND = [
             (
                 "plain",
                 ("--model.hidden_sizes=[12,13]",),
-                "net.2.weight is float32 (12, 12) there",
+                "its widths are 64-12-12-10, but hidden_sizes [12, 13] are configured",
             ),
             ("plain", ("--model.hidden_sizes=[12,12,12]",), "belongs to another network"),
             ("plain", ("--model.dtype=float64",), "and float64"),

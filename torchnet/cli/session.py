@@ -19,6 +19,7 @@ from torchnet.reporting import evaluate, print_report, run_report, write_predict
 from torchnet.reporting.page import FIGURES, PAGE, write_page
 from torchnet.reporting.run_data import FACTS, REPORT
 from torchnet.runs.folders import FoundCheckpoint, run_of
+from torchnet.runs.load_network import expect_widths, trained_weights
 from torchnet.runs.record import read_record
 from torchnet.training.callbacks.run_stats import RunStats
 from torchnet.training.resume_checks import check_resume
@@ -49,6 +50,9 @@ class Session:
         self.arguments, self.options = arguments, Options(arguments, select, found)
         self.values: Any = self.options.values
         self.title = title or self.values.name
+        found = self.options.checkpoint
+        if found is not None and trained_weights(found.contents):
+            expect_widths(*found, self.values.model)  # before a network is built that may not fit into memory
         self.parts = build(self.options)
         self.model, self.data, self.trainer = self.parts.model, self.parts.data, self.parts.trainer
 
@@ -59,13 +63,17 @@ class Session:
             print(f"nothing to train: --trainer.{limit} is 0")
             return
         if found is not None:
-            options = decisive_options(self.options, self.parts) if trains else None
-            check_resume(*found, self.model, self.trainer, options, self.values.allow_environment_change)
+            self.check_checkpoint(found)
             if trains and is_over(found, self.trainer):
                 self._complete(found)
                 return
             print(f"from {printable(found.path)}, after {found.contents['global_step']} steps")
         getattr(self, self.options.command)()
+
+    def check_checkpoint(self, found: FoundCheckpoint) -> None:
+        """Raise a CheckpointError unless the command can start from this checkpoint."""
+        options = decisive_options(self.options, self.parts) if self.options.command == "fit" else None
+        check_resume(*found, self.model, self.trainer, options, self.values.allow_environment_change)
 
     def fit(self) -> None:
         """Train, print and write the report."""

@@ -73,9 +73,9 @@ def find_in_folder(folder: Path) -> Path | None:
 def _download(folder: Path) -> None:
     """Download the gzipped IDX files that a folder lacks. A file gets its name only after its SHA-256 is verified."""
     present = find_idx_files(folder)
+    missing = [name for key, name in reversed(FILES.items()) if key not in present]  # a small one first
     mirrors = list(_MIRRORS)
-    print(f"downloading MNIST into {printable(folder)}", file=sys.stderr)
-    for name in [name for key, name in FILES.items() if key not in present]:
+    for name in missing:
         while mirrors and (content := _fetch(mirrors[0], name)) is None:
             del mirrors[0]  # a mirror that failed once is not asked for another file
         if not mirrors or content is None:
@@ -83,6 +83,8 @@ def _download(folder: Path) -> None:
                 f"MNIST is not in {folder.parent} and could not be downloaded ({len(_MIRRORS)} mirrors tried): put "
                 f"mnist_all.mat or the four IDX files there, or set TORCHNET_DATA to their folder or file"
             )
+        if name == missing[0]:
+            print(f"downloading MNIST into {printable(folder)}", file=sys.stderr)
         folder.mkdir(parents=True, exist_ok=True)
         write_durably(folder / f"{name}.gz", content)
 

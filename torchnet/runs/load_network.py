@@ -1,5 +1,6 @@
 """The trained network of a run, from its checkpoint and its configuration, without data or a Trainer."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,8 +91,8 @@ def expect_widths(checkpoint: Path, contents: dict[str, Any], model_options: Map
         CheckpointError: if the checkpoint has no weights, or those of another network.
         KeyError, TypeError: if hidden_sizes is missing or not one or several whole numbers.
     """
-    weights = trained_weights(contents)
-    shapes = [tensor.shape for name, tensor in weights.items() if name.endswith("weight") and tensor.dim() == 2]
+    matrices = re.compile(r"net\..*weight")  # an average of the weights has the same shapes
+    shapes = [it.shape for name, it in _tensors(contents).items() if matrices.fullmatch(name) and it.dim() == 2]
     if not shapes:
         raise CheckpointError(f"{checkpoint}: expected a checkpoint of a run, got one without weights")
     widths = (shapes[0][1], *(shape[0] for shape in shapes))
@@ -114,9 +115,13 @@ def expect_widths(checkpoint: Path, contents: dict[str, Any], model_options: Map
 
 def trained_weights(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
     """Return weights and buffers of the trained network in a checkpoint: the average if there is one."""
-    state = checkpoint.get("state_dict")
-    tensors = (
-        {key: value for key, value in state.items() if isinstance(value, Tensor)} if isinstance(state, dict) else {}
-    )
+    tensors = _tensors(checkpoint)
     prefix = "average.net." if any(key.startswith("average.net.") for key in tensors) else "net."
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _tensors(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
+    """Return the tensors in the state_dict of a checkpoint, if it has one."""
+    state = checkpoint.get("state_dict")
+    found = state.items() if isinstance(state, dict) else ()
+    return {key: value for key, value in found if isinstance(key, str) and isinstance(value, Tensor)}
