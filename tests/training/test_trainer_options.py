@@ -138,6 +138,27 @@ def test_refused(name, cli, capsys):
 
 
 @pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("accelerator=tpu",), "trainer.accelerator: expected auto, cpu, gpu, cuda, mps, got tpu"),
+        (("profiler=xla",), "trainer.profiler: expected simple, advanced, pytorch, got xla"),
+        (("min_epochs=5", "max_epochs=4"), "trainer.min_epochs: expected at most max_epochs, 4, got 5"),
+        (("min_steps=5", "max_steps=4"), "trainer.min_steps: expected at most max_steps, 4, got 5"),
+        (("callbacks=Timer", "callbacks.duration=soon"), "Timer(duration='soon')` is not a valid duration"),
+        (("max_time=soon",), "Timer(duration='soon')` is not a valid duration"),
+        (("overfit_batches=-1",), "invalid value -1 for overfit_batches"),
+        (("logger=MLFlowLogger",), "Requirement 'mlflow"),
+    ],
+)
+def test_values_that_do_not_work(options, expected, cli, capsys):
+    assert cli(DIGITS, *(f"--trainer.{option}" for option in options)) == 2
+    error = capsys.readouterr().err
+    assert expected in error
+    assert error.count("\n") == 1
+    assert len(error) < 300
+
+
+@pytest.mark.parametrize(
     ("options", "name"),
     [
         ({"accumulate_grad_batches": 2}, "accumulate_grad_batches"),
@@ -340,12 +361,14 @@ class TestWithoutResults:
         ("profiler=simple", "run_training_batch"),
         ("profiler=advanced", "function calls in"),
         ("enable_model_summary=true", "9.0 K"),
+        ("max_time=01:00:00:00 callbacks=Timer", "Ignoring `Trainer(max_time=...)`"),
+        ("callbacks=EarlyStopping callbacks.monitor=val/loss callbacks.verbose=true", "Metric val/loss improved"),
         ("callbacks=ModelSummary", "9.0 K     Total params"),
         ("callbacks=RichModelSummary", "Total params: 9.0 K"),
     ],
 )
 def test_what_an_option_asks_for_is_printed(option, expected, cli, capsys):
-    assert cli(*SHORT, f"--trainer.{option}") == 0
+    assert cli(*SHORT, *(f"--trainer.{each}" for each in option.split())) == 0
     assert expected in capsys.readouterr().out
 
 

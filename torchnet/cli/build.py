@@ -1,6 +1,7 @@
 """Network, data and Trainer from the options of the command line."""
 
 import os
+import re
 import sys
 from enum import Enum
 from inspect import signature
@@ -22,6 +23,7 @@ from torchnet.training.refusals import refuse_trainer
 from torchnet.training.trainer_options import notices, refuse_options
 
 SELF_EXPLANATORY = (DataError, UsageError, MisconfigurationException, OSError)  # errors with a message for users
+_REASON = re.compile(r"Errors:\n  - (.*?)\n(?:  - |Given value)", re.DOTALL)  # the first of those that jsonargparse has
 
 # config.yaml has the value of an enum, such as the interval of Lightning's Timer, which a parser reads again.
 yaml.SafeDumper.add_multi_representer(Enum, lambda dumper, member: dumper.represent_data(member.value))
@@ -38,7 +40,8 @@ def build(options: Options) -> Any:
     except Exception as error:  # a constructor, of torchnet or of Lightning, rejects its arguments
         if is_out_of_memory(error):
             raise
-        raise UsageError(str(error)) from error
+        found = _REASON.search(str(error))
+        raise UsageError(str(error) if found is None else found[1]) from error
     parts.data.trainer = parts.trainer  # the data are needed before training, on the device of the Trainer
     return parts
 

@@ -3,8 +3,12 @@
 import logging
 import warnings
 
-_ASKED_FOR = ("pytorch_lightning.callbacks.model_summary", "pytorch_lightning.profilers.profiler")
-_TOLD = ("Time limit reached",)  # beginnings of messages that say why a run ends
+_ASKED_FOR = (
+    "pytorch_lightning.callbacks.early_stopping",
+    "pytorch_lightning.callbacks.model_summary",
+    "pytorch_lightning.profilers.profiler",
+)
+_TOLD = ("Time limit reached", "Ignoring")  # beginnings of messages: why a run ends, and which option does not count
 
 
 def silence_libraries() -> None:
@@ -12,6 +16,7 @@ def silence_libraries() -> None:
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
         warnings.filterwarnings("ignore", module=name)
+    warnings.filterwarnings("default", message="Experiment logs directory")  # whose files are deleted
     for name in _ASKED_FOR:
         _print_messages(name)
     _print_messages("pytorch_lightning.utilities.rank_zero", _TOLD)

@@ -93,7 +93,7 @@ class Fit(Callback):
         if has_loggers:
             trainer.loggers = run_loggers(self.folder)
         elif trainer.loggers:  # the report of the run, and a run that resumes it, read metrics.csv
-            trainer.loggers = [MetricsLog(self.folder), *trainer.loggers]
+            trainer.loggers = [*trainer.loggers, MetricsLog(self.folder)]  # trainer.logger stays the user's
 
     def _explained(self, error: BaseException) -> BaseException:
         """Return an error that says more than this one; itself if there is none."""

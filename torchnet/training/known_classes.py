@@ -29,6 +29,8 @@ CALLBACKS: dict[str, frozenset[str]] = {
     ),
     "pytorch_lightning.callbacks.Timer": frozenset(("duration", "interval", "verbose")),
     "pytorch_lightning.callbacks.DeviceStatsMonitor": frozenset(("cpu_stats",)),
+    "pytorch_lightning.callbacks.ModelSummary": frozenset(("max_depth",)),
+    "pytorch_lightning.callbacks.RichModelSummary": frozenset(("max_depth",)),
 }
 
 LOGGERS: dict[str, frozenset[str]] = {

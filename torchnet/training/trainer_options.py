@@ -27,6 +27,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str, str]] = {  # accepted values, the
 }
 _KEPT = ("precision", "gradient_clip_val", "gradient_clip_algorithm", "accumulate_grad_batches")
 _STRATEGIES = ("auto", "ddp")  # the latter is what Lightning chooses for several devices, with torchnet's own strategy
+_KNOWN = {"accelerator": ("auto", "cpu", "gpu", "cuda", "mps"), "profiler": ("simple", "advanced", "pytorch")}
 NOTICES = {  # printed if an option has another value than its default
     "barebones": "trains without logs, checkpoints and a progress bar",
     "benchmark": "has no effect, as there are no convolutions to choose an algorithm for",
@@ -45,6 +46,14 @@ def refuse_options(options: Mapping[str, Any]) -> None:
         value = options.get(name, accepted[0])
         if value not in accepted:
             raise UsageError(f"trainer.{name}: expected {expected}, got {value}: {reason}")
+    for name, known in _KNOWN.items():
+        value = options.get(name)
+        if isinstance(value, str) and value not in known:
+            raise UsageError(f"trainer.{name}: expected {', '.join(known)}, got {value}: torchnet knows no other")
+    for unit in ("epochs", "steps"):
+        least, most = options.get(f"min_{unit}") or 0, options.get(f"max_{unit}")
+        if most is not None and 0 <= most < least:
+            raise UsageError(f"trainer.min_{unit}: expected at most max_{unit}, {most}, got {least}: raise max_{unit}")
     strategy, plugins = options.get("strategy", "auto"), options.get("plugins") or []
     if isinstance(strategy, str) and strategy not in _STRATEGIES:
         raise refused_strategy(strategy)

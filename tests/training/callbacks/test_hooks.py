@@ -254,6 +254,11 @@ def test_a_callback_that_says_when_it_is_due_makes_nothing_slow(cli, capsys):
     assert NOTICE not in capsys.readouterr().out
 
 
+class Logger(Callback):
+    def on_train_end(self, trainer: Trainer, *args: Any) -> None:
+        print("its logger:", type(trainer.logger).__name__)
+
+
 class Wrong(Callback):
     def state_dict(self) -> dict[str, Any]:
         return {"seen": {1, 2}}
@@ -454,6 +459,14 @@ class TestLoggers:
         run = self.run_twice(cli, "--trainer.logger=CSVLogger", "--trainer.logger.save_dir=logs")
         for path in (f"logs/lightning_logs/version_{number}/metrics.csv" for number in (0, 1)):
             assert self.rows_of_csv(Path(path)) == self.rows_of_csv(run / "metrics.csv")
+
+    def test_the_logger_of_the_user_is_the_first(self, cli, capsys):
+        """Callbacks find it as trainer.logger."""
+        options = ("--trainer.logger=CSVLogger", "--trainer.logger.save_dir=logs", "--trainer.logger.version=mine")
+        assert cli(*SHORT, *options, f"--trainer.callbacks={__name__}.Logger") == 0
+        assert "its logger: CSVLogger" in capsys.readouterr().out
+        with pytest.warns(UserWarning, match="Previous log files in this directory will be deleted"):
+            assert cli(*SHORT, *options) == 0
 
     def test_tensorboard(self, cli):
         accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")

@@ -32,7 +32,7 @@ REFUSED: dict[type, str] = {  # and their subclasses
     Checkpoint: "saves before a step is complete, so a resume would not be exact: leave it out, and use "
     "--checkpoints.every_n_steps, every_n_epochs, every_n_seconds and keep",
     GradientAccumulationScheduler: "expects gradients that are accumulated, and they are not: leave it out, and use "
-    "another --data.batch_size",
+    "a larger --data.batch_size",
     BatchSizeFinder: "trains in trials that are not part of the run: leave it out, and choose --data.batch_size",
     LearningRateFinder: "trains in trials that are not part of the run: leave it out, and choose --model.lr by short "
     "runs with --trainer.max_steps",
