@@ -87,13 +87,37 @@ CASES = [
     *(Case(f"report runs/digits/facts{k}", 65, "facts.json: expected seconds, images and env") for k in range(3)),
     Case("report runs/digits/whole runs/digits/metrics2", 65, "metrics2/metrics.csv: expected the metrics of a run"),
     Case("report runs/digits/link", 74, "expected a folder, got a symbolic link: remove it"),
-    *(Case(f"{command} runs/digits/broad", 66, "belongs to another network") for command in ("demo", "export")),
-    *(Case(f"{command} runs/digits/deep", 66, "belongs to another network") for command in ("demo", "export")),
-    Case("report runs/digits/no_mapping", 2, "config.yaml: "),
-    Case("report runs/digits/no_text", 2, "config.yaml: expected text in UTF-8"),
-    Case("demo runs/digits/strange", 2, "config.yaml: expected the options of a network under model"),
-    Case("demo runs/digits/hinge", 2, "config.yaml: model.loss: expected one of cross_entropy"),
-    Case("predict runs/digits/other digit.png", 66, "belongs to another network"),
+    *(Case(f"{command} runs/digits/broad", 65, "belongs to another network") for command in ("demo", "export")),
+    *(Case(f"{command} runs/digits/deep", 65, "belongs to another network") for command in ("demo", "export")),
+    Case("report runs/digits/no_mapping", 65, "config.yaml: "),
+    Case("report runs/digits/no_text", 65, "config.yaml: expected text in UTF-8"),
+    Case("demo runs/digits/strange", 65, "config.yaml: expected the options of a network under model"),
+    Case("demo runs/digits/hinge", 65, "config.yaml: model.loss: expected one of cross_entropy"),
+    Case("predict runs/digits/other digit.png", 65, "belongs to another network"),
+    # a configuration of somebody else's run
+    *(
+        Case(f"train.py {command} --ckpt_path runs/digits/{run}", 65, "config.yaml: ")
+        for command in ("fit", "test", "predict")
+        for run in ("no_mapping", "no_text", "broad", "deep", "brackets", "alias")
+    ),
+    *(
+        Case(f"train.py {command} --ckpt_path runs/digits/{run}", 2, f"{named} is not among the classes")
+        for command in ("fit", "test", "predict")
+        for run, named in (("callback", "LambdaCallback"), ("module", "runs.digits.module.evil.Evil"))
+    ),
+    # names of output files
+    Case(f"demo last {CHECKPOINT}", 2, "step=29.ckpt: expected a file name that ends with .html"),
+    Case("demo last page.html", 2, "page.html: expected another name for the output, this is a checkpoint"),
+    Case("export last weights.pt", 2, "weights.pt: expected another name for the output, this is a checkpoint"),
+    # names of runs, and what cannot be trained
+    Case("train.py --ckpt_path last --name=", 2, "name: expected up to 64 letters"),
+    Case("train.py --ckpt_path last --name /etc", 2, "name: expected up to 64 letters"),
+    Case("train.py --ckpt_path last --model.lr 0.5", 2, "is at the end of its run, which had model.lr 0.3, not 0.5"),
+    Case(
+        "train.py --ckpt_path last --trainer.max_steps 7", 2, "is after step 29: expected more as --trainer.max_steps"
+    ),
+    Case("train.py --data.source digits --model.hidden_sizes [100000000000]", 71, "out of memory"),
+    Case("train.py --data.source digits --model.hidden_sizes [4611686018427387904]", 71, "out of memory"),
     # not writable
     Case("report last --output no/folder/page.html", 74, "no/folder"),
     Case("demo last no/folder/page.html", 74, "no/folder/page.html"),
@@ -119,6 +143,8 @@ def make(folder: Path) -> None:
     pixels = np.full((60, 50), 255, np.uint8)
     pixels[10:50, 22:28] = 0
     Image.fromarray(pixels).save(folder / "digit.png")
+    for name in ("page.html", "weights.pt"):
+        shutil.copy(folder / CHECKPOINT, folder / name)
     content = (folder / "digit.png").read_bytes()
     (folder / "cut.png").write_bytes(content[: len(content) // 2])
     (folder / "empty.png").write_bytes(b"")
@@ -141,7 +167,12 @@ def _corrupt(run: Path) -> None:
     path.write_bytes(content)
 
 
+_EVIL = b"model: {hidden_sizes: [64, 64]}\ntrainer: {callbacks: [{class_path: %s}]}\n"
 SPOILED: dict[str, Callable[[Path], object]] = {
+    "brackets": _garble("config.yaml", b"model: " + b"[" * 900 + b"]" * 900),
+    "alias": _garble("config.yaml", b"model: &a {hidden_sizes: [64, 64]}\ndata: *a\n"),
+    "callback": _garble("config.yaml", _EVIL % b"LambdaCallback"),
+    "module": _garble("config.yaml", _EVIL % b"runs.digits.module.evil.Evil"),
     "zero": _corrupt,
     "empty": lambda run: shutil.rmtree(run / "checkpoints"),
     "blank": _garble("checkpoints/step=29.ckpt", b""),

@@ -23,6 +23,7 @@ from torchnet.data import MnistUnavailableError
 from torchnet.printable import printable
 from torchnet.runs.errors import StoppedError, UsageError, report_error
 from torchnet.runs.folders import CONFIG, RUNS, FoundCheckpoint, checkpoint_needed, find_checkpoint, run_of
+from torchnet.runs.load_network import read_config_of, trained_weights
 from torchnet.runs.predict_images import predict_image_files
 from torchnet.runs.signals import stopped_by_signals
 
@@ -84,6 +85,8 @@ def _run(command: str, options: list[str], configs: Path) -> int:
         of_run = run_of(found.path) / CONFIG
         if of_run.is_file():
             config = of_run
+            if trained_weights(found.contents):  # else the checkpoint is refused later, for what it lacks
+                read_config_of(*found)
             if not named.trust_run and not named.prints:
                 select = partial(config_of_run, root=named.root)
         else:

@@ -25,6 +25,7 @@ def run(options: argparse.Namespace) -> int:
     """Write the page; return the exit code."""
     import math
 
+    from torchnet.data import DataError
     from torchnet.demo import demo_page
     from torchnet.losses import LOSSES
     from torchnet.printable import printable
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         )
     loss = trained.config["model"].get("loss", "cross_entropy")
     if loss not in LOSSES:
-        raise UsageError(f"{folder / CONFIG}: model.loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
+        raise DataError(f"{folder / CONFIG}: model.loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
     output = options.output or folder / "demo.html"
     page = demo_page(trained.net, loss, trained.name, trained.steps)
     write_durably(output, page.encode())

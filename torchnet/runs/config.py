@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from jsonargparse import get_loader
 
+from torchnet.data import DataError
 from torchnet.runs.errors import UsageError
 from torchnet.runs.sections import SECTIONS
 from torchnet.storage import open_regular_file
@@ -109,9 +110,12 @@ def read_config(path: Path) -> dict[str, Any]:
     """Return the configuration of a run, as plain data.
 
     Raises:
-        UsageError: if the file is not the configuration of a run.
+        DataError: if the file is not the configuration of a run.
     """
-    config = read_yaml(path)
+    try:
+        config = read_yaml(path)
+    except UsageError as error:
+        raise DataError(str(error)) from error
     if not isinstance(config.get("model"), dict):
-        raise UsageError(f"{path}: expected the configuration of a run, got one without model")
+        raise DataError(f"{path}: expected the configuration of a run, got one without model")
     return config

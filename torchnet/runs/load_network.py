@@ -1,6 +1,5 @@
 """The trained network of a run, from its checkpoint and its configuration, without data or a Trainer."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torchnet.data import DataError
 from torchnet.network import MLP
 from torchnet.printable import printable
 from torchnet.runs.config import read_config
@@ -50,22 +50,19 @@ def load_network(checkpoint: Path, contents: dict[str, Any] | None = None) -> Tr
 
     Raises:
         CheckpointError: if the checkpoint cannot be used, or its weights do not fit the configuration.
-        UsageError: if the folder of the run has no valid config.yaml.
+        DataError: if the configuration of the run is invalid, or that of another network; UsageError: if there is none.
     """
     contents = contents or read_checkpoint(checkpoint)
     path = run_of(checkpoint) / CONFIG
     if not path.is_file():
         raise UsageError(f"{path}: expected the configuration of the run of {checkpoint}, found no file")
-    config = read_config(path)
+    config, sizes = read_config_of(checkpoint, contents)
     model = config["model"]
     try:
-        sizes = expect_widths(checkpoint, contents, model)
         options = {name: model[name] for name in _OPTIONS if name in model}
         net = MLP(sizes, initializer="zeros", dtype=DTYPES[model.get("dtype", "float32")], **options)
-    except CheckpointError:
-        raise
     except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{path}: expected the options of a network under model ({error})") from error
+        raise DataError(f"{path}: expected the options of a network under model ({error})") from error
     try:
         net.load_state_dict(trained_weights(contents))
     except RuntimeError as error:
@@ -75,6 +72,25 @@ def load_network(checkpoint: Path, contents: dict[str, Any] | None = None) -> Tr
     if not isinstance(steps, int) or not 0 <= steps < 2**63:
         raise CheckpointError(f"{checkpoint}: expected a number of steps as global_step, got something else")
     return TrainedNetwork(net.eval(), config, checkpoint, steps)
+
+
+def read_config_of(checkpoint: Path, contents: dict[str, Any]) -> tuple[dict[str, Any], tuple[int, ...]]:
+    """Return the configuration beside a checkpoint, and the widths of the network that both describe.
+
+    Raises:
+        CheckpointError: if the checkpoint has no weights.
+        DataError: if config.yaml is invalid, or describes another network than the checkpoint holds.
+    """
+    path = run_of(checkpoint) / CONFIG
+    config = read_config(path)
+    try:
+        return config, expect_widths(checkpoint, contents, config["model"])
+    except CheckpointError as error:
+        if not trained_weights(contents):
+            raise
+        raise DataError(f"{path}: {error}") from error
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{path}: expected the options of a network under model ({error})") from error
 
 
 def expect_widths(checkpoint: Path, contents: dict[str, Any], model_options: Mapping[str, Any]) -> tuple[int, ...]:
@@ -91,8 +107,9 @@ def expect_widths(checkpoint: Path, contents: dict[str, Any], model_options: Map
         CheckpointError: if the checkpoint has no weights, or those of another network.
         KeyError, TypeError: if hidden_sizes is missing or not one or several whole numbers.
     """
-    matrices = re.compile(r"net\..*weight")  # an average of the weights has the same shapes
-    shapes = [it.shape for name, it in _tensors(contents).items() if matrices.fullmatch(name) and it.dim() == 2]
+    tensors = _tensors(contents)
+    weights = {name: it for name, it in tensors.items() if name.startswith("net.")} or tensors  # or those of an average
+    shapes = [it.shape for name, it in weights.items() if name.endswith("weight") and it.dim() == 2]
     if not shapes:
         raise CheckpointError(f"{checkpoint}: expected a checkpoint of a run, got one without weights")
     widths = (shapes[0][1], *(shape[0] for shape in shapes))

@@ -26,7 +26,7 @@ def read_record(folder: Path, net: MLP | None = None) -> RunData:
         net: its trained network; None to load it from the newest checkpoint.
 
     Raises:
-        UsageError: if it is not the folder of a run.
+        UsageError: if it is not the folder of a run; DataError: if its configuration is invalid.
     """
     path = folder / CONFIG
     if not path.is_file():
