@@ -44,6 +44,7 @@ _TEXTS = {  # instead of Lightning's and jsonargparse's
     "trainer.devices": "number of GPUs per machine, or of processes on the CPU; they share every mini-batch.",
     "trainer.num_nodes": "number of machines.",
     "trainer.limit_train_batches": "mini-batches per epoch, or the fraction of them, such as 0.1.",
+    "trainer.overfit_batches": "train on this many mini-batches only, the same in every epoch.",
     "trainer.check_val_every_n_epoch": "validate after every n-th epoch.",
     "trainer.callbacks": "callbacks of Lightning, such as EarlyStopping.",
     "trainer.logger": "a logger of Lightning; false for none; default: metrics.csv, and TensorBoard if installed.",
