@@ -114,7 +114,7 @@ CASES = [
     Case("train.py --ckpt_path last --name /etc", 2, "name: expected up to 64 letters"),
     Case("train.py --ckpt_path last --model.lr 0.5", 2, "is at the end of its run, which had model.lr 0.3, not 0.5"),
     Case(
-        "train.py --ckpt_path last --trainer.max_steps 7", 2, "is after step 29: expected more as --trainer.max_steps"
+        "train.py --ckpt_path last --trainer.max_steps 7", 2, "is after 29 steps: expected more as --trainer.max_steps"
     ),
     Case("train.py --data.source digits --model.hidden_sizes [100000000000]", 71, "out of memory"),
     Case("train.py --data.source digits --model.hidden_sizes [4611686018427387904]", 71, "out of memory"),

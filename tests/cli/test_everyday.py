@@ -199,16 +199,32 @@ class TestFinishedRun:
     @pytest.mark.parametrize(
         ("asked", "words"),
         [
-            (["--trainer.max_epochs=1"], "is after epoch 2: expected more as --trainer.max_epochs, got 1"),
+            (["--trainer.max_epochs=1"], "is after 2 epochs: expected more as --trainer.max_epochs"),
             (["--trainer.max_steps=58", "--model.lr=0.1"], "which had model.lr 0.3, not 0.1"),
             (["--model.hidden_sizes=[64,64]", "--model.lr=0.5"], "train longer with --trainer.max_epochs"),
-            (["--trainer.max_steps=7"], "is after step 58: expected more as --trainer.max_steps, got 7"),
+            (["--trainer.max_steps=7"], "is after 58 steps: expected more as --trainer.max_steps"),
         ],
     )
     def test_is_refused_if_the_command_asks_for_something_else(self, asked, words, run, cli, capsys):
         assert cli("--ckpt_path", "last", *asked) == 2
         assert words in capsys.readouterr().err
         assert list(Path("runs/digits").iterdir()) == [run]
+
+    def test_that_stopped_early_is_not_trained_again(self, cli, capsys):
+        early = ("--trainer.callbacks=EarlyStopping", "--trainer.callbacks.monitor=train/loss")
+        never = ("--trainer.callbacks.min_delta=1000", "--trainer.callbacks.patience=2")
+        assert cli(DIGITS, *early, *never, "--trainer.callbacks.check_on_train_epoch_end=true") == 0
+        run = max(Path("runs/digits").iterdir())
+        before, report = state(last_of(run)), (run / "report.json").read_bytes()
+        assert before["epoch"] == 3
+        (run / "report.json").unlink()
+        capsys.readouterr()
+        assert cli("--ckpt_path", "last") == 0
+        assert "finished: " in capsys.readouterr().out
+        assert (run / "report.json").read_bytes() == report
+        assert max(Path("runs/digits").iterdir()) == run
+        assert cli("--ckpt_path", "last", *early, "--trainer.callbacks.patience=4", "--trainer.max_epochs=5") == 0
+        assert state(newest())["epoch"] == 5
 
     def test_is_resumed_for_longer(self, cli):
         assert cli("--ckpt_path", "last", "--trainer.max_epochs", 3) == 0

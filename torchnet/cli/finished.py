@@ -20,42 +20,67 @@ def zero_limit(trainer: Any) -> str | None:
     return next((name for name in limits if getattr(trainer, name) == 0), None)
 
 
-def is_over(found: FoundCheckpoint, trainer: Any) -> bool:
-    """Return whether training up to these limits has nothing left to do after a verified checkpoint."""
-    return any(0 <= limit <= done for _, limit, done in _limits(found, trainer))
+def is_finished(found: FoundCheckpoint, options: Options, trainer: Any) -> bool:
+    """Return whether a command continues a run that is at its end, with nothing left to train.
+
+    Args:
+        found: a verified checkpoint of the run.
+        options: the options of the command.
+        trainer: the Trainer of the command.
+
+    Raises:
+        UsageError: if there is nothing left to train, but the command asks for another training than that of the run.
+    """
+    done = {"epochs": finished_epochs(found.contents), "steps": found.contents["global_step"]}
+    limits = {"epochs": -1 if trainer.max_epochs is None else trainer.max_epochs, "steps": trainer.max_steps}
+    for what, limit in limits.items():
+        if 0 <= limit < done[what]:
+            raise UsageError(f"{found.path} is after {done[what]} {what}: expected more as --trainer.max_{what}")
+    is_over = any(limit == done[what] for what, limit in limits.items())
+    if not is_over and not _stopped_early(found, trainer):
+        return False
+    difference = _difference(found, options)
+    if is_over and difference is not None:
+        raise UsageError(
+            f"{found.path} is at the end of its run{difference}: train longer with --trainer.max_epochs, or start a "
+            "new run"
+        )
+    return difference is None
 
 
-def _limits(found: FoundCheckpoint, trainer: Any) -> list[tuple[str, int, int]]:
-    epochs = -1 if trainer.max_epochs is None else trainer.max_epochs
-    done = finished_epochs(found.contents), found.contents["global_step"]
-    return [("max_epochs", epochs, done[0]), ("max_steps", trainer.max_steps, done[1])]
+def _stopped_early(found: FoundCheckpoint, trainer: Any) -> bool:
+    """Return whether an EarlyStopping ended the run at this checkpoint."""
+    contents = found.contents
+    epochs, step = finished_epochs(contents), contents["global_step"]
+    states = {stopping: contents["callbacks"].get(stopping.state_key) for stopping in trainer.early_stopping_callbacks}
+    return (
+        step % contents["torchnet"]["steps_per_epoch"] == 0
+        and epochs >= (trainer.min_epochs or 0)
+        and step >= (trainer.min_steps or 0)
+        and any(
+            state is not None and 0 < state["stopped_epoch"] == epochs - 1 and state["patience"] == stopping.patience
+            for stopping, state in states.items()
+        )
+    )
 
 
-def expect_same_training(found: FoundCheckpoint, options: Options, trainer: Any) -> None:
-    """Raise a UsageError unless a command that continues a finished run asks for the training that the run was."""
-    for name, limit, done in _limits(found, trainer):
-        if 0 <= limit < done:
-            raise UsageError(
-                f"{found.path} is after {name[4:-1]} {done}: expected more as --trainer.{name}, got {limit}"
-            )
+def _difference(found: FoundCheckpoint, options: Options) -> str | None:
+    """Return the first difference between the training that a command asks for and that of the run, as words."""
     config = run_of(found.path) / CONFIG
     if not config.is_file():
-        raise UsageError(f"{found.path} is at the end of its run: train longer with --trainer.max_epochs")
+        return ""
     arguments = [options.command, f"--config={config}", f"--ckpt_path={found.path}"]
     was = dict(_training(Options(arguments, lambda _, values: known_part(values)[0], found).values))
     for name, value in _training(options.values):
         if value != was.get(name):
-            raise UsageError(
-                f"{found.path} is at the end of its run, which had {name} {was.get(name)}, not {value}: train longer "
-                "with --trainer.max_epochs"
-            )
+            return f", which had {name} {was.get(name)}, not {value}"
+    return None
 
 
 def _training(values: Namespace) -> Iterator[tuple[str, Any]]:
     """Yield the options that decide what is trained."""
     for name, value in values.items():
         section, _, option = name.partition(".")
-        if section in ("model", "data", "seed_everything") or (
-            section == "trainer" and option.rpartition("_")[2] in _LENGTHS
-        ):
+        is_length = section == "trainer" and option.rpartition("_")[2] in _LENGTHS
+        if section in ("model", "data", "seed_everything") or is_length:
             yield name, value

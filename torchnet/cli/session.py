@@ -11,7 +11,7 @@ from torch import Tensor
 
 from torchnet.cli.build import build
 from torchnet.cli.config_file import Select
-from torchnet.cli.finished import expect_same_training, is_over, zero_limit
+from torchnet.cli.finished import is_finished, zero_limit
 from torchnet.cli.fit import Fit, decisive_options
 from torchnet.cli.options import Options
 from torchnet.printable import printable
@@ -64,7 +64,7 @@ class Session:
             return
         if found is not None:
             self.check_checkpoint(found)
-            if trains and is_over(found, self.trainer):
+            if trains and is_finished(found, self.options, self.trainer):
                 self._complete(found)
                 return
             print(f"from {printable(found.path)}, after {found.contents['global_step']} steps")
@@ -117,7 +117,6 @@ class Session:
 
     def _complete(self, found: FoundCheckpoint) -> None:
         """Write the results that a run at its end lacks, as it was killed before it wrote them."""
-        expect_same_training(found, self.options, self.trainer)
         folder = run_of(found.path)
         if self.trainer.is_global_zero:
             if not (folder / REPORT).is_file():
