@@ -166,7 +166,7 @@ class TestFinishedRun:
         before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
         assert cli("--ckpt_path", "last") == 0
         out, err = capsys.readouterr()
-        assert out == f"finished: {last_of(run)} is at the end of its run; results in {run}\n"
+        assert out == f"finished: the run is at its end, after 58 steps; results in {run}\n"
         assert err == ""
         assert {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()} == before
         assert list(Path("runs/digits").iterdir()) == [run]

@@ -20,7 +20,13 @@ _UNKNOWN = re.compile(  # an unknown option: on the command line, in a file, or 
     r"unrecognized arguments: (?P<words>.*)|does not accept option '(?P<key>[^']+)'|"
     r"--(?P<of>[^:]+): Option '(?P<name>[^']+)' is not accepted"
 )
-_OTHERS = ("help", "config", "print_config", *(f"data.deformation.{field.name}" for field in fields(Deformation)))
+_OTHERS = (
+    "help",
+    "config",
+    "print_config",
+    "trust-run",
+    *(f"data.deformation.{field.name}" for field in fields(Deformation)),
+)
 
 
 class Parser(ArgumentParser):

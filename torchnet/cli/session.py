@@ -126,7 +126,8 @@ class Session:
                 write_report(self._report(list(self.data.splits)), folder / REPORT)
             if self.values.report and not (folder / PAGE).is_file():
                 write_page([read_record(folder)], folder / PAGE, folder / FIGURES)
-        print(f"finished: {printable(found.path)} is at the end of its run; results in {printable(folder)}")
+        steps = found.contents["global_step"]
+        print(f"finished: the run is at its end, after {steps} steps; results in {printable(folder)}")
 
     def _report(self, splits: list[str]) -> dict[str, Any]:
         """Evaluate the network on whole splits, print the report and return it."""
