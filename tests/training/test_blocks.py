@@ -133,7 +133,7 @@ def test_there_is_always_a_step_to_take():
     """Even where Lightning goes on behind max_steps, as it does for min_epochs."""
 
     class Stub:
-        global_step, num_training_batches, max_steps, min_steps, should_stop = 5, 29, 5, None, False
+        global_step, num_training_batches, max_steps, should_stop = 5, 29, 5, False
         loggers, val_check_batch, callbacks = [], None, []
         fit_loop = type("", (), {"epoch_loop": type("", (), {"batch_progress": None})})
 

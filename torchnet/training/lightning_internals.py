@@ -48,8 +48,6 @@ def steps_until_due(trainer: Any, block_size: int) -> int:
     if trainer.val_check_batch is not None and trainer.val_check_batch < math.inf:
         validated = epoch_step if trainer.check_val_every_n_epoch is not None else progress.total.ready
         due.append(steps_until_multiple(validated, int(trainer.val_check_batch)))
-    if (trainer.min_steps or 0) > step:
-        due.append(trainer.min_steps - step)
     if trainer.should_stop:  # and waits for min_steps or min_epochs; until then it logs every step
         due.append(1)
     due += [steps_until_seen(callback, step, trainer.log_every_n_steps) for callback in trainer.callbacks]

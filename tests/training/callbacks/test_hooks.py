@@ -175,6 +175,15 @@ def test_hooks_in_the_middle_of_a_step_see_the_gradients_of_autograd(cli, expect
         schedule.step()
 
 
+def test_steps_that_run_again_to_find_inf_are_not_shown_again(cli, capsys):
+    options = ("--model.lr=1e30", "--model.momentum=0", "--model.activation=relu")
+    assert cli(*SHORT, *options, f"--trainer.callbacks={__name__}.Gradients") == 70
+    error = capsys.readouterr().err
+    steps = [kept["step"] for kept in Gradients.kept]
+    assert error.startswith(f"error: step {len(steps)}: ")
+    assert steps == [*range(len(steps))]
+
+
 EVERYTHING = (
     *("--model.normalization=batch_norm", "--model.dropout=0.1", "--model.ema_decay=0.9", "--model.clip_norm=0.5"),
     *("--data.deformation.rotation=10", *CYCLE, "--trainer.log_every_n_steps=5"),
