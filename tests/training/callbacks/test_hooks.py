@@ -15,6 +15,7 @@ from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor, nn
 
 from torchnet.runs.errors import UsageError
+from torchnet.training.callbacks.checkpoints import Checkpoints
 from torchnet.training.callbacks.user_callbacks import INNER_HOOKS, STEP_HOOKS
 from torchnet.training.data_module import ImageData
 from torchnet.training.known_classes import CALLBACKS, LOGGERS
@@ -299,6 +300,10 @@ class Saves(Callback):
         checkpoint["mine"] = 1
 
 
+class Mine(Checkpoints):
+    """A second one, which would save the same files."""
+
+
 class Averages(StochasticWeightAveraging):
     def __init__(self) -> None:
         super().__init__(0.1)
@@ -379,6 +384,8 @@ def test_callbacks_of_torchnet_are_there_already(path, option, cli, capsys):
     assert option in capsys.readouterr().err
     assert cli(DIGITS, "--trainer.callbacks=torchnet.training.distributed.replica_check.ReplicaCheck") == 2
     assert "--together" in capsys.readouterr().err
+    assert cli(DIGITS, f"--trainer.callbacks={__name__}.Mine") == 2
+    assert "Mine is part of every run" in capsys.readouterr().err
 
 
 def test_callbacks_of_a_trainer_that_the_command_line_did_not_make(tmp_path):

@@ -45,6 +45,7 @@ REFUSED: dict[type, str] = {  # and their subclasses
 _REFUSED_ON_THE_COMMAND_LINE: dict[type, str] = {
     ProgressBar: "counts blocks of steps: leave it out, and use --trainer.enable_progress_bar true",
 }
+_PARTS = ("torchnet.training.callbacks.checkpoints", "torchnet.training.distributed.replica_check")  # of every run
 _NEED_NO_STEP = (  # whose hooks lose nothing if they are called once per block
     "torchnet.",
     "pytorch_lightning.callbacks.callback",
@@ -79,7 +80,7 @@ def refuse_asked_callbacks(callbacks: Iterable[Any]) -> None:
     """Raise a UsageError for a callback that the command line adds itself, or that does not fit beside those."""
     for callback in callbacks:
         _refuse_kinds(callback, _REFUSED_ON_THE_COMMAND_LINE)
-        if _is_of_torchnet(callback):
+        if _is_of_torchnet(callback) or any(base.__module__ in _PARTS for base in type(callback).__mro__):
             raise UsageError(
                 f"trainer.callbacks: {type(callback).__name__} is part of every run: leave it out, and set its options "
                 "with --checkpoints, --loss_line, --gradient_check, --gradient_health or --together"
