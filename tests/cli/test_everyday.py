@@ -347,7 +347,7 @@ class TestUnexpectedError:
         assert err.startswith("error: unexpected KeyError (")
         assert err.count("\n") == 1
         assert "\x1b" not in err
-        (path,) = re.findall(r"traceback in (\S+)\n", err)
+        (path,) = re.findall(r"traceback is in (\S+)\n", err)
         assert "in fail" in Path(path).read_text()
         Path(path).unlink()
 
@@ -355,7 +355,7 @@ class TestUnexpectedError:
         monkeypatch.setattr(folders, "read_checkpoint", lambda path: 1 / 0)
         assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
         assert commands(["demo", "last"]) == 99
-        (path,) = re.findall(r"traceback in (\S+)\n", capsys.readouterr().err)
+        (path,) = re.findall(r"traceback is in (\S+)\n", capsys.readouterr().err)
         Path(path).unlink()
 
 

@@ -103,4 +103,4 @@ def _where_traceback(error: BaseException) -> str:
             file.writelines(traceback.format_exception(error))
     except OSError as failure:
         return f"its traceback could not be written ({failure})"
-    return f"this is a fault of torchnet; please report it with the traceback in {file.name}"
+    return f"a fault of torchnet, or of a class of your own that it called; the traceback is in {file.name}"
