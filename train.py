@@ -7,10 +7,8 @@ from pathlib import Path
 
 if __name__ == "__main__":
     os.environ["MPLBACKEND"] = "agg"  # the figures need no display; matplotlib would refuse an unknown name
-    ctrl_c = signal.getsignal(signal.SIGINT)
-    if ctrl_c is signal.default_int_handler:
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the libraries load, Ctrl-C just ends the process
     from torchnet.cli.start import main
 
-    signal.signal(signal.SIGINT, ctrl_c)
     sys.exit(main(configs=Path(__file__).parent / "configs"))

@@ -92,6 +92,7 @@ CASES = [
     Case("report runs/digits/no_mapping", 65, "config.yaml: "),
     Case("report runs/digits/no_text", 65, "config.yaml: expected text in UTF-8"),
     Case("demo runs/digits/strange", 65, "config.yaml: expected the options of a network under model"),
+    Case("demo runs/digits/listed_loss", 65, "config.yaml: model.loss: expected one of cross_entropy"),
     Case("demo runs/digits/hinge", 65, "config.yaml: model.loss: expected one of cross_entropy"),
     Case("predict runs/digits/other digit.png", 65, "belongs to another network"),
     # a configuration of somebody else's run
@@ -197,6 +198,7 @@ SPOILED: dict[str, Callable[[Path], object]] = {
     "deep": _garble("config.yaml", b"model: {hidden_sizes: 64, depth: 1000000000000}\n"),
     "no_mapping": _garble("config.yaml", b"model: 3\n"),
     "no_text": _garble("config.yaml", b"\xff\xfe\x00"),
+    "listed_loss": _garble("config.yaml", b"model: {hidden_sizes: [64, 64], loss: [1]}\n"),
     "hinge": _garble("config.yaml", b"model: {hidden_sizes: [64, 64], loss: hinge}\n"),
     "strange": _garble("config.yaml", b"model: {hidden_sizes: many}\n"),
     "other": _garble("config.yaml", b"model: {hidden_sizes: [3]}\n"),

@@ -185,6 +185,13 @@ class TestFinishedRun:
         assert (run / "figures" / "loss.png").is_file()
         assert list(Path("runs/digits").iterdir()) == [run]
 
+    @pytest.mark.parametrize("content", ["", "{", '{"accuracy": {}}'])
+    def test_gets_a_report_in_place_of_one_that_is_damaged(self, content, run, cli):
+        whole = (run / "report.json").read_bytes()
+        (run / "report.json").write_text(content)
+        assert cli("--ckpt_path", "last", "--report=true") == 0
+        assert (run / "report.json").read_bytes() == whole
+
     def test_killed_while_it_wrote_its_page(self, cli, monkeypatch, capsys):
         write = session.write_page
         monkeypatch.setattr(session, "write_page", lambda *args: os.kill(os.getpid(), signal.SIGTERM))
@@ -334,6 +341,25 @@ class TestStreams:
         assert err.count("\n") == 1
         os.chdir(tmp_path)
         assert state(newest())["steps"] >= 29
+
+    def test_help_that_cannot_be_written_is_a_sentence(self, tmp_path):
+        command = f"{sys.executable} {ROOT / 'train.py'} --help > /dev/full"
+        done = subprocess.run(["sh", "-c", command], cwd=tmp_path, stderr=subprocess.PIPE, text=True, timeout=120)
+        assert done.returncode == 74
+        assert done.stderr.count("\n") == 1
+
+    def test_ctrl_c_while_the_libraries_load_prints_nothing(self, tmp_path):
+        with subprocess.Popen(PROGRAM, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            time.sleep(0.7)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=120)
+        assert process.returncode in (-signal.SIGINT, 130)
+        assert len(err.splitlines()) <= 1, err
+        assert out == b"" or process.returncode == 130
+
+    def test_a_path_that_is_no_text_is_named(self, cli, capsys):
+        assert cli(DIGITS, "--trainer.default_root_dir", "runs\udcff") == 2
+        assert "--trainer.default_root_dir: expected text in UTF-8" in capsys.readouterr().err
 
 
 class TestUnexpectedError:

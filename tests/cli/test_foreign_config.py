@@ -88,6 +88,14 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "a class where a number belongs": ({"checkpoints.keep": {"class_path": EVIL}}, EVIL),
     "a class in a list": ({"model.activation": [{"class_path": EVIL}]}, EVIL),
     "a class as name": ({"name": {"class_path": EVIL}}, EVIL),
+    "a logger that sends data": (
+        {"trainer.logger": {"class_path": f"{LOGGERS}.WandbLogger", "init_args": {"project": "x"}}},
+        "WandbLogger with these arguments",
+    ),
+    "a logger that sends data on purpose": (
+        {"trainer.logger": [{"class_path": f"{LOGGERS}.WandbLogger", "init_args": {"offline": False}}]},
+        "WandbLogger with these arguments",
+    ),
     "a registry": ({"trainer.model_registry": "somebody/model"}, "somebody/model"),
 }
 COMMANDS: dict[str, Callable[[Path], list[str]]] = {
@@ -225,6 +233,19 @@ def test_the_project_resumes_its_own_runs_with_everything_known(cli):
     assert config["model"]["optimizer"]["class_path"] == "torch.optim.AdamW"
 
 
+def test_a_configuration_starts_no_crowd_of_processes(hostile, cli, capsys):
+    run = hostile({"trainer.devices": 5000, "trainer.accelerator": "cpu"})
+    assert cli("--ckpt_path", run, "--trainer.max_epochs", 2) == 2
+    assert "trainer.devices: expected at most " in capsys.readouterr().err
+
+
+def test_a_configuration_that_grows_too_large_is_refused_before_training(hostile, cli, capsys):
+    run = hostile({"trainer.callbacks": [f"{CALLBACKS}.LearningRateMonitor"] * 300})
+    assert cli("--ckpt_path", run, "--trainer.max_epochs", 2) == 2
+    assert "the config.yaml of this run: " in capsys.readouterr().err
+    assert list(Path("runs/digits").iterdir()) == [run]
+
+
 def test_dotted_keys_are_seen(made):
     known, foreign = known_part(
         {"trainer.callbacks": [{"class_path": EVIL}], "trainer": {"max_epochs": 1}, "model.lr": 1}
@@ -258,6 +279,14 @@ def test_no_file_of_a_run_leads_a_write_outside(make, made, cli, tmp_path, capsy
     assert cli("predict", "--ckpt_path", run) == 0
     assert [(outside / str(k)).read_text() for k in range(len(names))] == ["mine"] * len(names)
     assert all((run / name).is_file() and not (run / name).is_symlink() for name in names)
+
+
+@pytest.mark.parametrize("make", [Path.touch, os.mkfifo])
+def test_a_file_in_the_place_of_a_folder_is_named(make, made, cli, capsys):
+    run = Path(shutil.copytree(made, "runs/digits/theirs"))
+    make(run / "figures")
+    assert commands(["report", str(run)]) == 74
+    assert "expected a folder, got a file: remove it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["figures", "checkpoints"])

@@ -14,6 +14,7 @@ from torchnet.cli.build import SELF_EXPLANATORY
 from torchnet.cli.options import Options
 from torchnet.printable import printable
 from torchnet.replicas import ConnectionLostError
+from torchnet.runs.config import parse_yaml
 from torchnet.runs.errors import (
     LostProcessError,
     StoppedError,
@@ -81,6 +82,7 @@ class Fit(Callback):
         checkpoints.resumed_from = self.options.ckpt_path
         if not self.options.keeps_results:
             return
+        parse_yaml(config, f"the {CONFIG} of this run")  # a resume has to read it
         if not trainer.is_global_zero:  # the first process writes the results
             if has_loggers:
                 trainer.loggers = [DummyLogger()]  # all processes compute what is logged
@@ -107,7 +109,7 @@ class Fit(Callback):
         if self.has_started or isinstance(error, (*SELF_EXPLANATORY, LostProcessError)) or is_out_of_memory(error):
             return error
         if self.options.ckpt_path is not None:
-            return CheckpointError(f"{self.options.ckpt_path}: cannot be restored ({error})")
+            return CheckpointError(f"{self.options.ckpt_path}: the run cannot go on with these options ({error})")
         return UsageError(f"the Trainer cannot start: {error}")
 
     def _how_to_resume(self) -> str:

@@ -14,7 +14,7 @@ from torch import optim
 
 from torchnet.runs.errors import UsageError
 from torchnet.runs.sections import SECTIONS
-from torchnet.training.known_classes import CALLBACKS, LOGGERS
+from torchnet.training.known_classes import CALLBACKS, LOGGERS, REQUIRED
 
 _NOT_PLAIN = ("Optimizer", "LRScheduler", "LambdaLR", "MultiplicativeLR", "SequentialLR", "ChainedScheduler")
 
@@ -121,6 +121,9 @@ def _is_known_class(item: Any, table: Mapping[str, Any]) -> bool:
     path = _listed(name, table)
     if path is None:
         return False
+    given = arguments.get("init_args", {})
+    if any(not isinstance(given, dict) or given.get(key) != value for key, value in REQUIRED.get(path, {}).items()):
+        return False
     for values in arguments.values():
         if not isinstance(values, dict) or not all(map(_is_plain, values.values())):
             return False
@@ -160,8 +163,9 @@ def _named(name: str, value: Any) -> str:
     for item in value if isinstance(value, list) else [value]:
         if name not in _CLASSES or not _is_known_class(item, _CLASSES[name]):
             found = item.get("class_path", item) if isinstance(item, dict) else item
-            return str(found)[:100]
-    return str(value)[:100]
+            is_listed = name in _CLASSES and _listed(found, _CLASSES[name]) is not None
+            return f"{found!s:.100}{' with these arguments' if is_listed else ''}"
+    return f"{value!s:.100}"
 
 
 def _nested(config: dict[str, Any]) -> dict[str, Any]:

@@ -109,6 +109,12 @@ class Options:
             if not isinstance(values[section], Namespace):
                 raise UsageError(f"--{section}: expected options by name, got {values[section]!r}")
         for name, value in values.items():  # the parser accepts null for every type
+            if (
+                isinstance(value, str)
+                and not value.isascii()
+                and any("\ud800" <= letter <= "\udfff" for letter in value)
+            ):
+                raise UsageError(f"--{name}: expected text in UTF-8, got {value!r}")
             if value is None and defaults.get(name) is not None and not name.startswith(_NULLABLE):
                 raise UsageError(f"--{name}: expected a value, got null: leave it out for {defaults.get(name)}")
         values.trainer.default_root_dir = values.trainer.default_root_dir or RUNS

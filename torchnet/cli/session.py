@@ -14,8 +14,9 @@ from torchnet.cli.config_file import Select
 from torchnet.cli.finished import is_finished, zero_limit
 from torchnet.cli.fit import Fit, decisive_options
 from torchnet.cli.options import Options
+from torchnet.data import DataError
 from torchnet.printable import printable
-from torchnet.reporting import evaluate, print_report, run_report, write_predictions, write_report
+from torchnet.reporting import evaluate, print_report, read_report, run_report, write_predictions, write_report
 from torchnet.reporting.page import FIGURES, PAGE, write_page
 from torchnet.reporting.run_data import FACTS, REPORT
 from torchnet.runs.folders import FoundCheckpoint, run_of
@@ -119,7 +120,7 @@ class Session:
         """Write the results that a run at its end lacks, as it was killed before it wrote them."""
         folder = run_of(found.path)
         if self.trainer.is_global_zero:
-            if not (folder / REPORT).is_file():
+            if not _is_report(folder / REPORT):
                 self.model.load_state_dict(found.contents["state_dict"])
                 lines = self.parts.loss_line
                 lines.load_state_dict(found.contents["callbacks"][lines.state_key])
@@ -140,3 +141,10 @@ class Session:
         )
         print_report(report, Console(width=None if sys.stdout.isatty() else _WIDE))
         return report
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        return path.is_file() and bool(read_report(path))
+    except DataError:
+        return False

@@ -8,6 +8,7 @@ from textwrap import fill
 from torchnet.choices import did_you_mean, nearest
 from torchnet.cli.command_list import COMMANDS
 from torchnet.printable import printable
+from torchnet.runs.errors import is_out_of_memory, report_error
 from torchnet.runs.sections import SECTIONS
 from torchnet.runs.streams import open_streams
 
@@ -52,7 +53,8 @@ _NUMBERS = {  # environment variables that tell processes about each other, and 
     "MASTER_PORT": 65535,
     "TORCHNET_PARENT": 2**31,
     **dict.fromkeys(("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"), _MOST_PROCESSES),
-    **dict.fromkeys(("NODE_RANK", "GROUP_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK"), _MOST_PROCESSES),
+    **dict.fromkeys(("NODE_RANK", "GROUP_RANK", "JSM_NAMESPACE_RANK"), _MOST_PROCESSES),
+    **dict.fromkeys(("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_NODEID"), _MOST_PROCESSES),
 }
 
 
@@ -68,7 +70,10 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
         commands = "\n".join(f"  {name:10} {text}" for name, text in COMMANDS.items())
         indent = " " * 25
         sections = fill(", ".join(SECTIONS), 80, initial_indent=indent, subsequent_indent=indent)
-        print(_OVERVIEW.format(commands=commands, sections=sections), end="")
+        try:
+            print(_OVERVIEW.format(commands=commands, sections=sections), end="", flush=True)
+        except OSError as error:
+            return report_error(error)
         return 0
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         hint = did_you_mean(nearest(arguments[0], COMMANDS))
@@ -80,8 +85,12 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
         return 2 if sys.stdout else 74
     # Torch's C++ code would print a stack trace when a connection fails.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
-    from torchnet.cli import main as command_line
-
+    try:
+        from torchnet.cli import main as command_line
+    except (MemoryError, ImportError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return report_error(error)
     return command_line.main(configs, arguments)
 
 

@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
             "can only draw square images"
         )
     loss = trained.config["model"].get("loss", "cross_entropy")
-    if loss not in LOSSES:
+    if not isinstance(loss, str) or loss not in LOSSES:
         raise DataError(f"{folder / CONFIG}: model.loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
     output = options.output or folder / "demo.html"
     page = demo_page(trained.net, loss, trained.name, trained.steps)

@@ -23,8 +23,22 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UsageError: if it is not a file, too large, or not UTF-8 or YAML, or has aliases, duplicate keys, Inf or NaN, or
             values of other types; OSError: if it cannot be read.
     """
+    if not path.exists():
+        raise UsageError(f"{path}: there is no such file")
+    with open_regular_file(path, "a configuration", UsageError) as file:
+        content = file.read(_MAX_BYTES + 1)
     try:
-        text = _read(path)
+        return parse_yaml(content.decode("utf-8-sig"), path)
+    except UnicodeDecodeError as error:
+        fault = f"expected text in UTF-8, got something else at byte {error.start}"
+        raise UsageError(f"{path}: {fault}") from error
+
+
+def parse_yaml(text: str, source: object) -> dict[str, Any]:
+    """Return the values of a configuration; `source` is its name in error messages."""
+    try:
+        if len(text) > _MAX_BYTES:
+            raise _FaultError(f"expected a configuration of at most {_MAX_BYTES} bytes, got more")
         root = yaml.compose(text, Loader=_Loader)
         if not isinstance(root, yaml.MappingNode):
             raise _FaultError("expected options by name, such as 'model: {lr: 0.1}', got none", root)
@@ -32,14 +46,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
         values: dict[str, Any] = get_loader("yaml")(text)  # as the parser of the command line reads them
         _check_values(values)
         return values
-    except UsageError:
-        raise
     except _FaultError as fault:
-        raise UsageError(f"{path}: {fault}") from fault
+        raise UsageError(f"{source}: {fault}") from fault
     except RecursionError as error:
-        raise UsageError(f"{path}: expected options by name, got deeply nested brackets") from error
+        raise UsageError(f"{source}: expected options by name, got deeply nested brackets") from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a number with more digits than Python converts
-        raise UsageError(f"{path}: expected a YAML file ({' '.join(str(error).split())})") from error
+        raise UsageError(f"{source}: expected a YAML file ({' '.join(str(error).split())})") from error
 
 
 class _FaultError(Exception):
@@ -62,19 +74,6 @@ class _Loader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             raise _FaultError("aliases (*) are not supported: write the value out, or in quotes", place)
         return super().compose_node(parent, index)
-
-
-def _read(path: Path) -> str:
-    if not path.exists():
-        raise _FaultError("there is no such file")
-    with open_regular_file(path, "a configuration", UsageError) as file:
-        content = file.read(_MAX_BYTES + 1)
-    if len(content) > _MAX_BYTES:
-        raise _FaultError(f"expected a configuration of at most {_MAX_BYTES} bytes, got more")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _FaultError(f"expected text in UTF-8, got something else at byte {error.start}") from error
 
 
 def _check_keys(node: yaml.Node, path: tuple[str, ...], seen: set[str]) -> None:

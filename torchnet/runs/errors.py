@@ -52,13 +52,19 @@ class StoppedError(BaseException):
 
 
 OUT_OF_MEMORY, UNEXPECTED = 71, 99  # exit codes of errors that have no class here
-_MEMORY = ("can't allocate memory", "out of memory", "Storage size calculation overflowed", "Overflow when unpacking")
+_MEMORY = (
+    "can't allocate memory",
+    "out of memory",
+    "Storage size calculation overflowed",
+    "Overflow when unpacking",
+    "failed to map segment",  # of a library, while it is loaded
+)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that there is not enough memory, or could not be on any computer."""
     return isinstance(error, MemoryError) or (
-        isinstance(error, (RuntimeError, TypeError)) and any(words in str(error) for words in _MEMORY)
+        isinstance(error, (RuntimeError, TypeError, ImportError)) and any(words in str(error) for words in _MEMORY)
     )
 
 

@@ -74,11 +74,12 @@ def make_folder(path: Path) -> None:
     """Create a folder in the folder of a run, unless it exists.
 
     Raises:
-        OSError: if `path` is a symbolic link or a file: what is written there could end up anywhere.
+        OSError: if `path` is a file, or a symbolic link: what is written there could end up anywhere.
     """
+    for is_other, kind in ((path.is_symlink(), "a symbolic link"), (path.exists() and not path.is_dir(), "a file")):
+        if is_other:
+            raise OSError(errno.ENOTDIR, f"expected a folder, got {kind}: remove it", str(path))
     path.mkdir(exist_ok=True)
-    if path.is_symlink():
-        raise OSError(errno.ENOTDIR, "expected a folder, got a symbolic link: remove it", str(path))
 
 
 def _replace(path: Path, content: bytes, durable: bool) -> None:

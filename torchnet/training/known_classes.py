@@ -39,6 +39,10 @@ LOGGERS: dict[str, frozenset[str]] = {
         ("prefix", "log_graph", "default_hp_metric", "max_queue", "flush_secs")
     ),
     "pytorch_lightning.loggers.WandbLogger": frozenset(
-        ("name", "project", "offline", "id", "version", "prefix", "tags", "group", "job_type", "notes")
+        ("name", "offline", "prefix", "tags", "group", "job_type", "notes")
     ),
+}
+
+REQUIRED: dict[str, dict[str, object]] = {  # values without which a class would send data to a server
+    "pytorch_lightning.loggers.WandbLogger": {"offline": True},
 }

@@ -16,6 +16,8 @@ from torchnet.training.distributed.strategy import ReplicaStrategy
 from torchnet.training.lightning_internals import reads_metric_after_epoch
 from torchnet.training.trainer_options import refuse_options_of, refused_strategy
 
+_MOST_PROCESSES = 16  # on a CPU with few cores: more than that only wait for each other
+
 
 def refuse_trainer(trainer: Trainer, dtype: torch.dtype, matmul_dtype: str | None) -> None:
     """Raise a UsageError for settings of the Trainer that do not work with hand-written gradients or the dtypes."""
@@ -23,7 +25,11 @@ def refuse_trainer(trainer: Trainer, dtype: torch.dtype, matmul_dtype: str | Non
     if not isinstance(trainer.strategy, (SingleDeviceStrategy, ReplicaStrategy)):
         raise refused_strategy(type(trainer.strategy).__name__)
     refuse_lone_processes(trainer)
-    device = trainer.strategy.root_device
+    device, cores = trainer.strategy.root_device, os.cpu_count() or 1
+    if device.type == "cpu" and trainer.num_devices > (most := max(_MOST_PROCESSES, 4 * cores)):
+        raise UsageError(
+            f"trainer.devices: expected at most {most} processes on {cores} cores, got {trainer.num_devices}"
+        )
     if device.type == "mps" and dtype == torch.float64:
         raise UsageError("dtype: this GPU has no float64: choose --trainer.accelerator cpu, or float32")
     if (reason := unsupported(matmul_dtype, device)) is not None:

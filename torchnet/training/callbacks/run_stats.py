@@ -13,6 +13,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 import torchnet
+from torchnet.printable import printable
 from torchnet.runs.environment import environment
 from torchnet.storage import write_durably
 
@@ -39,7 +40,7 @@ class RunStats(Callback):
         """Write the statistics as JSON, after training."""
         device = trainer.strategy.root_device
         facts = {
-            "command": shlex.join(["python", "train.py", *self.arguments]),
+            "command": printable(shlex.join(["python", "train.py", *self.arguments])),
             "seconds": self.seconds,
             "images": self.images,
             "peak_memory_mib": _peak_memory(device),
