@@ -163,7 +163,9 @@ def test_no_command_runs_a_configuration(case, command, hostile, cli, capsys):
     assert not Path("PWNED").exists()
 
 
-@pytest.mark.parametrize("case", HOSTILE)
+@pytest.mark.parametrize(
+    "case", [case if k % 3 == 0 else pytest.param(case, marks=pytest.mark.sweep) for k, case in enumerate(HOSTILE)]
+)
 def test_printing_a_configuration_runs_nothing(case, hostile, cli, capsys):
     run = hostile(HOSTILE[case][0])
     assert cli("--ckpt_path", run, "--print_config") == 0
@@ -354,6 +356,7 @@ def test_control_characters_never_reach_the_terminal(made, cli, capfd):
     assert "\\x1b[2J\\x9b\\r" in err
 
 
+@pytest.mark.sweep
 def test_the_program_itself_refuses_in_a_process_of_its_own(hostile):
     run = hostile(HOSTILE["code in a callback"][0])
     program = [sys.executable, str(ROOT / "train.py"), "test", "--ckpt_path", str(run)]

@@ -294,7 +294,10 @@ def test_the_name_of_a_run_is_no_formula(run, tmp_path):
     assert r"$\nonsense$" in page.text
 
 
-@pytest.mark.parametrize("program", [["-m", "torchnet", "report", "last"], [str(ROOT / "train.py"), DIGITS]])
+@pytest.mark.parametrize(
+    "program",
+    [["-m", "torchnet", "report", "last"], pytest.param([str(ROOT / "train.py"), DIGITS], marks=pytest.mark.sweep)],
+)
 def test_no_display_is_needed(program, run):
     environment = os.environ | {"MPLBACKEND": "nonsense", "PYTHONPATH": str(ROOT)}
     options = ["--trainer.max_epochs=1"] if "train.py" in program[0] else []

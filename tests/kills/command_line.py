@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from .comparison import runs
 from .plan import ROOT
 from .stops import EXIT_CODES, SECONDS
 from .trial import Case, Trial, expect
@@ -66,8 +65,6 @@ def _finish(trial: Trial) -> None:
     """Run again, as a job is that is restarted until it succeeds: the first time has to be enough."""
     ran = _run(trial, trial.arguments)
     expect(ran.code == 0, f"the resumed run ended with exit code {ran.code}: {ran.error[-1000:]}")
-    for left in runs(trial.folder)[-1].rglob("*.part") if len(runs(trial.folder)) == 1 else ():
-        left.unlink()  # of the killed process; the run was at its end, and its own folder has got what it lacked
     trial.expect_same_results(trial.golden.run)
 
 

@@ -151,6 +151,7 @@ def test_a_signal_reaches_all_and_one_answers(number: int, words: str, folder: P
     assert err.count("\n") == 1
 
 
+@pytest.mark.sweep
 def test_a_stop_that_one_process_wants_stops_all(folder: Path) -> None:
     stopped = train(folder / "one", *ALL, *EPOCHS, "--trainer.callbacks=tests.replicas.odd.StopInOne", processes=2)
     assert stopped["global_step"] < 25

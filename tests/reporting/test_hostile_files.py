@@ -76,8 +76,8 @@ def refused(path: Path, cases: list[Callable[[], str]], report: Callable[..., st
 
 @pytest.mark.parametrize("name", ["report.json", "facts.json", "metrics.csv"])
 def test_a_sample_of_hostile_values_is_refused_or_works(name, run, report, undrawn):
-    cases = random.Random(name).sample(hostile(run / name), 150)
-    assert refused(run / name, cases, report) > 50
+    cases = random.Random(name).sample(hostile(run / name), 50)
+    assert refused(run / name, cases, report) > 16
 
 
 @pytest.mark.sweep

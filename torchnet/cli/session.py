@@ -22,6 +22,7 @@ from torchnet.reporting.run_data import FACTS, REPORT
 from torchnet.runs.folders import FoundCheckpoint, run_of
 from torchnet.runs.load_network import expect_widths, trained_weights
 from torchnet.runs.record import read_record
+from torchnet.storage import remove_temporary_files
 from torchnet.training.callbacks.run_stats import RunStats
 from torchnet.training.resume_checks import check_resume
 
@@ -120,6 +121,8 @@ class Session:
         """Write the results that a run at its end lacks, as it was killed before it wrote them."""
         folder = run_of(found.path)
         if self.trainer.is_global_zero:
+            for place in (folder, found.path.parent, folder / FIGURES):
+                remove_temporary_files(place)
             if not _is_report(folder / REPORT):
                 self.model.load_state_dict(found.contents["state_dict"])
                 lines = self.parts.loss_line

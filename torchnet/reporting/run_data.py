@@ -150,7 +150,8 @@ class RunData:
     def time(self) -> str:
         """The start time, from the name of the folder."""
         try:
-            return f"{datetime.strptime(self.folder.name[:19], '%Y-%m-%d_%H-%M-%S'):%Y-%m-%d %H:%M:%S}"
+            time = datetime.strptime(self.folder.name[:19], "%Y-%m-%d_%H-%M-%S")
+            return f"{time:%Y-%m-%d %H:%M:%S}{' UTC' if self.folder.name.endswith('Z') else ''}"
         except ValueError:
             return self.folder.name
 

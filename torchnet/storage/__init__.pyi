@@ -2,7 +2,14 @@
 
 from .checkpoint import is_checkpoint, read_checkpoint, write_checkpoint
 from .contents import plain
-from .safe_files import CheckpointError, make_folder, open_regular_file, write_durably, write_quickly
+from .safe_files import (
+    CheckpointError,
+    make_folder,
+    open_regular_file,
+    remove_temporary_files,
+    write_durably,
+    write_quickly,
+)
 from .weights import read_weights, write_weights
 
 __all__ = [
@@ -13,6 +20,7 @@ __all__ = [
     "plain",
     "read_checkpoint",
     "read_weights",
+    "remove_temporary_files",
     "write_checkpoint",
     "write_durably",
     "write_quickly",

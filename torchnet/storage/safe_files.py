@@ -82,6 +82,13 @@ def make_folder(path: Path) -> None:
     path.mkdir(exist_ok=True)
 
 
+def remove_temporary_files(folder: Path) -> None:
+    """Remove the temporary files that a killed process has left in a folder."""
+    for path in folder.glob(".*.part"):
+        with suppress(OSError):  # it may be a folder of this name
+            path.unlink()
+
+
 def _replace(path: Path, content: bytes, durable: bool) -> None:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
