@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from torchnet.storage import read_checkpoint, write_checkpoint, write_durably
+from torchnet.storage import read_checkpoint, remove_temporary_files, write_checkpoint, write_durably
 
 from .disk_faults import faults
 from .examples import CONTENTS, expect_same
@@ -140,3 +140,21 @@ def test_nothing_is_written_outside_of_the_folder(tmp_path):
     assert len(opened) == 3, "the temporary file, and both names of the move"
     assert {Path(path).parent for path in opened} == {tmp_path}
     assert set(elsewhere.iterdir()) == before
+
+
+def test_only_temporary_files_of_its_own_are_removed(tmp_path, monkeypatch):
+    def die(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", die)
+    monkeypatch.setattr(Path, "unlink", lambda path, missing_ok=False: None)  # as if the process were killed
+    with pytest.raises(KeyboardInterrupt):
+        write_durably(tmp_path / "a.json", b"new")
+    monkeypatch.undo()
+    others = {".a.part", "a.1234abcd.part", ".a.1234ABCD.part", ".b.12345678.part"}
+    for name in others - {".b.12345678.part"}:
+        (tmp_path / name).touch()
+    (tmp_path / ".b.12345678.part").mkdir()
+    assert len(list(tmp_path.iterdir())) == 5
+    remove_temporary_files(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == others

@@ -84,7 +84,7 @@ def make_folder(path: Path) -> None:
 
 def remove_temporary_files(folder: Path) -> None:
     """Remove the temporary files that a killed process has left in a folder."""
-    for path in folder.glob(".*.part"):
+    for path in folder.glob(f".*.{'[0-9a-f]' * 8}.part"):
         with suppress(OSError):  # it may be a folder of this name
             path.unlink()
 
