@@ -118,6 +118,7 @@ def test_depth_shows_where_gradients_vanish(tmp_path, monkeypatch):
     assert (tmp_path / "depth.png").stat().st_size > 10_000
 
 
+@pytest.mark.sweep
 def test_two_processes_train_in_every_variant(tmp_path, monkeypatch, capsys):
     notebook, record = Network((12, 8, 3), batch=9), Network((12, 400, 800, 3), batch=8, normalization="batch_norm")
     monkeypatch.setattr(commands, "call", lambda *_: (1, {}))  # the speed of matrix products is only in the header

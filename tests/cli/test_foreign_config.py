@@ -242,7 +242,7 @@ def test_a_configuration_starts_no_crowd_of_processes(hostile, cli, capsys):
 
 
 def test_a_configuration_that_grows_too_large_is_refused_before_training(hostile, cli, capsys):
-    run = hostile({"trainer.callbacks": [f"{CALLBACKS}.LearningRateMonitor"] * 300})
+    run = hostile({"trainer.callbacks": [f"{CALLBACKS}.LearningRateMonitor"] * 150})
     assert cli("--ckpt_path", run, "--trainer.max_epochs", 2) == 2
     assert "the config.yaml of this run: " in capsys.readouterr().err
     assert list(Path("runs/digits").iterdir()) == [run]

@@ -113,13 +113,13 @@ def resume_in_one_process(run: Run, *options: str) -> tuple[int, list[Path]]:
             70,
             "step 14: 4.weight of process 1 differs from that of process 0: the replicas have drifted apart",
             id="drift",
+            marks=pytest.mark.sweep,
         ),
         pytest.param(
             ("--model.lr=1e38", "--model.weight_decay=1e38"),
             70,
             " is Inf; earlier checkpoints",
             id="infinite numbers",
-            marks=pytest.mark.sweep,
         ),
         pytest.param(
             ("--trainer.callbacks=tests.replicas.odd.EndInSetup",),
@@ -169,6 +169,7 @@ def test_ctrl_c_ends_a_process_that_waits_for_one_that_is_silent(folder: Path) -
     assert err.startswith("interrupted; to resume: --ckpt_path runs/digits/")
 
 
+@pytest.mark.sweep
 def test_processes_with_other_options_are_refused(folder: Path) -> None:
     """They are started as torchrun does it, so that each can be given options of its own."""
     meeting = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "TORCHELASTIC_RUN_ID": "1", "MASTER_PORT": free_port()}

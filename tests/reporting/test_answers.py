@@ -82,7 +82,7 @@ def test_images_and_bars_match_the_answers(tmp_path, figures, n):
     assert box.width / box.height == pytest.approx(axes.get_xlim()[1] / axes.get_ylim()[0])
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 30])
+@pytest.mark.parametrize("n", [1, 2, 3, pytest.param(30, marks=pytest.mark.sweep)])
 def test_no_text_is_cut_off_or_overlaps(tmp_path, figures, expect_legible, n):
     answers = [answer(k, f"pictures/of digits $x_{k}$/{'abcdefgh' * 6} {k}.jpeg") for k in range(n)]
     write_answers_picture(answers, "accurate, after 28,200 steps", tmp_path / "picture.png")
