@@ -33,6 +33,7 @@ NAMES = {
     "_signal_connector": lambda: Trainer(logger=False),
     "_SubprocessScriptLauncher": lambda: launchers,
     "_timeout": lambda: DDPStrategy(),
+    "_val_check_time_interval": lambda: Trainer(logger=False),
 }
 
 

@@ -52,16 +52,20 @@ def _stopped_early(found: FoundCheckpoint, trainer: Any) -> bool:
     """Return whether an EarlyStopping ended the run at this checkpoint."""
     contents = found.contents
     epochs, step = finished_epochs(contents), contents["global_step"]
-    states = {stopping: contents["callbacks"].get(stopping.state_key) for stopping in trainer.early_stopping_callbacks}
-    return (
-        step % contents["torchnet"]["steps_per_epoch"] == 0
-        and epochs >= (trainer.min_epochs or 0)
-        and step >= (trainer.min_steps or 0)
-        and any(
-            state is not None and 0 < state["stopped_epoch"] == epochs - 1 and state["patience"] == stopping.patience
-            for stopping, state in states.items()
-        )
-    )
+    if epochs < (trainer.min_epochs or 0) or step < (trainer.min_steps or 0):
+        return False
+    is_after_epoch = step % contents["torchnet"]["steps_per_epoch"] == 0
+    for stopping in trainer.early_stopping_callbacks:
+        state = contents["callbacks"].get(stopping.state_key)
+        if state is None:
+            continue
+        if state["wait_count"] >= state["patience"]:
+            stopped = state["wait_count"] >= stopping.patience
+        else:  # by a threshold, if it stopped
+            stopped = is_after_epoch and 0 < state["stopped_epoch"] == epochs - 1
+        if stopped:
+            return True
+    return False
 
 
 def _difference(found: FoundCheckpoint, options: Options) -> str | None:

@@ -10,17 +10,16 @@ import torch.distributed as dist
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers.logger import DummyLogger
 
-from torchnet.cli.build import SELF_EXPLANATORY
 from torchnet.cli.options import Options
 from torchnet.printable import printable
 from torchnet.replicas import ConnectionLostError
 from torchnet.runs.config import parse_yaml
 from torchnet.runs.errors import (
+    UNEXPECTED,
     LostProcessError,
     StoppedError,
     UsageError,
     exit_code_of,
-    is_out_of_memory,
     report_error,
 )
 from torchnet.runs.folders import CHECKPOINTS, CONFIG, new_run_folder, run_of, step_checkpoints
@@ -106,7 +105,8 @@ class Fit(Callback):
             shutil.rmtree(self.folder)
         if isinstance(error, (ConnectionLostError, dist.DistError)):
             return LostProcessError(hint=how_to_resume)
-        if self.has_started or isinstance(error, (*SELF_EXPLANATORY, LostProcessError)) or is_out_of_memory(error):
+        is_about_options = isinstance(error, (ValueError, TypeError, RuntimeError)) and str(error) != ""
+        if self.has_started or exit_code_of(error) != UNEXPECTED or not is_about_options:
             return error
         if self.options.ckpt_path is not None:
             return CheckpointError(f"{self.options.ckpt_path}: the run cannot go on with these options ({error})")

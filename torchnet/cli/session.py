@@ -24,7 +24,7 @@ from torchnet.runs.load_network import expect_widths, trained_weights
 from torchnet.runs.record import read_record
 from torchnet.storage import remove_temporary_files
 from torchnet.training.callbacks.run_stats import RunStats
-from torchnet.training.resume_checks import check_resume
+from torchnet.training.resume_checks import check_resume, override_patience
 
 _WIDE = 130  # columns of a table without a terminal
 
@@ -69,6 +69,7 @@ class Session:
             if trains and is_finished(found, self.options, self.trainer):
                 self._complete(found)
                 return
+            override_patience(found.contents, self.trainer.early_stopping_callbacks)
             print(f"from {printable(found.path)}, after {found.contents['global_step']} steps")
         getattr(self, self.options.command)()
 

@@ -5,6 +5,7 @@ A test names them one by one, so that a new version of Lightning in which one is
 - `_data_fetcher`, `_batches_that_stepped` (loops): a training step that ran a block of mini-batches counts all of them.
 - `_checkpoint_connector.dump_checkpoint`: the state of a run in memory, without writing a file.
 - `_logger_connector._callback_metrics`: metrics of a resumed run, for an EarlyStopping that reads them at once.
+- `_val_check_time_interval`: a validation after some time, not after some steps.
 - `_call_callback_hooks`: hooks in the middle of a step.
 - `_signal_connector.register_signal_handlers`: Lightning's handlers would talk to other processes inside a signal.
 - `_set_num_threads_if_needed`: several processes divide the cores among them.
@@ -52,6 +53,15 @@ def steps_until_due(trainer: Any, block_size: int) -> int:
         due.append(1)
     due += [steps_until_seen(callback, step, trainer.log_every_n_steps) for callback in trainer.callbacks]
     return max(1, int(min(due)))
+
+
+def validation_is_due(trainer: Any) -> bool:
+    """Return whether the validation after a step would take place if nothing had asked training to stop."""
+    progress, every = trainer.fit_loop.epoch_loop.batch_progress, trainer.val_check_batch
+    if trainer._val_check_time_interval is not None or progress.is_last_batch:
+        return True
+    done = progress.current.ready if trainer.check_val_every_n_epoch is not None else progress.total.ready
+    return every is not None and every < math.inf and done % int(every) == 0
 
 
 def count_steps(trainer: Any, steps: int) -> None:

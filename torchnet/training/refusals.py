@@ -59,6 +59,11 @@ def refuse_metrics(trainer: Any, scheduler_metric: str | None) -> None:
         raise UsageError(
             f"trainer.barebones: {asked[0][0]} needs metrics, and there are none then: leave one of them out"
         )
+    if trainer.datamodule.validates and 0 < trainer.overfit_batches < 1:
+        raise UsageError(
+            f"trainer.overfit_batches: expected a number of mini-batches, got the fraction {trainer.overfit_batches}: "
+            "the validation images are a single mini-batch, of which there is no fraction"
+        )
     for callback in trainer.early_stopping_callbacks:
         if callback.monitor == "train/loss" and not reads_metric_after_epoch(callback):
             raise UsageError(

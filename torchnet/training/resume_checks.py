@@ -85,6 +85,13 @@ def check_resume(
             expect_same(f"{path}: environment", ours["environment"], here, _OTHER_BITS)
 
 
+def override_patience(checkpoint: dict[str, Any], callbacks: Iterable[Any]) -> None:
+    """Give each EarlyStopping of a checkpoint the patience of this run, as other options are those of this run, too."""
+    for callback in callbacks:
+        if (state := checkpoint["callbacks"].get(callback.state_key)) is not None:
+            state["patience"] = callback.patience
+
+
 def _expect_contents(path: Path, checkpoint: dict[str, Any]) -> None:
     """Expect everything that a run saves, with the right types, and counters that agree."""
     expect_keys(f"{path}: contents", checkpoint, _CONTENTS)
@@ -160,7 +167,8 @@ def _expect_updates(path: Path, checkpoint: dict[str, Any], model: Classifier) -
         expect_like(f"{path}: scheduler", saved, scheduler.state_dict())
         if schedule is not None and schedule.metric is None:
             turns = step if schedule.interval == "step" else checkpoint["epoch"]
-            for name, count in {"last_epoch": turns, "_step_count": turns + 1}.items():
+            first = getattr(scheduler, "_step_count", 0)  # 1, or 0 if the scheduler does not count its steps
+            for name, count in {"last_epoch": turns, "_step_count": first and turns + first}.items():
                 if name in saved:
                     expect_same(f"{path}: scheduler, {name}", saved[name], count)
     try:

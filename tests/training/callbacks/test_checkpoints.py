@@ -17,7 +17,7 @@ from torchnet.runs.folders import step_checkpoints
 from torchnet.storage import read_checkpoint, safe_files, write_checkpoint
 from torchnet.training.callbacks import checkpoints
 
-from ...run_folders import DIGITS, expect_same_bits, last_of, newest
+from ...run_folders import DIGITS, expect_same_bits, last_of, newest, state
 from ...training.test_blocks import the_run
 
 SHORT = (DIGITS, "--data.batch_size=100", "--trainer.max_epochs=3")  # of 15 steps
@@ -234,3 +234,55 @@ def test_a_run_that_cannot_be_resumed_leaves_everything_as_it_was(cli, capsys):
         assert cli(*arguments, "--trainer.max_epochs=9") == 66
         assert capsys.readouterr().err.count("\n") == 1
     assert {path: path.read_bytes() for path in Path("runs").rglob("*") if path.is_file()} == before
+
+
+class TestStopWithinAnEpoch:
+    EARLY = (
+        *(DIGITS, "--data.validation_fraction=0.2", "--trainer.val_check_interval=10", "--trainer.max_epochs=5"),
+        *("--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor=val/loss"),
+        *("--trainer.callbacks.min_delta=9", "--trainer.callbacks.patience=4"),
+    )
+    STOP = ("--trainer.callbacks+=tests.training.callbacks.stop_at.StopAt", "--trainer.callbacks.step=15")
+
+    def test_a_validation_that_only_the_stop_caused_is_not_saved(self, cli):
+        assert cli(*self.EARLY) == 0
+        (whole,) = Path("runs/digits").iterdir()
+        assert cli(*self.EARLY, *self.STOP, "--name=stopped") == 0
+        assert state(newest())["steps"] == 15
+        assert cli("--ckpt_path=last", "--name=stopped", "--trust-run") == 0
+        resumed = max(Path("runs/stopped").iterdir())
+        expect_same_bits(state(last_of(resumed)), state(last_of(whole)))
+        assert (resumed / "metrics.csv").read_bytes() == (whole / "metrics.csv").read_bytes()
+        best = [torch.load(run / "checkpoints" / "best.ckpt", weights_only=True) for run in (resumed, whole)]
+        expect_same_bits(best[0]["callbacks"], best[1]["callbacks"])
+
+    def test_an_early_stop_is_the_end_of_the_run(self, cli, capsys):
+        assert cli(*self.EARLY, "--trainer.callbacks.patience=3") == 0
+        (run,) = Path("runs/digits").iterdir()
+        steps = state(last_of(run))["steps"]
+        assert steps % 23 != 0, "the run must end within an epoch"
+        capsys.readouterr()
+        assert cli("--ckpt_path=last") == 0
+        assert f"finished: the run is at its end, after {steps} steps" in capsys.readouterr().out
+
+    def test_a_resumed_run_has_the_patience_that_is_asked_for(self, cli):
+        assert cli(*self.EARLY, "--trainer.callbacks.patience=2") == 0
+        first = state(newest())["steps"]
+        assert cli("--ckpt_path=last", "--trainer.callbacks=EarlyStopping", *self.EARLY[5:]) == 0
+        assert state(newest())["steps"] > first
+        whole = ("--name=whole", *self.EARLY)
+        assert cli(*whole) == 0
+        expect_same_bits(state(last_of(max(Path("runs/digits").iterdir()))), state(newest()))
+
+
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+def test_a_schedule_that_does_not_count_its_steps_is_resumed(interval, cli):
+    options = (
+        *(DIGITS, "--model.scheduler=CosineAnnealingWarmRestarts", "--model.scheduler.T_0=9"),
+        *(f"--model.scheduler_interval={interval}", "--trainer.max_epochs=3"),
+    )
+    assert cli(*options) == 0
+    expected = state(newest())
+    assert cli(*options, "--trainer.max_steps=37") == 0
+    assert cli("--ckpt_path=last", "--trainer.max_steps=-1") == 0
+    expect_same_bits(state(newest()), expected)

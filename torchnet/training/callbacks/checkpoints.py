@@ -22,7 +22,7 @@ from torchnet.state import first_nonfinite
 from torchnet.storage import CheckpointError, plain, read_checkpoint, write_durably
 from torchnet.training.callbacks.every_n_steps import steps_until_multiple
 from torchnet.training.callbacks.metrics_log import MetricsLog
-from torchnet.training.lightning_internals import Position, dump_state, restore_metrics
+from torchnet.training.lightning_internals import Position, dump_state, restore_metrics, validation_is_due
 from torchnet.training.throttle import Throttle
 
 FORMAT = 1  # the version of the contents of a checkpoint
@@ -117,8 +117,15 @@ class Checkpoints(Callback):
         elif self.copies.is_due:
             self._copy(trainer)
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # A run that is asked to stop within an epoch is validated once more. A resumed run trains the rest of the epoch
+        # without that validation, so the saved state does not include it.
+        if trainer.should_stop and not trainer.sanity_checking and not validation_is_due(trainer):
+            self.cut = True
+            self._copy(trainer)
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.sanity_checking:  # of untrained weights, on a part of the validation set
+        if trainer.sanity_checking or self.cut:  # the former is of untrained weights, on a part of the validation set
             return
         score = trainer.callback_metrics["val/loss"].item()
         if self.best_score is None or score < self.best_score:
@@ -127,8 +134,8 @@ class Checkpoints(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # If max_steps or max_time ends an epoch early, other callbacks treat it as complete. This runs before them, so
         # that the saved state, from which the rest of the epoch is trained, does not include what they do.
-        self.cut = trainer.global_step % Position.of(trainer).steps_per_epoch != 0
-        if self.cut:
+        has_copy, self.cut = self.cut, trainer.global_step % Position.of(trainer).steps_per_epoch != 0
+        if self.cut and not has_copy:
             self._copy(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -167,7 +174,9 @@ class Checkpoints(Callback):
                     "format": FORMAT,
                     "steps_per_epoch": position.steps_per_epoch,
                     "metrics": {name: value.item() for name, value in trainer.callback_metrics.items()},
-                    "metrics_rows": sum(log.rows for log in trainer.loggers if isinstance(log, MetricsLog)),
+                    "metrics_rows": sum(
+                        _kept_rows(trainer, log) for log in trainer.loggers if isinstance(log, MetricsLog)
+                    ),
                     "options": self.options,
                     "environment": environment(trainer.strategy.root_device, trainer.world_size),
                 },
@@ -219,6 +228,14 @@ class Checkpoints(Callback):
         except CheckpointError as error:
             print(f"the best checkpoint is not copied: {printable(error)}")
         self.best_score, self.best_step = None, 0
+
+
+def _kept_rows(trainer: Any, log: MetricsLog) -> int:
+    """Return the number of rows without one that was logged only because training was asked to stop at this step."""
+    by_stop = (
+        trainer.should_stop and trainer.global_step % trainer.log_every_n_steps != 0 and "train/step_loss" in log.last
+    )
+    return log.rows - int(by_stop)
 
 
 def _plain_state(trainer: Trainer) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class MetricsLog(Logger):
         super().__init__()
         self.path = folder / METRICS
         self.columns: list[str] = []
-        self.rows = 0
+        self.rows, self.last = 0, dict[str, Any]()  # the number of rows, and the last one
 
     @property
     def name(self) -> str:
@@ -59,7 +59,7 @@ class MetricsLog(Logger):
             before = read_metrics(self.path) if self.rows > 0 else []
             write_durably(self.path, _text(columns, [*before, row], header=True))
             self.columns = columns
-        self.rows += 1
+        self.rows, self.last = self.rows + 1, row
 
     def save(self) -> None:
         """Flush all rows to the disk."""

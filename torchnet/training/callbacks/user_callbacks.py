@@ -29,8 +29,9 @@ _AVERAGING = "trains or evaluates other weights than those that are saved: leave
 REFUSED: dict[type, str] = {  # and their subclasses
     StochasticWeightAveraging: _AVERAGING,
     WeightAveraging: _AVERAGING,
-    Checkpoint: "saves before a step is complete, so a resume would not be exact: leave it out, and use "
-    "--checkpoints.every_n_steps, every_n_epochs, every_n_seconds and keep",
+    Checkpoint: "saves before a step is complete, so a resume would not be exact: leave it out (in Python: "
+    "Trainer(enable_checkpointing=False)), and use --checkpoints.every_n_steps, every_n_epochs, every_n_seconds and "
+    "keep",
     GradientAccumulationScheduler: "expects gradients that are accumulated, and they are not: leave it out, and use "
     "a larger --data.batch_size",
     BatchSizeFinder: "trains in trials that are not part of the run: leave it out, and choose --data.batch_size",
