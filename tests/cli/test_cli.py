@@ -282,6 +282,10 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
             "trainer.strategy: expected auto, got ddp_spawn: torchnet itself sums hand-written gradients",
         ),
         (["--trainer.gradient_clip_val", "1"], "trainer.gradient_clip_val: expected null, got 1"),
+        (
+            ["--trainer.overfit_batches", "0.2", "--data.validation_fraction", "0.2"],
+            "trainer.overfit_batches: expected a number of mini-batches, got the fraction 0.2",
+        ),
         (["--trainer.max_epochs", "-3"], "max_epochs"),
         (["--config", "nowhere.yaml"], "nowhere.yaml"),
         (["--ckpt_path"], "argument --ckpt_path: expected one argument"),

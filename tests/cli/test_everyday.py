@@ -377,6 +377,18 @@ class TestUnexpectedError:
         assert "in fail" in Path(path).read_text()
         Path(path).unlink()
 
+    @pytest.mark.parametrize("error", [KeyError("thing"), ValueError(), ZeroDivisionError("division by zero")])
+    def test_before_the_first_step_is_not_blamed_on_the_options(self, error, cli, capsys, monkeypatch):
+        def fail(*args):
+            raise error
+
+        monkeypatch.setattr(Classifier, "on_train_start", fail)
+        assert cli(DIGITS) == 99
+        err = capsys.readouterr().err
+        assert err.startswith(f"error: unexpected {type(error).__name__} (")
+        Path(re.findall(r"traceback is in (\S+)\n", err)[0]).unlink()
+        assert list(Path("runs/digits").iterdir()) == []
+
     def test_of_the_other_command_line(self, cli, capsys, monkeypatch):
         monkeypatch.setattr(folders, "read_checkpoint", lambda path: 1 / 0)
         assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
