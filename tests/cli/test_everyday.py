@@ -20,6 +20,7 @@ from torchnet.runs import folders
 from torchnet.runs.errors import UsageError
 from torchnet.runs.folders import find_checkpoint, new_run_folder
 from torchnet.storage import CheckpointError
+from torchnet.training.callbacks.run_stats import RunStats
 from torchnet.training.module import Classifier
 
 from ..conftest import ROOT
@@ -382,7 +383,7 @@ class TestUnexpectedError:
         def fail(*args):
             raise error
 
-        monkeypatch.setattr(Classifier, "on_train_start", fail)
+        monkeypatch.setattr(RunStats, "on_train_start", fail)
         assert cli(DIGITS) == 99
         err = capsys.readouterr().err
         assert err.startswith(f"error: unexpected {type(error).__name__} (")
