@@ -8,10 +8,12 @@ from pytorch_lightning import Callback, LightningModule
 from torch import Tensor
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics.utilities.distributed import gather_all_tensors
 
 from torchnet.data import Batch
 from torchnet.losses import LOSSES
 from torchnet.network import MLP
+from torchnet.replicas import connection_expected
 from torchnet.runs.errors import UsageError
 from torchnet.step import scale_pixels
 from torchnet.training.callbacks.user_callbacks import refuse_callbacks
@@ -25,8 +27,9 @@ class EvaluatedModule(LightningModule):
         super().__init__()
         self.loss_name, self.weight_dtype = loss, dtype
         self.evaluation_loss = LOSSES[loss]
-        self.mean_loss = MeanMetric(nan_strategy="disable").set_dtype(dtype)
-        self.accuracy = MulticlassAccuracy(num_classes, average="micro")
+        gather = connection_expected()(gather_all_tensors)  # from all processes; one may be lost
+        self.mean_loss = MeanMetric(nan_strategy="disable", dist_sync_fn=gather).set_dtype(dtype)
+        self.accuracy = MulticlassAccuracy(num_classes, average="micro", dist_sync_fn=gather)
 
     def configure_callbacks(self) -> list[Callback]:
         trainer: Any = self.trainer

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from torchnet.replicas import ConnectionLostError
 from torchnet.training.distributed.replica_check import ReplicaCheck, digest
+from torchnet.training.module import Classifier
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.int32, torch.bool)
 
@@ -51,3 +53,16 @@ def test_zeros_differ_by_their_sign_and_what_is_not_a_number_equals_itself():
 def test_numbers_that_do_not_work_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         ReplicaCheck(**options)
+
+
+@pytest.mark.parametrize("metric", ["mean_loss", "accuracy"])
+def test_a_process_that_is_lost_while_a_metric_is_gathered_is_noticed(metric, monkeypatch):
+    def fail(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("Connection reset by peer")
+
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda group=None: 2)
+    monkeypatch.setattr(torch.distributed, "barrier", fail)
+    monkeypatch.setattr(torch.distributed, "all_gather", fail)
+    gather = getattr(Classifier(in_features=4, num_classes=3), metric).dist_sync_fn
+    with pytest.raises(ConnectionLostError, match="Connection reset"):
+        gather(torch.tensor(1.0))
