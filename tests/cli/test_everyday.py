@@ -118,6 +118,12 @@ class TestLast:
         assert find_checkpoint("last", Path("runs")).path.name == "step=3.ckpt"
         assert capsys.readouterr().err == ""
 
+    def test_is_not_hidden_by_a_broken_link(self, capsys):
+        path = self.make("2026-01-01_00-00-00.000Z")
+        path.with_name("step=9.ckpt").symlink_to("nowhere")
+        assert find_checkpoint("last", Path("runs")).path == path
+        assert capsys.readouterr().err.startswith("skipped: ")
+
     def test_that_all_have_vanished_is_not_called_corrupt(self, monkeypatch):
         path = self.make("2026-01-01_00-00-00.000Z")
 

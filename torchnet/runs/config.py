@@ -67,7 +67,7 @@ class _Loader(yaml.SafeLoader):
     nodes = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        place: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        place: Any = self.peek_event()  # type: ignore[no-untyped-call]  # in PyYAML's stubs
         self.nodes += 1
         if self.nodes > _MAX_NODES:
             raise _FaultError(f"expected at most {_MAX_NODES} keys and values, got more", place)

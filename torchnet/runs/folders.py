@@ -1,5 +1,6 @@
 """The folders of runs: <root>/<name>/<time>/config.yaml, <root>/<name>/<time>/checkpoints/step=600.ckpt and so on."""
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -114,7 +115,7 @@ def _first_readable(named: str, place: Path, candidates: Callable[[], Iterable[P
             try:
                 return FoundCheckpoint(path, read_checkpoint(path))
             except CheckpointError as error:
-                if not path.exists():
+                if not os.path.lexists(path):  # a broken link is corrupt, not deleted
                     has_vanished = True
                     break
                 corrupt[path] = error
