@@ -35,7 +35,7 @@ define(
         "x",
         "tanh|approximat",
     ),
-    slip("the term of the density is missing", "(cdf + x * pdf)", "cdf", "x", "missing|path|term"),
+    slip("the term of the density is missing", "(cdf + x * pdf)", "cdf", "x", "path|term"),
 )
 
 
@@ -66,7 +66,7 @@ define(
         "constant|coefficient",
         "digits|precision",
     ),
-    slip("3 is forgotten", "3 * cubic", "cubic", "x", "factor|coefficient|inner|term|path"),
+    slip("3 is forgotten", "3 * cubic", "cubic", "x", r"coefficient|inner|term|path|0\.0447"),
 )
 
 
@@ -94,7 +94,7 @@ define(
         "gate up",
         "exchang|swap|gradient of (up|gate)",
     ),
-    slip("the derivative of the sigmoid is missing", "(s + gate * s * (1 - s))", "s", "gate", "missing|path|term"),
+    slip("the derivative of the sigmoid is missing", "(s + gate * s * (1 - s))", "s", "gate", "path|term"),
     form="callable",
     wrap=lambda swiglu: swiglu.apply,
 )
@@ -149,14 +149,13 @@ define(
     "Swish with a trained beta",
     (swish, swish_backward),
     lambda: (normal(4, 3), torch.tensor(1.7, dtype=torch.float64)),
-    slip("beta is forgotten", "s + beta * x", "s + x", "x", "beta|factor|path|term"),
+    slip("beta is forgotten", "s + beta * x", "s + x", "x", "beta|path|term"),
     slip(
         "x instead of its square",
         "grad * x * x * s",
         "grad * x * s",
         "beta",
-        r"\bx\b.*(missing|factor|forgot)",
-        "factor",
+        r"x\b.*(missing|forgot)|factor x\b",
     ),
 )
 
@@ -191,7 +190,7 @@ define(
         "torch.where(x > 0, 0, grad * x)",
         "(grad * x)",
         "slope",
-        "positive|negative|x >|x <|where",
+        "positive|negative|x >|x <|where x",
     ),
 )
 

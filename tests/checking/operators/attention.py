@@ -28,7 +28,7 @@ class CausalAttention(Function):
 define(
     "causal attention",
     CausalAttention,
-    lambda: (normal(2, 5, 4), normal(2, 5, 4), normal(2, 5, 4)),
+    lambda: (normal(2, 5, 3), normal(2, 5, 3), normal(2, 5, 3)),
     slip(
         "1 / sqrt(d) is forgotten",
         "keepdim=True)) / q.shape[2] ** 0.5",

@@ -88,7 +88,7 @@ define(
         "range(0, x.shape[1], 4)",
         "range(0, x.shape[1] // 4 * 4, 4)",
         "x",
-        r"\(\d+, \d+\)|odd|length|tail|block|shape|size",
+        r"\(\d+, \d+\)|odd|length|tail|block",
         shows_at=lambda: (normal(3, 7),),
     ),
     slip("the last block is dropped", "range(0, x.shape[1], 4)", "range(0, x.shape[1] - 4, 4)", "x", "path|term|block"),
@@ -120,7 +120,7 @@ define(
         "return (flat @ weight)",
         "return (flat[:1] @ weight).expand(len(flat), -1)",
         "x",
-        "rows|index|slices|path",
+        "rows|indices 1|slices|path",
     ),
 )
 
@@ -145,7 +145,7 @@ define(
         "/ ctx.count",
         "/ 6",
         "x",
-        r"N = \d|batch|size|\(\d, 3\)|shape",
+        r"N = \d|batch|first dimension|\(\d, 3\)",
         shows_at=lambda: (normal(4, 3),),
     ),
     slip("the mean is held constant", " - grad.sum(0) / ctx.count", "", "x", "path", r"mean\b"),

@@ -28,8 +28,8 @@ define(
     Conv1d,
     lambda: (normal(2, 3, 8), normal(4, 3, 3)),
     slip("the kernel is flipped", "weight[:, :, k])", "weight[:, :, size - 1 - k])", "x", "flip|revers"),
-    slip("the last tap is dropped", "range(size)", "range(size - 1)", "x", "last|missing|tap|edge|path|index 7"),
-    slip("overlaps are overwritten", "+= torch", "= torch", "x", "overwrit|overlap|added|missing|all but"),
+    slip("the last tap is dropped", "range(size)", "range(size - 1)", "x", "tap|path|edge|ind(ex|ices) 7|last"),
+    slip("overlaps are overwritten", "+= torch", "= torch", "x", "overwrit|overlap|added|path|all but"),
 )
 
 

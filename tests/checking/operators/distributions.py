@@ -49,7 +49,7 @@ define(
         "ctx.delta * error.sign())",
         "error.sign())",
         "prediction target",
-        "delta|where|beyond|times",
+        "delta|where|beyond",
     ),
     slip(
         "the target has the same sign",
@@ -83,7 +83,7 @@ define(
         "grad * active / len",
         "grad / len",
         "anchor positive negative",
-        "rows?|index|indices|inactive|should be 0|where",
+        "rows|indices|inactive|should be 0",
     ),
     slip(
         "only the near pair",

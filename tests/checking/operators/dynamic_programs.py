@@ -37,7 +37,7 @@ define(
         "grad_transitions += (",
         "grad_transitions = (",
         "transitions",
-        "path|missing|step|overwrit|added",
+        "path|step|overwrit|added",
     ),
     slip(
         "the first step is dropped",
@@ -85,6 +85,6 @@ define(
         " - log_probs[:, labels] - alpha",
         " - alpha",
         "log_probs",
-        "twice|log_probs|columns|factor",
+        "twice|log_probs|columns",
     ),
 )

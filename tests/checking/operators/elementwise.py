@@ -30,7 +30,7 @@ define(
         "",
         "state|the class|two forward|last forward|latest|another forward|second forward",
     ),
-    slip("grad_output squared", "3 * grad * ctx", "3 * grad * grad * ctx", "x", "grad_output|upstream|linear"),
+    slip("grad_output squared", "3 * grad * ctx", "3 * grad * grad * ctx", "x", "grad_output|upstream"),
 )
 
 
@@ -186,7 +186,9 @@ define(
     "polynomial by Horner's rule",
     (polynomial, polynomial_backward),
     lambda: (normal(7), [normal(1)[0] for _ in range(4)]),
-    slip("the exponent is forgotten", "i * coefficient", "coefficient", "x", "factor|exponent|term|coefficient"),
+    slip(
+        "the exponent is forgotten", "i * coefficient", "coefficient", "x", "factor i|exponent|term|path|coefficients"
+    ),
     slip(
         "powers off by one",
         "x**i)",

@@ -76,7 +76,7 @@ define(
         "(n * np.sqrt(var + 1e-5))",
         "(n * (var + 1e-5))",
         "x",
-        "std|var|sqrt|columns|factor",
+        "std|variance|deviation|sqrt|columns",
     ),
     form="cache",
 )
@@ -101,7 +101,7 @@ define(
         "np.zeros_like(b)",
         "dout.sum(axis=0)",
         "b",
-        "zero|should be 0|sum|independent",
+        "should be 0|zero|independent|constant",
     ),
     slip("the mean is held constant", "dh = dout - dout.mean(axis=0)", "dh = dout", "x w", r"mean\b|path"),
 )
@@ -168,7 +168,7 @@ define(
         '"W2"] = self.h.T',
         '"W2"] = np.arctanh(self.h).T',
         "params['W2']",
-        "activation|hidden|tanh|input|rows",
+        "activation|hidden|tanh|rows",
     ),
     form="object",
     wrap=two_layers,

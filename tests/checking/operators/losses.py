@@ -107,7 +107,7 @@ define(
         "gamma * q ** (gamma - 1) * p.log() - q**gamma",
         "-(q**gamma)",
         "logits",
-        "path|term|factor",
+        "path|term",
     ),
     slip(
         "the sign of negatives is forgotten",

@@ -203,7 +203,7 @@ define(
         "x",
         "conj|flip|revers",
     ),
-    slip("averaged over the batch", "grad_kernel.sum(0)", "grad_kernel.mean(0)", "kernel", "factor|times", "mean"),
+    slip("averaged over the batch", "grad_kernel.sum(0)", "grad_kernel.mean(0)", "kernel", "factor|times", r"mean\b"),
 )
 
 

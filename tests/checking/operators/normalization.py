@@ -42,7 +42,7 @@ define(
         "(grad * x).sum(0)",
         "weight",
         "normaliz|x_hat",
-        "x instead|mean",
+        r"x instead|mean\b",
     ),
 )
 

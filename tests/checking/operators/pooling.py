@@ -35,7 +35,7 @@ define(
         "offsets + stride",
         "0 * offsets + stride",
         "x",
-        "where|permut|index|moved|wrong positions?",
+        "permut|moved|offset|position",
     ),
 )
 
@@ -101,7 +101,7 @@ define(
         "grad_x.index_add_(",
         "grad_x.index_copy_(",
         "x",
-        "overwrit|repeated|added|path|missing",
+        "overwrit|repeated|added|path",
     ),
 )
 
@@ -132,7 +132,7 @@ define(
         "grad_table.index_copy_(0, low, (1 - part) * grad)",
         "table",
         "overwrit|repeated|added",
-        "index 2|element|rows? 2",
+        r"ind(ex|ices) 2|\(2,\)",
     ),
     slip("wrong sign", "(table[low + 1] - table[low])", "(table[low] - table[low + 1])", "position", "sign|opposite"),
 )

@@ -99,7 +99,7 @@ define(
     (outer, outer_backward),
     lambda: (normal(4), normal(4)),
     slip("the gradient is transposed", "grad @ v", "v @ grad", "u", "transpos"),
-    slip("u is forgotten", "u @ grad", "grad.sum(0)", "v", r"missing|factor|without|\bu\b"),
+    slip("u is forgotten", "u @ grad", "grad.sum(0)", "v", r"(factor|without|times) u\b|missing.*\bu\b"),
 )
 
 
@@ -147,7 +147,7 @@ define(
     SquaredDistances,
     lambda: (normal(4, 3), normal(5, 3)),
     slip("2 is forgotten", "grad_x = 2 *", "grad_x =", "x", "factor|times"),
-    slip("the cross term is missing", " - grad.T @ x", "", "y", "missing|term|path"),
+    slip("the cross term is missing", " - grad.T @ x", "", "y", "term|path"),
 )
 
 
@@ -167,7 +167,7 @@ define(
     "cosine similarity",
     (cosine, cosine_backward),
     lambda: (normal(4, 3), normal(4, 3)),
-    slip("the norm is held constant", " - similarity * x / x_norm**2", "", "x", "missing|path|norm|term"),
+    slip("the norm is held constant", " - similarity * x / x_norm**2", "", "x", "path|norm|term"),
     slip("wrong power of the norm", "y / y_norm**2", "y / y_norm", "y", "norm|path|term"),
 )
 
@@ -191,8 +191,8 @@ define(
     "weight normalization",
     WeightNorm,
     lambda: (normal(4, 3), normal(4, 1)),
-    slip("the norm is held constant", "(grad - along * direction)", "grad", "v", "missing|path|norm|term"),
-    slip("the gain is forgotten", "gain / norm *", "1 / norm *", "v", "gain|factor|rows?"),
+    slip("the norm is held constant", "(grad - along * direction)", "grad", "v", "path|norm|term"),
+    slip("the gain is forgotten", "gain / norm *", "1 / norm *", "v", "gain|rows"),
 )
 
 
@@ -218,7 +218,7 @@ define(
         " - (grad * weight).sum() / sigma**2 * torch.outer(u, v)",
         "",
         "weight",
-        "missing|path|sigma|term|constant",
+        "path|sigma|term|constant",
     ),
     slip("wrong sign", " - (grad * weight)", " + (grad * weight)", "weight", "sign", "path|term|sigma"),
 )

@@ -29,7 +29,7 @@ define(
         "_, gates = ctx.saved_tensors",
         "gates = torch.softmax(ctx.saved_tensors[0], 1)",
         "logits",
-        "should be 0|zero|where|chosen|output",
+        "should be 0|zero|chosen",
     ),
     slip("the sum is missing", " - (grad * gates).sum(1, keepdim=True)", "", "logits", "path|term", "sum|softmax"),
 )
@@ -99,5 +99,5 @@ define(
         "x",
         "exchang|swap|permut|moved",
     ),
-    slip("only the lower neighbor", "= ctx.part * grad", "= 0", "x", "path|zero|missing", r"is 0,"),
+    slip("only the lower neighbor", "= ctx.part * grad", "= 0", "x", "path|zero|is 0,"),
 )

@@ -127,7 +127,7 @@ define(
         "reversed(range(len(states)))",
         "reversed(range(len(states) - 1))",
         "x weight",
-        "index 3|last|step|path",
+        r"index 3|last|path|\(3, ",
     ),
     slip("the recurrent weight is not transposed", "@ weight.T", "@ weight", "x weight", "transpos"),
 )
@@ -158,11 +158,9 @@ define(
         "following = torch.cat([decay[1:], torch.zeros_like(decay[:1])])",
         "following = decay",
         "decay x",
-        "shift|off by one|step|decay",
+        "shift|off by one|decay",
     ),
-    slip(
-        "the state is off by one step", "grad_x * previous", "grad_x * h", "decay", "shift|off by one|step|state|output"
-    ),
+    slip("the state is off by one step", "grad_x * previous", "grad_x * h", "decay", "shift|off by one|state|output"),
 )
 
 
@@ -205,6 +203,6 @@ define(
     "cumprod",
     (cumprod, cumprod_backward),
     lambda: (normal(5, 2),),
-    slip("not divided by x", ".flip(0) / x", ".flip(0)", "x", r"\bx\b|factor"),
+    slip("not divided by x", ".flip(0) / x", ".flip(0)", "x", "(divided by|factor|times|without) x"),
     slip("summed from the front", ".flip(0).cumsum(0).flip(0)", ".cumsum(0)", "x", "revers|flip|cumsum|direction"),
 )

@@ -92,7 +92,7 @@ define(
     "module around a Function",
     ScaledTanh,
     lambda: (normal(3, 4),),
-    slip("the scale is forgotten", "grad * scale * (1", "grad * (1", "x", r"\bscale\b|columns|factor"),
+    slip("the scale is forgotten", "grad * scale * (1", "grad * (1", "x", r"scale\b|columns"),
     slip("averaged over the batch", "(grad * y).sum(0)", "(grad * y).mean(0)", "scale", "factor|times", r"mean\b"),
     form="module",
     wrap=module_of,
@@ -161,7 +161,7 @@ define(
         "scatter(1, index[:, None], grad[:, None])",
         "add(grad[:, None])",
         "x",
-        "should be 0|zero|where|broadcast",
+        "should be 0|zero|broadcast",
     ),
 )
 
@@ -180,7 +180,7 @@ define(
     (random_dropout, random_dropout_backward),
     lambda: (normal(4, 6), torch.Generator().manual_seed(4)),
     slip("1 - p is forgotten", "grad * mask / 0.7", "grad * mask", "x", "factor|times"),
-    slip("the mask is not applied", "grad * mask / 0.7", "grad / 0.7", "x", "mask|should be 0|zero|where"),
+    slip("the mask is not applied", "grad * mask / 0.7", "grad / 0.7", "x", "mask|should be 0|zero"),
     form="cache",
 )
 
@@ -244,6 +244,6 @@ define(
     SoftmaxKernel,
     lambda: (normal(4, 8).bfloat16(),),
     slip("the sum is missing", " - (g * y).sum(-1, keepdim=True)", "", "x", "path|term", "sum|softmax"),
-    slip("the last block is dropped", "(g * y).sum(", "(g * y)[..., :-2].sum(", "x", "block|6|last|path|term"),
+    slip("the last block is dropped", "(g * y).sum(", "(g * y)[..., :-2].sum(", "x", "block|columns|last|path|term"),
     reference=lambda x: torch.softmax(x, -1),
 )
