@@ -155,11 +155,12 @@ class TwoLayers:
 
 def two_layers(network):
     generator = np.random.default_rng(5)
-    return network(generator.normal(size=(3, 6)), generator.normal(size=(6, 2)))
+    layers = network(generator.normal(size=(3, 6)), generator.normal(size=(6, 2)))
+    return layers.forward, layers.backward
 
 
 define(
-    "network object with params and grads",
+    "methods of a network with params and grads",
     TwoLayers,
     lambda: (normal(4, 3).numpy(),),
     slip("the derivative of tanh is forgotten", " * (1 - self.h**2)", "", "x params['W1']", "derivative|path|tanh"),

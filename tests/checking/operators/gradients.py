@@ -42,6 +42,8 @@ class Differentiated:
         self, operator: Operator, mistake: Mistake | None = None, inputs: tuple[Any, ...] | None = None
     ) -> None:
         self.form, self.subject = operator.form, operator.subject(mistake)
+        if self.form == "object" and isinstance(self.subject, tuple):  # (layer.forward, layer.backward)
+            self.subject = self.subject[0].__self__
         self.inputs = inputs if inputs is not None else operator.inputs(mistake)
         self.numpy = self.form == "object" or any(isinstance(x, np.ndarray) for x in self.inputs)
         self.kwargs = operator.options.get("kwargs", {})
