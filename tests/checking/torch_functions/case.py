@@ -1,5 +1,6 @@
 """A function of PyTorch, and how its inputs are drawn."""
 
+import functools
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional
 from torch.utils import _pytree as pytree
 
 Draw = Callable[[Generator], Tensor]
@@ -31,12 +33,26 @@ class Case:
         function: what is checked.
         inputs: its arguments; each may be a list or tuple of tensors.
         kwargs: its keyword arguments.
+        is_random: whether it draws random numbers.
     """
 
     name: str
     function: Callable[..., Any]
     inputs: tuple[Any, ...]
     kwargs: dict[str, Any] = field(default_factory=dict)
+    is_random: bool = False
+
+    @property
+    def repeatable(self) -> Callable[..., Any]:
+        """The function; if it is random, it draws the same numbers in every call."""
+
+        @functools.wraps(self.function)
+        def seeded(*args: Any, **kwargs: Any) -> Any:
+            with torch.random.fork_rng(devices=()):
+                torch.manual_seed(0)
+                return self.function(*args, **kwargs)
+
+        return seeded if self.is_random else self.function
 
     @property
     def differentiated(self) -> list[bool]:
@@ -62,8 +78,14 @@ class Case:
         return pytree.tree_unflatten(drawn, structure)
 
 
+RANDOM = (
+    *(functional.dropout, functional.alpha_dropout, functional.dropout2d, functional.rrelu, functional.gumbel_softmax),
+    functional.fractional_max_pool2d,
+)
+
+
 def case(function: Callable[..., Any], *inputs: Any, name: str = "", **kwargs: Any) -> Case:
-    return Case(name or function.__name__, function, inputs, kwargs)
+    return Case(name or function.__name__, function, inputs, kwargs, function in RANDOM)
 
 
 def constant(draw: Draw) -> Constant:

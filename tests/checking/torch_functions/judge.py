@@ -1,5 +1,6 @@
 """Check a function with autograd as its backward pass, with one element off, and on its own."""
 
+import inspect
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -50,8 +51,8 @@ def judge(case: Case, dtype: torch.dtype) -> Verdict:
         where, what = report.diagnoses[0] if report.diagnoses else ("", None)
         return "" if report.passed else f"{where}: {what.text if what else report}"
 
-    pair = failure((case.function, backward_of(case)))
-    wrong = failure((case.function, backward_of(case, off=OFF)))
+    pair = failure((case.repeatable, backward_of(case)))
+    wrong = failure((case.repeatable, backward_of(case, off=OFF)))
     return Verdict(case, dtype, pair, failure(case.function), not wrong, seconds)
 
 
@@ -61,7 +62,7 @@ def is_differentiable(x: Any) -> bool:
 
 def backward_of(case: Case, off: float = 0.0) -> Any:
     """Return a backward pass by autograd; the largest element of its first gradient is wrong by the factor 1 + off."""
-    num_inputs, differentiated = len(case.inputs), case.differentiated
+    num_inputs, differentiated, names = len(case.inputs), case.differentiated, _names_of_inputs(case)
 
     def backward(*args: Any) -> tuple[Any, ...]:
         grad_outputs, inputs = args[:-num_inputs], args[-num_inputs:]
@@ -69,7 +70,7 @@ def backward_of(case: Case, off: float = 0.0) -> Any:
         with torch.enable_grad():
             flat = [x.detach().clone() if isinstance(x, Tensor) else x for x in flat]
             leaves = [x.requires_grad_() for x, has_gradient in zip(flat, differentiated, strict=True) if has_gradient]
-            returned = pytree.tree_leaves(case.function(*pytree.tree_unflatten(flat, structure), **case.kwargs))
+            returned = pytree.tree_leaves(case.repeatable(*pytree.tree_unflatten(flat, structure), **case.kwargs))
             outputs = [x for x in returned if is_differentiable(x)]
             pairs = [(y, g) for y, g in zip(outputs, grad_outputs, strict=True) if y.requires_grad]
             ys, gs = zip(*pairs, strict=True) if pairs else ((), ())
@@ -84,7 +85,27 @@ def backward_of(case: Case, off: float = 0.0) -> Any:
             )
         )
 
+    backward.__signature__ = inspect.Signature([*map(_positional, _names_of_outputs(case)), *map(_positional, names)])
     return backward
+
+
+def _positional(name: str) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY)
+
+
+def _names_of_inputs(case: Case) -> list[str]:
+    """Return the names of the arguments of the forward; PyTorch's own functions have no signature."""
+    try:
+        parameters = inspect.signature(case.function).parameters
+    except ValueError:
+        parameters = {}
+    names = [name for name, parameter in parameters.items() if parameter.kind == parameter.POSITIONAL_OR_KEYWORD]
+    return [*names, *(f"input_{i}" for i in range(len(names), len(case.inputs)))][: len(case.inputs)]
+
+
+def _names_of_outputs(case: Case) -> list[str]:
+    outputs = pytree.tree_leaves(case.repeatable(*case.draw(torch.float64), **case.kwargs))
+    return [f"grad_{i}" for i in range(sum(is_differentiable(x) for x in outputs))]
 
 
 def _with_one_element_off(gradient: Tensor, off: float) -> Tensor:
