@@ -5,7 +5,7 @@ from .compare import Comparison, Precision
 from .examination import ORACLES
 from .proof import check
 from .report import Diagnosis, GradientError, Report, Verdict
-from .subject import SubjectError
+from .subjects.subject import SubjectError
 
 __all__ = [
     "ORACLES",

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torchnet.checking.examination import ORACLES, TAYLOR
 from torchnet.checking.proof import check
 from torchnet.checking.report import Report
-from torchnet.checking.subject import SubjectError, function_name, is_float
+from torchnet.checking.subjects.subject import SubjectError, function_name, is_float
 from torchnet.layers import ACTIVATIONS, BatchNorm1d, Dropout, Layer, LayerNorm, Linear, Residual, RMSNorm, Tanh
 from torchnet.losses import LOSSES, cross_entropy
 from torchnet.network import MLP

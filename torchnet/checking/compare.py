@@ -11,7 +11,6 @@ from torch import Tensor
 Derivative = Callable[[Tensor], float]  # direction, in the shape of the tensor -> derivative, NaN if there is none
 
 _FEW = 16  # a tensor of up to this many elements is compared element by element, a larger one by random directions
-_DIRECTIONS = 8
 _SAMPLE = 256  # elements of a large tensor that are evaluated to locate and diagnose an error
 
 
@@ -22,7 +21,7 @@ class Comparison:
     Attributes:
         oracle: the name of the oracle.
         error: the largest difference, relative to the largest element of the true gradient, or, if directions were
-            compared, to its norm.
+            compared, to its norm; absolute where the true gradient is zero.
         allowed: the largest error that counts as rounding.
         compared: the number of elements or directions compared.
         skipped: the number of elements or directions skipped because a kink of the function is too close.
@@ -83,28 +82,37 @@ def compare_elements(
 
 
 def _with_noise(comparison: Comparison, noise: Callable[[], Tensor], size: float) -> Comparison:
-    if comparison.passed:
+    """Allow what rounding explains; where the true gradient is zero, nothing else."""
+    if size == 0:
+        comparison = replace(comparison, allowed=0.0)
+    if comparison.passed or comparison.error == math.inf:
         return comparison
     moved = norm(noise()) if comparison.directions else float(noise().max())
     return replace(comparison, allowed=max(comparison.allowed, relative(moved, size)))
 
 
 def compare_along(
-    oracle: str, hand: Tensor, derivative: Derivative, tolerance: float, noise: Callable[[], Tensor], seed: int
+    oracle: str,
+    hand: Tensor,
+    derivative: Derivative,
+    tolerance: float,
+    noise: Callable[[], Tensor],
+    seed: int,
+    count: int,
 ) -> Comparison:
-    """Compare all elements of a small gradient, or the products of a large one with random directions.
+    """Compare all elements of a small gradient, or the products of a large one with `count` random directions.
 
     One wrong element among many changes every product, but the few products cannot tell which element it is.
     """
     if hand.numel() > _FEW:
-        directions = random_directions(hand, _DIRECTIONS, seed)
+        directions = random_directions(hand, count, seed)
         pairs = [(float((hand * direction).sum()), derivative(direction)) for direction in directions]
         pairs = [(h, t) for h, t in pairs if not math.isnan(t)]
         if pairs:
             # The root mean square estimates the norm of the gradient. math.hypot does not overflow.
             size = math.hypot(*(t for _, t in pairs)) / math.sqrt(len(pairs))
             error = relative(max(math.inf if math.isnan(h) else abs(h - t) for h, t in pairs), size)
-            comparison = Comparison(oracle, error, tolerance, len(pairs), _DIRECTIONS - len(pairs), directions=True)
+            comparison = Comparison(oracle, error, tolerance, len(pairs), count - len(pairs), directions=True)
             return _with_noise(comparison, noise, size)
         # A step along all elements at once always meets a kink: compare a sample of single elements.
     true = _elements(hand, _sample(hand.numel(), _FEW, seed), derivative)
@@ -157,32 +165,38 @@ def measure(hand: Tensor, true: Tensor, allowed: float) -> dict[str, Any]:
     known = ~true.isnan()
     if not known.any():
         return {}
-    h, t = hand[known], true[known]
+    h, t = hand.where(known, 0), true.where(known, 0)
     difference = (h - t).abs().nan_to_num(math.inf)
-    worst = int(difference.argmax())
+    worst = tuple(int(i) for i in torch.unravel_index(difference.argmax(), difference.shape))
     hand_value, true_value, max_abs = float(h[worst]), float(t[worst]), float(difference[worst])
     nonzero = difference > 0
+    product = float((h * t).sum())
     return {
         "max_abs": max_abs,
         "max_rel": float((difference[nonzero] / t[nonzero].abs()).max()) if nonzero.any() else 0.0,
         "ulps": max_abs / math.ulp(true_value) if math.isfinite(true_value) else math.nan,
-        "cosine": float((h * t).sum() / (h.norm() * t.norm())),
-        "scale": float((h * t).sum() / (t * t).sum()),
-        "worst_index": tuple(int(i) for i in known.nonzero()[worst]),
+        "cosine": divided(product, float(h.norm()) * float(t.norm())),
+        "scale": divided(product, float((t * t).sum())),
+        "worst_index": worst,
         "hand_value": hand_value,
         "true_value": true_value,
-        "wrong_share": float((difference > allowed * t.abs().max()).double().mean()),
+        "wrong_share": int((difference > allowed * t.abs().max()).sum()) / int(known.sum()),
     }
 
 
+def divided(a: float, b: float) -> float:
+    """Return a / b, NaN if b is zero."""
+    return a / b if b else math.nan
+
+
 def relative(difference: float, size: float) -> float:
-    """Return difference / size, where 0 / 0 is 0."""
-    return 0.0 if difference == 0 else difference / size if size > 0 else math.inf
+    """Return difference / size, and the difference itself where the size is zero."""
+    return difference / size if size > 0 else difference
 
 
 def norm(tensor: Tensor) -> float:
     """Return the norm without overflow or underflow of the squares."""
-    largest = float(tensor.abs().max())
+    largest = float(tensor.abs().max()) if tensor.numel() else 0.0
     return largest * float((tensor / largest).norm()) if largest > 0 else 0.0
 
 

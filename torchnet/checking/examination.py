@@ -1,14 +1,13 @@
 """Compare all gradients of one subject in float64 with every oracle."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 
-from torchnet.checking.backward import run_backward
 from torchnet.checking.compare import (
     Comparison,
     compare_along,
@@ -18,12 +17,16 @@ from torchnet.checking.compare import (
     norm,
     random_directions,
 )
-from torchnet.checking.complex_step import complex_step
-from torchnet.checking.diagnosis import Context, diagnose
-from torchnet.checking.oracles import Line, NoOracleError, autograd, central_difference, numpy_reference, taylor_slope
-from torchnet.checking.report import Diagnosis, Report, Verdict
-from torchnet.checking.rounding import noise_of, rounding_of
-from torchnet.checking.subject import Outputs, Subject, Tensors, copies
+from torchnet.checking.diagnosis.context import Context
+from torchnet.checking.diagnosis.diagnose import diagnose
+from torchnet.checking.error_map import error_map
+from torchnet.checking.oracles.autograd import NoOracleError, autograd
+from torchnet.checking.oracles.complex_step import complex_step
+from torchnet.checking.oracles.differences import Line, central_difference, taylor_slope
+from torchnet.checking.passes import Pass
+from torchnet.checking.report import Diagnosis, Verdict
+from torchnet.checking.rounding import rounding_of
+from torchnet.checking.subjects.subject import Outputs, Subject, Tensors
 
 AUTOGRAD, COMPLEX_STEP, DIFFERENCES = "autograd", "complex step", "central differences"
 REFERENCE, TAYLOR = "NumPy reference", "Taylor"
@@ -31,55 +34,69 @@ ORACLES = (AUTOGRAD, COMPLEX_STEP, DIFFERENCES, REFERENCE, TAYLOR)
 
 _TOLERANCES = {AUTOGRAD: 1e-12, COMPLEX_STEP: 1e-12, DIFFERENCES: 1e-7, REFERENCE: 1e-12}
 _MIN_SLOPE = 1.5  # the smallest Taylor slope that passes, between 2 for a right gradient and 1 for a wrong one
+_LARGE = 1_000_000  # elements
 _HIDDEN = 1e-6  # the largest relative error of an element, however small the element, that needs no explanation
 
 
 class Examination:
     """The comparison of one subject's gradients with the oracles; subject and upstream gradient are in float64.
 
-    If `oracles` is None, all run but central differences, which then only replace the complex step. `seed` is that of
-    the random directions.
+    Args:
+        subject: the subject.
+        grad_outputs: the upstream gradients.
+        run: the first backward pass, with the gradients that it wrote.
+        oracles: the names of the oracles; if None, all but central differences, which then only replace the complex
+            step, and, for more than 10^6 elements, the Taylor test.
+        seed: the seed of the random directions.
+        tolerance: returns an additional tolerance for errors, relative to the size that it is given.
+        say: is told what is being done.
+        num_directions: the number of random directions that are compared of a large tensor.
     """
 
-    def __init__(self, subject: Subject, grad_outputs: Outputs, oracles: Sequence[str] | None, seed: int) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        grad_outputs: Outputs,
+        run: Pass,
+        oracles: Sequence[str] | None = None,
+        seed: int = 0,
+        tolerance: Callable[[float], float] | None = None,
+        say: Callable[[str], None] = lambda text: None,
+        num_directions: int = 8,
+    ) -> None:
         self.subject, self.grad_outputs, self.seed = subject, grad_outputs, seed
+        self.run, self.tolerance, self.say = run, tolerance, say
+        self.num_directions = num_directions if subject.numel < _LARGE else 2
         self.requested, self.by_default = (ORACLES, True) if oracles is None else (tuple(oracles), False)
-        self.notes = list(subject.notes)
+        if self.by_default and subject.numel > _LARGE:
+            self.requested = tuple(oracle for oracle in ORACLES if oracle != TAYLOR)
+        self.notes: list[str] = []
+        self.findings: list[Diagnosis] = []
         self.hidden: dict[str, Diagnosis] = {}
-
-    def report(self) -> Report:
-        """Run all oracles on all tensors."""
-        subject = self.subject
-        outputs = subject.forward(copies(subject.tensors))
-        self.rounding = rounding_of(subject, self.grad_outputs)
-        self.gradients, changed, self.findings = run_backward(subject, self.grad_outputs, lambda: self.noise)
         self.full = self._full_gradients()
-        self.context = Context(subject, outputs, self.grad_outputs, changed, self.full.get(AUTOGRAD, {}))
+        self.context = Context(subject, subject.outputs(), grad_outputs, run.changed, self.full.get(AUTOGRAD, {}))
         self.directional = self._directional_oracles()
-        verdicts = [self._verdict(name) for name in subject.tensors]
-        return Report(
-            subject.name,
-            verdicts,
-            self.findings,
-            self.notes,
-            place=f"at {subject.first_input} of shape {tuple(subject.tensors[subject.first_input].shape)}",
-            has_parts=subject.module is not None and any(True for _ in subject.module.children()),
-        )
+
+    def verdicts(self) -> list[Verdict]:
+        """Compare the gradients of all tensors with all oracles."""
+        return [self._verdict(name) for name in self.subject.tensors]
 
     @cached_property
-    def noise(self) -> Tensors:
-        """How far rounding alone can move each element of each gradient; computed only if something differs."""
-        return noise_of(self.subject, self.grad_outputs)
+    def rounding(self) -> float:
+        """How far rounding alone can move a change of the outputs."""
+        return rounding_of(self.subject, self.grad_outputs)
 
     def _full_gradients(self) -> dict[str, Tensors]:
         """Return the gradients by the oracles that compute all elements at once."""
         gradients = {}
-        for name, oracle in ((AUTOGRAD, autograd), (REFERENCE, numpy_reference)):
+        for name, oracle in ((AUTOGRAD, autograd), (REFERENCE, _numpy_reference)):
             if name in self.requested:
+                self.say(name)
                 try:
                     gradients[name] = oracle(self.subject, self.grad_outputs)
                 except (NoOracleError, RuntimeError) as error:
-                    if name == AUTOGRAD or not self.by_default:  # the reference applies to few networks: no note
+                    # The reference applies to few networks, and autograd never to its own backward: no note.
+                    if (name == AUTOGRAD and self.subject.traceable) or not self.by_default:
                         self.notes.append(f"{name} was not run: {str(error).splitlines()[0]}")
         return gradients
 
@@ -89,6 +106,7 @@ class Examination:
         if COMPLEX_STEP in self.requested:
             try:
                 for name, tensor in self.subject.tensors.items():
+                    self.say(f"{COMPLEX_STEP}, {name}")
                     direction = random_directions(tensor, 1, self.seed)[0]
                     slope = complex_step(self.subject, self.grad_outputs, name, direction)
                     if AUTOGRAD not in self.full:
@@ -124,26 +142,29 @@ class Examination:
         return Line(self.subject, self.grad_outputs, name, direction, self.rounding)
 
     def _verdict(self, name: str) -> Verdict:
-        tensor, gradient = self.subject.tensors[name], self.gradients.get(name)
+        self.say(f"comparing {name}")
+        tensor, gradient = self.subject.tensors[name], self.run.written.get(name)
         fits = gradient is not None and gradient.shape == tensor.shape
         hand = gradient.to(tensor.dtype) if gradient is not None and fits else torch.zeros_like(tensor)
         comparisons = {
             oracle: self._compare(oracle, name, hand, gradients[name]) for oracle, gradients in self.full.items()
         } | {oracle: self._compare_along(oracle, name, hand) for oracle in self.directional}
         self._doubt_complex_step(name, hand, comparisons)
-        slope = self._taylor_slope(name, hand) if TAYLOR in self.requested else None
+        self._doubt_autograd(name, comparisons)
+        slope = self._taylor_slope(name, hand) if TAYLOR in self.requested and tensor.numel() else None
         outcomes = {oracle: comparison.passed for oracle, comparison in comparisons.items() if comparison.compared}
         if slope is not None:
             outcomes[TAYLOR] = slope > _MIN_SLOPE
-        if not outcomes:
+        if not outcomes and tensor.numel():
             self.notes.append(f"{name}: no oracle could evaluate its gradient")
         # Writing no gradient is right where the true gradient is zero.
-        passed = bool(outcomes) and all(outcomes.values()) and (fits or gradient is None)
+        passed = (bool(outcomes) or not tensor.numel()) and all(outcomes.values()) and (fits or gradient is None)
         true = self._truth(name, hand, passed)
         diagnosis = None
         if not passed:
             diagnosis = self.hidden.get(name) or _disagreement(outcomes) or diagnose(name, gradient, true, self.context)
         allowed = max((comparison.allowed for comparison in comparisons.values()), default=0.0)
+        has_map = fits and not passed and tensor.numel() > 0
         return Verdict(
             name,
             tuple(tensor.shape),
@@ -153,20 +174,26 @@ class Examination:
             right_in_float64=passed,
             written=gradient is not None,
             diagnosis=diagnosis,
-            **(measure(hand, true, allowed) if fits else {}),
+            error_map=error_map(hand, true, allowed) if has_map else None,
+            **(measure(hand, true, allowed) if fits and tensor.numel() else {}),
         )
 
     def _compare(self, oracle: str, name: str, hand: Tensor, true: Tensor) -> Comparison:
-        comparison = compare_elements(oracle, hand, true, _TOLERANCES[oracle], lambda: self.noise[name])
+        if not hand.numel():
+            return Comparison(oracle, 0.0, _TOLERANCES[oracle], 0)
+        comparison = compare_elements(oracle, hand, true, _TOLERANCES[oracle], lambda: self.run.noise()[name])
+        comparison = self._with_given_tolerance(comparison, float(true.abs().nan_to_num().max()))
         return comparison if not comparison.passed else self._with_hidden_errors(comparison, name, hand, true)
 
     def _with_hidden_errors(self, comparison: Comparison, name: str, hand: Tensor, true: Tensor) -> Comparison:
         """Look for wrong elements that are so small relative to the largest element that the comparison misses them."""
+        if self.tolerance is not None:
+            return comparison
         differences = (hand - true).abs()
         # Subnormal numbers have fewer digits: differences of that size are rounding.
         suspects = (differences > _HIDDEN * true.abs()) & (differences > torch.finfo(torch.float64).tiny)
         if suspects.any():
-            suspects &= differences > self.noise[name]
+            suspects &= differences > self.run.noise()[name]
         if not suspects.any():
             return comparison
         index = tuple(int(i) for i in (differences * suspects == (differences * suspects).max()).nonzero()[0])
@@ -176,6 +203,19 @@ class Examination:
             f"{float(hand[index]):.6g}, should be {float(true[index]):.6g}",
         )
         return replace(comparison, error=float((differences / true.abs())[suspects].max()), allowed=_HIDDEN)
+
+    def _with_given_tolerance(self, comparison: Comparison, size: float) -> Comparison:
+        if self.tolerance is None:
+            return comparison
+        return replace(comparison, allowed=max(comparison.allowed, self.tolerance(size)))
+
+    def _doubt_autograd(self, name: str, comparisons: dict[str, Comparison]) -> None:
+        """Discard autograd if values contradict it: the forward of an autograd Function may leave its sight."""
+        others = [c for oracle, c in comparisons.items() if oracle in self.directional and c.compared]
+        if self.subject.function is None or AUTOGRAD not in comparisons or comparisons[AUTOGRAD].passed or not others:
+            return
+        if all(comparison.passed for comparison in others):
+            del comparisons[AUTOGRAD]
 
     def _doubt_complex_step(self, name: str, hand: Tensor, comparisons: dict[str, Comparison]) -> None:
         """If autograd agrees with the gradient and the complex step does not, let central differences decide."""
@@ -190,20 +230,21 @@ class Examination:
 
     def _compare_along(self, oracle: str, name: str, hand: Tensor) -> Comparison:
         def noise() -> Tensor:
-            moved = self.noise[name]
-            if oracle == DIFFERENCES:  # the rounding of the outputs moves it too
-                moved = moved + self.rounding / self._line(name, torch.ones_like(moved)).scale
-            return moved
+            moved = self.run.noise()[name]
+            return moved + self.rounding / self._line(name, torch.ones_like(moved)).scale  # that of the outputs
 
+        if not hand.numel():
+            return Comparison(oracle, 0.0, _TOLERANCES[oracle], 0)
         derivative = partial(self._derivative, oracle, name)
-        return compare_along(oracle, hand, derivative, _TOLERANCES[oracle], noise, self.seed)
+        comparison = compare_along(oracle, hand, derivative, _TOLERANCES[oracle], noise, self.seed, self.num_directions)
+        return self._with_given_tolerance(comparison, float(hand.abs().max()))
 
     def _taylor_slope(self, name: str, hand: Tensor) -> float | None:
         direction = random_directions(hand, 1, self.seed)[0]
         line, along = self._line(name, direction), float((hand * direction).sum())
         slope = taylor_slope(line, along)
         if slope is not None and slope < _MIN_SLOPE:
-            slope = taylor_slope(line, along, norm(self.noise[name]))
+            slope = taylor_slope(line, along, norm(self.run.noise()[name]))
         return slope
 
     def _truth(self, name: str, hand: Tensor, passed: bool) -> Tensor:
@@ -217,18 +258,20 @@ class Examination:
         if by_autograd is not None:
             if passed or oracle is None or self._compare_along(oracle, name, by_autograd).passed:
                 return by_autograd
-            self.findings.append(
-                Diagnosis(
-                    "oracles disagree",
-                    f"autograd and {oracle} differ for {name}: the forward pass hides a part from autograd (detach, "
-                    "no_grad, .data, or a function with its own backward). If that is intended, use autograd only: "
-                    f"oracles=['{AUTOGRAD}']",
+            if self.subject.function is None:
+                self.findings.append(
+                    Diagnosis(
+                        "oracles disagree",
+                        f"autograd and {oracle} differ for {name}: the forward pass hides a part from autograd (detach, "
+                        "no_grad, .data, or a function with its own backward). If that is intended, use autograd only: "
+                        f"oracles=['{AUTOGRAD}']",
+                    )
                 )
-            )
         elif REFERENCE in self.full:
             return self.full[REFERENCE][name]
         if oracle is None or passed:
             return torch.full_like(hand, torch.nan)
+        self.say(f"locating the mistake in {name}")
         return locate(hand, partial(self._derivative, oracle, name), self.seed)
 
 
@@ -239,3 +282,11 @@ def _disagreement(outcomes: dict[str, bool]) -> Diagnosis | None:
     if not set(agree) - {TAYLOR} or not disagree:
         return None
     return Diagnosis("oracles disagree", f"it agrees with {' and '.join(agree)}, but not with {' and '.join(disagree)}")
+
+
+def _numpy_reference(subject: Subject, grad_outputs: Outputs) -> Tensors:
+    if subject.module is None:
+        raise NoOracleError("the NumPy reference supports networks only")
+    from torchnet.checking.oracles.reference_network import numpy_reference  # imports all layers
+
+    return numpy_reference(subject, grad_outputs)

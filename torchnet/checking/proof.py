@@ -1,28 +1,48 @@
-"""`check`: compare a hand-written backward with every oracle that applies to it."""
+"""torchnet.check: compare every hand-written gradient with independent oracles, at several inputs and in every dtype."""
 
-from collections.abc import Callable, Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from torchnet.checking.compare import random_directions
-from torchnet.checking.examination import ORACLES, Examination
-from torchnet.checking.forms import as_subject
-from torchnet.checking.modules import copy_module
+from torchnet.checking.dispatch import InFloat64, converts_to_smaller_dtype
+from torchnet.checking.examination import ORACLES
+from torchnet.checking.oracles.autograd import NoOracleError
+from torchnet.checking.precision import precision_of, with_precision
+from torchnet.checking.progress import Progress
 from torchnet.checking.report import Report
-from torchnet.checking.rounding import with_precision
-from torchnet.checking.subject import Loss, Outputs, Subject, SubjectError, at_dtype, copies, is_float
-
-_UPSTREAM_SEED = 0x5EED  # added to the seed: the gradient must differ from an input that was drawn from the same seed
+from torchnet.checking.subjects.forms import as_subject, with_forward
+from torchnet.checking.subjects.modules import copy_module
+from torchnet.checking.subjects.subject import (
+    Gradients,
+    Loss,
+    Outputs,
+    Subject,
+    SubjectError,
+    at_dtype,
+    is_float,
+    sentence,
+)
+from torchnet.checking.trial import Settings, try_formulas, try_kernel, upstream
 
 
 def check(
     subject: Any,
     *inputs: Any,
     loss: Loss | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    reference: Callable[..., Any] | None = None,
+    expected: Callable[..., Any] | None = None,
     oracles: Sequence[str] | None = None,
+    rtol: float = 0.0,
+    atol: float = 0.0,
+    thorough: bool = False,
+    time_limit: float = math.inf,
     seed: int = 0,
 ) -> Report:
     """Compare every hand-written gradient with independent oracles, and name the mistake if one is wrong.
@@ -31,51 +51,161 @@ def check(
     complex step, or central differences if the forward pass cannot run on complex numbers; against the NumPy reference,
     if it supports the network; and by the Taylor test. If weights or inputs have a smaller dtype, the gradients
     computed in that dtype are then compared with the float64 gradients; they pass if their error is at most twice that
-    of autograd in the same dtype.
+    of autograd in the same dtype. A backward that is right at the given inputs is then tried at others, and with
+    upstream gradients and inputs in another memory layout.
 
     Args:
-        subject: what to check. A `Layer`, or any module with a `backward(grad_output)` that writes `.grad` and
+        subject: what to check. A subclass of torch.autograd.Function, or its `apply`; any function of tensors that
+            autograd can differentiate, whose backward is then what autograd computes; a module without a backward
+            around such functions. A `Layer`, or any module with a `backward(grad_output)` that writes `.grad` and
             returns the gradient of its input; a network, with its loss; a loss `(logits, targets) -> (loss,
-            grad_logits)`; a pair of functions `(forward, backward)` with `backward(grad_output, *inputs)`, or with a
-            forward that returns `(output, cache)` and `backward(grad_output, cache)`; a subclass of
-            torch.autograd.Function.
+            grad_logits)`. A pair of functions `(forward, backward)` with `backward(grad_output, *inputs)`, or with a
+            forward that returns `(output, cache)` and `backward(grad_output, cache)`; a pair `(function, derivative)`
+            of functions of the inputs; an object with `forward` and `backward(grad_output)`.
         inputs: the arguments of its forward: `(x)` for a layer, `(images, targets)` for a network, `(logits, targets)`
-            for a loss. NumPy arrays if the functions take NumPy arrays. The gradients of all floating-point inputs
-            except the targets are checked.
+            for a loss. NumPy arrays if the functions take NumPy arrays; lists, tuples and dictionaries of tensors. The
+            gradients of all floating-point and complex tensors except the targets are checked, or, if some have
+            requires_grad=True, of these.
         loss: the loss of a network; cross_entropy if None and there are more inputs than its forward takes.
+        kwargs: keyword arguments of the forward.
+        reference: a plain PyTorch function of the same inputs, for a kernel: its float64 forward and autograd are the
+            truth, for the outputs, too. The kernel runs only in the dtype and on the device of the inputs, and may
+            make twice the error that the reference makes in that dtype.
+        expected: the function whose gradient the backward is meant to be, where it is not the forward: the identity
+            for a straight-through estimator.
         oracles: a subset of `ORACLES`; if None, all but central differences, which replace the complex step where
             it does not apply.
+        rtol, atol: errors of up to rtol times the largest element, plus atol, pass as well.
+        thorough: whether to check second derivatives, too, and what takes long for many inputs.
+        time_limit: the time, in seconds, after which no other inputs and passes are tried; the report lists them.
         seed: the seed of the upstream gradient, of the random directions, and of random numbers that the forward pass
             draws.
+
+    Returns:
+        The report: `passed`, the verdict for each tensor, and the diagnosis; `print(report)` shows it,
+        `raise_if_failed()` makes it a test, `plot()` and notebooks draw where a gradient is wrong.
 
     Raises:
         SubjectError: if the subject or its inputs cannot be checked.
         ValueError: if an oracle is unknown.
+
+    Example:
+        >>> x = torch.randn(7, 5)
+        >>> torchnet.check((torch.sin, lambda grad_output, x: grad_output * x.cos()), x).passed
+        True
     """
     if oracles is not None and (isinstance(oracles, str) or not set(oracles) <= set(ORACLES)):
         raise ValueError(f"oracles: expected a list with some of {', '.join(ORACLES)}, got {oracles!r}")
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices):
-        return _check(as_subject(subject, inputs, loss), oracles, seed)
+        target = _seeded(as_subject(subject, inputs, loss, kwargs), seed)
+        truth = reference or expected
+        if truth is not None:
+            target_truth = _seeded(with_forward(target, truth, inputs, kwargs), seed)
+        with Progress(target.name) as say:
+            settings = Settings(oracles, seed, rtol, atol, thorough, time.monotonic() + time_limit, say)
+            if reference is not None:
+                return try_kernel(target, target_truth, True, _own_upstream(target, settings), settings)
+            return _check(target if truth is None else target_truth, settings)
 
 
-def _check(subject: Subject, oracles: Sequence[str] | None, seed: int) -> Report:
-    subject = _seeded(subject, seed)
-    dtypes = {str(tensor.dtype).removeprefix("torch.") for tensor in subject.tensors.values()}
+def _check(subject: Subject, settings: Settings) -> Report:
+    grad_outputs = _own_upstream(subject, settings)
+    exact = _in_float64(subject, grad_outputs)
+    if exact is None:
+        return _in_own_dtype(subject, grad_outputs, settings)
+    exact_grads = tuple(grad.double() for grad in grad_outputs)
+    report = try_formulas(exact, exact_grads, settings)
+    if not report.passed and subject.module is not None:
+        report = replace(report, parts=_wrong_parts(exact, subject.module, settings))
+    if all(tensor.dtype == torch.float64 for tensor in subject.tensors.values()):
+        return report
+    return _with_precision(report, subject, grad_outputs)
+
+
+def _own_upstream(subject: Subject, settings: Settings) -> Outputs:
+    """Run the forward in the given dtype, and draw upstream gradients for its outputs."""
     try:
-        grad_outputs = _upstream(subject, seed)
-        exact, exact_grads = at_dtype(subject, torch.float64), tuple(grad.double() for grad in grad_outputs)
-        report = Examination(exact, exact_grads, oracles, seed).report()
-        if not report.passed and subject.module is not None:
-            report = replace(report, parts=_wrong_parts(exact, subject.module, oracles, seed))
-        return report if dtypes == {"float64"} else with_precision(report, subject, grad_outputs)
-    except (RuntimeError, ValueError) as error:
-        if len(dtypes) == 1 or isinstance(error, SubjectError):
-            raise
-        raise SubjectError(
-            f"weights and inputs have different dtypes, {' and '.join(sorted(dtypes))}: convert one to the other's, "
-            f"with module.double() or x.float() ({error})"
-        ) from error
+        outputs = subject.outputs()
+    except (SubjectError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        dtypes = sorted({str(tensor.dtype).removeprefix("torch.") for tensor in subject.tensors.values()})
+        if len(dtypes) > 1:
+            raise SubjectError(
+                f"weights and inputs have different dtypes, {' and '.join(dtypes)}: convert one to the other's, "
+                f"with module.double() or x.float() ({sentence(error)})"
+            ) from error
+        raise SubjectError(f"{subject.name}: the forward pass raises {sentence(error)}") from error
+    return upstream(subject, outputs, settings.seed)
+
+
+def _in_float64(subject: Subject, grad_outputs: Outputs) -> Subject | None:
+    """Return the subject in float64, None if it cannot compute in float64."""
+    exact = at_dtype(subject, torch.float64)
+    needs_backward = exact.tensors.keys() and any(t.dtype != torch.float64 for t in subject.tensors.values())
+    if _runs(exact, grad_outputs if needs_backward else None) and not converts_to_smaller_dtype(exact.outputs):
+        return exact
+    note = (
+        "the forward pass computes in a smaller dtype than float64: the formulas were checked without these conversions. "
+        "To check it as it is, give reference="
+    )
+    exact = replace(_inside(InFloat64, exact), notes=(*exact.notes, note))
+    return exact if _runs(exact, grad_outputs) else None
+
+
+def _runs(subject: Subject, grad_outputs: Outputs | None) -> bool:
+    """Whether the passes run and return float64."""
+    try:
+        outputs = subject.outputs()
+        if grad_outputs is not None:
+            subject.gradients(tuple(grad.double() for grad in grad_outputs))
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception:
+        return False
+    finally:
+        subject.complaints.clear()
+    return all(output.dtype == torch.float64 for output in outputs)
+
+
+def _in_own_dtype(subject: Subject, grad_outputs: Outputs, settings: Settings) -> Report:
+    """Check a subject that refuses float64 as far as possible: against autograd of its own forward, or differences."""
+    dtype = next(str(x.dtype).removeprefix("torch.") for x in subject.tensors.values() if x.dtype != torch.float64)
+    note = (
+        f"the forward pass computes in {dtype} only, so that small errors cannot be told from rounding: give reference="
+    )
+    return try_kernel(replace(subject, notes=(*subject.notes, note)), subject, False, grad_outputs, settings)
+
+
+def _with_precision(report: Report, subject: Subject, grad_outputs: Outputs) -> Report:
+    """Return the report of the float64 check, with the precision of each gradient in the subject's own dtype added."""
+    try:
+        written: Gradients = subject.gradients(grad_outputs)
+        precisions = precision_of(subject, grad_outputs, written)
+    except (NoOracleError, RuntimeError) as error:
+        note = f"the precision in the subject's own dtype was not checked: {str(error).splitlines()[0]}"
+        return replace(report, notes=[*report.notes, note])
+    return replace(report, tensors=[with_precision(verdict, precisions, written) for verdict in report.tensors])
+
+
+def _inside(mode: Callable[[], Any], subject: Subject) -> Subject:
+    """Return the subject with its passes run in a mode."""
+    forward, backward, graph = subject.forward, subject.backward, subject.graph
+
+    def in_mode(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            with mode():
+                return function(*args, **options)
+
+        return call
+
+    return replace(
+        subject,
+        forward=in_mode(forward),
+        backward=in_mode(backward),
+        graph=None if graph is None else in_mode(graph),
+    )
 
 
 def _seeded(subject: Subject, seed: int) -> Subject:
@@ -84,25 +214,14 @@ def _seeded(subject: Subject, seed: int) -> Subject:
     # stack trace per kind of accelerator, which takes longer than a pass through a small network.
     set_seed = torch.manual_seed if torch.accelerator.is_available() else torch.default_generator.manual_seed
 
-    def seeded(function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **options: Any) -> Any:
+    class Seeded(nullcontext[None]):
+        def __enter__(self) -> None:
             set_seed(seed)
-            return function(*args, **options)
 
-        return call
-
-    return replace(subject, forward=seeded(subject.forward), backward=seeded(subject.backward))
+    return _inside(Seeded, subject)
 
 
-def _upstream(subject: Subject, seed: int) -> Outputs:
-    """Return the gradient of the outputs: 1 for a loss, otherwise random, because ones hide mistakes."""
-    outputs = subject.forward(copies(subject.tensors))
-    if subject.is_loss:
-        return tuple(torch.ones_like(output) for output in outputs)
-    return tuple(random_directions(output, 1, _UPSTREAM_SEED + seed)[0].to(output.dtype) for output in outputs)
-
-
-def _wrong_parts(subject: Subject, network: nn.Module, oracles: Sequence[str] | None, seed: int) -> list[Report]:
+def _wrong_parts(subject: Subject, network: nn.Module, settings: Settings) -> list[Report]:
     """Check each layer and the loss of a wrong network; return the reports of the innermost wrong ones."""
     network = copy_module(network).to(torch.float64)
     layers = {path: layer for path, layer in network.named_modules() if path and hasattr(layer, "backward")}
@@ -110,13 +229,14 @@ def _wrong_parts(subject: Subject, network: nn.Module, oracles: Sequence[str] | 
     running = copy_module(network)
     for path in layers:
         running.get_submodule(path).register_forward_pre_hook(lambda _, args, path=path: calls.append((path, args)))
-    logits = running(*[x.double() if is_float(x) else x for x in subject.args])
+    logits = running(*[x.to(torch.float64, copy=True) if is_float(x) else x for x in subject.args])
+    options: dict[str, Any] = {"oracles": settings.oracles, "seed": settings.seed}
     wrong: dict[str, Report] = {}
     for path, args in calls:
-        report = check(layers[path], *args, oracles=oracles, seed=seed)
+        report = check(layers[path], *args, **options)
         if not report.passed:
             wrong[path] = replace(report, subject=f"{path} ({type(layers[path]).__name__})")
     reports = [wrong[path] for path in wrong if not any(other.startswith(f"{path}.") for other in wrong)]
     if subject.loss is not None:
-        reports.append(check(subject.loss, logits, *subject.targets, oracles=oracles, seed=seed))
+        reports.append(check(subject.loss, logits, *subject.targets, **options))
     return [report for report in reports if not report.passed]

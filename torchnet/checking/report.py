@@ -1,16 +1,18 @@
-"""The result of a check: a table in a terminal, text, JSON, and an exception for tests."""
+"""The result of a check: a table in a terminal or a notebook, text, JSON, a figure, and an exception for tests."""
 
 import dataclasses
-import io
 import json
 import math
+import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torchnet.checking.compare import Comparison, Precision
+from torchnet.checking.error_map import LEGEND, ErrorMap
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from matplotlib.figure import Figure
 
 _WIDTH = 110  # columns of the text of a report
 
@@ -61,6 +63,8 @@ class Verdict:
         true_value: the true gradient at that index.
         wrong_share: the fraction of elements whose difference is larger than rounding.
         diagnosis: the kind of mistake, None if the gradient is right.
+        error_map: which elements are wrong, and how much; None if the gradient is right or its elements are not known.
+        is_output: whether this is an output of the forward pass, compared with the reference, not a gradient.
     """
 
     name: str
@@ -81,6 +85,8 @@ class Verdict:
     true_value: float = math.nan
     wrong_share: float = math.nan
     diagnosis: Diagnosis | None = None
+    error_map: ErrorMap | None = None
+    is_output: bool = False
 
     @property
     def error(self) -> float:
@@ -95,6 +101,10 @@ class Verdict:
                 f"{self.true_value:.12g} (off by {self.max_abs:.3g}, {self.ulps:.3g} ulps)",
                 f"    wrong elements {self.wrong_share:.1%}, cosine {self.cosine:.9g}, scale {self.scale:.9g}",
             ]
+        if self.error_map is not None and self.error_map.shows_place:
+            rows, columns = self.error_map.rows, self.error_map.columns
+            lines += [f"    map of {rows} x {columns} elements: {LEGEND}"]
+            lines += [f"      {line}" for line in self.error_map.lines()]
         return lines
 
 
@@ -110,6 +120,8 @@ class Report:
         parts: for a wrong network, the reports of the layers and the loss that are wrong on their own.
         place: the point at which the gradients were compared.
         has_parts: whether the subject has layers that can be checked on their own.
+        tried: what was tried beside the gradients at the given inputs: other inputs, other passes.
+        untried: what was not tried, and why.
     """
 
     subject: str
@@ -119,6 +131,8 @@ class Report:
     parts: list["Report"] = field(default_factory=list)
     place: str = ""
     has_parts: bool = False
+    tried: list[str] = field(default_factory=list)
+    untried: list[str] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -137,6 +151,10 @@ class Report:
         findings = [("backward", finding) for finding in self.findings]
         return causes + findings + [(v.name, v.diagnosis) for v in self.tensors if v.diagnosis is not None]
 
+    @property
+    def _not_gradients(self) -> set[str]:
+        return {"backward", *(verdict.name for verdict in self.tensors if verdict.is_output)}
+
     def raise_if_failed(self) -> None:
         """Raise an error if the check failed.
 
@@ -145,7 +163,7 @@ class Report:
         """
         if not self.passed:
             where, what = self.diagnoses[0]
-            about = where if where == "backward" else f"the gradient of {where}"
+            about = where if where in self._not_gradients else f"the gradient of {where}"
             raise GradientError(f"{self.subject}: {about} is wrong: {what.text}\n\n{self}")
 
     def to_json(self) -> str:
@@ -155,55 +173,90 @@ class Report:
         return json.dumps(finite, indent=2, ensure_ascii=False)
 
     def __str__(self) -> str:
-        from rich.console import Console
+        return "\n".join(self._lines(_WIDTH))
 
-        text = io.StringIO()
-        Console(file=text, width=_WIDTH, no_color=True, force_terminal=False, legacy_windows=False).print(self)
-        return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
-
-    def __rich__(self) -> "RenderableType":
-        """Return the table, followed by what is wrong."""
-        from rich.console import Group
-        from rich.padding import Padding
-        from rich.table import Table
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
         from rich.text import Text
 
-        outcome = Text("all gradients right", "green") if self.passed else Text("WRONG", "bold red")
+        text = Text("\n".join(self._lines(min(_WIDTH, options.max_width))), no_wrap=True)
+        text.highlight_words(["WRONG"], "bold red")
+        text.highlight_regex(r"\bright$|all gradients right", "green")
+        yield text
+
+    def _repr_html_(self) -> str:
+        from torchnet.checking.pictures import as_html
+
+        return as_html(self)
+
+    def plot(self) -> "Figure":
+        """Return a Matplotlib figure: of each wrong gradient what was written, what is true, and where they differ.
+
+        Raises:
+            ImportError: if Matplotlib is not installed.
+        """
+        from torchnet.checking.pictures import plot
+
+        return plot(self)
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Return the headings and the rows of the table."""
         oracles = list(dict.fromkeys(oracle for verdict in self.tensors for oracle in verdict.comparisons))
         has_slopes = any(verdict.taylor_slope is not None for verdict in self.tensors)
         has_precision = any(verdict.precision is not None for verdict in self.tensors)
-        table = Table("\ngradient of", "\nshape", pad_edge=False, box=None)
-        headings = [oracle.replace(" ", "\n") for oracle in oracles]
-        headings += ["Taylor\nslope"] * has_slopes + ["own dtype\n/ autograd"] * has_precision
-        for heading in headings:
-            table.add_column(heading, justify="right", no_wrap=True)
-        table.add_column("")
+        headings = ["gradient of", "shape", *(oracle.replace(" ", "\n") for oracle in oracles)]
+        headings += ["Taylor\nslope"] * has_slopes + ["own dtype\n/ autograd"] * has_precision + [""]
+        rows = []
         for verdict in self.tensors:
-            cells = [verdict.name, " x ".join(map(str, verdict.shape)) or "one number"]
+            name = f"({verdict.name})" if verdict.is_output else verdict.name
+            cells = [name, " x ".join(map(str, verdict.shape)) or "one number"]
             cells += [_error(verdict.comparisons.get(oracle)) for oracle in oracles]
             cells += [_slope(verdict.taylor_slope)] * has_slopes + [_precision(verdict.precision)] * has_precision
-            table.add_row(*cells, Text("right", "green") if verdict.passed else Text("WRONG", "bold red"))
-        lines = [(line.lstrip(), len(line) - len(line.lstrip())) for line in self._explanation()]
-        return Group(
-            Text.assemble(f"{self.subject} {self.place}: ", outcome),
-            table,
-            *(Padding(Text(text), (0, 0, 0, indent)) for text, indent in lines),  # wrapped lines keep their indentation
-        )
+            rows.append([*cells, "right" if verdict.passed else "WRONG"])
+        return headings, rows
 
-    def _explanation(self) -> list[str]:
-        lines = [""] if self.notes or not self.passed else []
+    def _lines(self, width: int) -> list[str]:
+        outcome = "all gradients right" if self.passed else "WRONG"
+        return [f"{self.subject} {self.place}: {outcome}", *_aligned(*self.table()), *self.explanation(width)]
+
+    def explanation(self, width: int) -> list[str]:
+        """Return the lines below the table, wrapped: what is wrong, and what was tried."""
+        lines = self._mistakes_of_parts() + self._mistakes() + [f"note: {note}" for note in self.notes]
+        if self.tried:
+            lines.append(f"tried: {', '.join(self.tried)}")
+        if self.untried:
+            lines.append(f"not tried: {', '.join(self.untried)}")
+        wrapped = []
+        for line in lines:
+            indent = " " * (len(line) - len(line.lstrip()))
+            wrapped += textwrap.wrap(line, width, subsequent_indent=indent) if len(line) > width else [line]
+        return ["", *wrapped] if wrapped else []
+
+    def _mistakes_of_parts(self) -> list[str]:
+        lines = []
         for part in self.parts:
             lines += [f"Checked on its own, {part.subject} is wrong:"]
             lines += [f"    {line}" for line in part._mistakes()]
         if not self.passed and not self.parts and self.has_parts:
             lines.append("Each layer and the loss are right on their own: the mistake is in how they are combined.")
-        return lines + self._mistakes() + [f"note: {note}" for note in self.notes]
+        return lines
 
     def _mistakes(self) -> list[str]:
         lines = [f"{finding.kind}: {finding.text}" for finding in self.findings]
         if self.parts:  # the network's own gradients are wrong as a consequence and add no information
             return [*lines, "Other WRONG rows may be consequences of this: fix it, then check again."]
         return lines + [line for verdict in self.tensors if not verdict.passed for line in verdict._explanation()]
+
+
+def _aligned(headings: list[str], rows: list[list[str]]) -> list[str]:
+    """Return the lines of a table whose numbers are aligned on the right; a heading may have two lines."""
+    two_lines = [heading.split("\n") if "\n" in heading else ["", heading] for heading in headings]
+    cells = [list(line) for line in zip(*two_lines, strict=True)] + rows
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for line in cells:
+        numbers = [cell.rjust(width) for cell, width in zip(line[2:-1], widths[2:-1], strict=True)]
+        lines.append("  ".join([line[0].ljust(widths[0]), line[1].ljust(widths[1]), *numbers, line[-1]]).rstrip())
+    return lines
 
 
 def _error(comparison: Comparison | None) -> str:

@@ -14,7 +14,7 @@ from torchnet.runs.errors import UsageError
 from torchnet.training.callbacks.every_n_steps import StepInspector
 
 if TYPE_CHECKING:
-    from torchnet.checking.subject import Subject, Tensors
+    from torchnet.checking.subjects.subject import Subject, Tensors
 
 
 class GradientCheck(StepInspector):
@@ -44,9 +44,9 @@ class GradientCheck(StepInspector):
 
     def inspect(self, trainer: Trainer, pl_module: Any, batch: Block, images: Tensor, grads: Mapping[str, Any]) -> None:
         from torchnet.checking import GradientError
-        from torchnet.checking.forms import as_subject
-        from torchnet.checking.oracles import NoOracleError
-        from torchnet.checking.rounding import precision_of
+        from torchnet.checking.subjects.forms import as_subject
+        from torchnet.checking.oracles.autograd import NoOracleError
+        from torchnet.checking.precision import precision_of
 
         step = trainer.global_step
         targets = pl_module.engine.recipe.targets[batch.indices]

@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from torchnet.checking.oracles import NoOracleError
-from torchnet.checking.subject import Outputs, Subject, is_float
+from torchnet.checking.dispatch import Mode
+from torchnet.checking.oracles.autograd import NoOracleError
+from torchnet.checking.subjects.subject import Outputs, Subject, is_float
 
 _STEP = 1e-30
 _aten = torch.ops.aten
@@ -28,7 +28,7 @@ def complex_step(subject: Subject, grad_outputs: Outputs, name: str, direction: 
     tensors = {key: tensor.to(torch.complex128) for key, tensor in subject.tensors.items()}
     tensors[name] = torch.complex(subject.tensors[name], _STEP * direction)
     try:
-        with warnings.catch_warnings(), _DecideByRealPart():  # type: ignore[no-untyped-call]  # torch does not annotate it
+        with warnings.catch_warnings(), _DecideByRealPart():
             warnings.simplefilter("error")  # when torch discards an imaginary part, it only warns
             outputs = subject.forward(tensors)
     except NoOracleError:
@@ -37,6 +37,8 @@ def complex_step(subject: Subject, grad_outputs: Outputs, name: str, direction: 
         raise NoOracleError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
     if not any(output.is_complex() for output in outputs):
         raise NoOracleError("the forward pass loses the imaginary part")
+    if any(output.shape != grad.shape for output, grad in zip(outputs, grad_outputs, strict=True)):
+        raise NoOracleError("the forward pass computes with complex numbers itself")
     pairs = [(output, grad) for output, grad in zip(outputs, grad_outputs, strict=True) if output.is_complex()]
     total = sum(float((output.imag / _STEP * grad).sum()) for output, grad in pairs)
     if math.isnan(total):
@@ -44,7 +46,7 @@ def complex_step(subject: Subject, grad_outputs: Outputs, name: str, direction: 
     return total
 
 
-class _DecideByRealPart(TorchDispatchMode):
+class _DecideByRealPart(Mode):
     """Extend operations with kinks to complex numbers, and refuse operations that are not analytic.
 
     A comparison, maximum or absolute value selects one of several branches, each of them analytic: the real part

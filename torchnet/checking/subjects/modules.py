@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from torchnet.checking.subject import (
-    Arguments,
+from torchnet.checking.subjects.subject import (
     Gradients,
     Loss,
     Outputs,
@@ -23,13 +22,18 @@ from torchnet.checking.subject import (
     call_loss,
     float_outputs,
     function_name,
+    has_gradient,
     is_float,
+    like_outputs,
     num_arguments,
 )
+from torchnet.checking.subjects.trees import Arguments
 from torchnet.losses import cross_entropy
 
 
-def module_subject(module: nn.Module, inputs: Sequence[Any], loss: Loss | None) -> Subject:
+def module_subject(
+    module: nn.Module, inputs: Sequence[Any], loss: Loss | None, kwargs: Mapping[str, Any] = {}
+) -> Subject:
     """Return the subject for a module and its inputs; with a loss, inputs that forward does not take are targets.
 
     Every pass runs on a fresh copy of the module, so state that one pass leaves behind cannot affect another pass, and
@@ -51,40 +55,48 @@ def module_subject(module: nn.Module, inputs: Sequence[Any], loss: Loss | None) 
     inputs, targets = (inputs[:takes], inputs[takes:]) if loss is not None else (inputs, [])
     weights = {name: weight.detach().clone() for name, weight in module.named_parameters() if is_float(weight)}
     pristine = copy_module(module, {name: _Weight(weight, False) for name, weight in weights.items()}).train()
-    names = ["input"] if len(inputs) == 1 else argument_names(pristine.forward, inputs)
-    args = Arguments([f"{name} (input)" if name in weights else name for name in names], inputs)
+    names = ["input"] if len(inputs) == 1 else argument_names(pristine.forward, len(inputs))
+    args = Arguments([f"{name} (input)" if name in weights else name for name in names], inputs, kwargs)
+    after = Arguments([f"targets {i}" if i else "targets" for i in range(len(targets))], targets)
     tensors = weights | args.tensors
     own_dtype = _common_dtype(tensors)
+    complaints: list[str] = []
 
     def buffers(tensors: Tensors) -> Tensors:
         """Return copies, as a forward pass may change them, in the dtype that the tensors were converted to."""
-        dtype = _common_dtype(tensors)
+        dtype = _common_dtype({name: tensors[name] for name in (*weights, *args.tensors)})
         return {
             name: buffer.to(dtype) if buffer.is_floating_point() and dtype != own_dtype else buffer.clone()
-            for name, buffer in pristine.named_buffers()
+            for name, buffer in (*pristine.named_buffers(), *plain_tensors(pristine))
         }
 
     def forward(tensors: Tensors) -> Outputs:
         runner = copy_module(pristine, {name: tensors[name] for name in weights} | buffers(tensors))
-        output = runner(*args.substitute(tensors))
-        return float_outputs(output) if loss is None else (call_loss(loss, output, targets)[0],)
+        values, options = args.substitute(tensors)
+        output = runner(*values, **options)
+        if loss is not None:
+            output = call_loss(loss, output, after.substitute(tensors)[0])[0]
+        return float_outputs(output, tensors)
 
     def backward(
         tensors: Tensors, grad_outputs: Outputs, instance: nn.Module | None = None, input_grad: bool = True
     ) -> Gradients:
         runner: Any = copy_module(pristine) if instance is None else instance
-        for name, buffer in buffers(tensors).items():
-            runner.get_buffer(name).data = buffer
+        _replace_tensors(runner, buffers(tensors))
         for name in weights:
             runner.get_parameter(name).data = tensors[name]
-        output = runner(*args.substitute(tensors))
-        grads = grad_outputs if loss is None else (call_loss(loss, output, targets)[1],)
+        values, keywords = args.substitute(tensors)
+        output = runner(*values, **keywords)
+        if loss is None:
+            grads = like_outputs(grad_outputs, [x for x in tree_leaves(output) if has_gradient(x)])
+        else:
+            grads = [call_loss(loss, output, after.substitute(tensors)[0])[1]]
         options = {"input_grad": input_grad} if takes_input_grad(runner) else {}
         returned = runner.backward(*grads, **options)
         # If backward rebound the data of a weight, let the caller see it.
         tensors.update({name: runner.get_parameter(name).data for name in weights})
         gradients = {name: runner.get_parameter(name).grad for name in weights}
-        return gradients | (args.name_gradients("backward", returned) if input_grad else {})
+        return gradients | (args.name_gradients("backward", returned, complaints) if input_grad else {})
 
     return Subject(
         type(module).__name__ + ("" if loss is None else f" + {function_name(loss)}"),
@@ -92,12 +104,17 @@ def module_subject(module: nn.Module, inputs: Sequence[Any], loss: Loss | None) 
         next(iter(args.tensors or weights)),
         forward,
         backward,
-        pristine,
-        tuple(inputs),
-        loss,
-        tuple(targets),
+        constants=args.constants | after.constants | after.tensors,
+        complex_names=frozenset(args.complex_names),
+        numbers=args.numbers | _numbers(module),
+        inputs=(*args.inputs, *after.inputs),
+        module=pristine,
+        args=tuple(inputs),
+        loss=loss,
+        targets=tuple(targets),
         is_loss=loss is not None,
         notes=tuple(_notes(module)),
+        complaints=complaints,
     )
 
 
@@ -115,10 +132,34 @@ def copy_module(module: nn.Module, substitutes: Mapping[str, Tensor] = {}) -> nn
         for x in tree_leaves(vars(part)):
             if isinstance(x, Tensor) and x.grad_fn is not None:  # kept from a pass with autograd; deepcopy refuses it
                 memo[id(x)] = x.detach().clone()
-    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+    for name, tensor in (*module.named_parameters(), *module.named_buffers(), *plain_tensors(module)):
         if name in substitutes:
             memo[id(tensor)] = substitutes[name]
     return copy.deepcopy(module, memo)
+
+
+def plain_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Yield the floating-point tensors that are attributes of a module, neither parameters nor buffers, by path."""
+    for path, part in module.named_modules():
+        for name, value in vars(part).items():
+            if is_float(value) and not name.startswith("_"):
+                yield (f"{path}.{name}" if path else name), value
+
+
+def _replace_tensors(module: nn.Module, tensors: Tensors) -> None:
+    """Give buffers and plain tensors of a module, by path, other values."""
+    for name, tensor in tensors.items():
+        path, _, attribute = name.rpartition(".")
+        part = module.get_submodule(path)
+        if attribute in part._buffers:
+            part.get_buffer(attribute).data = tensor
+        else:
+            setattr(part, attribute, tensor)
+
+
+def _numbers(module: nn.Module) -> dict[str, float]:
+    """Return the floating-point attributes of a module and its parts, such as a probability or an epsilon."""
+    return {name: value for part in module.modules() for name, value in vars(part).items() if type(value) is float}
 
 
 class _Weight(nn.Parameter):
@@ -130,11 +171,8 @@ class _Weight(nn.Parameter):
 def _notes(module: nn.Module) -> Iterator[str]:
     if not module.training:
         yield "checked in training mode"
-    for path, part in module.named_modules():
-        for name, value in vars(part).items():
-            if is_float(value) and not name.startswith("_"):
-                where = f"{path}.{name}" if path else name
-                yield f"{where} is a plain tensor, not a parameter: its gradient, if it needs one, is not checked"
+    for name, _ in plain_tensors(module):
+        yield f"{name} is a plain tensor, not a parameter: its gradient, if it needs one, is not checked"
 
 
 def _common_dtype(tensors: Tensors) -> torch.dtype:

@@ -1,0 +1,176 @@
+"""Name the kind of mistake that a wrong gradient looks like, or the place where it is wrong.
+
+The hand-written gradient is compared with the true one and with those of common mistakes. The first match decides.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from torchnet.checking.diagnosis.context import Context, exchanged
+from torchnet.checking.diagnosis.factors import constant_factor, known, tensor_factor
+from torchnet.checking.diagnosis.formulas import formula_of
+from torchnet.checking.diagnosis.orders import another_order
+from torchnet.checking.diagnosis.paths import path_mistake
+from torchnet.checking.diagnosis.places import one_place, places
+from torchnet.checking.diagnosis.structure import difference_structure, nearly_right
+from torchnet.checking.dispatch import smallest_dtype_of
+from torchnet.checking.report import Diagnosis
+from torchnet.checking.subjects.subject import Outputs, Tensors
+
+
+def diagnose(name: str, hand: Tensor | None, true: Tensor, context: Context) -> Diagnosis:
+    """Return the kind of mistake; hand is None if no gradient was written, true is NaN where it is not known."""
+    if hand is None:
+        hint = ""
+        if name in context.subject.inputs:
+            hint = ". None by design? Pass the others with requires_grad=True"
+        return Diagnosis("missing", f"backward writes no gradient for it{hint}")
+    for other, gradient in context.truths.items():
+        if other != name and context.same(hand, gradient) and not context.same(hand, true):
+            return Diagnosis("swapped", f"it is the true gradient of {other}")
+    if hand.shape != true.shape:
+        return _wrong_shape(hand, true, context)
+    return next(_mistakes(name, hand, true, context), Diagnosis("unknown", "it matches no known kind of mistake"))
+
+
+def _mistakes(name: str, hand: Tensor, true: Tensor, context: Context) -> Iterator[Diagnosis]:
+    """Yield the kinds of mistake that the gradient looks like, the first one found before the others are tried."""
+    if not hand.isfinite().all():
+        share = float((~hand.isfinite()).double().mean())
+        yield Diagnosis("not finite", f"{share:.0%} of its elements are Inf or NaN")
+        return
+    if hand.count_nonzero() == 0:
+        yield Diagnosis("missing", "it is zero everywhere")
+    if context.changed and context.same(hand, context.gradients(context.changed).get(name)):
+        text = f"it is the gradient at the values that backward assigned to {', '.join(context.changed)}"
+        text += ": propagate the gradient first, update the weights afterwards"
+        yield Diagnosis("update before propagate", text)
+    yield from constant_factor(hand, true, context)
+    yield from another_order(hand, true, context)
+    yield from one_place(hand, true, context)
+    yield from _at_other_values(name, hand, context)
+    yield from path_mistake(name, hand, true, context)
+    yield from _formula(hand, true, context)
+    yield from tensor_factor(hand, true, context)
+    yield from places(name, hand, true, context)
+    yield from _rounding(hand, true, context)
+    yield from difference_structure(hand, true, context)
+    yield from nearly_right(hand, true)
+
+
+def _at_other_values(name: str, hand: Tensor, context: Context) -> Iterator[Diagnosis]:
+    """Recognize the gradient for another upstream gradient, or at other values of a tensor."""
+    subject, grads = context.subject, context.grad_outputs
+
+    def is_gradient(tensors: Tensors | None = None, grad_outputs: Outputs | None = None) -> bool:
+        return context.same(hand, context.gradients(tensors, grad_outputs).get(name))
+
+    for i, j, moved in exchanged(grads):
+        if is_gradient(grad_outputs=moved):
+            yield Diagnosis("grad_output", f"the upstream gradients of outputs {i} and {j} are exchanged")
+    if not subject.is_loss:
+        for text, change in (
+            ("a grad_output of ones: multiply by grad_output", torch.ones_like),
+            ("the square of grad_output: it is used twice", torch.square),
+            ("the absolute value of grad_output", torch.abs),
+        ):
+            if is_gradient(grad_outputs=tuple(change(grad) for grad in grads)):
+                yield Diagnosis("grad_output", f"it is the gradient for {text}")
+    for other, x in subject.tensors.items():
+        if x.shape == context.outputs[0].shape and is_gradient({other: context.outputs[0]}):
+            text = f"it is the derivative evaluated at the output instead of at {other}: f'(f(x)), not f'(x)"
+            yield Diagnosis("activation derivative", text)
+        if other in subject.complex_names and is_gradient({other: _conjugate(x)}):
+            yield Diagnosis(
+                "conjugate", f"it is the gradient at the conjugate of {other}: a conjugate is missing or superfluous"
+            )
+        if is_gradient({other: -x}):
+            yield Diagnosis("sign", f"it is the gradient at -{other}: a sign is wrong where {other} is used")
+        if x.dim() == 2 and x.shape[0] == x.shape[1] and is_gradient({other: x.mT.contiguous()}):
+            yield Diagnosis("transposed", f"it is the gradient at the transpose of {other}: a transpose is missing")
+        for axis in range(x.dim()):
+            if x.shape[axis] % 2 == 0 and is_gradient({other: x.roll(x.shape[axis] // 2, axis)}):
+                yield Diagnosis(
+                    "permuted", f"it is the gradient for {other} with its halves along axis {axis} exchanged"
+                )
+            if is_gradient({other: x.roll(1, axis)}) or is_gradient({other: x.roll(-1, axis)}):
+                yield Diagnosis(
+                    "permuted", f"it is the gradient for {other} shifted by one along axis {axis}: off by one"
+                )
+            if is_gradient({other: x.flip(axis)}):
+                yield Diagnosis("permuted", f"it is the gradient for {other} reversed along axis {axis}")
+    if name in subject.complex_names and context.same(_conjugate(hand), context.truths.get(name)):
+        yield Diagnosis("conjugate", "it is the complex conjugate of the true gradient")
+
+
+def _conjugate(x: Tensor) -> Tensor:
+    return x * torch.tensor([1.0, -1.0], dtype=x.dtype, device=x.device)
+
+
+def _wrong_shape(hand: Tensor, true: Tensor, context: Context) -> Diagnosis:
+    text = f"it has shape {tuple(hand.shape)}, its tensor {tuple(true.shape)}"
+    if hand.dim() == true.dim() == 2 and context.same(hand.T, true):
+        return Diagnosis("transposed", f"{text}: it is the transpose of the true gradient")
+    if hand.numel() == true.numel() and context.same(hand.reshape(true.shape), true):
+        return Diagnosis("shape", f"{text}: the values are right")
+    if _is_broadcast(hand, true) and context.same(hand.sum_to_size(true.shape), true):
+        return Diagnosis("shape", f"{text}: sum it over the dimensions that were broadcast")
+    if found := formula_of(hand, context.tensors, context.same_error):
+        kind, formula = found
+        return Diagnosis("wrong axis" if kind == "sum" else "shape", f"{text}: it equals {formula}")
+    return Diagnosis("shape", text)
+
+
+def _is_broadcast(hand: Tensor, true: Tensor) -> bool:
+    try:
+        return torch.broadcast_shapes(hand.shape, true.shape) == hand.shape
+    except RuntimeError:
+        return False
+
+
+def _formula(hand: Tensor, true: Tensor, context: Context) -> Iterator[Diagnosis]:
+    error = context.same_error
+    found, should = formula_of(hand, context.tensors, error), formula_of(true, context.tensors, error)
+    if found is not None:
+        kind, formula = found
+        text = f"it equals {formula}" + (f"; the true gradient is {should[1]}" if should else "")
+        if kind == "upstream":
+            yield Diagnosis("activation derivative", f"{text}: the derivative is missing")
+        elif kind == "elementwise":
+            yield Diagnosis("activation derivative", f"{text}: the factor is not the derivative at the input")
+        elif should is not None and should[0] != kind:
+            yield Diagnosis("unknown", text)
+        elif kind == "product":
+            yield Diagnosis("transposed", f"{text}: a transpose is missing or superfluous")
+        elif kind == "sum":
+            yield Diagnosis("wrong axis", f"{text}: it is summed over the wrong axis")
+    for sign, what in ((1, "superfluous"), (-1, "missing")):
+        if term := formula_of(sign * (hand - true), context.tensors, error):
+            yield Diagnosis(
+                "missing path" if sign < 0 else "superfluous term", f"the term {term[1]} is {what}; the rest is right"
+            )
+
+
+def _rounding(hand: Tensor, true: Tensor, context: Context) -> Iterator[Diagnosis]:
+    """Recognize an error of the size of a smaller dtype's rounding, if backward uses such a dtype."""
+    h, t = known(hand, true)
+    error = float((h - t).norm() / t.norm())
+    if context.dtype is not None:
+        if error < 100 * context.accuracy:
+            name = str(context.dtype).removeprefix("torch.")
+            yield Diagnosis(
+                "rounding",
+                f"its error is {error:.1e} of its norm, that of the reference in {name} {context.accuracy:.1e}: is something "
+                "accumulated or stored with fewer digits?",
+            )
+        return
+    dtype: torch.dtype | None = torch.float32
+    if not torch.equal(h.float().double(), h):
+        dtype = smallest_dtype_of(lambda: context.subject.gradients(context.grad_outputs))
+    if dtype is None or error > 100 * torch.finfo(dtype).eps:
+        return
+    name = str(dtype).removeprefix("torch.")
+    text = f"its error is {error:.1e} of its norm, which is rounding: a part of it is computed in {name}"
+    yield Diagnosis("rounding", text)

@@ -1,0 +1,1 @@
+"""Independent ways to compute the true gradient."""

@@ -1,0 +1,134 @@
+"""Gradients in the subject's own dtype: as precise as those of autograd in the same dtype, or of a reference.
+
+The true gradients are those in float64 at the same values. How much error is fair is what autograd makes in the smaller
+dtype, over several random roundings.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from torchnet.checking.compare import Comparison, Precision, relative
+from torchnet.checking.oracles.autograd import NoOracleError, autograd
+from torchnet.checking.report import Diagnosis, Verdict
+from torchnet.checking.rounding import randomly_rounded
+from torchnet.checking.subjects.subject import Gradients, Outputs, Subject, Tensors, at_dtype
+
+_UNUSABLE = 0.5  # autograd's relative error in a smaller dtype above which it cannot set a tolerance
+_ZERO = 1e-6  # a true gradient below this multiple of autograd's norm is zero: autograd's gradient is all rounding
+_MARGIN_OF_ZERO = 100  # for such a gradient, the allowed multiple of autograd's rounding
+_MARGIN = 10  # of the error of one element, as a multiple of the spread over several roundings
+
+
+def precision_of(subject: Subject, grad_outputs: Outputs, written: Gradients) -> dict[str, Precision]:
+    """Return the precision of each gradient that has the shape of its tensor; all arguments are in the same dtype.
+
+    Raises NoOracleError if autograd does not apply, or is too imprecise in this dtype to set a tolerance.
+    """
+    dtype = max((tensor.dtype for tensor in subject.tensors.values()), key=lambda dtype: torch.finfo(dtype).eps)
+    by_autograd = partial(autograd, subject, grad_outputs)
+    truth = autograd(at_dtype(subject, torch.float64), tuple(grad.double() for grad in grad_outputs))
+    in_own_dtype = by_autograd()
+    own, errors = _errors(in_own_dtype, truth), _errors(written, truth)
+    # A gradient may be zero, such as that of a bias before a batch norm, which subtracts it: only rounding remains.
+    zeros = {name for name, grad in in_own_dtype.items() if float(truth[name].norm()) < _ZERO * float(grad.norm())}
+    if any(error > _UNUSABLE for name, error in own.items() if name not in zeros):
+        raise NoOracleError(
+            f"in {dtype} autograd itself is far from the float64 gradient, or the forward draws other random numbers"
+        )
+    if any(error > 2 * own[name] for name, error in errors.items()):
+        # A single run of autograd may be precise by chance: use the largest error over several roundings.
+        for moved in randomly_rounded(by_autograd, dtype, share=1 / 8):
+            own = {name: max(error, own[name]) for name, error in _errors(moved, truth).items()}
+    own |= {name: _MARGIN_OF_ZERO * own[name] for name in zeros}
+    name_of_dtype = str(dtype).removeprefix("torch.")
+    return {name: Precision(name_of_dtype, error, own[name]) for name, error in errors.items()}
+
+
+def with_precision(verdict: Verdict, precisions: dict[str, Precision], written: Gradients) -> Verdict:
+    """Return a verdict of the float64 check with the precision in the subject's own dtype."""
+    precision = precisions.get(verdict.name)  # None if the gradient is missing, or of another shape
+    if not verdict.passed or (precision.passed if precision else not verdict.written):
+        return replace(verdict, precision=precision)
+    if precision is None:
+        what = "missing" if written.get(verdict.name) is None else "of another shape than its tensor"
+        diagnosis = Diagnosis("missing", f"right in float64; in its own dtype it is {what}")
+    else:
+        diagnosis = Diagnosis(
+            "rounding",
+            f"right in float64; in {precision.dtype} its error is {precision.error:.1e} of its norm, autograd's at "
+            f"most {precision.autograd_error:.1e}: is something computed, summed or stored with fewer digits?",
+        )
+    return replace(verdict, passed=False, precision=precision, diagnosis=diagnosis)
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """The true value of a tensor in float64, and the error that is fair in a smaller dtype.
+
+    Attributes:
+        true: the value.
+        error: the norm of a fair error, relative to that of the value.
+        spread: a fair error of each element.
+    """
+
+    true: Tensor
+    error: float
+    spread: Tensor
+
+    def compare(self, oracle: str, hand: Tensor, tolerance: Callable[[float], float]) -> Comparison:
+        """Compare a tensor in the smaller dtype: its norm's error with the fair one, then each element."""
+        true, distance = self.true, (hand.double() - self.true).abs().nan_to_num(torch.inf)
+        # Inf in both, as in a masked score, is equal.
+        distance = distance.where(~((hand == true) & true.isinf()), 0.0)
+        size = float(true.nan_to_num(0, 0, 0).norm())
+        error = relative(float(distance.norm()), size)
+        allowed = max(2 * self.error, tolerance(float(true.abs().nan_to_num(0, 0, 0).max())) if true.numel() else 0.0)
+        if error <= allowed and not tolerance(1.0) and true.numel():
+            # One wrong element among many hardly moves the norm.
+            excess = float((distance / self.spread).max())
+            if excess > 1:
+                return Comparison(oracle, max(error, allowed * excess), allowed, true.numel())
+        return Comparison(oracle, error, allowed, true.numel())
+
+
+def yardsticks(
+    compute: Callable[[], Tensors], exact: Callable[[], Tensors], dtype: torch.dtype
+) -> dict[str, Yardstick]:
+    """Return the yardstick of each result of a reference.
+
+    `compute` runs it in the smaller dtype, and may not be able to; `exact` runs it in float64.
+    """
+    truth = exact()
+    eps = torch.finfo(dtype).eps
+    try:
+        runs = [compute(), *randomly_rounded(compute, dtype, share=1 / 8)]
+    except (RuntimeError, TypeError, NotImplementedError, NoOracleError):  # it cannot compute in this dtype: imitate it
+        runs = list(randomly_rounded(exact, dtype, share=1 / 2))
+    found = {}
+    for name, true in truth.items():
+        distances = [(run[name].double() - true).abs().nan_to_num(torch.inf).where(~true.isinf(), 0.0) for run in runs]
+        size = float(true.nan_to_num(0, 0, 0).norm())
+        error = max((relative(float(distance.norm()), size) for distance in distances), default=0.0)
+        widest = torch.stack(distances).amax(dim=0)
+        typical = float(widest.square().mean().sqrt()) if widest.numel() else 0.0
+        spread = _MARGIN * (widest + typical + eps * true.abs().nan_to_num(0, 0, 0)) + torch.finfo(dtype).tiny
+        # The result itself is rounded to the dtype.
+        found[name] = Yardstick(true, max(error, eps / 2), spread)
+    return found
+
+
+def _errors(gradients: Gradients | Tensors, truth: Tensors) -> dict[str, float]:
+    """Return ‖gradient - truth‖ / ‖truth‖ of each gradient that has the shape of its tensor."""
+    return {
+        name: _error(gradient, truth[name])
+        for name, gradient in gradients.items()
+        if gradient is not None and gradient.shape == truth[name].shape
+    }
+
+
+def _error(gradient: Tensor, true: Tensor) -> float:
+    return relative(float((gradient.double() - true).norm().nan_to_num(torch.inf)), float(true.norm()))

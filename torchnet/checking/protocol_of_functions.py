@@ -1,0 +1,174 @@
+"""What the backward of an autograd Function has to do beside being right once."""
+
+import torch
+from torch.autograd import forward_ad
+
+from torchnet.checking.compare import random_directions
+from torchnet.checking.passes import Pass, equal
+from torchnet.checking.report import Diagnosis
+from torchnet.checking.subjects.subject import Gradients, Outputs, Tensors, copies
+
+_STEP = 1e-5  # of the central difference of a gradient
+_SAME = 1e-5  # the largest error of a second derivative, relative to its size
+
+
+class DoesNotApplyError(Exception):
+    """There is nothing to check."""
+
+
+def two_forwards(run: Pass) -> Diagnosis | None:
+    graph, subject = run.subject.graph, run.subject
+    if graph is None:
+        raise DoesNotApplyError
+    leaves, _, outputs = graph(copies(subject.tensors), subject.tensors)
+    graph(others(subject.tensors), subject.tensors)
+    if not (wrong := run.differing(_grad(leaves, outputs, run.grad_outputs))):
+        return None
+    return Diagnosis(
+        "stale state",
+        f"it writes another gradient of {wrong} when a second forward pass was made before it: keep what the backward "
+        "needs in ctx, with save_for_backward, not on the class or in a global variable",
+    )
+
+
+def unmarked_changes(run: Pass) -> Diagnosis | None:
+    graph, subject = run.subject.graph, run.subject
+    if graph is None:
+        raise DoesNotApplyError
+    given = graph(copies(subject.tensors), subject.tensors).given
+    changed = [name for name, x in given.items() if not equal(x.detach(), subject.tensors[name])]
+    unmarked = [name for name in changed if type(given[name].grad_fn).__name__ == "CloneBackward0"]
+    if not unmarked:
+        return None
+    return Diagnosis(
+        "side effect",
+        f"the forward pass changes {', '.join(unmarked)} in place: work on a copy, or call ctx.mark_dirty and return it",
+    )
+
+
+def one_input_at_a_time(run: Pass) -> Diagnosis | None:
+    graph, subject = run.subject.graph, run.subject
+    if graph is None or len(subject.tensors) < 2:
+        raise DoesNotApplyError
+    for name in subject.tensors:
+        leaves, _, outputs = graph(copies(subject.tensors), [name])
+        if not any(output.requires_grad for output in outputs):
+            continue
+        if run.differing(_grad(leaves, outputs, run.grad_outputs)):
+            return Diagnosis(
+                "needs_input_grad", f"it writes another gradient of {name} when only {name} requires a gradient"
+            )
+    return None
+
+
+def one_output_at_a_time(run: Pass) -> Diagnosis | None:
+    """The upstream gradient of an output that is not used is undefined: zeros, or None if they are not materialized."""
+    graph, subject = run.subject.graph, run.subject
+    if graph is None or len(run.grad_outputs) < 2:
+        raise DoesNotApplyError
+    sums: Gradients = {name: torch.zeros_like(tensor) for name, tensor in subject.tensors.items()}
+    for i, grad in enumerate(run.grad_outputs):
+        leaves, _, outputs = graph(copies(subject.tensors), subject.tensors)
+        for name, gradient in _grad(leaves, outputs[i : i + 1], (grad,)).items():
+            if gradient is not None and (total := sums[name]) is not None:
+                sums[name] = total + gradient
+    first = {
+        name: torch.zeros_like(t) if (x := run.written[name]) is None else x for name, t in subject.tensors.items()
+    }
+    if not (wrong := run.differing(sums, first)):
+        return None
+    return Diagnosis(
+        "undefined upstream gradient", f"it writes another gradient of {wrong} when only one output is used at a time"
+    )
+
+
+def double_backward(run: Pass) -> Diagnosis | None:
+    graph, subject = run.subject.graph, run.subject
+    if graph is None:
+        raise DoesNotApplyError
+    leaves, _, outputs = graph(copies(subject.tensors), subject.tensors)
+    with torch.enable_grad():
+        try:
+            gradients = torch.autograd.grad(
+                outputs, list(leaves.values()), run.grad_outputs, allow_unused=True, create_graph=True
+            )
+        except RuntimeError as error:
+            raise DoesNotApplyError from error
+        directions = {name: random_directions(tensor, 1, 1)[0] for name, tensor in subject.tensors.items()}
+        along = [
+            (g * d).sum()
+            for g, d in zip(gradients, directions.values(), strict=True)
+            if g is not None and g.requires_grad
+        ]
+        if not along:
+            raise DoesNotApplyError
+        second = torch.autograd.grad(sum(along[1:], along[0]), list(leaves.values()), allow_unused=True)
+    by_hand = sum(float((g * d).sum()) for g, d in zip(second, directions.values(), strict=True) if g is not None)
+
+    def slope(t: float) -> float:
+        moved = {name: tensor + t * directions[name] for name, tensor in subject.tensors.items()}
+        found = subject.backward(moved, run.grad_outputs)
+        return sum(float((g * directions[name]).sum()) for name, g in found.items() if g is not None)
+
+    difference = (slope(_STEP) - slope(-_STEP)) / (2 * _STEP)
+    size = sum(float(g.norm()) for g in second if g is not None) + abs(difference)
+    if abs(difference - by_hand) <= 1e-5 * size + 1e-9:
+        return None
+    return Diagnosis(
+        "double backward",
+        f"its own derivative is wrong: autograd through the backward gives {by_hand:.6g}, central differences "
+        f"{difference:.6g}. If second derivatives are not meant, decorate backward with @once_differentiable",
+    )
+
+
+def jvp_rule(run: Pass) -> Diagnosis | None:
+    """Compare the forward-mode rule of a Function with its backward: Σ grad_output · jvp(d) = Σ gradient · d."""
+    function, subject = run.subject.function, run.subject
+    if function is None or subject.graph is None or function.jvp is torch.autograd.Function.jvp:
+        raise DoesNotApplyError
+    for name, tensor in subject.tensors.items():
+        direction = random_directions(tensor, 1, 2)[0].to(tensor.dtype)
+        with forward_ad.dual_level():
+            tensors = copies(subject.tensors)
+            tensors[name] = forward_ad.make_dual(tensors[name], direction)
+            outputs = subject.graph(tensors, []).outputs
+            tangents = [forward_ad.unpack_dual(output).tangent for output in outputs]
+            pairs = [(t, g) for t, g in zip(tangents, run.grad_outputs, strict=True) if t is not None]
+            along = sum(float((t * g).sum()) for t, g in pairs)
+        gradient = run.written[name]
+        expected = float((gradient * direction).sum()) if gradient is not None else 0.0
+        if abs(along - expected) > run.rounding * (abs(along) + abs(expected)):
+            text = f"its jvp gives {along:.6g} along a direction of {name}, its backward {expected:.6g}"
+            return Diagnosis("jvp", text)
+    return None
+
+
+def vmap_rule(run: Pass) -> Diagnosis | None:
+    """Compare a Function under torch.vmap with a loop."""
+    function, subject = run.subject.function, run.subject
+    has_rule = function is not None and (
+        function.generate_vmap_rule or function.vmap is not torch.autograd.Function.vmap
+    )
+    if not has_rule or subject.graph is None:
+        raise DoesNotApplyError
+    graph = subject.graph
+    several = [subject.tensors, others(subject.tensors)]
+    stacked = {name: torch.stack([tensors[name] for tensors in several]) for name in subject.tensors}
+    together = torch.vmap(lambda tensors: graph(tensors, []).outputs)(stacked)
+    for i, tensors in enumerate(several):
+        for output, expected in zip(together, graph(copies(tensors), []).outputs, strict=True):
+            if not equal(output[i], expected, run.rounding):
+                return Diagnosis("vmap", "its rule for torch.vmap gives other outputs than a loop")
+    return None
+
+
+def _grad(leaves: Tensors, outputs: Outputs, grad_outputs: Outputs) -> Gradients:
+    pairs = [(output, grad) for output, grad in zip(outputs, grad_outputs, strict=True) if output.requires_grad]
+    kept, grads = zip(*pairs, strict=True)
+    gradients = torch.autograd.grad(kept, list(leaves.values()), grads, allow_unused=True)
+    return dict(zip(leaves, gradients, strict=True))
+
+
+def others(tensors: Tensors) -> Tensors:
+    """Return other values, for another pass."""
+    return {name: 1.125 * tensor for name, tensor in tensors.items()}

@@ -1,0 +1,167 @@
+"""Subjects made from a pair of functions, or from a loss that returns its gradient."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from torchnet.checking.subjects.objects import object_subject
+from torchnet.checking.subjects.subject import (
+    Gradients,
+    Loss,
+    Outputs,
+    Subject,
+    SubjectError,
+    Tensors,
+    accepts,
+    argument_names,
+    as_tuple,
+    call_loss,
+    describe,
+    float_outputs,
+    function_name,
+    has_gradient,
+    like_outputs,
+    num_arguments,
+)
+from torchnet.checking.subjects.trees import Arguments, on_arrays
+
+Function = Callable[..., Any]
+
+_UPSTREAM = ("g", "gy", "dy", "dz", "da", "delta")  # names of a gradient, beside those that begin with the next
+_UPSTREAM_BEGINS = ("grad", "dout", "upstream")
+
+
+def loss_subject(loss: Loss, inputs: Sequence[Any], kwargs: Mapping[str, Any]) -> Subject:
+    """A function that returns (loss, gradient of its first argument); the other arguments are targets."""
+    args = Arguments(argument_names(loss, len(inputs)), inputs, kwargs)
+    loss = on_arrays(loss) if args.has_arrays else loss
+    root, name = args.roots[0], function_name(loss)
+    tensors = {key: x for key, x in args.tensors.items() if key == root or key.startswith(f"{root}[")}
+    complaints: list[str] = []
+
+    def call(tensors: Tensors) -> tuple[Tensor, Any]:
+        values, options = args.substitute(tensors)
+        return call_loss(loss, values[0], values[1:], **options)
+
+    def forward(tensors: Tensors) -> Outputs:
+        return (call(tensors)[0],)
+
+    def backward(tensors: Tensors, grad_outputs: Outputs) -> Gradients:
+        returned = (call(tensors)[1], *[None] * (len(inputs) - 1))
+        return {key: x for key, x in args.name_gradients(name, returned, complaints).items() if key in tensors}
+
+    if not tensors:
+        raise SubjectError(
+            f"{name}: expected floating-point logits as the first argument, got {describe(as_tuple(inputs[0]))}"
+        )
+    others = {key: x for key, x in args.tensors.items() if key not in tensors}
+    return Subject(
+        name,
+        tensors,
+        next(iter(tensors)),
+        forward,
+        backward,
+        is_loss=True,
+        constants=args.constants | others,
+        complex_names=frozenset(args.complex_names),
+        numbers=args.numbers,
+        inputs=args.inputs,
+        complaints=complaints,
+    )
+
+
+def pair_subject(forward: Function, backward: Function, inputs: Sequence[Any], kwargs: Mapping[str, Any]) -> Subject:
+    """A pair of functions: the backward takes the upstream gradients, then the inputs or what the forward remembered.
+
+    A function of the inputs alone returns the derivative: of an elementwise function, of a scalar, or a Jacobian.
+    """
+    owner = getattr(forward, "__self__", None)
+    if owner is not None and owner is getattr(backward, "__self__", None) and not inspect.ismodule(owner):
+        return object_subject(owner, inputs, kwargs, forward.__name__, backward.__name__)
+    args = Arguments(argument_names(forward, len(inputs)), inputs, kwargs)
+    name, what = function_name(forward), function_name(backward)
+    options_of_backward = _named(backward, kwargs)
+    if args.has_arrays:
+        forward, backward = on_arrays(forward), on_arrays(backward)
+    complaints: list[str] = []
+
+    def split(result: Any) -> tuple[Any, list[Any]]:
+        """Return the outputs of forward, and [cache] if backward takes a cache."""
+        takes = num_arguments(backward)
+        if isinstance(result, tuple) and takes in (1, len(result)) and not accepts(backward, len(result) + len(inputs)):
+            return result[:-1], [result[-1]]
+        if isinstance(result, tuple) and takes == 1:  # it takes any number
+            return result[:-1], [result[-1]]
+        return result, []
+
+    def outputs(tensors: Tensors) -> Outputs:
+        values, options = args.substitute(tensors)
+        return float_outputs(split(forward(*values, **options))[0], tensors)
+
+    def gradients(tensors: Tensors, grad_outputs: Outputs) -> Gradients:
+        values, options = args.substitute(tensors)
+        returned = forward(*values, **options)
+        result, cache = split(returned)
+        like = [x for x in tree_leaves(result) if has_gradient(x)]
+        grads = like_outputs(grad_outputs, like)
+        given = cache or values
+        if accepts(backward, len(grads) + len(given)):
+            found = backward(*grads, *given, **options_of_backward)
+        elif accepts(backward, len(values)) and not _takes_upstream(backward):
+            found = _times_upstream(backward(*values, **options_of_backward), like[0], grads[0])
+            if len(values) > 1:
+                found = (*found, *[None] * (len(values) - len(found)))
+        elif accepts(backward, len(grads)):
+            found = backward(*grads, **options_of_backward)
+        else:
+            raise SubjectError(
+                f"{what}: expected backward(grad_output, *inputs), or backward(grad_output, cache) with a forward that "
+                f"returns (output, cache); it takes {num_arguments(backward)} arguments, forward takes {len(inputs)} "
+                f"and returns {describe(as_tuple(returned))}"
+            )
+        return args.name_gradients(what, found, complaints)
+
+    return Subject(
+        name,
+        args.tensors,
+        next(iter(args.tensors)),
+        outputs,
+        gradients,
+        constants=args.constants,
+        complex_names=frozenset(args.complex_names),
+        numbers=args.numbers,
+        inputs=args.inputs,
+        complaints=complaints,
+    )
+
+
+def _named(function: Function, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keyword arguments that a function takes, too."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return {}
+    return {name: value for name, value in kwargs.items() if name in parameters}
+
+
+def _takes_upstream(backward: Function) -> bool:
+    """Whether the first argument of a function is an upstream gradient, by its name."""
+    name = argument_names(backward, 1)[0].lower()
+    return name in _UPSTREAM or name.startswith(_UPSTREAM_BEGINS)
+
+
+def _times_upstream(derivative: Any, output: Tensor, grad: Tensor) -> tuple[Any, ...]:
+    """Return the gradients of inputs from the derivatives of the output: elementwise, of a scalar, or a Jacobian."""
+
+    def product(slope: Any) -> Any:
+        if not isinstance(slope, Tensor) or slope.shape == grad.shape or grad.dim() == 0:
+            return slope * grad
+        if slope.shape[: grad.dim()] == grad.shape:
+            return torch.tensordot(grad, slope.to(grad.dtype), dims=grad.dim())
+        return slope
+
+    return tuple(product(slope) if slope is not None else None for slope in as_tuple(derivative))
