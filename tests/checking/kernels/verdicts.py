@@ -16,12 +16,7 @@ def report_on(variant: Variant) -> Report:
 
 def accused(report: Report) -> set[str]:
     """Return the names of the tensors whose gradient is wrong, and "output" if the output is."""
-    names = {
-        "output" if verdict.name.startswith("output") else verdict.name: verdict.passed for verdict in report.tensors
-    }
-    if any("output" in finding.text for finding in report.findings):
-        names["output"] = False
-    return {name for name, passed in names.items() if not passed}
+    return {verdict.name.strip("()") for verdict in report.tensors if not verdict.passed}
 
 
 def errors(variant: Variant) -> dict[str, float]:

@@ -9,10 +9,19 @@ from .judge import judge
 SAMPLE = {
     *("sin", "abs complex", "add broadcast", "clamp", "round", "where", "mul integers", "gelu tanh", "rrelu"),
     *("amax dim", "std_mean", "sort dim", "cat", "split", "gather", "scatter_reduce amax", "index_put"),
-    *("addmm", "einsum", "cholesky", "svdvals", "fft complex", "batch_norm", "cross_entropy weight", "max_pool2d"),
+    *(
+        "addmm",
+        "einsum",
+        "cholesky",
+        "linalg_svdvals",
+        "fft_fft complex",
+        "batch_norm",
+        "cross_entropy weight",
+        "max_pool2d",
+    ),
     *("conv2d groups", "embedding", "lstm_cell"),
 }
-_NAMES = [pytest.param(name, marks=[] if name in SAMPLE else pytest.mark.sweep) for name in CASES if name not in KNOWN]
+_NAMES = [pytest.param(name, marks=[] if name in SAMPLE else pytest.mark.sweep) for name in CASES]
 
 
 @pytest.mark.filterwarnings("ignore")  # deprecations of PyTorch's own functions
@@ -20,9 +29,9 @@ _NAMES = [pytest.param(name, marks=[] if name in SAMPLE else pytest.mark.sweep) 
 @pytest.mark.parametrize("name", _NAMES)
 def test_check_passes_autograd_and_fails_it_with_one_element_off(name, dtype):
     verdict = judge(CASES[name], dtype)
-    assert not verdict.pair, verdict.pair
-    assert not verdict.alone, verdict.alone
     assert not verdict.missed
+    assert not verdict.pair or name in KNOWN, verdict.pair
+    assert not verdict.alone or name in KNOWN, verdict.alone
 
 
 def test_at_least_two_hundred_functions_are_checked():
