@@ -38,8 +38,9 @@ def attention(q: Tensor, k: Tensor, v: Tensor, causal: bool = False) -> Tensor:
 
 def norm_inputs(num_weights: int) -> tuple[Tensor, ...]:
     generator = torch.Generator().manual_seed(0)
-    x = 4 * torch.rand(ROWS, COLUMNS, generator=generator) - 2
-    x[:, 0], x[:, -1] = 91, 60
+    size = 1.2 + torch.rand(ROWS, COLUMNS, generator=generator) / 4
+    x = size * torch.randn(ROWS, COLUMNS, generator=generator).sign()
+    x[:, 0], x[:, -1] = 91, 30
     return x, *(1 + torch.randn(COLUMNS, generator=generator) / 4 for _ in range(num_weights))
 
 
