@@ -9,6 +9,8 @@ from torch import Tensor
 from torchnet.checking.report import Diagnosis
 from torchnet.checking.subjects.subject import Gradients, Outputs, Subject, SubjectError, Tensors, copies, sentence
 
+_SMALL = 1e-4  # of the allowed rounding; relative to the largest of all gradients
+
 
 @dataclass(frozen=True)
 class Pass:
@@ -43,8 +45,11 @@ class Pass:
         """Return the names of the tensors whose gradient differs in another pass by more than rounding explains."""
         first, rounding = self.written if first is None else first, 0.0 if exactly else self.rounding
         wrong = [name for name in again if not equal(first[name], again[name], rounding)]
-        # Rounding can be large relative to a gradient that should be zero.
-        wrong = [name for name in wrong if not rounding or not _within(self.noise()[name], first[name], again[name])]
+        if wrong and rounding:
+            # Rounding can be large relative to a gradient that should be zero.
+            everything = (*self.grad_outputs, *(x for x in first.values() if x is not None))
+            floor = _SMALL * rounding * max((float(x.abs().max()) for x in everything if x.numel()), default=0.0)
+            wrong = [n for n in wrong if not _within(self.noise()[n] + floor, first[n], again[n])]
         return ", ".join(wrong)
 
 

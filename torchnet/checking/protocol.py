@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torchnet.checking.passes import Pass, clones, equal
 from torchnet.checking.protocol_of_functions import (
     DoesNotApplyError,
+    accepts_others,
     double_backward,
     jvp_rule,
     one_input_at_a_time,
@@ -97,7 +98,7 @@ def _expanded_grad_output(run: Pass) -> Diagnosis | None:
 
 def _transposed_inputs(run: Pass) -> Diagnosis | None:
     subject = run.subject
-    moved = {name: _transposed_in_memory(tensor) for name, tensor in subject.tensors.items()}
+    moved = {n: _transposed_in_memory(x) if n in subject.inputs else x for n, x in subject.tensors.items()}
     if all(moved[name].stride() == tensor.stride() for name, tensor in subject.tensors.items()):
         raise DoesNotApplyError
     try:
@@ -129,6 +130,8 @@ def _another_pass_before(run: Pass) -> Diagnosis | None:
     if subject.module is None:
         raise DoesNotApplyError
     module: nn.Module = copy_module(subject.module)
+    if not accepts_others(subject):
+        raise DoesNotApplyError
     before = clones(subject.backward(others(subject.tensors), grad_outputs, module))
     later = subject.backward(copies(subject.tensors), grad_outputs, module)
     wrong = [name for name in first if not equal(first[name], later[name])]

@@ -6,7 +6,7 @@ from torch.autograd import forward_ad
 from torchnet.checking.compare import random_directions
 from torchnet.checking.passes import Pass, equal
 from torchnet.checking.report import Diagnosis
-from torchnet.checking.subjects.subject import Gradients, Outputs, Tensors, copies
+from torchnet.checking.subjects.subject import Gradients, Outputs, Subject, Tensors, copies
 
 _STEP = 1e-5  # of the central difference of a gradient
 _SAME = 1e-5  # the largest error of a second derivative, relative to its size
@@ -19,6 +19,8 @@ class DoesNotApplyError(Exception):
 def two_forwards(run: Pass) -> Diagnosis | None:
     graph, subject = run.subject.graph, run.subject
     if graph is None:
+        raise DoesNotApplyError
+    if not accepts_others(subject):
         raise DoesNotApplyError
     leaves, _, outputs = graph(copies(subject.tensors), subject.tensors)
     graph(others(subject.tensors), subject.tensors)
@@ -169,6 +171,15 @@ def _grad(leaves: Tensors, outputs: Outputs, grad_outputs: Outputs) -> Gradients
     return dict(zip(leaves, gradients, strict=True))
 
 
+def accepts_others(subject: Subject) -> bool:
+    """Whether the forward takes the other values."""
+    try:
+        subject.forward(others(subject.tensors))
+    except (RuntimeError, ValueError, IndexError, TypeError, ArithmeticError):
+        return False
+    return True
+
+
 def others(tensors: Tensors) -> Tensors:
-    """Return other values, for another pass."""
-    return {name: 1.125 * tensor for name, tensor in tensors.items()}
+    """Return other values, for another pass; closer to zero, they are likely to be in the domain of the function."""
+    return {name: 0.875 * tensor for name, tensor in tensors.items()}

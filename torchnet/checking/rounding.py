@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from torchnet.checking.dispatch import OnResults
+from torchnet.checking.dispatch import Mode, OnResults
 from torchnet.checking.oracles.autograd import NoOracleError, autograd
 from torchnet.checking.oracles.differences import change
-from torchnet.checking.subjects.subject import Outputs, Subject, Tensors, copies
+from torchnet.checking.subjects.subject import Outputs, Subject, Tensors, copies, is_float
 
 Result = TypeVar("Result")
 
@@ -22,17 +22,18 @@ _RUNS_OF_LARGE = 2
 _LARGE = 1_000_000  # elements
 _MARGIN = 10  # the allowed noise, as a multiple of the spread over a few runs
 _EXCUSE = 10  # the largest noise of a hand-written backward that counts, as a multiple of autograd's
+_STEP_ROUNDING = 1e-12  # relative; of numbers that a step function takes
 _EXCUSE_UNSEEN = 1e5  # the same, where only the size of the terms is known, in units of rounding
 
 # Operations that select or copy numbers and compute none: autograd's search for a maximum needs it unchanged.
 # fmt: off
 _EXACT = {
-    "abs", "amax", "amin", "cat", "clamp", "clamp_max", "clamp_min", "clone", "constant_pad_nd", "cummax", "cummin",
-    "embedding", "empty", "empty_like", "flip", "full", "full_like", "gather", "index", "index_select", "kthvalue",
+    "abs", "amax", "amin", "cat", "ceil", "clamp", "clamp_max", "clamp_min", "clone", "constant_pad_nd", "cummax", "cummin",
+    "embedding", "empty", "empty_like", "flip", "floor", "full", "full_like", "gather", "index", "index_select", "kthvalue",
     "masked_fill", "masked_select", "max", "max_pool2d_with_indices", "maximum", "median", "min", "minimum", "mode",
     "nan_to_num", "neg", "new_empty", "new_full", "new_ones", "new_zeros", "ones", "ones_like", "relu", "repeat",
-    "roll", "scatter", "select_backward", "sign", "slice_backward", "sort", "stack", "take", "threshold_backward",
-    "topk", "tril", "triu", "where", "zeros", "zeros_like", "_to_copy",
+    "roll", "round", "scatter", "select_backward", "sign", "slice_backward", "sort", "stack", "take", "threshold_backward",
+    "topk", "tril", "triu", "trunc", "where", "zeros", "zeros_like", "_to_copy",
 }
 # fmt: on
 
@@ -52,6 +53,7 @@ def randomly_rounded(
     eps = torch.finfo(dtype).eps
 
     def moved(func: Any, x: Tensor) -> Tensor:
+        """Move the result of an operation."""
         returns_a_view = any(returned.alias_info is not None for returned in func._schema.returns)
         if returns_a_view or func.overloadpacket.__name__ in _EXACT:
             return x
@@ -61,9 +63,50 @@ def randomly_rounded(
 
     for seed in range(runs):
         generator = torch.Generator().manual_seed(seed)
-        with OnResults(moved):
+        with OnResults(moved), _StableSteps():
             result = compute()
         yield result
+
+
+class _StableSteps(Mode):
+    """Let a number that random rounding moved off an integer, or off another number, count as equal to it.
+
+    Otherwise a step function, such as floor in the computation of an index, would turn rounding into another index.
+    """
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        packet, kwargs = func.overloadpacket, kwargs or {}
+        to_integers = packet is _aten._to_copy and not _is_floating(kwargs.get("dtype"))
+        if is_float(args[0] if args else None):
+            if packet in _STEPS or to_integers:
+                args = (_snapped(args[0], args[0].round()), *args[1:])
+            elif packet in _COMPARISONS and isinstance(args[1], (Tensor, int, float)):
+                args = (_snapped(args[0], args[1]), *args[1:])
+        return func(*args, **kwargs)
+
+
+_aten = torch.ops.aten
+_STEPS = {_aten.floor, _aten.ceil, _aten.trunc, _aten.frac}
+_COMPARISONS = {
+    _aten.gt,
+    _aten.ge,
+    _aten.lt,
+    _aten.le,
+    _aten.eq,
+    _aten.ne,
+    _aten.fmod,
+    _aten.remainder,
+    _aten.floor_divide,
+}
+
+
+def _is_floating(dtype: torch.dtype | None) -> bool:
+    return dtype is None or dtype.is_floating_point or dtype.is_complex
+
+
+def _snapped(x: Tensor, to: Any) -> Tensor:
+    """Return x, replaced where it is equal to another number up to rounding."""
+    return torch.where((x - to).abs() <= _STEP_ROUNDING * x.abs(), to, x).to(x.dtype)
 
 
 def rounding_of(subject: Subject, grad_outputs: Outputs) -> float:
@@ -98,7 +141,12 @@ def noise_of(subject: Subject, grad_outputs: Outputs) -> Tensors:
     except (NoOracleError, RuntimeError):
         # Autograd cannot follow. Rounding moves a sum by a small multiple of eps times its terms, not more.
         eps = torch.finfo(torch.float64).eps
-        sizes = [float(x.abs().max()) for x in (*grad_outputs, *subject.tensors.values()) if x.numel()]
+        everything = (
+            *grad_outputs,
+            *subject.tensors.values(),
+            *by_hand(copies(subject.tensors), grad_outputs).values(),
+        )
+        sizes = [float(x.abs().nan_to_num(0, 0, 0).max()) for x in everything if x.numel()]
         limit = _EXCUSE_UNSEEN * eps * max(1.0, *sizes)
         return {name: noise.clamp(max=limit) for name, noise in hand_noise.items()}
     # A backward that is far more sensitive to rounding than autograd does not excuse its own errors.

@@ -8,7 +8,7 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
-from torchnet.checking.compare import measure, random_directions
+from torchnet.checking.compare import measure, random_directions, relative
 from torchnet.checking.diagnosis.context import Context
 from torchnet.checking.diagnosis.diagnose import diagnose
 from torchnet.checking.diagnosis.nonfinite import nan_finding
@@ -174,8 +174,9 @@ def _elsewhere(
             raise
         except Exception:  # the forward does not take such inputs
             continue
-        fits = [output.shape == sizes(shape) for output, shape in zip(outputs, shapes, strict=True)]
-        if not all(fits) or not all(output.isfinite().all() for output in outputs):
+        if [tuple(output.shape) for output in outputs] != [sizes(shape) for shape in shapes] or not all(
+            output.isfinite().all() for output in outputs
+        ):
             continue
         try:
             wrong = judge(point, upstream(point, outputs, settings.seed))
@@ -202,31 +203,35 @@ def try_kernel(
 
     The same reference in that dtype says how much error is fair.
     """
-    report = _kernel_report(subject, truth, compares_outputs, grad_outputs, settings, with_protocol=True)
+    report = _kernel_report(subject, truth, compares_outputs, grad_outputs, settings, given=True)
     if not report.passed:
         return report
 
     def judge(point: Subject, grads: Outputs) -> Report:
         there = replace(truth, tensors=point.tensors, forward=lambda tensors: truth.forward(tensors | point.constants))
-        return _kernel_report(point, there, compares_outputs, grads, settings, with_protocol=False)
+        return _kernel_report(point, there, compares_outputs, grads, settings, given=False)
 
     return _elsewhere(report, subject, settings, judge)
 
 
 def _kernel_report(
-    subject: Subject, truth: Subject, compares_outputs: bool, grads: Outputs, settings: Settings, with_protocol: bool
+    subject: Subject, truth: Subject, compares_outputs: bool, grads: Outputs, settings: Settings, given: bool
 ) -> Report:
     dtype = max((x.dtype for x in subject.tensors.values()), key=lambda dtype: torch.finfo(dtype).eps)
     exact, exact_grads = at_dtype(truth, torch.float64), tuple(grad.double() for grad in grads)
     settings.say("reference")
     try:
         in_own_dtype, in_float64 = partial(autograd, truth, grads), partial(autograd, exact, exact_grads)
-        measures = yardsticks(in_own_dtype, in_float64, dtype)
+        measures = yardsticks(in_own_dtype, in_float64, dtype, given)
     except NoOracleError as error:
         raise SubjectError(f"autograd cannot differentiate the reference: {error}") from error
     run = first_pass(subject, grads, lambda: {n: m.spread for n, m in measures.items()}, 16 * torch.finfo(dtype).eps)
     truths = {name: measure.true for name, measure in measures.items()}
-    accuracy = max(measure.error for measure in measures.values())
+    accuracy = (
+        max(relative(m.fair, m.size) for m in measures.values() if m.size > 0)
+        if any(m.size > 0 for m in measures.values())
+        else 0.0
+    )
     context = Context(exact, exact.outputs(), exact_grads, {}, truths, dtype, accuracy)
     verdicts = []
     if compares_outputs:
@@ -243,7 +248,7 @@ def _kernel_report(
     name_of_dtype = str(dtype).removeprefix("torch.")
     report = (
         _report(subject, run, verdicts, list(subject.notes), settings)
-        if with_protocol
+        if given
         else Report(subject.name, verdicts, list(run.findings))
     )
     return replace(report, place=f"{place_of(subject)}, in {name_of_dtype}")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from torchnet.checking.subjects.callables import callable_subject, function_subject, plain_module_subject
@@ -85,8 +85,15 @@ def _loss_or_callable(thing: Callable[..., Any], inputs: Sequence[Any], kwargs: 
         raise
     except Exception as error:
         raise SubjectError(f"{function_name(thing)}: the forward pass raises {sentence(error)}") from error
-    if args.has_arrays or is_loss_result(result):
+    if args.has_arrays:
         return loss_subject(thing, inputs, kwargs)
+    if is_loss_result(result):
+        fits = not isinstance(inputs[0], Tensor) or getattr(result[1], "shape", None) == inputs[0].shape
+        try:
+            # Two scalars may also be two outputs.
+            return loss_subject(thing, inputs, kwargs) if fits else callable_subject(thing, inputs, kwargs)
+        except SubjectError:
+            return loss_subject(thing, inputs, kwargs)
     return callable_subject(thing, inputs, kwargs)
 
 

@@ -82,7 +82,8 @@ def pair_subject(forward: Function, backward: Function, inputs: Sequence[Any], k
     owner = getattr(forward, "__self__", None)
     if owner is not None and owner is getattr(backward, "__self__", None) and not inspect.ismodule(owner):
         return object_subject(owner, inputs, kwargs, forward.__name__, backward.__name__)
-    args = Arguments(argument_names(forward, len(inputs)), inputs, kwargs)
+    names = argument_names(forward, len(inputs))
+    args = Arguments(names, inputs, kwargs)
     name, what = function_name(forward), function_name(backward)
     options_of_backward = _named(backward, kwargs)
     if args.has_arrays:
@@ -91,10 +92,15 @@ def pair_subject(forward: Function, backward: Function, inputs: Sequence[Any], k
 
     def split(result: Any) -> tuple[Any, list[Any]]:
         """Return the outputs of forward, and [cache] if backward takes a cache."""
+        if not isinstance(result, tuple):
+            return result, []
         takes = num_arguments(backward)
-        if isinstance(result, tuple) and takes in (1, len(result)) and not accepts(backward, len(result) + len(inputs)):
-            return result[:-1], [result[-1]]
-        if isinstance(result, tuple) and takes == 1:  # it takes any number
+        floats = sum(map(has_gradient, result))
+        # backward(g, x) of a function that returns (values, indices) looks like backward(g, cache): compare the names.
+        like_inputs = takes == floats + len(inputs) and (
+            argument_names(backward, takes)[floats:] == names or names[0] == "input 0"
+        )
+        if takes == 1 or (takes == len(result) and not like_inputs):  # 1: it takes any number
             return result[:-1], [result[-1]]
         return result, []
 

@@ -78,8 +78,8 @@ class Arguments:
 
     def _value(self, name: str, names: Mapping[str, str], tensors: Tensors, exact: bool) -> Any:
         leaf, x = self._leaves[name], tensors.get(names.get(name, name))
-        if x is None:
-            return _fresh(leaf, exact)
+        if x is None or not isinstance(leaf, Tensor):
+            return _fresh(leaf, exact) if x is None else float(x)
         if name in self.tensors:
             return torch.view_as_complex(x) if name in self.complex_names else x
         return torch.view_as_complex(x).to(leaf.dtype) if leaf.is_complex() else _fresh(x, exact)
@@ -91,7 +91,9 @@ class Arguments:
         dictionary. A gradient that is missing is None. What is wrong with the form is added to `complaints`.
         """
         count = self._num_args
-        returned = (returned,) if count == 1 and self.roots[0] not in self._leaves else as_tuple(returned)
+        is_tree = count == 1 and self.roots[0] not in self._leaves
+        already = isinstance(returned, tuple) and len(returned) == 1
+        returned = (returned,) if is_tree and not already else as_tuple(returned)
         floats = list(self.tensors)
         if len(returned) == 1 and isinstance(returned[0], Mapping) and count > 1:
             by_root = returned[0].keys() <= set(self.roots)
