@@ -1,4 +1,4 @@
-"""torchnet.check: compare every hand-written gradient with independent oracles, at several inputs and in every dtype."""
+"""torchnet.check: compare every hand-written gradient with independent oracles, at several inputs, in its dtype."""
 
 import math
 import time
@@ -41,6 +41,7 @@ def check(
     oracles: Sequence[str] | None = None,
     rtol: float = 0.0,
     atol: float = 0.0,
+    other_inputs: bool = True,
     thorough: bool = False,
     time_limit: float = math.inf,
     seed: int = 0,
@@ -75,7 +76,10 @@ def check(
             for a straight-through estimator.
         oracles: a subset of `ORACLES`; if None, all but central differences, which replace the complex step where
             it does not apply.
-        rtol, atol: errors of up to rtol times the largest element, plus atol, pass as well.
+        rtol: errors of up to rtol times the largest element pass, too.
+        atol: errors of up to atol pass, too.
+        other_inputs: whether to try other values, a batch of one and odd sizes, where the forward accepts them. A function
+            that accepts inputs that it is not meant for needs False.
         thorough: whether to check second derivatives, too, and what takes long for many inputs.
         time_limit: the time, in seconds, after which no other inputs and passes are tried; the report lists them.
         seed: the seed of the upstream gradient, of the random directions, and of random numbers that the forward pass
@@ -103,7 +107,7 @@ def check(
         if truth is not None:
             target_truth = _seeded(with_forward(target, truth, inputs, kwargs), seed)
         with Progress(target.name) as say:
-            settings = Settings(oracles, seed, rtol, atol, thorough, time.monotonic() + time_limit, say)
+            settings = Settings(oracles, seed, rtol, atol, other_inputs, thorough, time.monotonic() + time_limit, say)
             if reference is not None:
                 return try_kernel(target, target_truth, True, _own_upstream(target, settings), settings)
             return _check(target if truth is None else target_truth, settings)

@@ -42,6 +42,7 @@ class Settings:
         oracles: the names of the oracles; None for the default ones.
         seed: the seed of everything random.
         rtol, atol: additional tolerances.
+        other_inputs: whether to try other inputs.
         thorough: whether to run the long checks, too.
         deadline: the time, of time.monotonic, after which nothing else is tried.
         say: is told what is being done.
@@ -51,6 +52,7 @@ class Settings:
     seed: int
     rtol: float
     atol: float
+    other_inputs: bool
     thorough: bool
     deadline: float
     say: Callable[[str], None]
@@ -162,6 +164,9 @@ def _elsewhere(
     report: Report, subject: Subject, settings: Settings, judge: Callable[[Subject, Outputs], Report | None]
 ) -> Report:
     """Judge the subject at other inputs; return the report of the first ones at which it is wrong."""
+    if not settings.other_inputs:
+        report.untried.append("other inputs (other_inputs=False)")
+        return report
     shapes = [output.shape for output in subject.outputs()]
     for where, sizes, point in other_points(subject, settings.seed):
         if settings.is_late():
@@ -183,7 +188,11 @@ def _elsewhere(
         except (SubjectError, NoOracleError, RuntimeError, ValueError):  # an oracle does not take such inputs
             continue
         if wrong is not None and not wrong.passed:
-            found = Diagnosis("other inputs", f"the gradients are right at the given inputs, but not {where}")
+            found = Diagnosis(
+                "other inputs",
+                f"the gradients are right at the given inputs, but not {where}. If the function is not meant for these, let "
+                "the forward refuse them, or pass other_inputs=False",
+            )
             return replace(
                 wrong,
                 findings=[found, *wrong.findings],
@@ -237,7 +246,7 @@ def _kernel_report(
     if compares_outputs:
         own, fair = (
             _named(subject.outputs()),
-            yardsticks(lambda: _named(truth.outputs()), lambda: _named(exact.outputs()), dtype),
+            yardsticks(lambda: _named(truth.outputs()), lambda: _named(exact.outputs()), dtype, given),
         )
         if [x.shape for x in own.values()] != [m.true.shape for m in fair.values()]:
             got, expected = describe(list(own.values())), describe([m.true for m in fair.values()])

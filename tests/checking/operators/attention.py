@@ -94,6 +94,7 @@ define(
 
 
 def rope(x, cos, sin):
+    assert x.shape[-1] % 2 == 0
     first, second = x.chunk(2, -1)
     return x * cos + torch.cat([-second, first], -1) * sin
 

@@ -43,6 +43,7 @@ define(
 class AvgPool(Function):
     @staticmethod
     def forward(ctx, x):
+        assert x.shape[-1] % 2 == x.shape[-2] % 2 == 0
         return (x[..., 0::2, 0::2] + x[..., 1::2, 0::2] + x[..., 0::2, 1::2] + x[..., 1::2, 1::2]) / 4
 
     @staticmethod
@@ -109,6 +110,7 @@ define(
 class Interpolate(Function):
     @staticmethod
     def forward(ctx, table, position):
+        assert len(table) > 1
         low = position.floor().long().clamp(0, len(table) - 2)
         part = position - low
         ctx.save_for_backward(table, low, part)

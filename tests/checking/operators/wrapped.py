@@ -92,7 +92,7 @@ define(
     "module around a Function",
     ScaledTanh,
     lambda: (normal(3, 4),),
-    slip("the scale is forgotten", "grad * scale * (1", "grad * (1", "x", r"scale\b|columns"),
+    slip("the scale is forgotten", "grad * scale * (1", "grad * (1", "input", r"scale\b|columns"),
     slip("averaged over the batch", "(grad * y).sum(0)", "(grad * y).mean(0)", "scale", "factor|times", r"mean\b"),
     form="module",
     wrap=module_of,

@@ -68,9 +68,14 @@ class Context:
         """Whether two gradients are the same up to rounding."""
         return same(a, b, self.same_error)
 
-    def gradients(self, tensors: Tensors | None = None, grad_outputs: Outputs | None = None) -> Tensors:
+    def gradients(
+        self, tensors: Tensors | None = None, grad_outputs: Outputs | None = None, constants: Tensors | None = None
+    ) -> Tensors:
         """Return autograd's gradients at other values; none if it does not apply."""
         subject = replace(self.subject, tensors=self.subject.tensors | (tensors or {}))
+        if constants:
+            forward = subject.forward
+            subject = replace(subject, forward=lambda tensors: forward(tensors | constants))
         return autograd_or_none(subject, self.grad_outputs if grad_outputs is None else grad_outputs)
 
 

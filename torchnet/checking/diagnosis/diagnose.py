@@ -8,16 +8,17 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from torchnet.checking.diagnosis.context import Context, exchanged
+from torchnet.checking.diagnosis.context import LARGE, Context, exchanged
 from torchnet.checking.diagnosis.factors import constant_factor, known, tensor_factor
 from torchnet.checking.diagnosis.formulas import formula_of
 from torchnet.checking.diagnosis.orders import another_order
-from torchnet.checking.diagnosis.paths import path_mistake
+from torchnet.checking.diagnosis.paths import path_mistake, wrong_derivative
 from torchnet.checking.diagnosis.places import one_place, places
-from torchnet.checking.diagnosis.structure import difference_structure, nearly_right
+from torchnet.checking.diagnosis.samples import other_upstream
+from torchnet.checking.diagnosis.structure import difference_structure, nearly_right, small_error
 from torchnet.checking.dispatch import smallest_dtype_of
 from torchnet.checking.report import Diagnosis
-from torchnet.checking.subjects.subject import Outputs, Tensors
+from torchnet.checking.subjects.subject import Outputs, Subject, Tensors
 
 
 def diagnose(name: str, hand: Tensor | None, true: Tensor, context: Context) -> Diagnosis:
@@ -32,7 +33,19 @@ def diagnose(name: str, hand: Tensor | None, true: Tensor, context: Context) -> 
             return Diagnosis("swapped", f"it is the true gradient of {other}")
     if hand.shape != true.shape:
         return _wrong_shape(hand, true, context)
-    return next(_mistakes(name, hand, true, context), Diagnosis("unknown", "it matches no known kind of mistake"))
+    found = next(_mistakes(name, hand, true, context), Diagnosis("unknown", "it matches no known kind of mistake"))
+    if found.kind in _WITHOUT_PLACE:
+        return found
+    place = next(places(name, hand, true, context), None)
+    if place is None or place.text == found.text:
+        return found
+    return Diagnosis(
+        place.kind if found.kind == "unknown" else found.kind,
+        place.text if found.kind == "unknown" else f"{found.text}. {place.text[0].upper()}{place.text[1:]}",
+    )
+
+
+_WITHOUT_PLACE = {"not finite", "missing", "one element", "one slice", "sign", "constant factor", "swapped", "rounding"}
 
 
 def _mistakes(name: str, hand: Tensor, true: Tensor, context: Context) -> Iterator[Diagnosis]:
@@ -43,21 +56,41 @@ def _mistakes(name: str, hand: Tensor, true: Tensor, context: Context) -> Iterat
         return
     if hand.count_nonzero() == 0:
         yield Diagnosis("missing", "it is zero everywhere")
+    if float(true.abs().nan_to_num().max()) <= 1e-10 * float(hand.abs().max()):
+        text = "it should be zero everywhere: the output does not depend on it"
+        also = formula_of(hand, context.tensors, context.same_error)
+        yield Diagnosis("should be zero", text + (f"; it equals {also[1]}" if also else ""))
     if context.changed and context.same(hand, context.gradients(context.changed).get(name)):
         text = f"it is the gradient at the values that backward assigned to {', '.join(context.changed)}"
         text += ": propagate the gradient first, update the weights afterwards"
         yield Diagnosis("update before propagate", text)
     yield from constant_factor(hand, true, context)
+    yield from _for_another_number(name, hand, context)
     yield from another_order(hand, true, context)
     yield from one_place(hand, true, context)
     yield from _at_other_values(name, hand, context)
     yield from path_mistake(name, hand, true, context)
     yield from _formula(hand, true, context)
     yield from tensor_factor(hand, true, context)
-    yield from places(name, hand, true, context)
+    yield from wrong_derivative(name, hand, context)
+    yield from other_upstream(name, hand, context)
     yield from _rounding(hand, true, context)
-    yield from difference_structure(hand, true, context)
-    yield from nearly_right(hand, true)
+    yield from small_error(hand, true, context)
+    yield from difference_structure(name, hand, true, context)
+    if not any(True for _ in places(name, hand, true, context)):
+        yield from nearly_right(hand, true)
+
+
+def _for_another_number(name: str, hand: Tensor, context: Context) -> Iterator[Diagnosis]:
+    """Recognize the gradient for another value of a number among the arguments, such as an epsilon of 0."""
+    dtype = context.outputs[0].dtype
+    for number, value in context.subject.numbers.items():
+        for other in (0.0, 1.0, 1 - value, -value):
+            if number in context.subject.arguments and other != value:
+                changed = {number: torch.tensor(other, dtype=dtype)}
+                if context.same(hand, context.gradients(constants=changed).get(name)):
+                    what = f"{number} is forgotten" if other == 0 else f"{number} is {value:g}"
+                    yield Diagnosis("another number", f"it is the gradient for {number} = {other:g}: {what}")
 
 
 def _at_other_values(name: str, hand: Tensor, context: Context) -> Iterator[Diagnosis]:
@@ -78,34 +111,47 @@ def _at_other_values(name: str, hand: Tensor, context: Context) -> Iterator[Diag
         ):
             if is_gradient(grad_outputs=tuple(change(grad) for grad in grads)):
                 yield Diagnosis("grad_output", f"it is the gradient for {text}")
+    if subject.numel > LARGE:
+        return
     for other, x in subject.tensors.items():
         if x.shape == context.outputs[0].shape and is_gradient({other: context.outputs[0]}):
             text = f"it is the derivative evaluated at the output instead of at {other}: f'(f(x)), not f'(x)"
             yield Diagnosis("activation derivative", text)
-        if other in subject.complex_names and is_gradient({other: _conjugate(x)}):
-            yield Diagnosis(
-                "conjugate", f"it is the gradient at the conjugate of {other}: a conjugate is missing or superfluous"
-            )
-        if is_gradient({other: -x}):
-            yield Diagnosis("sign", f"it is the gradient at -{other}: a sign is wrong where {other} is used")
-        if x.dim() == 2 and x.shape[0] == x.shape[1] and is_gradient({other: x.mT.contiguous()}):
-            yield Diagnosis("transposed", f"it is the gradient at the transpose of {other}: a transpose is missing")
-        for axis in range(x.dim()):
-            if x.shape[axis] % 2 == 0 and is_gradient({other: x.roll(x.shape[axis] // 2, axis)}):
-                yield Diagnosis(
-                    "permuted", f"it is the gradient for {other} with its halves along axis {axis} exchanged"
-                )
-            if is_gradient({other: x.roll(1, axis)}) or is_gradient({other: x.roll(-1, axis)}):
-                yield Diagnosis(
-                    "permuted", f"it is the gradient for {other} shifted by one along axis {axis}: off by one"
-                )
-            if is_gradient({other: x.flip(axis)}):
-                yield Diagnosis("permuted", f"it is the gradient for {other} reversed along axis {axis}")
-    if name in subject.complex_names and context.same(_conjugate(hand), context.truths.get(name)):
+        for kind, text, changed in _changes(other, x, subject):
+            if not torch.equal(changed, x) and is_gradient({other: changed}):
+                yield Diagnosis(kind, text)
+    if name in subject.complex_names and name in context.truths and context.same(conjugate(hand), context.truths[name]):
         yield Diagnosis("conjugate", "it is the complex conjugate of the true gradient")
 
 
-def _conjugate(x: Tensor) -> Tensor:
+def _changes(name: str, x: Tensor, subject: Subject) -> Iterator[tuple[str, str, Tensor]]:
+    """Yield a tensor as a mistake may take it: kind, text and value."""
+    if name in subject.complex_names:
+        yield (
+            "conjugate",
+            f"it is the gradient at the conjugate of {name}: a conjugate is missing or superfluous",
+            conjugate(x),
+        )
+    yield "sign", f"it is the gradient at -{name}: a sign is wrong where {name} is used", -x
+    if x.dim() == 2 and x.shape[0] == x.shape[1]:
+        yield "transposed", f"it is the gradient at the transpose of {name}: a transpose is missing", x.mT.contiguous()
+    for axis, size in enumerate(x.shape):
+        if size % 2 == 0:
+            yield (
+                "permuted",
+                f"it is the gradient for {name} with its halves along axis {axis} exchanged",
+                x.roll(size // 2, axis),
+            )
+        for shift in (1, -1):
+            yield (
+                "permuted",
+                f"it is the gradient for {name} shifted by {shift} along axis {axis}: off by one",
+                x.roll(shift, axis),
+            )
+        yield "permuted", f"it is the gradient for {name} reversed along axis {axis}", x.flip(axis)
+
+
+def conjugate(x: Tensor) -> Tensor:
     return x * torch.tensor([1.0, -1.0], dtype=x.dtype, device=x.device)
 
 
@@ -133,24 +179,34 @@ def _is_broadcast(hand: Tensor, true: Tensor) -> bool:
 def _formula(hand: Tensor, true: Tensor, context: Context) -> Iterator[Diagnosis]:
     error = context.same_error
     found, should = formula_of(hand, context.tensors, error), formula_of(true, context.tensors, error)
+    missing = formula_of(true - hand, context.tensors, error)
     if found is not None:
         kind, formula = found
         text = f"it equals {formula}" + (f"; the true gradient is {should[1]}" if should else "")
+        if missing and not should:
+            yield Diagnosis("missing path", f"{text}; the term {missing[1]} is missing")
         if kind == "upstream":
             yield Diagnosis("activation derivative", f"{text}: the derivative is missing")
         elif kind == "elementwise":
             yield Diagnosis("activation derivative", f"{text}: the factor is not the derivative at the input")
         elif should is not None and should[0] != kind:
             yield Diagnosis("unknown", text)
+        elif kind == "product" and should is None:
+            yield Diagnosis(
+                "missing path", f"{text}, the gradient of a plain product: another path or a factor is missing"
+            )
         elif kind == "product":
             yield Diagnosis("transposed", f"{text}: a transpose is missing or superfluous")
+        elif kind == "sum" and hand.shape == true.shape and should is None:
+            yield Diagnosis(
+                "unknown sum", f"{text}: a factor or a term is missing, or it is summed over the wrong axis"
+            )
         elif kind == "sum":
             yield Diagnosis("wrong axis", f"{text}: it is summed over the wrong axis")
-    for sign, what in ((1, "superfluous"), (-1, "missing")):
-        if term := formula_of(sign * (hand - true), context.tensors, error):
-            yield Diagnosis(
-                "missing path" if sign < 0 else "superfluous term", f"the term {term[1]} is {what}; the rest is right"
-            )
+    if missing:
+        yield Diagnosis("missing path", f"the term {missing[1]} is missing; the rest is right")
+    if superfluous := formula_of(hand - true, context.tensors, error):
+        yield Diagnosis("superfluous term", f"the term {superfluous[1]} is superfluous; the rest is right")
 
 
 def _rounding(hand: Tensor, true: Tensor, context: Context) -> Iterator[Diagnosis]:

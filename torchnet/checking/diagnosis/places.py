@@ -1,6 +1,7 @@
 """Where a gradient is wrong: in some slices of an axis, and what these have in common with the inputs."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -101,9 +102,10 @@ def _range(indices: list[int], size: int) -> str:
         if not part and first == 0:
             part = ", the first ones"
         return f"indices {first} to {last} of {size}{part}"
-    steps = {b - a for a, b in zip(indices, indices[1:], strict=False)}
+    steps = {b - a for a, b in pairwise(indices)}
     if len(steps) == 1 and count > 2:
-        return f"every index {first} + {min(steps)} k"
+        listed = ", ".join(map(str, indices[:_MOST_NAMED])) + (", ..." if count > _MOST_NAMED else "")
+        return f"indices {listed}, every {min(steps)}th"
     listed = ", ".join(map(str, indices[:_MOST_NAMED])) + (", ..." if count > _MOST_NAMED else "")
     return f"indices {listed}"
 

@@ -128,6 +128,7 @@ def _subject(
         backward,
         graph,
         constants=args.constants,
+        arguments=frozenset(args.numbers),
         complex_names=frozenset(args.complex_names),
         numbers=args.numbers,
         inputs=args.inputs,

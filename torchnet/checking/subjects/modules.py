@@ -105,6 +105,7 @@ def module_subject(
         forward,
         backward,
         constants=args.constants | after.constants | after.tensors,
+        arguments=frozenset(args.numbers),
         complex_names=frozenset(args.complex_names),
         numbers=args.numbers | _numbers(module),
         inputs=(*args.inputs, *after.inputs),

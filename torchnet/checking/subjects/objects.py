@@ -74,6 +74,7 @@ def object_subject(
         lambda tensors: run(tensors, None)[0],
         lambda tensors, grad_outputs: run(tensors, grad_outputs)[1],
         constants=args.constants,
+        arguments=frozenset(args.numbers),
         complex_names=frozenset(args.complex_names),
         numbers=args.numbers | {key: value for key, value in vars(thing).items() if isinstance(value, float)},
         inputs=args.inputs,

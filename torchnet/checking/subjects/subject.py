@@ -55,6 +55,7 @@ class Subject:
         traceable: whether autograd can differentiate `forward` independently of the backward that is checked.
         constants: the other tensors among the inputs: indices, masks, inputs without a gradient.
         numbers: numbers among the arguments and attributes, from which a constant factor may come.
+        arguments: the names of the numbers that are arguments; given a tensor under such a name, forward uses it instead.
         inputs: the names of all tensors that are inputs, not weights.
         complex_names: the names of the tensors that were complex.
         module: the module, if the subject is one; its layers can be checked one by one.
@@ -76,6 +77,7 @@ class Subject:
     traceable: bool = True
     constants: Tensors = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
+    arguments: frozenset[str] = frozenset()
     inputs: tuple[str, ...] = ()
     complex_names: frozenset[str] = frozenset()
     module: nn.Module | None = None
