@@ -4,8 +4,8 @@ The public names are listed in __init__.pyi. Each is imported on first use, so t
 import torch.
 """
 
-import lazy_loader
+from torchnet.public_names import import_on_first_use
 
 __version__ = "0.1.0"
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = import_on_first_use(__name__, __file__)

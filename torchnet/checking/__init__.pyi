@@ -2,9 +2,9 @@
 
 from .catalog import named_subject, overview, random_inputs
 from .compare import Comparison, Precision
-from .examination import ORACLES
+from .oracles.oracles import ORACLES
 from .proof import check
-from .report import Diagnosis, GradientError, Report, Verdict
+from .reports.report import Diagnosis, GradientError, Report, Verdict
 from .subjects.subject import SubjectError
 
 __all__ = [

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from torchnet.checking.examination import ORACLES, TAYLOR
+from torchnet.checking.oracles.oracles import ORACLES, TAYLOR
 from torchnet.checking.proof import check
-from torchnet.checking.report import Report
+from torchnet.checking.reports.report import Report
 from torchnet.checking.subjects.subject import SubjectError, function_name, is_float
 from torchnet.layers import ACTIVATIONS, BatchNorm1d, Dropout, Layer, LayerNorm, Linear, Residual, RMSNorm, Tanh
 from torchnet.losses import LOSSES, cross_entropy

@@ -1,9 +1,8 @@
 """Compare all gradients of one subject in float64 with every oracle."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,20 +18,21 @@ from torchnet.checking.compare import (
 )
 from torchnet.checking.diagnosis.context import Context
 from torchnet.checking.diagnosis.diagnose import diagnose
-from torchnet.checking.error_map import error_map
-from torchnet.checking.oracles.autograd import NoOracleError, autograd
-from torchnet.checking.oracles.complex_step import complex_step
-from torchnet.checking.oracles.differences import Line, central_difference, taylor_slope
-from torchnet.checking.passes import Pass
-from torchnet.checking.report import Diagnosis, Verdict
-from torchnet.checking.rounding import rounding_of
-from torchnet.checking.subjects.subject import Outputs, Subject, Tensors
+from torchnet.checking.oracles.differences import taylor_slope
+from torchnet.checking.oracles.oracles import (
+    AUTOGRAD,
+    COMPLEX_STEP,
+    DIFFERENCES,
+    LARGE,
+    REFERENCE,
+    TAYLOR,
+    TOLERANCES,
+    Oracles,
+)
+from torchnet.checking.protocol.passes import Pass
+from torchnet.checking.reports.error_map import error_map
+from torchnet.checking.reports.report import Diagnosis, Verdict
 
-AUTOGRAD, COMPLEX_STEP, DIFFERENCES = "autograd", "complex step", "central differences"
-REFERENCE, TAYLOR = "NumPy reference", "Taylor"
-ORACLES = (AUTOGRAD, COMPLEX_STEP, DIFFERENCES, REFERENCE, TAYLOR)
-
-_TOLERANCES = {AUTOGRAD: 1e-12, COMPLEX_STEP: 1e-12, DIFFERENCES: 1e-7, REFERENCE: 1e-12}
 _MIN_SLOPE = 1.5  # the smallest Taylor slope that passes, between 2 for a right gradient and 1 for a wrong one
 _LARGE = 1_000_000  # elements
 _HIDDEN = 1e-6  # the largest relative error of an element, however small the element, that needs no explanation
@@ -42,116 +42,43 @@ class Examination:
     """The comparison of one subject's gradients with the oracles; subject and upstream gradient are in float64.
 
     Args:
-        subject: the subject.
-        grad_outputs: the upstream gradients.
+        oracles: the oracles for the subject.
         run: the first backward pass, with the gradients that it wrote.
-        oracles: the names of the oracles; if None, all but central differences, which then only replace the complex
-            step, and, for more than 10^6 elements, the Taylor test.
-        seed: the seed of the random directions.
         tolerance: returns an additional tolerance for errors, relative to the size that it is given.
-        say: is told what is being done.
         num_directions: the number of random directions that are compared of a large tensor.
     """
 
     def __init__(
         self,
-        subject: Subject,
-        grad_outputs: Outputs,
+        oracles: Oracles,
         run: Pass,
-        oracles: Sequence[str] | None = None,
-        seed: int = 0,
         tolerance: Callable[[float], float] | None = None,
-        say: Callable[[str], None] = lambda text: None,
         num_directions: int = 8,
     ) -> None:
-        self.subject, self.grad_outputs, self.seed = subject, grad_outputs, seed
-        self.run, self.tolerance, self.say = run, tolerance, say
-        self.num_directions = num_directions if subject.numel < _LARGE else 2
-        self.requested, self.by_default = (ORACLES, True) if oracles is None else (tuple(oracles), False)
-        if self.by_default and subject.numel > _LARGE:
-            self.requested = tuple(oracle for oracle in ORACLES if oracle != TAYLOR)
-        self.notes: list[str] = []
-        self.findings: list[Diagnosis] = []
+        self.oracles, self.run, self.tolerance = oracles, run, tolerance
+        self.subject, self.seed = oracles.subject, oracles.seed
+        self.num_directions = num_directions if self.subject.numel < LARGE else 2
+        self.notes, self.findings = list(oracles.notes), []  # type: tuple[list[str], list[Diagnosis]]
         self.hidden: dict[str, Diagnosis] = {}
-        self.full = self._full_gradients()
-        self.context = Context(subject, subject.outputs(), grad_outputs, run.changed, self.full.get(AUTOGRAD, {}))
-        self.directional = self._directional_oracles()
+        truths = oracles.full.get(AUTOGRAD, {})
+        self.context = Context(self.subject, self.subject.outputs(), oracles.grad_outputs, run.changed, truths)
 
     def verdicts(self) -> list[Verdict]:
         """Compare the gradients of all tensors with all oracles."""
         return [self._verdict(name) for name in self.subject.tensors]
 
-    @cached_property
-    def rounding(self) -> float:
-        """How far rounding alone can move a change of the outputs."""
-        return rounding_of(self.subject, self.grad_outputs)
-
-    def _full_gradients(self) -> dict[str, Tensors]:
-        """Return the gradients by the oracles that compute all elements at once."""
-        gradients = {}
-        for name, oracle in ((AUTOGRAD, autograd), (REFERENCE, _numpy_reference)):
-            if name in self.requested:
-                self.say(name)
-                try:
-                    gradients[name] = oracle(self.subject, self.grad_outputs)
-                except (NoOracleError, RuntimeError) as error:
-                    # The reference applies to few networks, and autograd never to its own backward: no note.
-                    if (name == AUTOGRAD and self.subject.traceable) or not self.by_default:
-                        self.notes.append(f"{name} was not run: {str(error).splitlines()[0]}")
-        return gradients
-
-    def _directional_oracles(self) -> list[str]:
-        """Return the names of the oracles that compute derivatives along directions."""
-        oracles = []
-        if COMPLEX_STEP in self.requested:
-            try:
-                for name, tensor in self.subject.tensors.items():
-                    self.say(f"{COMPLEX_STEP}, {name}")
-                    direction = random_directions(tensor, 1, self.seed)[0]
-                    slope = complex_step(self.subject, self.grad_outputs, name, direction)
-                    if AUTOGRAD not in self.full:
-                        self._verify_complex_step(name, direction, slope)
-                oracles.append(COMPLEX_STEP)
-            except NoOracleError as error:
-                self.notes.append(f"{COMPLEX_STEP} was not run: {error}")
-        if DIFFERENCES in self.requested and not (self.by_default and oracles):
-            oracles.append(DIFFERENCES)
-        return oracles
-
-    def _verify_complex_step(self, name: str, direction: Tensor, slope: float) -> None:
-        """Compare the complex step with a central difference.
-
-        A forward pass outside of torch, as in NumPy, may lose a part of the imaginary part, as a variance does.
-        """
-        line = self._line(name, direction)
-        difference = central_difference(line, _TOLERANCES[DIFFERENCES])
-        tolerance = max(1e-6 * abs(slope), 1e-6 * abs(difference), 1e4 * self.rounding / line.scale)
-        if not math.isnan(difference) and abs(slope - difference) > tolerance:
-            raise NoOracleError("central differences show that the forward pass loses a part of the imaginary part")
-
-    def _derivative(self, oracle: str, name: str, direction: Tensor) -> float:
-        """Return the derivative along a direction of one tensor, NaN if there is none."""
-        if oracle == DIFFERENCES:
-            return central_difference(self._line(name, direction), _TOLERANCES[DIFFERENCES])
-        try:
-            return complex_step(self.subject, self.grad_outputs, name, direction)
-        except NoOracleError:
-            return math.nan
-
-    def _line(self, name: str, direction: Tensor) -> Line:
-        return Line(self.subject, self.grad_outputs, name, direction, self.rounding)
-
     def _verdict(self, name: str) -> Verdict:
-        self.say(f"comparing {name}")
+        self.oracles.say(f"comparing {name}")
         tensor, gradient = self.subject.tensors[name], self.run.written.get(name)
         fits = gradient is not None and gradient.shape == tensor.shape
         hand = gradient.to(tensor.dtype) if gradient is not None and fits else torch.zeros_like(tensor)
         comparisons = {
-            oracle: self._compare(oracle, name, hand, gradients[name]) for oracle, gradients in self.full.items()
-        } | {oracle: self._compare_along(oracle, name, hand) for oracle in self.directional}
+            oracle: self._compare(oracle, name, hand, gradients[name])
+            for oracle, gradients in self.oracles.full.items()
+        } | {oracle: self._compare_along(oracle, name, hand) for oracle in self.oracles.directional}
         self._doubt_complex_step(name, hand, comparisons)
         self._doubt_autograd(name, comparisons)
-        slope = self._taylor_slope(name, hand) if TAYLOR in self.requested and tensor.numel() else None
+        slope = self._taylor_slope(name, hand) if self.oracles.has_taylor and tensor.numel() else None
         outcomes = {oracle: comparison.passed for oracle, comparison in comparisons.items() if comparison.compared}
         if slope is not None:
             outcomes[TAYLOR] = slope > _MIN_SLOPE
@@ -180,8 +107,8 @@ class Examination:
 
     def _compare(self, oracle: str, name: str, hand: Tensor, true: Tensor) -> Comparison:
         if not hand.numel():
-            return Comparison(oracle, 0.0, _TOLERANCES[oracle], 0)
-        comparison = compare_elements(oracle, hand, true, _TOLERANCES[oracle], lambda: self.run.noise()[name])
+            return Comparison(oracle, 0.0, TOLERANCES[oracle], 0)
+        comparison = compare_elements(oracle, hand, true, TOLERANCES[oracle], lambda: self.run.noise()[name])
         comparison = self._with_given_tolerance(comparison, float(true.abs().nan_to_num().max()))
         return comparison if not comparison.passed else self._with_hidden_errors(comparison, name, hand, true)
 
@@ -211,7 +138,7 @@ class Examination:
 
     def _doubt_autograd(self, name: str, comparisons: dict[str, Comparison]) -> None:
         """Discard autograd if values contradict it: the forward of an autograd Function may leave its sight."""
-        others = [c for oracle, c in comparisons.items() if oracle in self.directional and c.compared]
+        others = [c for oracle, c in comparisons.items() if oracle in self.oracles.directional and c.compared]
         if self.subject.function is None or AUTOGRAD not in comparisons or comparisons[AUTOGRAD].passed or not others:
             return
         if all(comparison.passed for comparison in others):
@@ -231,17 +158,19 @@ class Examination:
     def _compare_along(self, oracle: str, name: str, hand: Tensor) -> Comparison:
         def noise() -> Tensor:
             moved = self.run.noise()[name]
-            return moved + self.rounding / self._line(name, torch.ones_like(moved)).scale  # that of the outputs
+            return (
+                moved + self.oracles.rounding / self.oracles.line(name, torch.ones_like(moved)).scale
+            )  # that of the outputs
 
         if not hand.numel():
-            return Comparison(oracle, 0.0, _TOLERANCES[oracle], 0)
-        derivative = partial(self._derivative, oracle, name)
-        comparison = compare_along(oracle, hand, derivative, _TOLERANCES[oracle], noise, self.seed, self.num_directions)
+            return Comparison(oracle, 0.0, TOLERANCES[oracle], 0)
+        derivative = partial(self.oracles.derivative, oracle, name)
+        comparison = compare_along(oracle, hand, derivative, TOLERANCES[oracle], noise, self.seed, self.num_directions)
         return self._with_given_tolerance(comparison, float(hand.abs().max()))
 
     def _taylor_slope(self, name: str, hand: Tensor) -> float | None:
         direction = random_directions(hand, 1, self.seed)[0]
-        line, along = self._line(name, direction), float((hand * direction).sum())
+        line, along = self.oracles.line(name, direction), float((hand * direction).sum())
         slope = taylor_slope(line, along)
         if slope is not None and slope < _MIN_SLOPE:
             slope = taylor_slope(line, along, norm(self.run.noise()[name]))
@@ -253,8 +182,8 @@ class Examination:
         Autograd gives all of it, unless the forward pass hides something from autograd: then a directional oracle,
         which sees only the values of the function, disagrees with it.
         """
-        by_autograd = self.full[AUTOGRAD][name] if AUTOGRAD in self.full else None
-        oracle = next(iter(self.directional), None)
+        by_autograd = self.oracles.full[AUTOGRAD][name] if AUTOGRAD in self.oracles.full else None
+        oracle = next(iter(self.oracles.directional), None)
         if by_autograd is not None:
             if passed or oracle is None or self._compare_along(oracle, name, by_autograd).passed:
                 return by_autograd
@@ -271,12 +200,12 @@ class Examination:
                         f"oracles=['{AUTOGRAD}']",
                     )
                 )
-        elif REFERENCE in self.full:
-            return self.full[REFERENCE][name]
+        elif REFERENCE in self.oracles.full:
+            return self.oracles.full[REFERENCE][name]
         if oracle is None or passed:
             return torch.full_like(hand, torch.nan)
-        self.say(f"locating the mistake in {name}")
-        return locate(hand, partial(self._derivative, oracle, name), self.seed)
+        self.oracles.say(f"locating the mistake in {name}")
+        return locate(hand, partial(self.oracles.derivative, oracle, name), self.seed)
 
 
 def _disagreement(outcomes: dict[str, bool]) -> Diagnosis | None:
@@ -286,11 +215,3 @@ def _disagreement(outcomes: dict[str, bool]) -> Diagnosis | None:
     if not set(agree) - {TAYLOR} or not disagree:
         return None
     return Diagnosis("oracles disagree", f"it agrees with {' and '.join(agree)}, but not with {' and '.join(disagree)}")
-
-
-def _numpy_reference(subject: Subject, grad_outputs: Outputs) -> Tensors:
-    if subject.module is None:
-        raise NoOracleError("the NumPy reference supports networks only")
-    from torchnet.checking.oracles.reference_network import numpy_reference  # imports all layers
-
-    return numpy_reference(subject, grad_outputs)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from torchnet.checking.compare import Comparison, Precision, relative
 from torchnet.checking.oracles.autograd import NoOracleError, autograd
-from torchnet.checking.report import Diagnosis, Verdict
+from torchnet.checking.reports.report import Diagnosis, Verdict
 from torchnet.checking.rounding import randomly_rounded
 from torchnet.checking.subjects.subject import Gradients, Outputs, Subject, Tensors, at_dtype
 

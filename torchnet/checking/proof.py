@@ -11,11 +11,12 @@ import torch
 from torch import nn
 
 from torchnet.checking.dispatch import InFloat64, converts_to_smaller_dtype
-from torchnet.checking.examination import ORACLES
+from torchnet.checking.kernel import try_kernel
 from torchnet.checking.oracles.autograd import NoOracleError
+from torchnet.checking.oracles.oracles import ORACLES
 from torchnet.checking.precision import precision_of, with_precision
 from torchnet.checking.progress import Progress
-from torchnet.checking.report import Report
+from torchnet.checking.reports.report import Report
 from torchnet.checking.subjects.forms import as_subject, with_forward
 from torchnet.checking.subjects.modules import copy_module
 from torchnet.checking.subjects.subject import (
@@ -28,7 +29,7 @@ from torchnet.checking.subjects.subject import (
     is_float,
     sentence,
 )
-from torchnet.checking.trial import Settings, try_formulas, try_kernel, upstream
+from torchnet.checking.trial import Settings, try_formulas, upstream
 
 
 def check(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from torchnet.checking.proof import check
-from torchnet.checking.report import Report
+from torchnet.checking.reports.report import Report
 
 
 @pytest.fixture

@@ -1,33 +1,26 @@
-"""Try one subject: its formulas in float64, or a kernel in its own dtype, at the given inputs and at others."""
+"""Try the formulas of one subject in float64, at the given inputs and at others."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 
 import torch
-from torch import Tensor
 
-from torchnet.checking.compare import measure, random_directions, relative
-from torchnet.checking.diagnosis.context import Context
-from torchnet.checking.diagnosis.diagnose import diagnose
+from torchnet.checking.compare import random_directions
 from torchnet.checking.diagnosis.nonfinite import nan_finding
-from torchnet.checking.error_map import error_map
 from torchnet.checking.examination import AUTOGRAD, COMPLEX_STEP, REFERENCE, Examination
-from torchnet.checking.oracles.autograd import NoOracleError, autograd
-from torchnet.checking.passes import Pass, first_pass
+from torchnet.checking.oracles.autograd import NoOracleError
+from torchnet.checking.oracles.oracles import AUTOGRAD, COMPLEX_STEP, REFERENCE, Oracles
 from torchnet.checking.points import other_points
-from torchnet.checking.precision import Yardstick, yardsticks
-from torchnet.checking.protocol import run_protocol
-from torchnet.checking.report import Diagnosis, Report, Verdict
+from torchnet.checking.protocol.passes import Pass, first_pass
+from torchnet.checking.protocol.protocol import run_protocol
+from torchnet.checking.reports.report import Diagnosis, Report, Verdict
 from torchnet.checking.rounding import noise_of
 from torchnet.checking.subjects.subject import (
     Outputs,
     Subject,
     SubjectError,
-    Tensors,
-    at_dtype,
-    describe,
 )
 
 _DIRECTIONS, _FEW_DIRECTIONS = 8, 2
@@ -90,15 +83,15 @@ def try_formulas(subject: Subject, grad_outputs: Outputs, settings: Settings) ->
     run = first_pass(subject, grad_outputs, noise)
     examination = _examination(subject, grad_outputs, run, settings, settings.oracles)
     verdicts = examination.verdicts()
-    report = _report(subject, run, verdicts, [*subject.notes, *examination.notes], settings)
+    report = report_of(subject, run, verdicts, [*subject.notes, *examination.notes], settings)
     report.findings.extend(examination.findings)
     if not report.passed:
         return report
     # At other inputs one oracle suffices, unless it finds something.
     used = [
         oracle
-        for oracle in (AUTOGRAD, *examination.directional)
-        if oracle in (*examination.full, *examination.directional)
+        for oracle in (AUTOGRAD, *examination.oracles.directional)
+        if oracle in (*examination.oracles.full, *examination.oracles.directional)
     ]
 
     def judge(point: Subject, grads: Outputs) -> Report | None:
@@ -116,7 +109,7 @@ def try_formulas(subject: Subject, grad_outputs: Outputs, settings: Settings) ->
             Report(point.name, verdicts, findings, whole.notes) if findings or any(map(_is_wrong, verdicts)) else None
         )
 
-    return _elsewhere(report, subject, settings, judge) if used else report
+    return try_elsewhere(report, subject, settings, judge) if used else report
 
 
 def _is_wrong(verdict: Verdict) -> bool:
@@ -125,21 +118,14 @@ def _is_wrong(verdict: Verdict) -> bool:
 
 
 def _examination(
-    subject: Subject, grads: Outputs, run: Pass, settings: Settings, oracles: Sequence[str] | None, few: bool = False
+    subject: Subject, grads: Outputs, run: Pass, settings: Settings, names: Sequence[str] | None, few: bool = False
 ) -> Examination:
-    return Examination(
-        subject,
-        grads,
-        run,
-        oracles,
-        settings.seed,
-        settings.tolerance if settings.rtol or settings.atol else None,
-        settings.say,
-        _FEW_DIRECTIONS if few else _DIRECTIONS,
-    )
+    oracles = Oracles(subject, grads, names, settings.seed, settings.say)
+    tolerance = settings.tolerance if settings.rtol or settings.atol else None
+    return Examination(oracles, run, tolerance, _FEW_DIRECTIONS if few else _DIRECTIONS)
 
 
-def _report(subject: Subject, run: Pass, verdicts: list[Verdict], notes: list[str], settings: Settings) -> Report:
+def report_of(subject: Subject, run: Pass, verdicts: list[Verdict], notes: list[str], settings: Settings) -> Report:
     findings, tried, untried = list(run.findings), [], []
     findings += nan_finding(subject)
     if not run.raises:
@@ -160,7 +146,7 @@ def _report(subject: Subject, run: Pass, verdicts: list[Verdict], notes: list[st
     )
 
 
-def _elsewhere(
+def try_elsewhere(
     report: Report, subject: Subject, settings: Settings, judge: Callable[[Subject, Outputs], Report | None]
 ) -> Report:
     """Judge the subject at other inputs; return the report of the first ones at which it is wrong."""
@@ -203,88 +189,3 @@ def _elsewhere(
             )
         report.tried.append(where)
     return report
-
-
-def try_kernel(
-    subject: Subject, truth: Subject, compares_outputs: bool, grad_outputs: Outputs, settings: Settings
-) -> Report:
-    """Compare a kernel in its own dtype with a reference: its float64 forward and autograd are the truth.
-
-    The same reference in that dtype says how much error is fair.
-    """
-    report = _kernel_report(subject, truth, compares_outputs, grad_outputs, settings, given=True)
-    if not report.passed:
-        return report
-
-    def judge(point: Subject, grads: Outputs) -> Report:
-        there = replace(truth, tensors=point.tensors, forward=lambda tensors: truth.forward(tensors | point.constants))
-        return _kernel_report(point, there, compares_outputs, grads, settings, given=False)
-
-    return _elsewhere(report, subject, settings, judge)
-
-
-def _kernel_report(
-    subject: Subject, truth: Subject, compares_outputs: bool, grads: Outputs, settings: Settings, given: bool
-) -> Report:
-    dtype = max((x.dtype for x in subject.tensors.values()), key=lambda dtype: torch.finfo(dtype).eps)
-    exact, exact_grads = at_dtype(truth, torch.float64), tuple(grad.double() for grad in grads)
-    settings.say("reference")
-    try:
-        in_own_dtype, in_float64 = partial(autograd, truth, grads), partial(autograd, exact, exact_grads)
-        measures = yardsticks(in_own_dtype, in_float64, dtype, given)
-    except NoOracleError as error:
-        raise SubjectError(f"autograd cannot differentiate the reference: {error}") from error
-    run = first_pass(subject, grads, lambda: {n: m.spread for n, m in measures.items()}, 16 * torch.finfo(dtype).eps)
-    truths = {name: measure.true for name, measure in measures.items()}
-    accuracy = (
-        max(relative(m.fair, m.size) for m in measures.values() if m.size > 0)
-        if any(m.size > 0 for m in measures.values())
-        else 0.0
-    )
-    context = Context(exact, exact.outputs(), exact_grads, {}, truths, dtype, accuracy)
-    verdicts = []
-    if compares_outputs:
-        own, fair = (
-            _named(subject.outputs()),
-            yardsticks(lambda: _named(truth.outputs()), lambda: _named(exact.outputs()), dtype, given),
-        )
-        if [x.shape for x in own.values()] != [m.true.shape for m in fair.values()]:
-            got, expected = describe(list(own.values())), describe([m.true for m in fair.values()])
-            raise SubjectError(f"the outputs differ from those of the reference: {got}, expected {expected}")
-        verdicts += [_verdict(name, x, fair[name], settings, context, is_output=True) for name, x in own.items()]
-    for name, m in measures.items():
-        verdicts.append(_verdict(name, run.written[name], m, settings, context))
-    name_of_dtype = str(dtype).removeprefix("torch.")
-    report = (
-        _report(subject, run, verdicts, list(subject.notes), settings)
-        if given
-        else Report(subject.name, verdicts, list(run.findings))
-    )
-    return replace(report, place=f"{place_of(subject)}, in {name_of_dtype}")
-
-
-def _named(outputs: Outputs) -> Tensors:
-    return {f"output {i}" if len(outputs) > 1 else "output": x for i, x in enumerate(outputs)}
-
-
-def _verdict(
-    name: str, hand: Tensor | None, fair: Yardstick, settings: Settings, context: Context, is_output: bool = False
-) -> Verdict:
-    """Compare a gradient or an output of a kernel with its true value."""
-    fits = hand is not None and hand.shape == fair.true.shape
-    value = hand if hand is not None and fits else torch.zeros_like(fair.true)
-    comparison = fair.compare("reference", value, settings.tolerance)
-    passed = comparison.passed and (fits or hand is None)
-    values, allowed = value.double(), comparison.allowed
-    return Verdict(
-        name,
-        tuple(fair.true.shape),
-        passed,
-        {"reference": comparison},
-        right_in_float64=passed,
-        written=hand is not None,
-        diagnosis=None if passed else diagnose(name, None if hand is None else hand.double(), fair.true, context),
-        error_map=error_map(values, fair.true, allowed) if fits and not passed and values.numel() else None,
-        is_output=is_output,
-        **(measure(values, fair.true, allowed) if fits and values.numel() else {}),
-    )

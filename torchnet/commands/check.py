@@ -26,6 +26,8 @@ without arguments, or with the given ones:
   python -m torchnet check mypackage.mymodule:MyLayer --input 4,7
   python -m torchnet check 'mymodule:MyLayer(7, bias=False)' --input 4,7
   python -m torchnet check mymodule:my_loss --input 4,10 --targets 10
+  python -m torchnet check mykernels:RMSNorm --input 8,256 --input 256 \\
+                           --dtype bfloat16 --reference mykernels:plain_rms_norm
   python -m torchnet check 'torchnet:MLP((784, 1024, 1024, 10))' \\
                            --input 32,784 --targets 10
 
@@ -65,6 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("float64", "float32", "bfloat16"),
         help="the dtype of weights and inputs (default: unchanged)",
     )
+    parser.add_argument(
+        "--reference",
+        metavar="MODULE:NAME",
+        help="a plain PyTorch function of the same inputs, which a kernel is held against in its own dtype",
+    )
+    parser.add_argument("--thorough", action="store_true", help="check second derivatives, too")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random numbers (default: 0)")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
@@ -90,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
             console.print(table)
             return int(not passed)
         # What the checked code prints is not part of the report.
-        with Console(stderr=True).status("checking", spinner="dots"), contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr):
             reports = list(_reports(options))
     except SystemExit as error:
         print(f"error: the checked code ended the program (sys.exit({error.code!r}))", file=sys.stderr)
@@ -118,9 +126,13 @@ def _reports(options: argparse.Namespace) -> "Iterator[Report]":
         if options.config is not None:
             raise SubjectError(f"expected one thing to check, got {options.subject} and another: check one at a time")
         subject = named_subject(options.subject, options.dtype)
+        reference = named_subject(options.reference, options.dtype) if options.reference else None
         _one_thread_if_small(subject)
-        yield check(subject, *random_inputs(subject, options.input, options.targets, options.dtype, options.seed))
+        inputs = random_inputs(subject, options.input, options.targets, options.dtype, options.seed)
+        yield check(subject, *inputs, reference=reference, thorough=options.thorough)
         return
+    if options.reference or options.thorough:
+        raise SubjectError("--reference and --thorough need a subject, MODULE:NAME")
     if options.input or options.targets is not None:
         raise SubjectError("--input and --targets need a subject, MODULE:NAME")
     if options.config is not None:

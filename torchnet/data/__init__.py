@@ -3,6 +3,6 @@
 The public names are in __init__.pyi.
 """
 
-import lazy_loader
+from torchnet.public_names import import_on_first_use
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = import_on_first_use(__name__, __file__)

@@ -17,7 +17,7 @@ from torchnet.checking.diagnosis.places import one_place, places
 from torchnet.checking.diagnosis.samples import other_upstream
 from torchnet.checking.diagnosis.structure import difference_structure, nearly_right, small_error
 from torchnet.checking.dispatch import smallest_dtype_of
-from torchnet.checking.report import Diagnosis
+from torchnet.checking.reports.report import Diagnosis
 from torchnet.checking.subjects.subject import Outputs, Subject, Tensors
 
 

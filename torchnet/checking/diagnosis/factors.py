@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from torchnet.checking.diagnosis.context import Context
-from torchnet.checking.report import Diagnosis
+from torchnet.checking.reports.report import Diagnosis
 
 _MOST_NUMBERS = 24  # arguments and attributes
 _CLOSE = 1e-4  # a factor this close to 1 is written as 1 + the difference

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from torchnet.checking.dispatch import OnResults
-from torchnet.checking.report import Diagnosis
+from torchnet.checking.reports.report import Diagnosis
 from torchnet.checking.subjects.subject import Subject
 
 

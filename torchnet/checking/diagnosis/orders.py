@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from torchnet.checking.diagnosis.context import LARGE, Context
-from torchnet.checking.report import Diagnosis
+from torchnet.checking.reports.report import Diagnosis
 
 _LONGEST = 64  # an axis along which every shift and permutation is tried
 _CLEARLY = 1e-2  # a smaller error, relative to the norm, is not one of the order

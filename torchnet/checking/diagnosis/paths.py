@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from torchnet.checking.diagnosis.context import Context, autograd_or_none
 from torchnet.checking.diagnosis.factors import meaning_of, written
-from torchnet.checking.report import Diagnosis
+from torchnet.checking.reports.report import Diagnosis
 from torchnet.checking.subjects.subject import Tensors
 
 _PRODUCTS = (

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from torchnet.checking.diagnosis.context import LARGE, Context
-from torchnet.checking.report import Diagnosis
+from torchnet.checking.reports.report import Diagnosis
 
 _MOST_NAMED = 8  # indices in a sentence
 _PARTS = {2: "half", 3: "third", 4: "quarter"}

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from torchnet.checking.diagnosis.context import LARGE, Context
-from torchnet.checking.report import Diagnosis
+from torchnet.checking.reports.report import Diagnosis
 
 _LONGEST = 12  # an axis of grad_output whose indices are left out one by one
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from torchnet.checking.diagnosis.context import LARGE, Context
 from torchnet.checking.diagnosis.factors import known
-from torchnet.checking.report import Diagnosis
+from torchnet.checking.reports.report import Diagnosis
 
 _SMALL, _MANY = 1e-3, 0.3
 _NEARLY = 0.02  # an error relative to the norm that looks like a slightly different constant

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from torchnet.checking.report import Diagnosis
+from torchnet.checking.reports.report import Diagnosis
 from torchnet.checking.subjects.subject import Gradients, Outputs, Subject, SubjectError, Tensors, copies, sentence
 
 _SMALL = 1e-4  # of the allowed rounding; relative to the largest of all gradients

@@ -4,8 +4,8 @@ import torch
 from torch.autograd import forward_ad
 
 from torchnet.checking.compare import random_directions
-from torchnet.checking.passes import Pass, equal
-from torchnet.checking.report import Diagnosis
+from torchnet.checking.protocol.passes import Pass, equal
+from torchnet.checking.reports.report import Diagnosis
 from torchnet.checking.subjects.subject import Gradients, Outputs, Subject, Tensors, copies
 
 _STEP = 1e-5  # of the central difference of a gradient

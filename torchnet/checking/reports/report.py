@@ -2,14 +2,12 @@
 
 import dataclasses
 import json
-import math
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from torchnet.checking.compare import Comparison, Precision
-from torchnet.checking.error_map import LEGEND, ErrorMap
+from torchnet.checking.reports.verdict import Diagnosis, Verdict, error_cell, precision_cell, slope_cell
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,91 +19,6 @@ class GradientError(AssertionError):
     """A hand-written gradient is wrong."""
 
     exit_code = 70
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """A kind of mistake, and the evidence for it.
-
-    Attributes:
-        kind: for a wrong gradient: "missing", "swapped", "grad_output", "shape", "not finite", "constant factor",
-            "sign", "transposed", "wrong axis", "missing path", "activation derivative", "one slice", "one element",
-            "small elements", "update before propagate", "rounding", "oracles disagree" or "unknown"; for other faults
-            of backward: "side effect", "not repeatable", "memory layout", "input_grad", "accumulated" or "stale state".
-        text: a sentence for the reader.
-    """
-
-    kind: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The result for the hand-written gradient of one tensor.
-
-    Attributes:
-        name: the name of the tensor.
-        shape: the shape of the tensor.
-        passed: whether every oracle agrees with the gradient.
-        comparisons: one per oracle that was run.
-        taylor_slope: the order at which the remainder of the first-order Taylor expansion vanishes: 2, or 1 for a wrong
-            gradient; infinite if the remainder is zero, None if the test was not run or a kink is too close.
-        right_in_float64: whether the formula is right in float64, whatever the precision in a smaller dtype.
-        written: whether backward wrote a gradient in float64; writing none is right where the true gradient is zero.
-        precision: the comparison in the subject's own dtype, if that is smaller than float64.
-        max_abs: the largest absolute difference from the true gradient.
-        max_rel: the largest difference of an element relative to the true element.
-        ulps: the difference at the worst index, in units of the last place of the true value in float64.
-        cosine: the cosine of the angle between the hand-written and the true gradient.
-        scale: <hand, true> / <true, true>, the factor by which the hand-written gradient is too large.
-        worst_index: the index of the largest difference.
-        hand_value: the hand-written gradient at that index.
-        true_value: the true gradient at that index.
-        wrong_share: the fraction of elements whose difference is larger than rounding.
-        diagnosis: the kind of mistake, None if the gradient is right.
-        error_map: which elements are wrong, and how much; None if the gradient is right or its elements are not known.
-        is_output: whether this is an output of the forward pass, compared with the reference, not a gradient.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    passed: bool
-    comparisons: dict[str, Comparison] = field(default_factory=dict)
-    taylor_slope: float | None = None
-    right_in_float64: bool = True
-    written: bool = True
-    precision: Precision | None = None
-    max_abs: float = math.nan
-    max_rel: float = math.nan
-    ulps: float = math.nan
-    cosine: float = math.nan
-    scale: float = math.nan
-    worst_index: tuple[int, ...] | None = None
-    hand_value: float = math.nan
-    true_value: float = math.nan
-    wrong_share: float = math.nan
-    diagnosis: Diagnosis | None = None
-    error_map: ErrorMap | None = None
-    is_output: bool = False
-
-    @property
-    def error(self) -> float:
-        """The largest error against any oracle."""
-        return max((comparison.error for comparison in self.comparisons.values()), default=math.inf)
-
-    def _explanation(self) -> list[str]:
-        lines = [f"{self.name}: {self.diagnosis.text if self.diagnosis else 'wrong'}"]
-        if self.worst_index is not None and not self.right_in_float64:
-            lines += [
-                f"    worst at [{', '.join(map(str, self.worst_index))}]: {self.hand_value:.12g}, should be "
-                f"{self.true_value:.12g} (off by {self.max_abs:.3g}, {self.ulps:.3g} ulps)",
-                f"    wrong elements {self.wrong_share:.1%}, cosine {self.cosine:.9g}, scale {self.scale:.9g}",
-            ]
-        if self.error_map is not None and self.error_map.shows_place:
-            rows, columns = self.error_map.rows, self.error_map.columns
-            lines += [f"    map of {rows} x {columns} elements: {LEGEND}"]
-            lines += [f"      {line}" for line in self.error_map.lines()]
-        return lines
 
 
 @dataclass(frozen=True)
@@ -184,7 +97,7 @@ class Report:
         yield text
 
     def _repr_html_(self) -> str:
-        from torchnet.checking.pictures import as_html
+        from torchnet.checking.reports.pictures import as_html
 
         return as_html(self)
 
@@ -194,7 +107,7 @@ class Report:
         Raises:
             ImportError: if Matplotlib is not installed.
         """
-        from torchnet.checking.pictures import plot
+        from torchnet.checking.reports.pictures import plot
 
         return plot(self)
 
@@ -209,8 +122,10 @@ class Report:
         for verdict in self.tensors:
             name = f"({verdict.name})" if verdict.is_output else verdict.name
             cells = [name, " x ".join(map(str, verdict.shape)) or "one number"]
-            cells += [_error(verdict.comparisons.get(oracle)) for oracle in oracles]
-            cells += [_slope(verdict.taylor_slope)] * has_slopes + [_precision(verdict.precision)] * has_precision
+            cells += [error_cell(verdict.comparisons.get(oracle)) for oracle in oracles]
+            cells += [slope_cell(verdict.taylor_slope)] * has_slopes + [
+                precision_cell(verdict.precision)
+            ] * has_precision
             rows.append([*cells, "right" if verdict.passed else "WRONG"])
         return headings, rows
 
@@ -244,7 +159,7 @@ class Report:
         lines = [f"{finding.kind}: {finding.text}" for finding in self.findings]
         if self.parts:  # the network's own gradients are wrong as a consequence and add no information
             return [*lines, "Other WRONG rows may be consequences of this: fix it, then check again."]
-        return lines + [line for verdict in self.tensors if not verdict.passed for line in verdict._explanation()]
+        return lines + [line for verdict in self.tensors if not verdict.passed for line in verdict.explanation()]
 
 
 def _aligned(headings: list[str], rows: list[list[str]]) -> list[str]:
@@ -257,18 +172,3 @@ def _aligned(headings: list[str], rows: list[list[str]]) -> list[str]:
         numbers = [cell.rjust(width) for cell, width in zip(line[2:-1], widths[2:-1], strict=True)]
         lines.append("  ".join([line[0].ljust(widths[0]), line[1].ljust(widths[1]), *numbers, line[-1]]).rstrip())
     return lines
-
-
-def _error(comparison: Comparison | None) -> str:
-    if comparison is None or comparison.compared == 0:
-        return "kink" if comparison is not None and comparison.skipped else "-"
-    skipped = f" ({comparison.skipped} skipped)" if comparison.skipped else ""
-    return f"{comparison.error:.1e}{skipped}"
-
-
-def _slope(slope: float | None) -> str:
-    return "-" if slope is None else "exact" if slope > 10 else f"{slope:.2f}"
-
-
-def _precision(precision: Precision | None) -> str:
-    return "-" if precision is None else f"{precision.error:.1e} / {precision.autograd_error:.1e}"

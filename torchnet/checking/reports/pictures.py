@@ -4,12 +4,12 @@ import html
 import math
 from typing import TYPE_CHECKING, Any
 
-from torchnet.checking.error_map import ErrorMap
+from torchnet.checking.reports.error_map import ErrorMap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from torchnet.checking.report import Report
+    from torchnet.checking.reports.report import Report
 
 _CELL = 12  # pixels
 _MOST_TENSORS = 6  # in a figure

@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from torchnet.checking.passes import Pass, clones, equal
-from torchnet.checking.protocol_of_functions import (
+from torchnet.checking.protocol.functions import (
     DoesNotApplyError,
     accepts_others,
     double_backward,
@@ -21,7 +20,8 @@ from torchnet.checking.protocol_of_functions import (
     unmarked_changes,
     vmap_rule,
 )
-from torchnet.checking.report import Diagnosis
+from torchnet.checking.protocol.passes import Pass, clones, equal
+from torchnet.checking.reports.report import Diagnosis
 from torchnet.checking.subjects.modules import copy_module, takes_input_grad
 from torchnet.checking.subjects.subject import Subject, SubjectError, copies, sentence
 

@@ -1,0 +1,103 @@
+"""Try a kernel in its own dtype, against a reference that computes in float64."""
+
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from torchnet.checking.compare import measure, relative
+from torchnet.checking.diagnosis.context import Context
+from torchnet.checking.diagnosis.diagnose import diagnose
+from torchnet.checking.oracles.autograd import NoOracleError, autograd
+from torchnet.checking.precision import Yardstick, yardsticks
+from torchnet.checking.protocol.passes import first_pass
+from torchnet.checking.reports.error_map import error_map
+from torchnet.checking.reports.report import Report, Verdict
+from torchnet.checking.subjects.subject import Outputs, Subject, SubjectError, Tensors, at_dtype, describe
+from torchnet.checking.trial import Settings, place_of, report_of, try_elsewhere
+
+
+def try_kernel(
+    subject: Subject, truth: Subject, compares_outputs: bool, grad_outputs: Outputs, settings: Settings
+) -> Report:
+    """Compare a kernel in its own dtype with a reference: its float64 forward and autograd are the truth.
+
+    The same reference in that dtype says how much error is fair.
+    """
+    report = _report(subject, truth, compares_outputs, grad_outputs, settings, given=True)
+    if not report.passed:
+        return report
+
+    def judge(point: Subject, grads: Outputs) -> Report:
+        there = replace(truth, tensors=point.tensors, forward=lambda tensors: truth.forward(tensors | point.constants))
+        return _report(point, there, compares_outputs, grads, settings, given=False)
+
+    return try_elsewhere(report, subject, settings, judge)
+
+
+def _report(
+    subject: Subject, truth: Subject, compares_outputs: bool, grads: Outputs, settings: Settings, given: bool
+) -> Report:
+    dtype = max((x.dtype for x in subject.tensors.values()), key=lambda dtype: torch.finfo(dtype).eps)
+    exact, exact_grads = at_dtype(truth, torch.float64), tuple(grad.double() for grad in grads)
+    settings.say("reference")
+    try:
+        in_own_dtype, in_float64 = partial(autograd, truth, grads), partial(autograd, exact, exact_grads)
+        measures = yardsticks(in_own_dtype, in_float64, dtype, given)
+    except NoOracleError as error:
+        raise SubjectError(f"autograd cannot differentiate the reference: {error}") from error
+    run = first_pass(subject, grads, lambda: {n: m.spread for n, m in measures.items()}, 16 * torch.finfo(dtype).eps)
+    truths = {name: measure.true for name, measure in measures.items()}
+    accuracy = (
+        max(relative(m.fair, m.size) for m in measures.values() if m.size > 0)
+        if any(m.size > 0 for m in measures.values())
+        else 0.0
+    )
+    context = Context(exact, exact.outputs(), exact_grads, {}, truths, dtype, accuracy)
+    verdicts = []
+    if compares_outputs:
+        own, fair = (
+            _named(subject.outputs()),
+            yardsticks(lambda: _named(truth.outputs()), lambda: _named(exact.outputs()), dtype, given),
+        )
+        if [x.shape for x in own.values()] != [m.true.shape for m in fair.values()]:
+            got, expected = describe(list(own.values())), describe([m.true for m in fair.values()])
+            raise SubjectError(f"the outputs differ from those of the reference: {got}, expected {expected}")
+        verdicts += [_verdict(name, x, fair[name], settings, context, is_output=True) for name, x in own.items()]
+    for name, m in measures.items():
+        verdicts.append(_verdict(name, run.written[name], m, settings, context))
+    name_of_dtype = str(dtype).removeprefix("torch.")
+    report = (
+        report_of(subject, run, verdicts, list(subject.notes), settings)
+        if given
+        else Report(subject.name, verdicts, list(run.findings))
+    )
+    return replace(report, place=f"{place_of(subject)}, in {name_of_dtype}")
+
+
+def _named(outputs: Outputs) -> Tensors:
+    return {f"output {i}" if len(outputs) > 1 else "output": x for i, x in enumerate(outputs)}
+
+
+def _verdict(
+    name: str, hand: Tensor | None, fair: Yardstick, settings: Settings, context: Context, is_output: bool = False
+) -> Verdict:
+    """Compare a gradient or an output of a kernel with its true value."""
+    fits = hand is not None and hand.shape == fair.true.shape
+    value = hand if hand is not None and fits else torch.zeros_like(fair.true)
+    comparison = fair.compare("reference", value, settings.tolerance)
+    passed = comparison.passed and (fits or hand is None)
+    values, allowed = value.double(), comparison.allowed
+    return Verdict(
+        name,
+        tuple(fair.true.shape),
+        passed,
+        {"reference": comparison},
+        right_in_float64=passed,
+        written=hand is not None,
+        diagnosis=None if passed else diagnose(name, None if hand is None else hand.double(), fair.true, context),
+        error_map=error_map(values, fair.true, allowed) if fits and not passed and values.numel() else None,
+        is_output=is_output,
+        **(measure(values, fair.true, allowed) if fits and values.numel() else {}),
+    )

@@ -1,0 +1,1 @@
+"""The result of a check, as text, HTML, JSON and a figure."""
