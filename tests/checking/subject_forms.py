@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -80,6 +81,7 @@ FORMS: dict[str, Callable] = {
     "NumPy object": partial(_stateful, object, xp=np),
 }
 FEW = ("pair", "NumPy pair", "Function", "lambda around apply", "module")
+EVERY = [form if form in FEW else pytest.param(form, marks=pytest.mark.sweep) for form in FORMS]
 
 
 def draw(*shapes: tuple[int, ...], seed: int = 0, dtype=torch.float64) -> list[torch.Tensor]:

@@ -125,8 +125,8 @@ def test_a_module_around_a_function():
 
 def test_a_module_of_plain_layers_has_nothing_wrong():
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv1d(2, 3, 3), nn.GELU(), nn.Flatten(), nn.Linear(9, 2)).double()
-    assert check(net, *draw((4, 2, 5))).passed
+    net = nn.Sequential(nn.Conv1d(2, 2, 3), nn.GELU(), nn.Flatten(), nn.Linear(4, 2)).double()
+    assert check(net, *draw((3, 2, 4)), other_inputs=False).passed
 
 
 def test_a_function_of_the_library():
@@ -149,7 +149,7 @@ def test_a_custom_op(factor):
     )
     namespace, _, op = name.partition("::")
     for subject in (square, getattr(getattr(torch.ops, namespace), op), lambda x: square(x) + 1):
-        report = check(subject, *draw((4, 3)))
+        report = check(subject, *draw((4, 3)), other_inputs=subject is square)
         assert report.passed == (factor == 2.0), report
         assert accused_names(report) == ([] if factor == 2.0 else ["x"])
 
@@ -435,8 +435,10 @@ OBJECTS = {
 
 
 @pytest.mark.parametrize("xp", [torch, np], ids=lambda xp: xp.__name__)
-@pytest.mark.parametrize("kind", OBJECTS)
-@pytest.mark.parametrize("slip", ["", "W", "b", "x"])
+@pytest.mark.parametrize(
+    ("kind", "slip"),
+    [("dW, db", "x"), ("W_grad, b_grad", "b"), *[(kind, slip) for kind in OBJECTS for slip in ("", "W")]],
+)
 def test_objects_with_forward_and_backward(xp, kind, slip):
     layer, (x,) = OBJECTS[kind](xp, slip=slip), draw((5, 3))
     x = x if xp is torch else x.numpy()
@@ -445,8 +447,9 @@ def test_objects_with_forward_and_backward(xp, kind, slip):
     assert accused_names(report) == expected, report
     assert len(report.tensors) == 3
     assert report.findings == []
-    methods = check((layer.forward, layer.backward), x, other_inputs=False)
-    assert accused_names(methods) == expected
+    if slip in ("W", "x"):
+        methods = check((layer.forward, layer.backward), x, other_inputs=False)
+        assert accused_names(methods) == expected
 
 
 def _sigmoid(xp, x):
@@ -493,7 +496,7 @@ def test_a_derivative_pair_of_a_loss(xp):
 
 
 @pytest.mark.parametrize("xp", [torch, np], ids=lambda xp: xp.__name__)
-@pytest.mark.parametrize("slip", ["", "W1", "b1", "W2", "b2"])
+@pytest.mark.parametrize("slip", ["", "W1", "b2"])
 def test_a_loss_of_a_dictionary_of_parameters(xp, slip):
     def loss(params, x, y):
         h = xp.tanh(x @ params["W1"] + params["b1"])
@@ -650,7 +653,7 @@ def test_a_broken_backward_is_reported_and_never_raises(form, name, monkeypatch)
         subject = Broken if form == "Function" else (lambda x, w: Broken.apply(x, w))
     else:
         subject = FORMS[form](lambda xp, x, w: x * w, lambda xp, g, x, w: returns(g, x, w))
-    report = check(subject, *draw((4, 3), (4, 3)))
+    report = check(subject, *draw((2, 3), (2, 3)))
     assert not report.passed
     assert report.diagnoses
     for _, what in report.diagnoses:
@@ -841,11 +844,11 @@ def test_expected_of_numpy_code():
     assert not check(pair, x).passed
 
 
-@pytest.mark.parametrize("form", ["pair", "Function", "lambda around apply", "module", "NumPy pair"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("form", "dtype"),
+    [(form, torch.float32) for form in FEW] + [("Function", torch.float64), ("Function", torch.bfloat16)],
+)
 def test_reference_compares_the_outputs(form, dtype):
-    if dtype == torch.bfloat16 and "NumPy" in form:
-        pytest.skip("NumPy has no bfloat16")
     inputs = given_to(form, draw((4, 3), (3,), dtype=dtype))
     subject = FORMS[form](_scaled, lambda xp, grad_output, x, w: (grad_output * w, (grad_output * x).sum(0)))
     right = check(subject, *inputs, reference=lambda x, w: x * w)

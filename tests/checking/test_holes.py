@@ -10,7 +10,7 @@ from torch import nn
 
 from torchnet import check
 
-from .subject_forms import FEW, FORMS, accused, accused_names, as_function, as_pair, draw, given_to, kinds
+from .subject_forms import EVERY, FEW, FORMS, accused, accused_names, as_function, as_pair, draw, given_to, kinds
 
 # The upstream gradients of outputs of equal shape.
 
@@ -65,8 +65,8 @@ TWO_OUTPUTS = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", TWO_OUTPUTS)
+@pytest.mark.parametrize("form", EVERY)
+@pytest.mark.parametrize("name", ["sin, exp", "product, sum"])
 def test_exchanged_upstream_gradients_of_two_outputs(form, name):
     forward, backward, count = TWO_OUTPUTS[name]
     inputs = given_to(form, draw(*[(4, 3)] * count))
@@ -84,14 +84,17 @@ def test_right_gradients_of_two_outputs_pass(form, name):
     assert report.passed, report
 
 
-@pytest.mark.parametrize("form", FEW)
+@pytest.mark.parametrize("form", ["pair", "NumPy pair", "lambda around apply"])
 @pytest.mark.parametrize(("i", "j"), [(0, 1), (0, 2), (1, 2)])
 def test_exchanged_upstream_gradients_of_three_outputs(form, i, j):
     inputs = given_to(form, draw((4, 3)))
     report = check(FORMS[form](_sin_exp_square, _exchanged(_sin_exp_square_backward, i, j)), *inputs)
     assert accused(report) == [0]
     assert f"the upstream gradients of outputs {i} and {j} are exchanged" in report.tensors[0].diagnosis.text
-    assert check(FORMS[form](_sin_exp_square, _sin_exp_square_backward), *inputs).passed
+
+
+def test_right_gradients_of_three_outputs_pass():
+    assert check(as_function(_sin_exp_square, _sin_exp_square_backward), *draw((4, 3))).passed
 
 
 # A true gradient that is zero.
@@ -111,8 +114,8 @@ STEPS = ["floor", "round", "sign"]
 @pytest.mark.parametrize("name", STEPS)
 def test_a_nonzero_gradient_of_a_step_function_is_wrong(form, name):
     inputs = given_to(form, draw((3, 4)))
-    for slope in (1.5, 1e-6):
-        report = check(FORMS[form](_steps(name), lambda xp, grad_output, x, c=slope: c * grad_output), *inputs)
+    for wrong in (lambda xp, grad_output, x: 1.5 * grad_output, lambda xp, grad_output, x: 1e-6 * grad_output):
+        report = check(FORMS[form](_steps(name), wrong), *inputs)
         assert accused(report) == [0], report
 
 
@@ -197,7 +200,7 @@ CANCELING = {
 @pytest.mark.parametrize("name", CANCELING)
 def test_a_right_gradient_that_cancels_to_zero_passes_for_every_seed(form, name):
     forward, backward, _, shapes = CANCELING[name]
-    for seed in range(6):
+    for seed in range(5):
         inputs = given_to(form, draw(*shapes, seed=seed))
         report = check(FORMS[form](forward, backward), *inputs, seed=seed, other_inputs=seed == 0)
         assert report.passed, f"seed {seed}\n{report}"
@@ -297,7 +300,7 @@ TREES = {
 
 @pytest.mark.parametrize("through", ["lambda around apply", "pair"])
 @pytest.mark.parametrize("name", TREES)
-@pytest.mark.parametrize("wrong", [None, 0, 1, 2, 3])
+@pytest.mark.parametrize("wrong", [None, 1, 3])
 def test_every_leaf_of_a_tree_is_differentiated(name, through, wrong, monkeypatch):
     build, signature = TREES[name]
     args, kwargs, names = build(*draw((5, 3), (3, 4), (4,), (4,)))
@@ -378,7 +381,7 @@ def _in_place(share_of_w):
     return backward
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", EVERY)
 def test_a_change_of_grad_output_is_one_side_effect_and_accuses_no_gradient(form):
     report = check(FORMS[form](_scaled, _in_place(1.0)), *given_to(form, draw((4, 3), (3,))))
     assert kinds(report) == ["side effect"], report
@@ -386,7 +389,7 @@ def test_a_change_of_grad_output_is_one_side_effect_and_accuses_no_gradient(form
     assert accused(report) == [], report
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", EVERY)
 def test_beside_a_change_of_grad_output_only_the_wrong_gradient_is_accused(form):
     report = check(FORMS[form](_scaled, _in_place(0.5)), *given_to(form, draw((4, 3), (3,))))
     assert kinds(report) == ["side effect"], report
@@ -494,7 +497,7 @@ def _weight_is_forgotten(xp, grad_output, x, w):
     return grad_output, (grad_output * x).sum(0)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", EVERY)
 def test_right_only_for_a_weight_of_ones(form):
     (x,) = draw((4, 3))
     report = check(FORMS[form](_scaled, _weight_is_forgotten), *given_to(form, [x, torch.ones_like(x[0])]))
@@ -549,8 +552,7 @@ def test_right_only_for_more_than_one_sample(form, right):
 
 
 @pytest.mark.parametrize("form", FEW)
-@pytest.mark.parametrize("size", [4, 8])
-@pytest.mark.parametrize("right", [True, False])
+@pytest.mark.parametrize(("size", "right"), [(4, False), (8, False), (8, True)])
 def test_right_only_for_multiples_of_a_block_size(form, size, right):
     def backward(xp, grad_output, x):
         gradient = 3 * grad_output * x * x
