@@ -233,8 +233,12 @@ def _as_function_of(forward, backward):
     return Complex
 
 
-@pytest.mark.parametrize("name", COMPLEX)
-@pytest.mark.parametrize("form", ["pair", "Function", "lambda", "NumPy pair"])
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [(name, form) for name in COMPLEX for form in ("pair", "Function")]
+    + [("complex and real", form) for form in ("lambda", "NumPy pair")]
+    + [pytest.param(name, form, marks=pytest.mark.sweep) for name in COMPLEX for form in ("lambda", "NumPy pair")],
+)
 def test_complex_numbers(name, form):
     forward, right, wrong, dtypes = COMPLEX[name]
     generator = torch.Generator().manual_seed(0)
@@ -434,10 +438,17 @@ OBJECTS = {
 }
 
 
-@pytest.mark.parametrize("xp", [torch, np], ids=lambda xp: xp.__name__)
 @pytest.mark.parametrize(
-    ("kind", "slip"),
-    [("dW, db", "x"), ("W_grad, b_grad", "b"), *[(kind, slip) for kind in OBJECTS for slip in ("", "W")]],
+    ("xp", "kind", "slip"),
+    [(np, kind, slip) for kind in OBJECTS for slip in ("", "W")]
+    + [(torch, "dW, db", "x"), (torch, "params, grads", "b"), (torch, "params, grads", "")]
+    + [
+        pytest.param(xp, k, s, marks=pytest.mark.sweep)
+        for xp in (torch, np)
+        for k in OBJECTS
+        for s in ("", "W", "b", "x")
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
 )
 def test_objects_with_forward_and_backward(xp, kind, slip):
     layer, (x,) = OBJECTS[kind](xp, slip=slip), draw((5, 3))
@@ -644,8 +655,12 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("form", ["pair", "Function", "lambda around apply", "module", "object"])
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [(form, name) for form in ("pair", "Function", "lambda around apply") for name in BROKEN]
+    + [(form, name) for form in ("module", "object") for name in ("too few", "wrong shape", "integers", "raising")]
+    + [pytest.param(form, name, marks=pytest.mark.sweep) for form in ("module", "object") for name in BROKEN],
+)
 def test_a_broken_backward_is_reported_and_never_raises(form, name, monkeypatch):
     returns = BROKEN[name]
     if form in ("Function", "lambda around apply"):
