@@ -44,7 +44,7 @@ def other_points(subject: Subject, seed: int) -> Iterator[Point]:
     for size in list(sizes)[:_MOST_LENGTHS]:
         odd = size - 1 if size % 2 == 0 else size - 2
         if (smaller := _resized(subject, size, odd, dims=slice(None))) is not None:
-            yield f"with sizes of {odd} instead of {size}", partial(_replaced, size, odd), smaller
+            yield f"with {odd} instead of {size}", partial(_replaced, size, odd), smaller
 
 
 def _replaced(size: int, new_size: int, shape: torch.Size) -> tuple[int, ...]:
@@ -64,7 +64,7 @@ def _smaller_batches(subject: Subject) -> Iterator[Point]:
         fewer.outputs()  # a tensor that the function has of its own may fit a dimension of 1, by broadcasting, but no other
     except Exception:
         return
-    yield f"with a first dimension of 1 instead of {batch}", partial(_one_row, batch), one
+    yield "with a first dimension of 1", partial(_one_row, batch), one
 
 
 def _one_row(batch: int, shape: torch.Size) -> tuple[int, ...]:

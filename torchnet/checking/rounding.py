@@ -18,7 +18,7 @@ from torchnet.checking.subjects.subject import Outputs, Subject, Tensors, copies
 Result = TypeVar("Result")
 
 _RUNS = 8  # of a computation with random rounding
-_RUNS_OF_LARGE = 2
+_RUNS_OF_LARGE = 1
 _LARGE = 1_000_000  # elements
 _MARGIN = 10  # the allowed noise, as a multiple of the spread over a few runs
 _EXCUSE = 10  # the largest noise of a hand-written backward that counts, as a multiple of autograd's

@@ -11,7 +11,7 @@ from torchnet.checking.compare import random_directions
 from torchnet.checking.diagnosis.nonfinite import nan_finding
 from torchnet.checking.examination import AUTOGRAD, COMPLEX_STEP, REFERENCE, Examination
 from torchnet.checking.oracles.autograd import NoOracleError
-from torchnet.checking.oracles.oracles import AUTOGRAD, COMPLEX_STEP, REFERENCE, Oracles
+from torchnet.checking.oracles.oracles import AUTOGRAD, COMPLEX_STEP, LARGE, REFERENCE, Oracles
 from torchnet.checking.points import other_points
 from torchnet.checking.protocol.passes import Pass, first_pass
 from torchnet.checking.protocol.protocol import run_protocol
@@ -24,6 +24,7 @@ from torchnet.checking.subjects.subject import (
 )
 
 _DIRECTIONS, _FEW_DIRECTIONS = 8, 2
+_POINTS_OF_LARGE = 1  # other inputs at which a large subject is tried
 _UPSTREAM_SEED = 0x5EED  # added to the seed: the gradient must differ from an input that was drawn from the same seed
 
 
@@ -126,9 +127,12 @@ def _examination(
 
 
 def report_of(subject: Subject, run: Pass, verdicts: list[Verdict], notes: list[str], settings: Settings) -> Report:
-    findings, tried, untried = list(run.findings), [], []
-    findings += nan_finding(subject)
-    if not run.raises:
+    findings = [*run.findings, *nan_finding(subject)]
+    tried: list[str] = []
+    untried: list[str] = []
+    if subject.numel > LARGE and not all(verdict.passed for verdict in verdicts):
+        untried.append("other passes (a gradient is wrong)")
+    elif not run.raises:
         settings.say("other passes")
         found, tried, untried = run_protocol(run, settings.thorough, settings.is_late)
         findings += found
@@ -154,9 +158,9 @@ def try_elsewhere(
         report.untried.append("other inputs (other_inputs=False)")
         return report
     shapes = [output.shape for output in subject.outputs()]
-    for where, sizes, point in other_points(subject, settings.seed):
-        if settings.is_late():
-            report.untried.append(f"{where} (time limit)")
+    for i, (where, sizes, point) in enumerate(other_points(subject, settings.seed)):
+        if settings.is_late() or (subject.numel > LARGE and i >= _POINTS_OF_LARGE and not settings.thorough):
+            report.untried.append(f"{where} ({'time limit' if settings.is_late() else 'thorough=True'})")
             continue
         settings.say(where)
         try:

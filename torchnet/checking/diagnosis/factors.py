@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from torchnet.checking.diagnosis.context import Context
+from torchnet.checking.diagnosis.context import LARGE, Context
 from torchnet.checking.reports.report import Diagnosis
 
 _MOST_NUMBERS = 24  # arguments and attributes
@@ -75,7 +75,7 @@ def meaning_of(factor: float, context: Context) -> str:
 
 def tensor_factor(hand: Tensor, true: Tensor, context: Context) -> Iterator[Diagnosis]:
     """Recognize the true gradient times, or divided by, a tensor of the passes, along the axes where it fits."""
-    if hand.dim() == 0 or hand.isnan().any() or true.isnan().any():
+    if hand.dim() == 0 or hand.numel() > LARGE or hand.isnan().any() or true.isnan().any():
         return
     for text, factor in _factors(context):
         shaped = _broadcast(factor, hand)

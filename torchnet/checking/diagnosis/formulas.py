@@ -10,6 +10,7 @@ from torch.nn import functional
 from torchnet.checking.diagnosis.context import LARGE, SAME, same
 from torchnet.checking.subjects.subject import Tensors
 
+_PART = 10_000  # elements of a large gradient that are compared with elementwise formulas
 _MOST_TENSORS = 8  # a subject with more tensors is a network, whose gradients no single formula gives
 
 _FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -39,7 +40,20 @@ def formula_of(gradient: Tensor, tensors: Tensors, error: float = SAME) -> tuple
     """Return the kind and text of a formula of the tensors that gives the gradient up to a factor."""
     if gradient.numel() < 2 or gradient.isnan().any() or len(tensors) > _MOST_TENSORS or not gradient.any():
         return None
-    for kind, text, value in _formulas(tensors, gradient):
+    if gradient.numel() > LARGE:
+        return _formula_of_large(gradient, tensors, error)
+    return _first_match(gradient, _formulas(tensors, gradient), error)
+
+
+def _formula_of_large(gradient: Tensor, tensors: Tensors, error: float) -> tuple[str, str] | None:
+    """Compare a part of the elements with elementwise formulas, and all with products of matrices."""
+    part = {name: x.flatten()[:_PART] for name, x in tensors.items() if x.shape == gradient.shape}
+    found = _first_match(gradient.flatten()[:_PART], _formulas(part, gradient.flatten()[:_PART]), error)
+    return found or _first_match(gradient, _products(tensors, gradient), error)
+
+
+def _first_match(gradient: Tensor, formulas: Iterator[tuple[str, str, Tensor]], error: float) -> tuple[str, str] | None:
+    for kind, text, value in formulas:
         if value.shape == gradient.shape and value.isfinite().all() and (size := float((value * value).sum())):
             factor = float((gradient * value).sum()) / size
             if math.isfinite(factor) and factor != 0 and same(gradient, factor * value, error):

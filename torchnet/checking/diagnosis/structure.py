@@ -23,7 +23,7 @@ def small_error(hand: Tensor, true: Tensor, context: Context) -> Iterator[Diagno
             yield from nearly_right(hand, true)
 
 
-def difference_structure(name: str, hand: Tensor, true: Tensor, context: Context) -> Iterator[Diagnosis]:
+def difference_structure(hand: Tensor, true: Tensor, context: Context) -> Iterator[Diagnosis]:
     """Recognize a term that is constant along an axis, or a multiple of a known tensor in each slice."""
     if hand.numel() > LARGE or hand.dim() == 0 or true.isnan().any():
         return

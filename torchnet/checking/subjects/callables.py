@@ -64,11 +64,14 @@ def callable_subject(call: Call, inputs: Sequence[Any], kwargs: Mapping[str, Any
 
 
 def plain_module_subject(
-    module: nn.Module, inputs: Sequence[Any], kwargs: Mapping[str, Any], with_weights: Callable[[Tensors], nn.Module]
+    module: nn.Module,
+    inputs: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    with_tensors: Callable[[Tensors, torch.dtype], nn.Module],
 ) -> Subject:
     """A module without a backward of its own, such as one around autograd Functions, with its weights.
 
-    `with_weights` returns a copy of the module that computes with other tensors.
+    `with_tensors` returns a copy of the module that computes with other weights, its buffers in their dtype.
     """
     names = ["input"] if len(inputs) == 1 else argument_names(module.forward, len(inputs))
     weights = {n: w.detach().clone() for n, w in module.named_parameters() if is_float(w)}
@@ -78,7 +81,8 @@ def plain_module_subject(
 
     def call(tensors: Tensors) -> Any:
         values, options = args.substitute(tensors)
-        return with_weights({name: tensors[name] for name in weights})(*values, **options)
+        own = {name: tensors[name] for name in weights}
+        return with_tensors(own, next(iter((own or args.tensors).values())).dtype)(*values, **options)
 
     kept = _differentiable(type(module).__name__, call, arguments)
 
@@ -106,17 +110,20 @@ def _subject(
 ) -> Subject:
     def graph(tensors: Tensors, wanted: Iterable[str]) -> Graph:
         with torch.enable_grad():
-            leaves = {name: x.detach().requires_grad_(name in wanted) for name, x in tensors.items()}
+            leaves = {name: x.detach().requires_grad_() if name in wanted else x for name, x in tensors.items()}
             given = copies(leaves)  # the function may work in place, which autograd forbids on leaves
             values, keywords = args.substitute(given)
             outputs = float_outputs(call(*values, **keywords), leaves)
         return Graph({name: leaves[name] for name in wanted}, given, tuple(outputs[i] for i in kept))
 
     def backward(tensors: Tensors, grad_outputs: Outputs) -> Gradients:
-        leaves, _, outputs = graph(tensors, args.tensors)
+        leaves, given, outputs = graph(tensors, args.tensors)
+        before = {key: x.detach().clone() for key, x in given.items()}
         pairs = [(output, grad) for output, grad in zip(outputs, grad_outputs, strict=True) if output.requires_grad]
         kept_outputs, grads = zip(*pairs, strict=True)
         gradients = torch.autograd.grad(kept_outputs, list(leaves.values()), grads, allow_unused=True)
+        # Let the caller see what backward changed; what the forward changed is checked elsewhere.
+        tensors.update({key: x.detach() for key, x in given.items() if not torch.equal(x.detach(), before[key])})
         return dict(zip(leaves, gradients, strict=True))
 
     first = next(iter(args.inputs), next(iter(args.tensors), ""))

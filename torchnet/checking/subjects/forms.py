@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from torchnet.checking.subjects.callables import callable_subject, function_subject, plain_module_subject
-from torchnet.checking.subjects.modules import copy_module, module_subject
+from torchnet.checking.subjects.modules import copy_at_dtype, copy_module, module_subject
 from torchnet.checking.subjects.objects import object_subject
 from torchnet.checking.subjects.pairs import loss_subject, pair_subject
 from torchnet.checking.subjects.subject import (
@@ -53,15 +53,20 @@ def as_subject(
     if isinstance(thing, nn.Module):
         if callable(getattr(thing, "backward", None)) or loss is not None:
             return module_subject(thing, inputs, loss, kwargs)
-        return plain_module_subject(thing, inputs, kwargs, functools.partial(copy_module, thing))
+        return plain_module_subject(thing, inputs, kwargs, functools.partial(copy_at_dtype, thing))
     if isinstance(thing, type) and issubclass(thing, torch.autograd.Function):
         return function_subject(thing, inputs, kwargs)
     if isinstance(thing, type):
         raise SubjectError(f"expected an instance, got the class {thing.__name__}: pass {thing.__name__}(...)")
     if isinstance(thing, (tuple, list)) and len(thing) == 2 and all(callable(function) for function in thing):
         return pair_subject(thing[0], thing[1], inputs, kwargs)
-    if callable(getattr(thing, "forward", None)) and callable(getattr(thing, "backward", None)):
-        return object_subject(thing, inputs, kwargs)
+    if isinstance(thing, torch.autograd.Function):
+        name = type(thing).__name__
+        raise SubjectError(f"expected the class {name} or {name}.apply, got an instance of it")
+    if callable(getattr(thing, "backward", None)):
+        for forward in ("forward", "__call__"):
+            if callable(getattr(thing, forward, None)):
+                return object_subject(thing, inputs, kwargs, forward)
     if callable(thing):
         return _loss_or_callable(thing, inputs, kwargs)
     raise SubjectError(f"expected {_ACCEPTED}, got {thing!r}")
@@ -98,7 +103,11 @@ def _loss_or_callable(thing: Callable[..., Any], inputs: Sequence[Any], kwargs: 
 
 
 def with_forward(
-    subject: Subject, function: Callable[..., Any], inputs: Sequence[Any], kwargs: Mapping[str, Any] | None
+    subject: Subject,
+    function: Callable[..., Any],
+    inputs: Sequence[Any],
+    kwargs: Mapping[str, Any] | None,
+    expects_arrays: bool = True,
 ) -> Subject:
     """Return the subject with another forward, the one whose gradient the backward is meant to be.
 
@@ -107,7 +116,7 @@ def with_forward(
     args = Arguments(argument_names(function, len(inputs)), inputs, kwargs)
     names = dict(zip(args.inputs, subject.inputs, strict=False))
     weights = subject.tensors.keys() - set(subject.inputs)
-    called = on_arrays(function) if args.has_arrays else function
+    called = on_arrays(function) if args.has_arrays and expects_arrays else function
     taken = weights & inspect.signature(function).parameters.keys() if weights else set()
 
     def forward(tensors: Tensors) -> Outputs:

@@ -136,7 +136,12 @@ def copy_module(module: nn.Module, substitutes: Mapping[str, Tensor] = {}) -> nn
     for name, tensor in (*module.named_parameters(), *module.named_buffers(), *plain_tensors(module)):
         if name in substitutes:
             memo[id(tensor)] = substitutes[name]
-    return copy.deepcopy(module, memo)
+    try:
+        return copy.deepcopy(module, memo)
+    except (TypeError, RuntimeError) as error:
+        raise SubjectError(
+            f"{type(module).__name__} cannot be copied, and every pass runs on a copy: {error}"
+        ) from error
 
 
 def plain_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -161,6 +166,13 @@ def _replace_tensors(module: nn.Module, tensors: Tensors) -> None:
 def _numbers(module: nn.Module) -> dict[str, float]:
     """Return the floating-point attributes of a module and its parts, such as a probability or an epsilon."""
     return {name: value for part in module.modules() for name, value in vars(part).items() if type(value) is float}
+
+
+def copy_at_dtype(module: nn.Module, weights: Tensors, dtype: torch.dtype) -> nn.Module:
+    """Return a copy of a module with other weights; its buffers and plain tensors are converted to float64 with them."""
+    floats = {n: x for n, x in (*module.named_buffers(), *plain_tensors(module)) if x.is_floating_point()}
+    exact = dtype in (torch.float64, torch.complex128)
+    return copy_module(module, weights | {n: x.to(torch.float64, copy=True) for n, x in floats.items() if exact})
 
 
 class _Weight(nn.Parameter):

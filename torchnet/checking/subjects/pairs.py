@@ -86,7 +86,7 @@ def pair_subject(forward: Function, backward: Function, inputs: Sequence[Any], k
     names = argument_names(forward, len(inputs))
     args = Arguments(names, inputs, kwargs)
     name, what = function_name(forward), function_name(backward)
-    options_of_backward = _named(backward, kwargs)
+    named = _named(backward, kwargs)
     if args.has_arrays:
         forward, backward = on_arrays(forward), on_arrays(backward)
     complaints: list[str] = []
@@ -113,17 +113,16 @@ def pair_subject(forward: Function, backward: Function, inputs: Sequence[Any], k
         values, options = args.substitute(tensors)
         returned = forward(*values, **options)
         result, cache = split(returned)
+        extra = {name: options[name] for name in named}
         like = [x for x in tree_leaves(result) if has_gradient(x)]
         grads = like_outputs(grad_outputs, like)
         given = cache or values
-        if accepts(backward, len(grads) + len(given)):
-            found = backward(*grads, *given, **options_of_backward)
-        elif accepts(backward, len(values)) and not _takes_upstream(backward):
-            found = _times_upstream(backward(*values, **options_of_backward), like[0], grads[0])
-            if len(values) > 1:
-                found = (*found, *[None] * (len(values) - len(found)))
-        elif accepts(backward, len(grads)):
-            found = backward(*grads, **options_of_backward)
+        if accepts(backward, len(grads) + len(given), named):
+            found = backward(*grads, *given, **extra)
+        elif accepts(backward, len(values), named) and not _takes_upstream(backward):
+            found = _times_upstream(backward(*values, **extra), like[0], grads[0])
+        elif accepts(backward, len(grads), named):
+            found = backward(*grads, **extra)
         else:
             raise SubjectError(
                 f"{what}: expected backward(grad_output, *inputs), or backward(grad_output, cache) with a forward that "
@@ -132,12 +131,14 @@ def pair_subject(forward: Function, backward: Function, inputs: Sequence[Any], k
             )
         return args.name_gradients(what, found, complaints)
 
+    notes = _restrict(args, lambda: gradients(dict(args.tensors), _ones(outputs(dict(args.tensors)))), complaints)
     return Subject(
         name,
         args.tensors,
         next(iter(args.tensors)),
         outputs,
         gradients,
+        notes=notes,
         constants=args.constants,
         arguments=frozenset(args.numbers),
         complex_names=frozenset(args.complex_names),
@@ -147,13 +148,31 @@ def pair_subject(forward: Function, backward: Function, inputs: Sequence[Any], k
     )
 
 
-def _named(function: Function, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keyword arguments that a function takes, too."""
+def _ones(outputs: Outputs) -> Outputs:
+    return tuple(torch.ones_like(output) for output in outputs)
+
+
+def _restrict(args: Arguments, run: Callable[[], Gradients], complaints: list[str]) -> tuple[str, ...]:
+    """If the backward returns the gradient of one argument alone, check that one; return a note."""
+    try:
+        run()
+    except Exception:  # reported by the first pass
+        return ()
+    finally:
+        complaints.clear()
+    if args.alone is None:
+        return ()
+    args.select(args.alone)
+    return (f"only the gradient of {args.alone} is returned, and checked",)
+
+
+def _named(function: Function, kwargs: Mapping[str, Any]) -> list[str]:
+    """Return the names of the keyword arguments of the forward that a backward takes, too."""
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
-        return {}
-    return {name: value for name, value in kwargs.items() if name in parameters}
+        return []
+    return [name for name in kwargs if name in parameters]
 
 
 def _takes_upstream(backward: Function) -> bool:

@@ -94,7 +94,7 @@ class Subject:
 
     def gradients(self, grad_outputs: Outputs, **options: Any) -> Gradients:
         """Run the backward on copies of the tensors and of the upstream gradients, which it may modify."""
-        return self.backward(copies(self.tensors), tuple(grad.clone() for grad in grad_outputs), **options)
+        return self.backward(copies(self.tensors), clones(grad_outputs), **options)
 
     @property
     def numel(self) -> int:
@@ -110,6 +110,11 @@ def at_dtype(subject: Subject, dtype: torch.dtype) -> Subject:
 def copies(tensors: Tensors) -> Tensors:
     """Return a copy of each tensor, for a pass that may modify its arguments."""
     return {name: tensor.clone() for name, tensor in tensors.items()}
+
+
+def clones(outputs: Outputs) -> Outputs:
+    """Return a copy of each upstream gradient, for a backward that may modify it; the strides stay."""
+    return tuple(x.clone() if x.is_contiguous() or 0 not in x.stride() else x for x in outputs)
 
 
 def is_float(x: Any) -> bool:
@@ -161,10 +166,10 @@ def num_arguments(function: Callable[..., Any]) -> int:
     return 1 if inspect.Parameter.VAR_POSITIONAL in kinds else sum(kind in _POSITIONAL for kind in kinds)
 
 
-def accepts(function: Callable[..., Any], count: int) -> bool:
-    """Whether a function can be called with this number of positional arguments."""
+def accepts(function: Callable[..., Any], count: int, names: Iterable[str] = ()) -> bool:
+    """Whether a function can be called with this number of positional arguments, and with keyword arguments."""
     try:
-        inspect.signature(function).bind(*range(count))
+        inspect.signature(function).bind(*range(count), **dict.fromkeys(names))
     except TypeError:
         return False
     except ValueError:
@@ -175,7 +180,8 @@ def accepts(function: Callable[..., Any], count: int) -> bool:
 def argument_names(function: Callable[..., Any], count: int, skip: int = 0) -> list[str]:
     """Return the names of a function's arguments, after the first `skip`; "input 0", "input 1", ... if unnamed."""
     function = getattr(function, "_init_fn", function)  # of a torch.library.custom_op
-    if (schema := getattr(function, "_schema", None)) is not None:  # of torch.ops
+    function = getattr(function, "default", function) if hasattr(function, "overloads") else function  # of torch.ops
+    if (schema := getattr(function, "_schema", None)) is not None:
         names = [argument.name for argument in schema.arguments]
         return [names[i] if i < len(names) else f"input {i}" for i in range(count)]
     try:

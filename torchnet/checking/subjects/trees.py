@@ -42,13 +42,14 @@ class Arguments:
     def __init__(self, names: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> None:
         self.roots = [*names, *(kwargs or {})]
         self._num_args = len(args)
-        self._specs, self._leaves = [], {}
+        self._specs: list[tuple[list[str], Any]] = []
+        self._leaves: dict[str, Any] = {}
         for root, value in zip(self.roots, [*args, *(kwargs or {}).values()], strict=True):
             pairs, spec = tree_flatten_with_path(value)
             leaves = {root + keystr(path): leaf for path, leaf in pairs}
             self._specs.append((list(leaves), spec))
             self._leaves |= leaves
-        self.has_arrays = any(isinstance(leaf, np.ndarray) for leaf in self._leaves.values())
+        self.has_arrays = any(isinstance(leaf, (np.ndarray, np.floating)) for leaf in self._leaves.values())
         flagged = [name for name, x in self._leaves.items() if isinstance(x, Tensor) and x.requires_grad]
         self._leaves = {name: _owned(leaf) for name, leaf in self._leaves.items()}
         self.flagged = bool(flagged)
@@ -61,6 +62,14 @@ class Arguments:
             name: float(x) for name, x in self._leaves.items() if isinstance(x, (int, float)) and x is not True
         }
         self.inputs = (*self.tensors, *self.constants)
+        self.alone: str | None = None  # the argument whose gradient is all that a derivative returns
+
+    def select(self, root: str) -> None:
+        """Take gradients of one argument only."""
+        chosen = {name for name in self.tensors if name == root or name.startswith((f"{root}[", f"{root}."))}
+        others = {name: x for name, x in self.tensors.items() if name not in chosen}
+        self.tensors = {name: x for name, x in self.tensors.items() if name in chosen}
+        self.constants = others | self.constants
 
     def substitute(self, tensors: Tensors, names: Mapping[str, str] = {}) -> tuple[list[Any], dict[str, Any]]:
         """Return the positional and keyword arguments with the tensors replaced.
@@ -98,6 +107,7 @@ class Arguments:
         if len(returned) == 1 and isinstance(returned[0], Mapping) and count > 1:
             by_root = returned[0].keys() <= set(self.roots)
             named = self._leaves_of(returned[0] if by_root else {self.roots[0]: returned[0]})
+            self.alone = None if by_root or self.flagged else self.roots[0]
         elif len(returned) in (count, len(self.roots)):
             named = self._leaves_of(dict(zip(self.roots, returned, strict=False)))
         else:
@@ -107,10 +117,15 @@ class Arguments:
                     f"{what} returns {len(returned)} gradient{'s' * (len(returned) != 1)}, expected one for each input "
                     f"({', '.join(self.roots[:count])}): return None for an input without a gradient"
                 )
+        unknown = [name for name, x in named.items() if x is not None and name not in self._leaves]
+        if unknown:
+            complaints.append(
+                f"{what} returns gradients of {', '.join(unknown)}, expected those of {', '.join(floats)}"
+            )
         gradients: Gradients = {}
         for name in floats:
             gradient = named.get(name)
-            if isinstance(gradient, (float, int, np.ndarray)):
+            if isinstance(gradient, (float, int, np.ndarray, np.generic)):
                 gradient = torch.as_tensor(gradient, dtype=self.tensors[name].dtype)
             if not isinstance(gradient, Tensor | None):
                 complaints.append(f"{what} returns {describe([gradient])} as the gradient of {name}, expected a tensor")
@@ -136,7 +151,12 @@ class Arguments:
 
 def _owned(leaf: Any) -> Any:
     """Return a copy of a tensor, detached, and of an array as a tensor; refuse what has no values to check."""
-    x = torch.from_numpy(np.array(leaf)) if isinstance(leaf, np.ndarray) and leaf.dtype != object else leaf
+    x = leaf
+    if isinstance(leaf, (np.ndarray, np.floating)):
+        try:
+            x = torch.from_numpy(np.array(leaf))
+        except TypeError as error:
+            raise SubjectError(f"expected arrays of numbers, got an array of {np.asarray(leaf).dtype}") from error
     if not isinstance(x, Tensor):
         return copy.deepcopy(leaf) if isinstance(leaf, _GENERATORS) else leaf
     if x.layout != torch.strided or x.device.type == "meta":
