@@ -26,7 +26,7 @@ def upstream_of(function, x):
 def line_of(function, x, direction):
     subject = subject_of(function, x)
     upstream = (upstream_of(function, x),)
-    return Line(subject, upstream, "x", direction, rounding_of(subject, upstream))
+    return Line(subject, upstream, {"x": direction}, rounding_of(subject, upstream))
 
 
 SMOOTH = {
@@ -82,7 +82,7 @@ def test_complex_step_matches_autograd(name, scale, expect_equal):
     upstream = random(*y.shape, seed=2)
     (gradient,) = torch.autograd.grad(y, leaf, upstream)
     torch.manual_seed(0)
-    slope = complex_step(subject_of(function, x), (upstream,), "x", direction)
+    slope = complex_step(subject_of(function, x), (upstream,), {"x": direction})
     expected = (gradient * direction).sum()
     expect_equal(f"{name} x{scale:g}", torch.tensor(slope, dtype=torch.float64), expected, "autograd (complex step)")
 
@@ -101,7 +101,7 @@ def test_complex_step_matches_autograd(name, scale, expect_equal):
 def test_complex_step_refuses_functions_that_are_not_analytic(function):
     x = random(4, 3)
     with pytest.raises(NoOracleError):
-        complex_step(subject_of(function, x), (torch.ones_like(function(x)),), "x", x)
+        complex_step(subject_of(function, x), (torch.ones_like(function(x)),), {"x": x})
 
 
 @pytest.mark.parametrize("name", SMOOTH)

@@ -4,7 +4,7 @@ The true gradients are those in float64 at the same values. How much error is fa
 dtype, over several random roundings.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from torchnet.checking.compare import Comparison, Precision, relative
 from torchnet.checking.oracles.autograd import NoOracleError, autograd
 from torchnet.checking.reports.report import Diagnosis, Verdict
-from torchnet.checking.rounding import randomly_rounded
+from torchnet.checking.rounding import moved_by_an_ulp, randomly_rounded
 from torchnet.checking.subjects.subject import Gradients, Outputs, Subject, Tensors, at_dtype
 
 _UNUSABLE = 0.5  # autograd's relative error in a smaller dtype above which it cannot set a tolerance
@@ -24,6 +24,8 @@ _TRULY_ZERO = 1e-9  # a gradient below this multiple of the largest one is zero
 _MANY_DIGITS = 1e-5  # eps of a dtype in which a mistake is far larger than rounding
 _FLOOR = 8  # in such a dtype, the error that is always allowed, in units of eps
 _SLACK = 8  # the multiple of a fair error that is allowed at inputs that were not given
+_COARSE = 4  # the allowed error of differences, in units of a third of the digits
+_SAMPLE = 16  # elements of which they are taken
 _MARGIN = 10  # of the error of one element, as a multiple of the spread over several roundings
 
 
@@ -47,11 +49,23 @@ def precision_of(subject: Subject, grad_outputs: Outputs, written: Gradients) ->
         if all(error <= 2 * own[name] for name, error in errors.items()):
             break
         # A single run of autograd may be precise by chance: use the largest error over several roundings.
-        for moved in randomly_rounded(by_autograd, dtype, share=1 / 8, runs=runs):
+        rounded = randomly_rounded(by_autograd, dtype, share=1 / 8, runs=runs)
+        for moved in (*rounded, *_at_moved_inputs(subject, grad_outputs, dtype, runs)):
             own = {name: max(error, own[name]) for name, error in _errors(moved, truth).items()}
     own |= {name: _MARGIN_OF_ZERO * own[name] for name in zeros}
     name_of_dtype = str(dtype).removeprefix("torch.")
     return {name: Precision(name_of_dtype, error, own[name]) for name, error in errors.items()}
+
+
+def _at_moved_inputs(subject: Subject, grad_outputs: Outputs, dtype: torch.dtype, runs: int) -> Iterator[Tensors]:
+    """Yield autograd's gradients at inputs moved by a unit in the last place, which any computation may round them to.
+
+    In a dtype with few digits that is much: there the roundings within the computation are enough.
+    """
+    if torch.finfo(dtype).eps < _MANY_DIGITS:
+        for seed in range(runs):
+            tensors = {name: moved_by_an_ulp(x, seed) for name, x in subject.tensors.items()}
+            yield autograd(replace(subject, tensors=tensors), grad_outputs)
 
 
 def with_precision(verdict: Verdict, precisions: dict[str, Precision], written: Gradients) -> Verdict:
@@ -98,7 +112,8 @@ class Yardstick:
         if not count:
             return Comparison(oracle, 0.0, 0.0, 0)
         distance = (hand.double() - true).abs().nan_to_num(torch.inf)
-        distance = distance.where(~((hand == true) & true.isinf()), 0.0)  # Inf in both, as in a masked score, is equal
+        # Inf in both, as in a masked score, is equal; NaN marks what is not known.
+        distance = distance.where(~((hand == true) & true.isinf()) & ~true.isnan(), 0.0)
         error, given = float(distance.norm()), tolerance(float(true.abs().nan_to_num(0, 0, 0).max()))
         allowed = max(relative(self.allowed, size), given)
         if relative(error, size) <= allowed and not given:
@@ -139,6 +154,28 @@ def yardsticks(
         spread = slack * _MARGIN * (widest + typical + eps * finite) + torch.finfo(dtype).tiny
         found[name] = Yardstick(true, fair, slack * max(2 * fair, floor), spread)
     return found
+
+
+def coarse_yardstick(subject: Subject, grad_outputs: Outputs, name: str, dtype: torch.dtype) -> Yardstick:
+    """Return central differences in a smaller dtype, of a sample of the elements; they have a third of its digits."""
+    tensor, eps = subject.tensors[name], torch.finfo(dtype).eps
+    step = eps ** (1 / 3) * max(float(tensor.abs().mean()) if tensor.numel() else 1.0, eps)
+    chosen = torch.randperm(tensor.numel(), generator=torch.Generator().manual_seed(0))[:_SAMPLE].tolist()
+    true = torch.full(tensor.shape, torch.nan, dtype=torch.float64, device=tensor.device)
+
+    def at(index: int, t: float) -> Outputs:
+        tensors = {key: x.clone() for key, x in subject.tensors.items()}
+        flat = tensors[name].reshape(-1)
+        flat[index] += t
+        tensors[name] = flat.reshape(tensor.shape)
+        return tuple(output.double() for output in subject.forward(tensors))
+
+    for index in chosen:
+        pairs = zip(at(index, step), at(index, -step), grad_outputs, strict=True)
+        true.view(-1)[index] = sum(float(((a - b) * g.double()).sum()) for a, b, g in pairs) / (2 * step)
+    size = float(true.nan_to_num(0).norm())
+    allowed = _COARSE * eps ** (1 / 3) * max(size, eps)
+    return Yardstick(true, allowed, allowed, torch.full_like(true, torch.inf))
 
 
 def _errors(gradients: Gradients | Tensors, truth: Tensors) -> dict[str, float]:

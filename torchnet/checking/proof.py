@@ -1,12 +1,14 @@
 """torchnet.check: compare every hand-written gradient with independent oracles, at several inputs, in its dtype."""
 
 import math
+import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -102,15 +104,15 @@ def check(
     if oracles is not None and (isinstance(oracles, str) or not set(oracles) <= set(ORACLES)):
         raise ValueError(f"oracles: expected a list with some of {', '.join(ORACLES)}, got {oracles!r}")
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices):
+    with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices), _other_generators_kept():
         target = _seeded(as_subject(subject, inputs, loss, kwargs), seed)
         truth = reference or expected
         if truth is not None:
-            target_truth = _seeded(with_forward(target, truth, inputs, kwargs), seed)
+            target_truth = _seeded(with_forward(target, truth, inputs, kwargs, reference is None), seed)
         with Progress(target.name) as say:
             settings = Settings(oracles, seed, rtol, atol, other_inputs, thorough, time.monotonic() + time_limit, say)
             if reference is not None:
-                return try_kernel(target, target_truth, True, _own_upstream(target, settings), settings)
+                return try_kernel(target, target_truth, _own_upstream(target, settings), settings)
             return _check(target if truth is None else target_truth, settings)
 
 
@@ -147,40 +149,51 @@ def _own_upstream(subject: Subject, settings: Settings) -> Outputs:
 
 def _in_float64(subject: Subject, grad_outputs: Outputs) -> Subject | None:
     """Return the subject in float64, None if it cannot compute in float64."""
-    exact = at_dtype(subject, torch.float64)
-    needs_backward = exact.tensors.keys() and any(t.dtype != torch.float64 for t in subject.tensors.values())
-    if _runs(exact, grad_outputs if needs_backward else None) and not converts_to_smaller_dtype(exact.outputs):
-        return exact
+    exact, exact_grads = at_dtype(subject, torch.float64), tuple(grad.double() for grad in grad_outputs)
+    is_exact = all(tensor.dtype == torch.float64 for tensor in subject.tensors.values())
+    runs = _returns_float64(exact)
+    if runs and not converts_to_smaller_dtype(exact.outputs):
+        # A backward that raises in any dtype is wrong; one that raises in float64 only cannot compute in it.
+        if is_exact or _differentiates(exact, exact_grads) or not _differentiates(subject, grad_outputs):
+            return exact
     note = (
-        "the forward pass computes in a smaller dtype than float64: the formulas were checked without these conversions. "
-        "To check it as it is, give reference="
+        "the forward pass computes in a smaller dtype than float64: the formulas were checked without these "
+        "conversions. To check it as it is, give reference="
     )
-    exact = replace(_inside(InFloat64, exact), notes=(*exact.notes, note))
-    return exact if _runs(exact, grad_outputs) else None
+    inside = replace(_inside(InFloat64, exact), notes=(*exact.notes, note))
+    return inside if _returns_float64(inside) and _differentiates(inside, exact_grads) else None
 
 
-def _runs(subject: Subject, grad_outputs: Outputs | None) -> bool:
-    """Whether the passes run and return float64."""
+def _returns_float64(subject: Subject) -> bool:
     try:
-        outputs = subject.outputs()
-        if grad_outputs is not None:
-            subject.gradients(tuple(grad.double() for grad in grad_outputs))
+        return all(output.dtype == torch.float64 for output in subject.outputs())
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception:
+        return False
+
+
+def _differentiates(subject: Subject, grad_outputs: Outputs) -> bool:
+    """Whether the backward runs."""
+    try:
+        subject.gradients(grad_outputs)
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception:
         return False
     finally:
         subject.complaints.clear()
-    return all(output.dtype == torch.float64 for output in outputs)
+    return True
 
 
 def _in_own_dtype(subject: Subject, grad_outputs: Outputs, settings: Settings) -> Report:
     """Check a subject that refuses float64 as far as possible: against autograd of its own forward, or differences."""
-    dtype = next(str(x.dtype).removeprefix("torch.") for x in subject.tensors.values() if x.dtype != torch.float64)
+    dtypes = [str(x.dtype).removeprefix("torch.") for x in subject.tensors.values()]
+    dtype = next((name for name in dtypes if name != "float64"), "float64")
     note = (
-        f"the forward pass computes in {dtype} only, so that small errors cannot be told from rounding: give reference="
+        f"the forward pass computes in {dtype} only, where small errors cannot be told from rounding: give reference="
     )
-    return try_kernel(replace(subject, notes=(*subject.notes, note)), subject, False, grad_outputs, settings)
+    return try_kernel(replace(subject, notes=(*subject.notes, note)), None, grad_outputs, settings)
 
 
 def _with_precision(report: Report, subject: Subject, grad_outputs: Outputs) -> Report:
@@ -222,8 +235,21 @@ def _seeded(subject: Subject, seed: int) -> Subject:
     class Seeded(nullcontext[None]):
         def __enter__(self) -> None:
             set_seed(seed)
+            np.random.seed(seed % 2**32)
+            random.seed(seed)
 
     return _inside(Seeded, subject)
+
+
+@contextmanager
+def _other_generators_kept() -> Iterator[None]:
+    """Set the random number generators of Python and NumPy back at the end."""
+    of_python, of_numpy = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(of_python)
+        np.random.set_state(of_numpy)
 
 
 def _wrong_parts(subject: Subject, network: nn.Module, settings: Settings) -> list[Report]:

@@ -5,6 +5,7 @@ the computation with random rounding.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 from torchnet.checking.dispatch import Mode, OnResults
 from torchnet.checking.oracles.autograd import NoOracleError, autograd
 from torchnet.checking.oracles.differences import change
-from torchnet.checking.subjects.subject import Outputs, Subject, Tensors, copies, is_float
+from torchnet.checking.subjects.subject import Outputs, Subject, Tensors, clones, copies, is_float
 
 Result = TypeVar("Result")
 
@@ -22,6 +23,7 @@ _RUNS_OF_LARGE = 1
 _LARGE = 1_000_000  # elements
 _MARGIN = 10  # the allowed noise, as a multiple of the spread over a few runs
 _EXCUSE = 10  # the largest noise of a hand-written backward that counts, as a multiple of autograd's
+_OTHER = 1e-3  # how far inputs are moved to see which outputs depend on them
 _STEP_ROUNDING = 1e-12  # relative; of numbers that a step function takes
 _EXCUSE_UNSEEN = 1e5  # the same, where only the size of the terms is known, in units of rounding
 
@@ -112,7 +114,14 @@ def _snapped(x: Tensor, to: Any) -> Tensor:
 def rounding_of(subject: Subject, grad_outputs: Outputs) -> float:
     """Return how far rounding can move a change of the outputs: in the final sum, or in the forward pass before it."""
     outputs = subject.outputs()
-    in_the_sum = sum(float((x * g).abs().sum()) for x, g in zip(outputs, grad_outputs, strict=True))
+    # Outputs that do not change, such as large constants of a mask, have no part in it.
+    other = subject.forward(
+        {name: x * (1 + _OTHER * torch.rand_like(x)) + _OTHER for name, x in subject.tensors.items()}
+    )
+    moving = [x != y for x, y in zip(outputs, other, strict=True)]
+    in_the_sum = sum(
+        float((x * g * m).nan_to_num().abs().sum()) for x, g, m in zip(outputs, grad_outputs, moving, strict=True)
+    )
     in_the_forward = [
         abs(change(moved, outputs, grad_outputs))
         for moved in randomly_rounded(subject.outputs, torch.float64, 1, _runs(subject))
@@ -133,11 +142,11 @@ def noise_of(subject: Subject, grad_outputs: Outputs) -> Tensors:
         return gradients
 
     try:
-        hand_noise = _spread(by_hand, subject, grad_outputs, moves_inputs=True)
+        hand_noise = _spread(by_hand, subject, grad_outputs)
     except Exception:  # a backward that raises is a finding of its own
         hand_noise = {name: torch.zeros_like(tensor) for name, tensor in subject.tensors.items()}
     try:
-        truth_noise = _spread(lambda *_: autograd(subject, grad_outputs), subject, grad_outputs, moves_inputs=False)
+        truth_noise = _spread(lambda t, g: autograd(replace(subject, tensors=t), g), subject, grad_outputs)
     except (NoOracleError, RuntimeError):
         # Autograd cannot follow. Rounding moves a sum by a small multiple of eps times its terms, not more.
         eps = torch.finfo(torch.float64).eps
@@ -156,43 +165,32 @@ def noise_of(subject: Subject, grad_outputs: Outputs) -> Tensors:
     }
 
 
-def _spread(
-    compute: Callable[[Tensors, Outputs], Tensors], subject: Subject, grad_outputs: Outputs, moves_inputs: bool
-) -> Tensors:
+def _spread(compute: Callable[[Tensors, Outputs], Tensors], subject: Subject, grad_outputs: Outputs) -> Tensors:
     """Return how far randomly rounded results are from the plain one, with a margin.
 
-    Operations outside of torch, as in NumPy or a kernel, cannot be made to round at random. There the numbers that go in
-    are moved by a unit in their last place instead, equal numbers equally, so that ties stay ties.
+    The numbers that go in are moved by a unit in their last place, too: operations outside of torch, as in NumPy or a
+    kernel, and those within one function of torch cannot be made to round at random.
     """
 
-    def plain(seed: int | None = None) -> Tensors:
+    def run(seed: int | None = None) -> Tensors:
         if seed is None:
-            return compute(copies(subject.tensors), tuple(grad.clone() for grad in grad_outputs))
-        tensors = {name: _moved(tensor, seed) for name, tensor in subject.tensors.items()}
-        return compute(tensors, tuple(_moved(grad, seed) for grad in grad_outputs))
+            return compute(copies(subject.tensors), clones(grad_outputs))
+        tensors = {name: moved_by_an_ulp(tensor, seed) for name, tensor in subject.tensors.items()}
+        return compute(tensors, tuple(moved_by_an_ulp(grad, seed) for grad in grad_outputs))
 
-    start = plain()
+    start, runs = run(), _runs(subject)
     spread = {name: torch.zeros_like(tensor) for name, tensor in start.items()}
-
-    def widen(moved: Tensors, names: list[str]) -> None:
-        for name in names:
+    for moved in (*randomly_rounded(run, torch.float64, 1, runs), *map(run, range(runs))):
+        for name, widest in spread.items():
             distance = (moved[name] - start[name]).abs().nan_to_num(0, posinf=0)  # Inf and NaN are not noise
-            spread[name] = torch.maximum(spread[name], _MARGIN * distance)
-
-    runs = _runs(subject)
-    for moved in randomly_rounded(plain, torch.float64, 1, runs):
-        widen(moved, list(start))
-    unseen = [name for name, tensor in spread.items() if not tensor.any()]
-    if moves_inputs and unseen:
-        for seed in range(runs):
-            widen(plain(seed), unseen)
+            spread[name] = torch.maximum(widest, _MARGIN * distance)
     return spread
 
 
-def _moved(x: Tensor, seed: int) -> Tensor:
-    """Return numbers moved up or down by a unit in the last place; the direction is a function of the number."""
+def moved_by_an_ulp(x: Tensor, seed: int) -> Tensor:
+    """Return numbers moved up or down by a unit in the last place; equal ones equally, so that ties stay ties."""
     random = torch.frac((x * (12.9898 + seed)).sin() * 43758.5453)
-    return x * (1 + torch.finfo(x.dtype).eps * random.sign())
+    return (x * (1 + torch.finfo(x.dtype).eps * random.sign())).where(x.isfinite(), x)
 
 
 def _runs(subject: Subject) -> int:

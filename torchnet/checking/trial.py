@@ -9,7 +9,7 @@ import torch
 
 from torchnet.checking.compare import random_directions
 from torchnet.checking.diagnosis.nonfinite import nan_finding
-from torchnet.checking.examination import AUTOGRAD, COMPLEX_STEP, REFERENCE, Examination
+from torchnet.checking.examination import Examination
 from torchnet.checking.oracles.autograd import NoOracleError
 from torchnet.checking.oracles.oracles import AUTOGRAD, COMPLEX_STEP, LARGE, REFERENCE, Oracles
 from torchnet.checking.points import other_points
@@ -23,7 +23,6 @@ from torchnet.checking.subjects.subject import (
     SubjectError,
 )
 
-_DIRECTIONS, _FEW_DIRECTIONS = 8, 2
 _POINTS_OF_LARGE = 1  # other inputs at which a large subject is tried
 _UPSTREAM_SEED = 0x5EED  # added to the seed: the gradient must differ from an input that was drawn from the same seed
 
@@ -82,6 +81,8 @@ def try_formulas(subject: Subject, grad_outputs: Outputs, settings: Settings) ->
     noise = cache(lambda: noise_of(subject, grad_outputs))
     settings.say("backward")
     run = first_pass(subject, grad_outputs, noise)
+    if run.raises:
+        return report_of(subject, run, [], list(subject.notes), settings)
     examination = _examination(subject, grad_outputs, run, settings, settings.oracles)
     verdicts = examination.verdicts()
     report = report_of(subject, run, verdicts, [*subject.notes, *examination.notes], settings)
@@ -97,18 +98,18 @@ def try_formulas(subject: Subject, grad_outputs: Outputs, settings: Settings) ->
 
     def judge(point: Subject, grads: Outputs) -> Report | None:
         run = first_pass(point, grads, cache(lambda: noise_of(point, grads)))
-        if run.raises:
-            return Report(point.name, [], run.findings)
-        quick = _examination(point, grads, run, settings, used[:1], few=True)
-        if not run.findings and not any(map(_is_wrong, quick.verdicts())):
+        if run.raises or not all(g is None or g.isfinite().all() for g in run.written.values()):
+            text = run.findings[0].text if run.raises else "it writes Inf or NaN"
+            return Report(point.name, [], [], [text])
+        quick = _examination(point, grads, run, settings, used[:1])
+        agrees = quick.oracles.agrees(run.written) if used[0] in quick.oracles.directional else None
+        if not run.findings and (agrees or (agrees is None and not any(map(_is_wrong, quick.verdicts())))):
             return None
         oracles = [oracle for oracle in settings.oracles or (AUTOGRAD, COMPLEX_STEP) if oracle != REFERENCE]
         whole = _examination(point, grads, run, settings, None if settings.oracles is None else oracles)
         verdicts = whole.verdicts()
-        findings = [*run.findings, *whole.findings]
-        return (
-            Report(point.name, verdicts, findings, whole.notes) if findings or any(map(_is_wrong, verdicts)) else None
-        )
+        wrong = [*run.findings, *whole.findings] or any(map(_is_wrong, verdicts))
+        return Report(point.name, verdicts, [*run.findings, *whole.findings], whole.notes) if wrong else None
 
     return try_elsewhere(report, subject, settings, judge) if used else report
 
@@ -119,11 +120,11 @@ def _is_wrong(verdict: Verdict) -> bool:
 
 
 def _examination(
-    subject: Subject, grads: Outputs, run: Pass, settings: Settings, names: Sequence[str] | None, few: bool = False
+    subject: Subject, grads: Outputs, run: Pass, settings: Settings, names: Sequence[str] | None
 ) -> Examination:
     oracles = Oracles(subject, grads, names, settings.seed, settings.say)
     tolerance = settings.tolerance if settings.rtol or settings.atol else None
-    return Examination(oracles, run, tolerance, _FEW_DIRECTIONS if few else _DIRECTIONS)
+    return Examination(oracles, run, tolerance)
 
 
 def report_of(subject: Subject, run: Pass, verdicts: list[Verdict], notes: list[str], settings: Settings) -> Report:
@@ -142,7 +143,7 @@ def report_of(subject: Subject, run: Pass, verdicts: list[Verdict], notes: list[
         subject.name,
         verdicts,
         findings,
-        [*notes, *run.notes],
+        list(dict.fromkeys([*notes, *run.notes])),
         place=place_of(subject),
         has_parts=subject.module is not None and any(True for _ in subject.module.children()),
         tried=tried,
@@ -176,6 +177,9 @@ def try_elsewhere(
         try:
             wrong = judge(point, upstream(point, outputs, settings.seed))
         except (SubjectError, NoOracleError, RuntimeError, ValueError):  # an oracle does not take such inputs
+            continue
+        if wrong is not None and not wrong.tensors and not wrong.findings:
+            report.notes.append(f"{where}: {wrong.notes[0]}: is it made for the given inputs only?")
             continue
         if wrong is not None and not wrong.passed:
             found = Diagnosis(

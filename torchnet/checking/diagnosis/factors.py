@@ -40,7 +40,7 @@ def written(factor: float) -> str:
 
 def meaning_of(factor: float, context: Context) -> str:
     """Return where a factor may come from: a square, a size, or an argument; "" if unknown."""
-    readings = {"2, as of a square": 2.0, "1/2, as of a square": 0.5}
+    readings: dict[str, float] = {}
     for n, what in context.sizes.items():
         if n > 1:
             readings |= {
@@ -68,6 +68,7 @@ def meaning_of(factor: float, context: Context) -> str:
     for name, tensor in context.tensors.items():
         if tensor.numel() == 1 and (value := float(tensor)) not in (0.0, 1.0) and math.isfinite(value):
             readings |= {f"{name}": value, f"1 / {name}": 1 / value, f"1 - {name}": 1 - value}
+    readings |= {"2, as of a square": 2.0, "1/2, as of a square": 0.5}
     close = max(1e-6, context.same_error)
     found = [text for text, value in readings.items() if value and math.isclose(abs(factor), value, rel_tol=close)]
     return "; or ".join(found[:3]) + (", with the opposite sign" if found and factor < 0 else "")

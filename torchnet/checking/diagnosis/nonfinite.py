@@ -13,6 +13,11 @@ def nan_finding(subject: Subject) -> list[Diagnosis]:
     """Return a finding if the forward pass returns NaN: it has no gradient there."""
     if not any(output.isnan().any() for output in subject.outputs()):
         return []
+    given = [name for name, x in (subject.tensors | subject.constants).items() if x.isnan().any()]
+    if given:
+        return [
+            Diagnosis("not finite", f"the input {given[0]} has NaN, and so has the output: it has no gradient there")
+        ]
     infinite, nan, count = "", "", 0
 
     def visit(func: Any, x: Tensor) -> Tensor:

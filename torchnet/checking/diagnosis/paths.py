@@ -1,5 +1,6 @@
 """Paths of the forward pass whose contribution to a gradient is missing, counted twice, or has a wrong factor."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -102,6 +103,8 @@ def changed_paths(context: Context, change: Change) -> Iterator[tuple[str, Tenso
     """Yield, for each argument of each operation of the forward pass, its description and the changed gradients."""
     subject = context.subject
     for place in range(int(min(_MOST_CUTS, max(4, _WORK / max(subject.numel, 1))))):
+        if time.monotonic() > context.deadline:
+            return
         with _Change(place, subject.tensors, change) as mode:
             gradients = autograd_or_none(subject, context.grad_outputs)
         if mode.places <= place:

@@ -31,6 +31,11 @@ def difference_structure(hand: Tensor, true: Tensor, context: Context) -> Iterat
     limit = context.same_error * max(
         float(difference.norm()), context.accuracy * float(true.norm()) / context.same_error
     )
+    for name, x in context.tensors.items():
+        if x.shape == hand.shape and (size := float((x * x).sum())):
+            factor = float((difference * x).sum()) / size
+            if float((difference - factor * x).norm()) <= limit:
+                yield Diagnosis("term", f"it is off by {-factor:.6g} * {name}: this term is missing or wrong")
     for axis in reversed(range(hand.dim())):
         if hand.shape[axis] < 3:
             continue

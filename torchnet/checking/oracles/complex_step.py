@@ -17,16 +17,16 @@ from torch.utils._pytree import tree_leaves
 
 from torchnet.checking.dispatch import Mode
 from torchnet.checking.oracles.autograd import NoOracleError
-from torchnet.checking.subjects.subject import Outputs, Subject, is_float
+from torchnet.checking.subjects.subject import Outputs, Subject, Tensors, is_float
 
 _STEP = 1e-30
 _aten = torch.ops.aten
 
 
-def complex_step(subject: Subject, grad_outputs: Outputs, name: str, direction: Tensor) -> float:
-    """Return the derivative of Σ outputs · grad_outputs along a direction of one tensor."""
+def complex_step(subject: Subject, grad_outputs: Outputs, directions: Tensors) -> float:
+    """Return the derivative of Σ outputs · grad_outputs along a direction of some tensors."""
     tensors = {key: tensor.to(torch.complex128) for key, tensor in subject.tensors.items()}
-    tensors[name] = torch.complex(subject.tensors[name], _STEP * direction)
+    tensors |= {name: torch.complex(subject.tensors[name], _STEP * d) for name, d in directions.items()}
     try:
         with warnings.catch_warnings(), _DecideByRealPart():
             warnings.simplefilter("error")  # when torch discards an imaginary part, it only warns

@@ -6,10 +6,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from torchnet.checking.subjects.subject import Outputs, Subject, copies
+from torchnet.checking.subjects.subject import Outputs, Subject, Tensors, copies
 
 _ROWS = 10  # of Ridders' table
 _FIRST_STEP = 0.05  # relative to Line.scale
+_OF_LARGE = 1e-4  # of elements far larger than 1
 _KINK = 0.75  # halving the step t scales asymmetry / t by 1/2 if the function is smooth, by 1 if it has a kink
 
 
@@ -18,25 +19,25 @@ class OutOfDomainError(Exception):
 
 
 class Line:
-    """The outputs along a direction of one tensor: t -> forward(tensor + t · direction).
+    """The outputs along a direction: t -> forward(tensors + t · directions).
 
     Attributes:
         rounding: how far rounding can move a change of the outputs (rounding.rounding_of).
-        scale: the largest sensible step: it moves no element by more than 1, or by more than the mean absolute element.
+        scale: the largest sensible step: it moves no element by more than 1, or by more than the mean absolute element;
+            very large elements by a small part of it.
         start: the outputs at t = 0.
     """
 
-    def __init__(self, subject: Subject, grad_outputs: Outputs, name: str, direction: Tensor, rounding: float) -> None:
-        self._subject, self._grad_outputs, self.rounding = subject, grad_outputs, rounding
-        self._name, self._direction = name, direction
-        size = float(subject.tensors[name].abs().mean())
-        self.scale = (min(size, 1.0) if size > 0 else 1.0) / float(direction.abs().max())
+    def __init__(self, subject: Subject, grad_outputs: Outputs, directions: Tensors, rounding: float) -> None:
+        self._subject, self._grad_outputs, self._directions, self.rounding = subject, grad_outputs, directions, rounding
+        self.scale = min((_scale(subject.tensors[name], d) for name, d in directions.items()), default=1.0)
         self.start = self.at(0.0)
 
     def at(self, t: float) -> Outputs:
         """Return the outputs at t; raise OutOfDomainError if the forward refuses it."""
         tensors = copies(self._subject.tensors)
-        tensors[self._name] += t * self._direction
+        for name, direction in self._directions.items():
+            tensors[name] += t * direction
         try:
             return self._subject.forward(tensors)
         except (MemoryError, torch.OutOfMemoryError):
@@ -49,9 +50,17 @@ class Line:
         return change(a, b, self._grad_outputs)
 
 
+def _scale(x: Tensor, direction: Tensor) -> float:
+    if not x.numel():
+        return 1.0
+    size, longest = float(x.abs().nan_to_num(0, 0, 0).mean()), float(direction.abs().max())
+    return max(min(size, 1.0) if size > 0 else 1.0, _OF_LARGE * size) / (longest if longest > 0 else 1.0)
+
+
 def change(a: Outputs, b: Outputs, grad_outputs: Outputs) -> float:
     """Return Σ (a - b) · grad_outputs; subtracting the outputs first keeps the digits that differ."""
-    return sum(float(((x - y) * g).sum()) for x, y, g in zip(a, b, grad_outputs, strict=True))
+    # Where both are equal, Inf too, as in a masked score, nothing changes.
+    return sum(float((torch.where(x == y, 0.0, x - y) * g).sum()) for x, y, g in zip(a, b, grad_outputs, strict=True))
 
 
 def central_difference(line: Line, tolerance: float) -> float:

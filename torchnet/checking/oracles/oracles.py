@@ -9,9 +9,9 @@ from torch import Tensor
 from torchnet.checking.compare import random_directions
 from torchnet.checking.oracles.autograd import NoOracleError, autograd
 from torchnet.checking.oracles.complex_step import complex_step
-from torchnet.checking.oracles.differences import Line, central_difference
+from torchnet.checking.oracles.differences import Line, OutOfDomainError, central_difference
 from torchnet.checking.rounding import rounding_of
-from torchnet.checking.subjects.subject import Outputs, Subject, Tensors
+from torchnet.checking.subjects.subject import Gradients, Outputs, Subject, Tensors
 
 AUTOGRAD, COMPLEX_STEP, DIFFERENCES = "autograd", "complex step", "central differences"
 REFERENCE, TAYLOR = "NumPy reference", "Taylor"
@@ -79,8 +79,10 @@ class Oracles:
             try:
                 for name, tensor in self.subject.tensors.items():
                     self.say(f"{COMPLEX_STEP}, {name}")
+                    if not tensor.numel():
+                        continue
                     direction = random_directions(tensor, 1, self.seed)[0]
-                    slope = complex_step(self.subject, self.grad_outputs, name, direction)
+                    slope = complex_step(self.subject, self.grad_outputs, {name: direction})
                     if AUTOGRAD not in self.full:
                         self._verify_complex_step(name, direction, slope)
                 oracles.append(COMPLEX_STEP)
@@ -95,23 +97,36 @@ class Oracles:
 
         A forward pass outside of torch, as in NumPy, may lose a part of the imaginary part, as a variance does.
         """
-        line = self.line(name, direction)
+        line = self.line({name: direction})
         difference = central_difference(line, TOLERANCES[DIFFERENCES])
         tolerance = max(1e-6 * abs(slope), 1e-6 * abs(difference), 1e4 * self.rounding / line.scale)
-        if not math.isnan(difference) and abs(slope - difference) > tolerance:
+        if math.isnan(difference):
+            raise NoOracleError("central differences find a kink, where it depends on the sign of the imaginary part")
+        if abs(slope - difference) > tolerance:
             raise NoOracleError("central differences show that the forward pass loses a part of the imaginary part")
 
-    def derivative(self, oracle: str, name: str, direction: Tensor) -> float:
-        """Return the derivative along a direction of one tensor, NaN if there is none."""
-        if oracle == DIFFERENCES:
-            return central_difference(self.line(name, direction), TOLERANCES[DIFFERENCES])
+    def derivative(self, oracle: str, directions: Tensors) -> float:
+        """Return the derivative along a direction of some tensors, NaN if there is none."""
         try:
-            return complex_step(self.subject, self.grad_outputs, name, direction)
-        except NoOracleError:
+            if oracle == DIFFERENCES:
+                return central_difference(self.line(directions), TOLERANCES[DIFFERENCES])
+            return complex_step(self.subject, self.grad_outputs, directions)
+        except (NoOracleError, OutOfDomainError):
             return math.nan
 
-    def line(self, name: str, direction: Tensor) -> Line:
-        return Line(self.subject, self.grad_outputs, name, direction, self.rounding)
+    def line(self, directions: Tensors) -> Line:
+        """Return the outputs along a direction of some tensors."""
+        return Line(self.subject, self.grad_outputs, directions, self.rounding)
+
+    def agrees(self, written: Gradients) -> bool:
+        """Whether gradients agree with one oracle along a random direction of all tensors at once."""
+        tensors = self.subject.tensors
+        directions = {name: random_directions(x, 1, self.seed + i)[0] for i, (name, x) in enumerate(tensors.items())}
+        products = [float((g * directions[n]).sum()) for n, g in written.items() if g is not None]
+        oracle = self.directional[0]
+        true = self.derivative(oracle, directions)
+        size = max(abs(true), math.hypot(*products) if products else 0.0)
+        return math.isnan(true) or abs(sum(products) - true) <= TOLERANCES[oracle] * size
 
 
 def _numpy_reference(subject: Subject, grad_outputs: Outputs) -> Tensors:

@@ -6,7 +6,7 @@ from torch.autograd import forward_ad
 from torchnet.checking.compare import random_directions
 from torchnet.checking.protocol.passes import Pass, equal
 from torchnet.checking.reports.report import Diagnosis
-from torchnet.checking.subjects.subject import Gradients, Outputs, Subject, Tensors, copies
+from torchnet.checking.subjects.subject import Gradients, Outputs, Subject, Tensors, clones, copies
 
 _STEP = 1e-5  # of the central difference of a gradient
 _SAME = 1e-5  # the largest error of a second derivative, relative to its size
@@ -16,7 +16,11 @@ class DoesNotApplyError(Exception):
     """There is nothing to check."""
 
 
+# Each of these returns what is wrong with a backward, or None; it raises DoesNotApplyError if there is nothing to check.
+
+
 def two_forwards(run: Pass) -> Diagnosis | None:
+    """Make a second forward pass before the backward of the first."""
     graph, subject = run.subject.graph, run.subject
     if graph is None:
         raise DoesNotApplyError
@@ -34,6 +38,7 @@ def two_forwards(run: Pass) -> Diagnosis | None:
 
 
 def unmarked_changes(run: Pass) -> Diagnosis | None:
+    """Look for inputs that the forward changed in place without mark_dirty."""
     graph, subject = run.subject.graph, run.subject
     if graph is None:
         raise DoesNotApplyError
@@ -44,11 +49,12 @@ def unmarked_changes(run: Pass) -> Diagnosis | None:
         return None
     return Diagnosis(
         "side effect",
-        f"the forward pass changes {', '.join(unmarked)} in place: work on a copy, or call ctx.mark_dirty and return it",
+        f"the forward pass changes {', '.join(unmarked)} in place: work on a copy, or call ctx.mark_dirty, return it",
     )
 
 
 def one_input_at_a_time(run: Pass) -> Diagnosis | None:
+    """Ask for the gradient of each input alone, as needs_input_grad says it."""
     graph, subject = run.subject.graph, run.subject
     if graph is None or len(subject.tensors) < 2:
         raise DoesNotApplyError
@@ -85,36 +91,33 @@ def one_output_at_a_time(run: Pass) -> Diagnosis | None:
 
 
 def double_backward(run: Pass) -> Diagnosis | None:
+    """Compare the derivative of the backward with central differences of the backward."""
     graph, subject = run.subject.graph, run.subject
     if graph is None:
         raise DoesNotApplyError
+    directions = {name: random_directions(tensor, 1, 1)[0].to(tensor.dtype) for name, tensor in subject.tensors.items()}
     leaves, _, outputs = graph(copies(subject.tensors), subject.tensors)
     with torch.enable_grad():
+        grads = tuple(grad.clone().requires_grad_() for grad in run.grad_outputs)
+        gradients = torch.autograd.grad(outputs, list(leaves.values()), grads, allow_unused=True, create_graph=True)
+        products = [(g * d).sum() for g, d in zip(gradients, directions.values(), strict=True) if g is not None]
+        along = sum(products[1:], products[0])
         try:
-            gradients = torch.autograd.grad(
-                outputs, list(leaves.values()), run.grad_outputs, allow_unused=True, create_graph=True
-            )
+            second = torch.autograd.grad(along, list(leaves.values()), allow_unused=True)
         except RuntimeError as error:
-            raise DoesNotApplyError from error
-        directions = {name: random_directions(tensor, 1, 1)[0] for name, tensor in subject.tensors.items()}
-        along = [
-            (g * d).sum()
-            for g, d in zip(gradients, directions.values(), strict=True)
-            if g is not None and g.requires_grad
-        ]
-        if not along:
-            raise DoesNotApplyError
-        second = torch.autograd.grad(sum(along[1:], along[0]), list(leaves.values()), allow_unused=True)
+            if "once_differentiable" in str(error):
+                raise DoesNotApplyError from error
+            second = (None,) * len(leaves)  # no path leads back: the second derivative is lost
     by_hand = sum(float((g * d).sum()) for g, d in zip(second, directions.values(), strict=True) if g is not None)
 
     def slope(t: float) -> float:
         moved = {name: tensor + t * directions[name] for name, tensor in subject.tensors.items()}
-        found = subject.backward(moved, run.grad_outputs)
+        found = subject.backward(moved, clones(run.grad_outputs))
         return sum(float((g * directions[name]).sum()) for name, g in found.items() if g is not None)
 
     difference = (slope(_STEP) - slope(-_STEP)) / (2 * _STEP)
     size = sum(float(g.norm()) for g in second if g is not None) + abs(difference)
-    if abs(difference - by_hand) <= 1e-5 * size + 1e-9:
+    if abs(difference - by_hand) <= _SAME * size + 1e-9:
         return None
     return Diagnosis(
         "double backward",
@@ -167,7 +170,7 @@ def vmap_rule(run: Pass) -> Diagnosis | None:
 def _grad(leaves: Tensors, outputs: Outputs, grad_outputs: Outputs) -> Gradients:
     pairs = [(output, grad) for output, grad in zip(outputs, grad_outputs, strict=True) if output.requires_grad]
     kept, grads = zip(*pairs, strict=True)
-    gradients = torch.autograd.grad(kept, list(leaves.values()), grads, allow_unused=True)
+    gradients = torch.autograd.grad(kept, list(leaves.values()), clones(grads), allow_unused=True)
     return dict(zip(leaves, gradients, strict=True))
 
 

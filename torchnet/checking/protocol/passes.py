@@ -8,6 +8,7 @@ from torch import Tensor
 
 from torchnet.checking.reports.report import Diagnosis
 from torchnet.checking.subjects.subject import Gradients, Outputs, Subject, SubjectError, Tensors, copies, sentence
+from torchnet.checking.subjects.subject import clones as clones_of
 
 _SMALL = 1e-4  # of the allowed rounding; relative to the largest of all gradients
 
@@ -55,9 +56,11 @@ class Pass:
 
 def first_pass(subject: Subject, grad_outputs: Outputs, noise: Callable[[], Tensors], rounding: float = 1e-6) -> Pass:
     """Run the backward once. An error that it raises is a finding, and then no gradient is written."""
-    tensors, grads = copies(subject.tensors), tuple(grad.clone() for grad in grad_outputs)
+    tensors, grads = copies(subject.tensors), clones_of(grad_outputs)
     try:
         written = clones(subject.backward(tensors, grads))
+        odd = {n: x.dtype for n, x in written.items() if x is not None and not x.is_floating_point()}
+        written = {n: x.to(subject.tensors[n].dtype) if n in odd and x is not None else x for n, x in written.items()}
     except (SubjectError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
@@ -65,6 +68,7 @@ def first_pass(subject: Subject, grad_outputs: Outputs, noise: Callable[[], Tens
         return Pass(subject, grad_outputs, dict.fromkeys(subject.tensors), {}, [finding], noise, rounding)
     changed = {name: tensor for name, tensor in tensors.items() if not equal(tensor, subject.tensors[name])}
     findings = [Diagnosis("form", text) for text in dict.fromkeys(subject.complaints)]
+    findings += [Diagnosis("form", f"the gradient of {n} is of {dtype}: expected floats") for n, dtype in odd.items()]
     findings += _side_effects(subject, changed, grads, grad_outputs)
     return Pass(subject, grad_outputs, written, changed, findings, noise, rounding)
 
@@ -75,7 +79,8 @@ def _side_effects(subject: Subject, changed: Tensors, grads: Outputs, grad_outpu
     if changed.keys() & weights:
         yield Diagnosis("update before propagate", f"it changes {names}: leave the update of weights to the optimizer")
     elif changed:
-        yield Diagnosis("side effect", f"it, or the forward pass before it, changes {names} in place: work on a copy")
+        who = "it" if subject.graph is not None else "it, or the forward pass before it,"
+        yield Diagnosis("side effect", f"{who} changes {names} in place: work on a copy")
     if not all(equal(a, b) for a, b in zip(grads, grad_outputs, strict=True)):
         yield Diagnosis("side effect", "it changes its argument grad_output in place: work on a copy")
 

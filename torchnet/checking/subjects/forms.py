@@ -107,16 +107,18 @@ def with_forward(
     function: Callable[..., Any],
     inputs: Sequence[Any],
     kwargs: Mapping[str, Any] | None,
-    expects_arrays: bool = True,
+    takes_arrays: bool,
 ) -> Subject:
     """Return the subject with another forward, the one whose gradient the backward is meant to be.
 
-    A module computes with the subject's weights of the same names, and a function gets those that it has arguments for.
+    `takes_arrays` tells whether it takes NumPy arrays if the inputs are arrays; a reference is always one of tensors. A
+    module computes with the subject's weights of the same names, and a function gets those that it has
+    arguments for.
     """
     args = Arguments(argument_names(function, len(inputs)), inputs, kwargs)
     names = dict(zip(args.inputs, subject.inputs, strict=False))
     weights = subject.tensors.keys() - set(subject.inputs)
-    called = on_arrays(function) if args.has_arrays and expects_arrays else function
+    called = on_arrays(function) if args.has_arrays and takes_arrays else function
     taken = weights & inspect.signature(function).parameters.keys() if weights else set()
 
     def forward(tensors: Tensors) -> Outputs:
