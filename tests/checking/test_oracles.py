@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from torchnet.checking.oracles.complex_step import complex_step
 from torchnet.checking.oracles.autograd import NoOracleError
+from torchnet.checking.oracles.complex_step import complex_step
 from torchnet.checking.oracles.differences import Line, central_difference, taylor_slope
 from torchnet.checking.rounding import randomly_rounded, rounding_of
 from torchnet.checking.subjects.subject import Subject

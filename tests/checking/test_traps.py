@@ -162,7 +162,7 @@ def test_a_small_wrong_term_is_not_diagnosed_as_rounding():
             self.weight.grad += 1e-4 * self.weight
             return grad_input
 
-    assert diagnoses(check(Decays(), random(7, 5))) == [("weight", "unknown")]
+    assert diagnoses(check(Decays(), random(7, 5))) == [("weight", "term")]
 
 
 def test_numbers_too_large_to_be_squared():

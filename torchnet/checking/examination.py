@@ -35,6 +35,7 @@ from torchnet.checking.reports.report import Diagnosis, Verdict
 
 _MIN_SLOPE = 1.5  # the smallest Taylor slope that passes, between 2 for a right gradient and 1 for a wrong one
 _LARGE = 1_000_000  # elements
+_OF_DIFFERENCES = 100  # how far small steps amplify rounding
 _VACUOUS = 1e-3  # an error that only rounding explains says nothing
 _HIDDEN = 1e-6  # the largest relative error of an element, however small the element, that needs no explanation
 
@@ -81,15 +82,14 @@ class Examination:
         self._doubt_autograd(name, comparisons)
         slope = self._taylor_slope(name, hand) if self.oracles.has_taylor and tensor.numel() else None
         outcomes = {oracle: comparison.passed for oracle, comparison in comparisons.items() if comparison.compared}
-        if slope is not None and not outcomes:  # it tells right from wrong, but not how right: others know better
+        if slope is not None and not outcomes.keys() & {AUTOGRAD, COMPLEX_STEP, REFERENCE}:  # these know better
             outcomes[TAYLOR] = slope > _MIN_SLOPE
         if not outcomes and tensor.numel():
             self.notes.append(f"{name}: no oracle could evaluate its gradient")
-        for oracle, comparison in comparisons.items():
-            if comparison.passed and comparison.compared and comparison.error > _VACUOUS:
-                self.notes.append(
-                    f"{name}: {oracle} cannot tell: rounding alone moves its gradient by {comparison.allowed:.0%} here"
-                )
+        done = [comparison for comparison in comparisons.values() if comparison.compared]
+        if done and all(comparison.passed and comparison.error > _VACUOUS for comparison in done):
+            moved = max(comparison.allowed for comparison in done)
+            self.notes.append(f"{name}: no oracle can tell: rounding alone moves its gradient by {moved:.0%} here")
         # Writing no gradient is right where the true gradient is zero.
         passed = (bool(outcomes) or not tensor.numel()) and all(outcomes.values()) and (fits or gradient is None)
         true = self._truth(name, hand, passed)
@@ -165,7 +165,8 @@ class Examination:
     def _compare_along(self, oracle: str, name: str, hand: Tensor) -> Comparison:
         def noise() -> Tensor:
             moved = self.run.noise()[name]
-            return moved + self.oracles.rounding / self.oracles.line({name: torch.ones_like(moved)}).scale
+            own = self.oracles.rounding / self.oracles.line({name: torch.ones_like(moved)}).scale
+            return moved + (_OF_DIFFERENCES if oracle == DIFFERENCES else 1) * own
 
         if not hand.numel():
             return Comparison(oracle, 0.0, TOLERANCES[oracle], 0)
@@ -203,8 +204,8 @@ class Examination:
                 self.findings.append(
                     Diagnosis(
                         "oracles disagree",
-                        f"autograd and {oracle} differ for {name}: the forward pass hides a part from autograd (detach, "
-                        "no_grad, .data, or a function with its own backward). If that is intended, use autograd only: "
+                        f"autograd and {oracle} differ for {name}: the forward pass hides a part from autograd (detach "
+                        "or no_grad, .data, a function with its own backward). If that is intended, use autograd only: "
                         f"oracles=['{AUTOGRAD}']",
                     )
                 )

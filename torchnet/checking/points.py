@@ -61,7 +61,7 @@ def _smaller_batches(subject: Subject) -> Iterator[Point]:
     if fewer is None or one is None:
         return
     try:
-        fewer.outputs()  # a tensor that the function has of its own may fit a dimension of 1, by broadcasting, but no other
+        fewer.outputs()  # a tensor of the function's own may fit a dimension of 1, by broadcasting, but no other
     except Exception:
         return
     yield "with a first dimension of 1", partial(_one_row, batch), one

@@ -129,9 +129,9 @@ def yardsticks(
 ) -> dict[str, Yardstick]:
     """Return the yardstick of each result of a reference.
 
-    `compute` runs it in the smaller dtype, and may not be able to; `exact` runs it in float64. In float32, where another
-    order of summation matters more than what is stored, and at inputs that were not given, more is allowed: mistakes are
-    far larger.
+    `compute` runs it in the smaller dtype, and may not be able to; `exact` runs it in float64. In float32, where
+    another order of summation matters more than what is stored, and at inputs that were not given, more is allowed:
+    mistakes are far larger.
     """
     truth, eps = exact(), torch.finfo(dtype).eps
     try:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from torchnet.checking.dispatch import InFloat64, converts_to_smaller_dtype
+from torchnet.checking.float64 import in_float64, inside
 from torchnet.checking.kernel import try_kernel
 from torchnet.checking.oracles.autograd import NoOracleError
 from torchnet.checking.oracles.oracles import ORACLES
@@ -27,7 +27,6 @@ from torchnet.checking.subjects.subject import (
     Outputs,
     Subject,
     SubjectError,
-    at_dtype,
     is_float,
     sentence,
 )
@@ -81,8 +80,8 @@ def check(
             it does not apply.
         rtol: errors of up to rtol times the largest element pass, too.
         atol: errors of up to atol pass, too.
-        other_inputs: whether to try other values, a batch of one and odd sizes, where the forward accepts them. A function
-            that accepts inputs that it is not meant for needs False.
+        other_inputs: whether to try other values, a batch of one and odd sizes, where the forward accepts them. A
+            function that accepts inputs that it is not meant for needs False.
         thorough: whether to check second derivatives, too, and what takes long for many inputs.
         time_limit: the time, in seconds, after which no other inputs and passes are tried; the report lists them.
         seed: the seed of the upstream gradient, of the random directions, and of random numbers that the forward pass
@@ -118,7 +117,7 @@ def check(
 
 def _check(subject: Subject, settings: Settings) -> Report:
     grad_outputs = _own_upstream(subject, settings)
-    exact = _in_float64(subject, grad_outputs)
+    exact = in_float64(subject, grad_outputs)
     if exact is None:
         return _in_own_dtype(subject, grad_outputs, settings)
     exact_grads = tuple(grad.double() for grad in grad_outputs)
@@ -147,45 +146,6 @@ def _own_upstream(subject: Subject, settings: Settings) -> Outputs:
     return upstream(subject, outputs, settings.seed)
 
 
-def _in_float64(subject: Subject, grad_outputs: Outputs) -> Subject | None:
-    """Return the subject in float64, None if it cannot compute in float64."""
-    exact, exact_grads = at_dtype(subject, torch.float64), tuple(grad.double() for grad in grad_outputs)
-    is_exact = all(tensor.dtype == torch.float64 for tensor in subject.tensors.values())
-    runs = _returns_float64(exact)
-    if runs and not converts_to_smaller_dtype(exact.outputs):
-        # A backward that raises in any dtype is wrong; one that raises in float64 only cannot compute in it.
-        if is_exact or _differentiates(exact, exact_grads) or not _differentiates(subject, grad_outputs):
-            return exact
-    note = (
-        "the forward pass computes in a smaller dtype than float64: the formulas were checked without these "
-        "conversions. To check it as it is, give reference="
-    )
-    inside = replace(_inside(InFloat64, exact), notes=(*exact.notes, note))
-    return inside if _returns_float64(inside) and _differentiates(inside, exact_grads) else None
-
-
-def _returns_float64(subject: Subject) -> bool:
-    try:
-        return all(output.dtype == torch.float64 for output in subject.outputs())
-    except (MemoryError, torch.OutOfMemoryError):
-        raise
-    except Exception:
-        return False
-
-
-def _differentiates(subject: Subject, grad_outputs: Outputs) -> bool:
-    """Whether the backward runs."""
-    try:
-        subject.gradients(grad_outputs)
-    except (MemoryError, torch.OutOfMemoryError):
-        raise
-    except Exception:
-        return False
-    finally:
-        subject.complaints.clear()
-    return True
-
-
 def _in_own_dtype(subject: Subject, grad_outputs: Outputs, settings: Settings) -> Report:
     """Check a subject that refuses float64 as far as possible: against autograd of its own forward, or differences."""
     dtypes = [str(x.dtype).removeprefix("torch.") for x in subject.tensors.values()]
@@ -207,25 +167,6 @@ def _with_precision(report: Report, subject: Subject, grad_outputs: Outputs) -> 
     return replace(report, tensors=[with_precision(verdict, precisions, written) for verdict in report.tensors])
 
 
-def _inside(mode: Callable[[], Any], subject: Subject) -> Subject:
-    """Return the subject with its passes run in a mode."""
-    forward, backward, graph = subject.forward, subject.backward, subject.graph
-
-    def in_mode(function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **options: Any) -> Any:
-            with mode():
-                return function(*args, **options)
-
-        return call
-
-    return replace(
-        subject,
-        forward=in_mode(forward),
-        backward=in_mode(backward),
-        graph=None if graph is None else in_mode(graph),
-    )
-
-
 def _seeded(subject: Subject, seed: int) -> Subject:
     """Return the subject with torch's random number generators seeded before every pass."""
     # On a machine without an accelerator torch.manual_seed does the same as the generator's manual_seed, but formats a
@@ -238,7 +179,7 @@ def _seeded(subject: Subject, seed: int) -> Subject:
             np.random.seed(seed % 2**32)
             random.seed(seed)
 
-    return _inside(Seeded, subject)
+    return inside(Seeded, subject)
 
 
 @contextmanager

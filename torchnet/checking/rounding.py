@@ -30,12 +30,12 @@ _EXCUSE_UNSEEN = 1e5  # the same, where only the size of the terms is known, in 
 # Operations that select or copy numbers and compute none: autograd's search for a maximum needs it unchanged.
 # fmt: off
 _EXACT = {
-    "abs", "amax", "amin", "cat", "ceil", "clamp", "clamp_max", "clamp_min", "clone", "constant_pad_nd", "cummax", "cummin",
-    "embedding", "empty", "empty_like", "flip", "floor", "full", "full_like", "gather", "index", "index_select", "kthvalue",
-    "masked_fill", "masked_select", "max", "max_pool2d_with_indices", "maximum", "median", "min", "minimum", "mode",
-    "nan_to_num", "neg", "new_empty", "new_full", "new_ones", "new_zeros", "ones", "ones_like", "relu", "repeat",
-    "roll", "round", "scatter", "select_backward", "sign", "slice_backward", "sort", "stack", "take", "threshold_backward",
-    "topk", "tril", "triu", "trunc", "where", "zeros", "zeros_like", "_to_copy",
+    "_to_copy", "abs", "amax", "amin", "cat", "ceil", "clamp", "clamp_max", "clamp_min", "clone", "constant_pad_nd",
+    "cummax", "cummin", "embedding", "empty", "empty_like", "flip", "floor", "full", "full_like", "gather", "index",
+    "index_select", "kthvalue", "masked_fill", "masked_select", "max", "max_pool2d_with_indices", "maximum",
+    "median", "min", "minimum", "mode", "nan_to_num", "neg", "new_empty", "new_full", "new_ones", "new_zeros",
+    "ones", "ones_like", "relu", "repeat", "roll", "round", "scatter", "select_backward", "sign", "slice_backward",
+    "sort", "stack", "take", "threshold_backward", "topk", "tril", "triu", "trunc", "where", "zeros", "zeros_like",
 }
 # fmt: on
 
@@ -150,11 +150,11 @@ def noise_of(subject: Subject, grad_outputs: Outputs) -> Tensors:
     except (NoOracleError, RuntimeError):
         # Autograd cannot follow. Rounding moves a sum by a small multiple of eps times its terms, not more.
         eps = torch.finfo(torch.float64).eps
-        everything = (
-            *grad_outputs,
-            *subject.tensors.values(),
-            *by_hand(copies(subject.tensors), grad_outputs).values(),
-        )
+        try:
+            written = tuple(by_hand(copies(subject.tensors), clones(grad_outputs)).values())
+        except Exception:  # a backward that raises is a finding of its own
+            written = ()
+        everything = (*grad_outputs, *subject.tensors.values(), *written)
         sizes = [float(x.abs().nan_to_num(0, 0, 0).max()) for x in everything if x.numel()]
         limit = _EXCUSE_UNSEEN * eps * max(1.0, *sizes)
         return {name: noise.clamp(max=limit) for name, noise in hand_noise.items()}

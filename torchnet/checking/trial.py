@@ -128,6 +128,7 @@ def _examination(
 
 
 def report_of(subject: Subject, run: Pass, verdicts: list[Verdict], notes: list[str], settings: Settings) -> Report:
+    """Return the report of a subject at the given inputs, with the findings of other passes."""
     findings = [*run.findings, *nan_finding(subject)]
     tried: list[str] = []
     untried: list[str] = []
@@ -184,8 +185,8 @@ def try_elsewhere(
         if wrong is not None and not wrong.passed:
             found = Diagnosis(
                 "other inputs",
-                f"the gradients are right at the given inputs, but not {where}. If the function is not meant for these, let "
-                "the forward refuse them, or pass other_inputs=False",
+                f"the gradients are right at the given inputs, but not {where}. If the function is not meant for "
+                "these, let the forward refuse them, or pass other_inputs=False",
             )
             return replace(
                 wrong,

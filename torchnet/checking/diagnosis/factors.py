@@ -48,8 +48,6 @@ def meaning_of(factor: float, context: Context) -> str:
                 f"{n} is {what}: divided by it once too often": 1 / n,
                 f"{n} is {what}: divided by {n - 1} instead": n / (n - 1),
                 f"{n} is {what}: divided by {n + 1} instead": n / (n + 1),
-                f"the square root of {n}, {what}: a division by sqrt({n}) is missing": math.sqrt(n),
-                f"1 / the square root of {n}, {what}: divided by it once too often": 1 / math.sqrt(n),
             }
     for name, value in list(context.subject.numbers.items())[:_MOST_NUMBERS]:
         forms = {
@@ -69,6 +67,10 @@ def meaning_of(factor: float, context: Context) -> str:
         if tensor.numel() == 1 and (value := float(tensor)) not in (0.0, 1.0) and math.isfinite(value):
             readings |= {f"{name}": value, f"1 / {name}": 1 / value, f"1 - {name}": 1 - value}
     readings |= {"2, as of a square": 2.0, "1/2, as of a square": 0.5}
+    for n, what in context.sizes.items():
+        if n > 1:
+            readings[f"the square root of {n}, {what}: a division by sqrt({n}) is missing"] = math.sqrt(n)
+            readings[f"1 / the square root of {n}, {what}: divided by it once too often"] = 1 / math.sqrt(n)
     close = max(1e-6, context.same_error)
     found = [text for text, value in readings.items() if value and math.isclose(abs(factor), value, rel_tol=close)]
     return "; or ".join(found[:3]) + (", with the opposite sign" if found and factor < 0 else "")

@@ -55,7 +55,8 @@ def path_mistake(name: str, hand: Tensor, true: Tensor, context: Context) -> Ite
             return
         yield Diagnosis(
             "path factor",
-            f"the contribution through {what} is multiplied by {written(factor)}{meaning and f' ({meaning})'}; the rest is right",
+            f"the contribution through {what} is multiplied by {written(factor)}{meaning and f' ({meaning})'}; the "
+            "rest is right",
         )
 
 

@@ -10,6 +10,7 @@ from torchnet.checking.diagnosis.context import LARGE, Context
 from torchnet.checking.reports.report import Diagnosis
 
 _MOST_NAMED = 8  # indices in a sentence
+_ADD = "whose contributions have to be added up"
 _PARTS = {2: "half", 3: "third", 4: "quarter"}
 _ORDINALS = {1: "second", 2: "third"}
 
@@ -130,7 +131,7 @@ def _ties(wrong: Tensor, context: Context) -> str:
             inside = {int(i) for i in ids if 0 <= int(i) < size}
             repeated = {int(i) for i, n in zip(ids, counts, strict=True) if n > 1 and 0 <= int(i) < size}
             if indices == repeated:
-                return f"indices {rows} of axis {axis}: the repeated values of {name}, whose contributions have to be added up"
+                return f"indices {rows} of axis {axis}: the repeated values of {name}, {_ADD}"
             if x.dim() == 1 and len(x) == size:
                 for i in ids.tolist():
                     if set((x == i).nonzero().flatten().tolist()) == indices:
@@ -142,7 +143,7 @@ def _ties(wrong: Tensor, context: Context) -> str:
             if indices == set(range(size)) - inside:
                 return f"indices {rows} of axis {axis}: those that are no values of {name}"
             if indices <= repeated:
-                return f"indices {rows} of axis {axis}: some of the repeated values of {name}, whose contributions have to be added up"
+                return f"indices {rows} of axis {axis}: some of the repeated values of {name}, {_ADD}"
             if len(indices) == 1 and indices <= inside:
                 return f"index {rows} of axis {axis}: a value of {name}"
     return ""

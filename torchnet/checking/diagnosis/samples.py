@@ -76,6 +76,6 @@ def _left_out(
             which_ones = ", ".join(map(str, indices))
             yield Diagnosis(
                 "missing path",
-                f"the contributions of the indices {which_ones} of axis {axis} of {which} {what} (samples, rows, steps or blocks); the "
-                "rest is right",
+                f"the contributions of the indices {which_ones} of axis {axis} of {which} {what} (samples, rows, "
+                "steps or blocks); the rest is right",
             )

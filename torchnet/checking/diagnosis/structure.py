@@ -14,6 +14,21 @@ _SMALL, _MANY = 1e-3, 0.3
 _NEARLY = 0.02  # an error relative to the norm that looks like a slightly different constant
 
 
+def multiple_of_tensor(hand: Tensor, true: Tensor, context: Context) -> Iterator[Diagnosis]:
+    """Recognize a term that is a multiple of an input or a weight, such as weight decay."""
+    if hand.numel() < 2 or true.isnan().any():
+        return
+    difference = hand - true
+    limit = context.same_error * max(
+        float(difference.norm()), context.accuracy * float(true.norm()) / context.same_error
+    )
+    for name, x in context.tensors.items():
+        if x.shape == hand.shape and (size := float((x * x).sum())):
+            factor = float((difference * x).sum()) / size
+            if float((difference - factor * x).norm()) <= limit:
+                yield Diagnosis("term", f"it is off by {-factor:.6g} * {name}: this term is missing or wrong")
+
+
 def small_error(hand: Tensor, true: Tensor, context: Context) -> Iterator[Diagnosis]:
     """Recognize a small error in many elements, which is a slightly different constant, wherever it is largest."""
     h, t = known(hand, true)
@@ -31,11 +46,6 @@ def difference_structure(hand: Tensor, true: Tensor, context: Context) -> Iterat
     limit = context.same_error * max(
         float(difference.norm()), context.accuracy * float(true.norm()) / context.same_error
     )
-    for name, x in context.tensors.items():
-        if x.shape == hand.shape and (size := float((x * x).sum())):
-            factor = float((difference * x).sum()) / size
-            if float((difference - factor * x).norm()) <= limit:
-                yield Diagnosis("term", f"it is off by {-factor:.6g} * {name}: this term is missing or wrong")
     for axis in reversed(range(hand.dim())):
         if hand.shape[axis] < 3:
             continue
@@ -43,7 +53,8 @@ def difference_structure(hand: Tensor, true: Tensor, context: Context) -> Iterat
         if float((difference - mean).norm()) <= limit:
             yield Diagnosis(
                 "term",
-                f"it is off by the same number along axis {axis}: a term that is a mean or a sum over this axis is missing or wrong",
+                f"it is off by the same number along axis {axis}: a term that is a mean or a sum over this axis is "
+                "missing or wrong",
             )
         ratio = (hand * true).sum(axis, keepdim=True) / (true * true).sum(axis, keepdim=True)
         if float((hand - ratio.nan_to_num() * true).norm()) <= limit and hand.dim() > 1:
@@ -54,8 +65,8 @@ def difference_structure(hand: Tensor, true: Tensor, context: Context) -> Iterat
                 if float((difference - weights.nan_to_num() * x).norm()) <= limit:
                     yield Diagnosis(
                         "term",
-                        f"along axis {axis} it is off by a multiple of {name}: a term {name} * sum(...) over this axis, such as that of a "
-                        "mean, norm or softmax, is missing or wrong",
+                        f"along axis {axis} it is off by a multiple of {name}: a term {name} * sum(...) over this "
+                        "axis, such as that of a mean, norm or softmax, is missing or wrong",
                     )
 
 
@@ -112,8 +123,8 @@ def nearly_right(hand: Tensor, true: Tensor) -> Iterator[Diagnosis]:
     if error < _NEARLY:
         yield Diagnosis(
             "nearly right",
-            f"it is nearly right, off by {error:.1e} of its norm: a constant is slightly different, or a small term such as an epsilon "
-            "is missing",
+            f"it is nearly right, off by {error:.1e} of its norm: a constant is slightly different, or a small term "
+            "such as an epsilon is missing",
         )
     cosine = float((h * t).sum()) / (float(h.norm()) * size) if size and float(h.norm()) else math.nan
     if cosine > 0.999:

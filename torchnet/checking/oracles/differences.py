@@ -97,6 +97,19 @@ def central_difference(line: Line, tolerance: float) -> float:
     return best if error <= tolerance * magnitude else math.nan
 
 
+def is_at_kink(line: Line) -> bool:
+    """Whether the outputs have a kink at t = 0: the slopes to the left and to the right differ."""
+    asymmetries = []
+    for k in range(_ROWS):
+        t = line.scale * _FIRST_STEP / 2**k
+        try:
+            ahead, behind = line.at(t), line.at(-t)
+        except OutOfDomainError:
+            continue
+        asymmetries.append((t, abs(line.change(ahead, line.start) + line.change(behind, line.start))))
+    return _has_kink(asymmetries, line.rounding)
+
+
 def _has_kink(asymmetries: list[tuple[float, float]], rounding: float) -> bool:
     meaningful = [asymmetry / t for t, asymmetry in asymmetries if asymmetry > 100 * rounding]
     return len(meaningful) >= 2 and meaningful[-1] > _KINK * meaningful[-2]

@@ -26,7 +26,7 @@ class ErrorMap:
 
     Attributes:
         rows, columns: the number of rows and columns of the matrix.
-        errors: the error of each cell, relative to the largest value of the tensor; 0 if it is rounding, NaN if unknown.
+        errors: the error of each cell, relative to the largest value; 0 if it is rounding, NaN if unknown.
         values: the hand-written value of each cell.
         true: the true value of each cell.
     """

@@ -54,7 +54,8 @@ def _svg(picture: ErrorMap) -> str:
                 )
     width, height = len(picture.errors[0]) * _CELL, len(picture.errors) * _CELL
     frame = f"<rect width='{width}' height='{height}' fill='none' stroke='#888'/>"
-    return f"<svg width='{width + 2}' height='{height + 2}' viewBox='-1 -1 {width + 2} {height + 2}'>{''.join(cells)}{frame}</svg>"
+    size = f"width='{width + 2}' height='{height + 2}' viewBox='-1 -1 {width + 2} {height + 2}'"
+    return f"<svg {size}>{''.join(cells)}{frame}</svg>"
 
 
 def _opacity(error: float) -> float:
@@ -98,5 +99,6 @@ def _errors_of_all(report: "Report", figure_class: Any) -> "Figure":
         xscale="log", xlim=(5e-19, 1), xlabel="relative error", title=f"{report.subject}: errors against each oracle"
     )
     axis.invert_yaxis()
-    axis.legend(loc="lower right")
+    if report.tensors:
+        axis.legend(loc="lower right")
     return figure

@@ -169,7 +169,7 @@ def _numbers(module: nn.Module) -> dict[str, float]:
 
 
 def copy_at_dtype(module: nn.Module, weights: Tensors, dtype: torch.dtype) -> nn.Module:
-    """Return a copy of a module with other weights; its buffers and plain tensors are converted to float64 with them."""
+    """Return a copy of a module with other weights; buffers and plain tensors are converted to float64 with them."""
     floats = {n: x for n, x in (*module.named_buffers(), *plain_tensors(module)) if x.is_floating_point()}
     exact = dtype in (torch.float64, torch.complex128)
     return copy_module(module, weights | {n: x.to(torch.float64, copy=True) for n, x in floats.items() if exact})

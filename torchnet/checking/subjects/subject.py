@@ -27,7 +27,7 @@ class SubjectError(ValueError):
 
 
 class Graph(NamedTuple):
-    """A forward pass that autograd recorded: the leaves that are differentiated, what the function got, and returned."""
+    """A forward pass that autograd recorded: the leaves that are differentiated, what went in, and what came out."""
 
     leaves: Tensors
     given: Tensors
@@ -49,13 +49,13 @@ class Subject:
         backward: maps (tensors, grad_outputs) to gradients by name, None for a gradient that was not written. It may
             modify its arguments. The backward of a module takes two more arguments: `instance`, the module that runs
             the passes (a fresh copy if None), and `input_grad`.
-        graph: for a backward that autograd runs, such as that of an autograd Function: runs the forward with autograd, for
-            gradients of the named tensors.
+        graph: for a backward that autograd runs, such as that of an autograd Function: runs the forward with autograd,
+            for gradients of the named tensors.
         function: the autograd Function, if the subject is one.
         traceable: whether autograd can differentiate `forward` independently of the backward that is checked.
         constants: the other tensors among the inputs: indices, masks, inputs without a gradient.
         numbers: numbers among the arguments and attributes, from which a constant factor may come.
-        arguments: the names of the numbers that are arguments; given a tensor under such a name, forward uses it instead.
+        arguments: the names of the numbers that are arguments; forward uses a tensor of such a name instead.
         inputs: the names of all tensors that are inputs, not weights.
         complex_names: the names of the tensors that were complex.
         module: the module, if the subject is one; its layers can be checked one by one.
