@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from torchnet import Linear, Sigmoid
-from torchnet.checking import rounding
+from torchnet.checking import precision
 
 from ...run_folders import DIGITS, newest
 
@@ -37,8 +37,8 @@ def test_a_right_run_passes_and_is_not_changed(dtype, activation, cli):
 
 def test_it_checks_the_first_step_and_every_nth_and_none_by_default(cli, monkeypatch, capsys):
     calls = []
-    judge = rounding.precision_of
-    monkeypatch.setattr(rounding, "precision_of", lambda *args: calls.append(1) or judge(*args))
+    judge = precision.precision_of
+    monkeypatch.setattr(precision, "precision_of", lambda *args: calls.append(1) or judge(*args))
     assert cli(DIGITS, "--trainer.max_epochs", 1) == 0
     assert calls == []
     assert "gradients checked" not in capsys.readouterr().out

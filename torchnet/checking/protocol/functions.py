@@ -1,5 +1,6 @@
 """What the backward of an autograd Function has to do beside being right once."""
 
+import warnings
 from typing import Any
 
 import torch
@@ -150,7 +151,8 @@ def jvp_rule(run: Pass) -> Diagnosis | None:
         raise DoesNotApplyError
     for name, tensor in subject.tensors.items():
         direction = random_directions(tensor, 1, 2)[0].to(tensor.dtype)
-        with forward_ad.dual_level():
+        with warnings.catch_warnings(), forward_ad.dual_level():
+            warnings.simplefilter("ignore")  # the first use of forward mode imports what torch itself has deprecated
             tangents_in = {key: torch.zeros_like(x) for key, x in subject.tensors.items()} | {name: direction}
             tensors = {key: forward_ad.make_dual(x.clone(), tangents_in[key]) for key, x in subject.tensors.items()}
             outputs = subject.graph(tensors, []).outputs

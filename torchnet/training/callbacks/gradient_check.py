@@ -44,9 +44,9 @@ class GradientCheck(StepInspector):
 
     def inspect(self, trainer: Trainer, pl_module: Any, batch: Block, images: Tensor, grads: Mapping[str, Any]) -> None:
         from torchnet.checking import GradientError
-        from torchnet.checking.subjects.forms import as_subject
         from torchnet.checking.oracles.autograd import NoOracleError
         from torchnet.checking.precision import precision_of
+        from torchnet.checking.subjects.forms import as_subject
 
         step = trainer.global_step
         targets = pl_module.engine.recipe.targets[batch.indices]
