@@ -1,17 +1,13 @@
-"""The tutorial: its code runs, and prints what the page shows."""
+"""The pages about gradient checks: their code runs, and prints what they show."""
 
-import contextlib
-import io
 import re
 
 import pytest
 
 from torchnet.checking import GradientError, check
 
-from .conftest import ROOT
-
-PAGE = ROOT / "TUTORIAL.md"
-BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+from .checking.operators import OPERATORS
+from .rewrite_outputs import CHECK, PAGES, TABLE, TUTORIAL, run_page
 
 
 def rounded(text: str) -> str:
@@ -21,25 +17,23 @@ def rounded(text: str) -> str:
     return re.sub(r"-?\d+\.\d{6,}", lambda number: f"{float(number[0]):.6g}", text)
 
 
-def run_page() -> list[tuple[str, str]]:
-    """Run the page's code from top to bottom; return what each printing block printed and what the page shows."""
-    names: dict[str, object] = {}
-    printed, pairs = "", []
-    for kind, block in BLOCK.findall(PAGE.read_text()):
-        if kind == "python":
-            with contextlib.redirect_stdout(io.StringIO()) as output:
-                exec(compile(block, str(PAGE), "exec"), names)
-            printed = output.getvalue()
-        else:
-            pairs.append((printed, block))
-    names_of_layers = names["Forgetful"], names["x"]
-    with pytest.raises(GradientError, match="the gradient of input is wrong"):
-        check(names_of_layers[0](), names_of_layers[1]).raise_if_failed()
-    return pairs
-
-
-def test_the_page_shows_what_its_code_prints():
-    pairs = run_page()
-    assert len(pairs) == 6
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_page_shows_what_its_code_prints(page):
+    pairs, names = run_page(page)
+    assert len(pairs) == {TUTORIAL: 11, CHECK: 2}[page]
     for printed, shown in pairs:
-        assert rounded(printed) == rounded(shown)
+        assert printed
+        assert rounded(printed) == rounded(shown), "python -m tests.rewrite_outputs writes what is printed"
+    if page == TUTORIAL:
+        with pytest.raises(GradientError, match="the gradient of input is wrong"):
+            check(names["Forgetful"](), names["x"]).raise_if_failed()
+
+
+def test_the_table_of_operators_has_all_of_them():
+    table = TABLE.search(CHECK.read_text())[0]
+    *rows, total = table.splitlines()[2:]
+    names = [name for row in rows for name in row.split("|")[1].split(":", 1)[1].strip().split(", ")]
+    assert sorted(", ".join(names).split(", ")) == sorted(", ".join(o.name for o in OPERATORS).split(", "))
+    mistakes = sum(len(operator.mistakes) for operator in OPERATORS)
+    right, wrong = (total.split("|")[i].strip() for i in (2, 3))
+    assert (right, wrong) == (f"{len(OPERATORS)} of {len(OPERATORS)}", f"{mistakes} of {mistakes}")

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 Derivative = Callable[[Tensor], float]  # direction, in the shape of the tensor -> derivative, NaN if there is none
 
 _FEW = 16  # a tensor of up to this many elements is compared element by element, a larger one by random directions
+_HIDDEN = 1e-6  # the largest relative error of an element, however small the element, that needs no explanation
 _SAMPLE = 64  # elements of a large tensor that are evaluated to locate and diagnose an error
 
 
@@ -88,6 +89,31 @@ def compare_elements(
     return replace(comparison, allowed=relative(float(moved.where(known, 0).max()), largest))
 
 
+class HiddenErrors(NamedTuple):
+    """Wrong elements that are small relative to the largest: a sentence, the largest error, and the allowed one."""
+
+    text: str
+    error: float
+    allowed: float
+
+
+def hidden_errors(hand: Tensor, true: Tensor, noise: Callable[[], Tensor]) -> HiddenErrors | None:
+    """Return the wrong elements that are so small relative to the largest element that a comparison misses them."""
+    differences = (hand - true).abs()
+    # Subnormal numbers have fewer digits: differences of that size are rounding.
+    suspects = (differences > _HIDDEN * true.abs()) & (differences > torch.finfo(torch.float64).tiny)
+    if suspects.any():
+        suspects &= differences > noise()
+    if not suspects.any():
+        return None
+    index = tuple(int(i) for i in (differences * suspects == (differences * suspects).max()).nonzero()[0])
+    text = (
+        f"{int(suspects.sum())} elements that are small relative to the largest are wrong: the one at {index} is "
+        f"{float(hand[index]):.6g}, should be {float(true[index]):.6g}"
+    )
+    return HiddenErrors(text, float((differences / true.abs())[suspects].max()), _HIDDEN)
+
+
 def compare_along(
     oracle: str,
     hand: Tensor,
@@ -96,13 +122,16 @@ def compare_along(
     noise: Callable[[], Tensor],
     seed: int,
     count: int,
+    symmetric: bool = False,
 ) -> Comparison:
     """Compare all elements of a small gradient, or the products of a large one with `count` random directions.
 
     One wrong element among many changes every product, but the few products cannot tell which element it is.
     """
-    if hand.numel() > _FEW:
+    if hand.numel() > _FEW or symmetric:
         directions = random_directions(hand, count, seed)
+        if symmetric:
+            directions = [(direction + direction.mT) / 2 for direction in directions]
         pairs = [(float((hand * direction).sum()), derivative(direction)) for direction in directions]
         pairs = [(h, t) for h, t in pairs if not math.isnan(t)]
         if pairs:

@@ -11,6 +11,7 @@ from torchnet.checking.compare import (
     Comparison,
     compare_along,
     compare_elements,
+    hidden_errors,
     locate,
     measure,
     norm,
@@ -19,6 +20,7 @@ from torchnet.checking.compare import (
 from torchnet.checking.diagnosis.context import Context
 from torchnet.checking.diagnosis.diagnose import diagnose
 from torchnet.checking.oracles.differences import taylor_slope
+from torchnet.checking.oracles.kinks import right_at_kinks
 from torchnet.checking.oracles.oracles import (
     AUTOGRAD,
     COMPLEX_STEP,
@@ -37,7 +39,6 @@ _MIN_SLOPE = 1.5  # the smallest Taylor slope that passes, between 2 for a right
 _LARGE = 1_000_000  # elements
 _OF_DIFFERENCES = 100  # how far small steps amplify rounding
 _VACUOUS = 1e-3  # an error that only rounding explains says nothing
-_HIDDEN = 1e-6  # the largest relative error of an element, however small the element, that needs no explanation
 
 
 class Examination:
@@ -78,6 +79,8 @@ class Examination:
             oracle: self._compare(oracle, name, hand, gradients[name])
             for oracle, gradients in self.oracles.full.items()
         } | {oracle: self._compare_along(oracle, name, hand) for oracle in self.oracles.directional}
+        comparisons, kinks = self._at_kinks(name, hand, comparisons)
+        self._along_symmetric_directions(name, hand, comparisons)
         self._doubt_complex_step(name, hand, comparisons)
         self._doubt_autograd(name, comparisons)
         slope = self._taylor_slope(name, hand) if self.oracles.has_taylor and tensor.numel() else None
@@ -106,10 +109,40 @@ class Examination:
             slope,
             right_in_float64=passed,
             written=gradient is not None,
+            kinks=kinks,
             diagnosis=diagnosis,
             error_map=error_map(hand, true, allowed) if has_map else None,
             **(measure(hand, true, allowed) if fits and tensor.numel() else {}),
         )
+
+    def _at_kinks(
+        self, name: str, hand: Tensor, comparisons: dict[str, Comparison]
+    ) -> tuple[dict[str, Comparison], int]:
+        """Compare again with autograd's values at kinks, if those of the gradient are right, too."""
+        by_autograd = comparisons.get(AUTOGRAD)
+        if by_autograd is None or by_autograd.passed or not hand.numel() or hand.numel() > LARGE:
+            return comparisons, 0
+        true = self.oracles.full[AUTOGRAD][name]
+        where = right_at_kinks(self.oracles, name, hand, true)
+        if where is None:
+            return comparisons, 0
+        count, moved = int(where.sum()), true.where(where, hand)
+        self.notes.append(f"{name}: a kink at {count} elements, where any value between the two slopes is right")
+        again = {oracle: self._compare(oracle, name, moved, full[name]) for oracle, full in self.oracles.full.items()}
+        return again | {oracle: self._compare_along(oracle, name, moved) for oracle in self.oracles.directional}, count
+
+    def _along_symmetric_directions(self, name: str, hand: Tensor, comparisons: dict[str, Comparison]) -> None:
+        """Compare a symmetric matrix along symmetric directions: a function may read one half of it only."""
+        x = self.subject.tensors[name]
+        is_symmetric = x.dim() >= 2 and x.shape[-1] == x.shape[-2] and torch.equal(x, x.mT)
+        if not is_symmetric or AUTOGRAD not in comparisons or not comparisons[AUTOGRAD].passed:
+            return
+        for oracle in self.oracles.directional:
+            if not comparisons[oracle].passed:
+                comparison = self._compare_along(oracle, name, hand, symmetric=True)
+                if comparison.passed and comparison.compared:
+                    comparisons[oracle] = comparison
+                    self.notes.append(f"{name} is symmetric: {oracle} was taken along symmetric directions")
 
     def _compare(self, oracle: str, name: str, hand: Tensor, true: Tensor) -> Comparison:
         if not hand.numel():
@@ -120,22 +153,11 @@ class Examination:
 
     def _with_hidden_errors(self, comparison: Comparison, name: str, hand: Tensor, true: Tensor) -> Comparison:
         """Look for wrong elements that are so small relative to the largest element that the comparison misses them."""
-        if self.tolerance is not None:
+        found = None if self.tolerance is not None else hidden_errors(hand, true, lambda: self.run.noise()[name])
+        if found is None:
             return comparison
-        differences = (hand - true).abs()
-        # Subnormal numbers have fewer digits: differences of that size are rounding.
-        suspects = (differences > _HIDDEN * true.abs()) & (differences > torch.finfo(torch.float64).tiny)
-        if suspects.any():
-            suspects &= differences > self.run.noise()[name]
-        if not suspects.any():
-            return comparison
-        index = tuple(int(i) for i in (differences * suspects == (differences * suspects).max()).nonzero()[0])
-        self.hidden[name] = Diagnosis(
-            "small elements",
-            f"{int(suspects.sum())} elements that are small relative to the largest are wrong: the one at {index} is "
-            f"{float(hand[index]):.6g}, should be {float(true[index]):.6g}",
-        )
-        return replace(comparison, error=float((differences / true.abs())[suspects].max()), allowed=_HIDDEN)
+        self.hidden[name] = Diagnosis("small elements", found.text)
+        return replace(comparison, error=found.error, allowed=found.allowed)
 
     def _with_given_tolerance(self, comparison: Comparison, size: float) -> Comparison:
         if self.tolerance is None:
@@ -162,7 +184,7 @@ class Examination:
             comparisons[DIFFERENCES] = by_differences
             self.notes.append(f"{name}: the complex step was discarded: central differences and autograd contradict it")
 
-    def _compare_along(self, oracle: str, name: str, hand: Tensor) -> Comparison:
+    def _compare_along(self, oracle: str, name: str, hand: Tensor, symmetric: bool = False) -> Comparison:
         def noise() -> Tensor:
             moved = self.run.noise()[name]
             own = self.oracles.rounding / self.oracles.line({name: torch.ones_like(moved)}).scale
@@ -171,7 +193,9 @@ class Examination:
         if not hand.numel():
             return Comparison(oracle, 0.0, TOLERANCES[oracle], 0)
         derivative = partial(self._derivative, oracle, name)
-        comparison = compare_along(oracle, hand, derivative, TOLERANCES[oracle], noise, self.seed, self.num_directions)
+        comparison = compare_along(
+            oracle, hand, derivative, TOLERANCES[oracle], noise, self.seed, self.num_directions, symmetric
+        )
         return self._with_given_tolerance(comparison, float(hand.abs().max()))
 
     def _derivative(self, oracle: str, name: str, direction: Tensor) -> float:

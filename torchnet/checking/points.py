@@ -39,6 +39,9 @@ def other_points(subject: Subject, seed: int) -> Iterator[Point]:
     if any(tensor.numel() for tensor in subject.tensors.values()):
         yield "at jittered values", tuple, replace(subject, tensors=drawn(_jittered))
         yield "at values of both signs", tuple, replace(subject, tensors=drawn(_of_random_sign))
+    repeated = {n: x for n, i in subject.constants.items() if (x := _with_repeats(i, subject, generator)) is not None}
+    if repeated:
+        yield "with repeated indices", tuple, _with_constants(subject, repeated)
     yield from _smaller_batches(subject)
     sizes = dict.fromkeys(n for x in subject.tensors.values() for n in x.shape if n > 3)
     for size in list(sizes)[:_MOST_LENGTHS]:
@@ -104,11 +107,33 @@ def _resized(subject: Subject, size: int, new_size: int, dims: slice) -> Subject
     largest = max((int(x.max()) for x in indices if x.numel()), default=-1)
     if not changed.keys() & subject.tensors.keys() or (dims == slice(None) and largest >= new_size):
         return None
-    forward, backward, graph = subject.forward, subject.backward, subject.graph
     constants = {name: x for name, x in changed.items() if name in subject.constants}
+    tensors = {name: x for name, x in changed.items() if name in subject.tensors}
+    return _with_constants(replace(subject, tensors=subject.tensors | tensors), constants)
+
+
+def _with_repeats(x: Tensor, subject: Subject, generator: torch.Generator) -> Tensor | None:
+    """Return indices with some values repeated; None if they are repeated already, or a permutation of an axis."""
+    if x.is_floating_point() or x.is_complex() or x.dtype == torch.bool or x.numel() < 2:
+        return None
+    values = x.flatten().unique()
+    is_permutation = any(
+        len(values) in tensor.shape and int(values.max()) < len(values) for tensor in subject.tensors.values()
+    )
+    if len(values) < x.numel() or (is_permutation and int(values.min()) >= 0):
+        return None
+    chosen = torch.randint(x.numel(), (x.numel(),), generator=generator)
+    chosen[1] = chosen[0]
+    moved = x.flatten()[chosen.to(x.device)].reshape(x.shape)
+    is_sorted = bool((x.flatten()[1:] >= x.flatten()[:-1]).all())
+    return moved.flatten().sort().values.reshape(x.shape) if is_sorted else moved
+
+
+def _with_constants(subject: Subject, constants: Tensors) -> Subject:
+    """Return the subject with other constants."""
+    forward, backward, graph = subject.forward, subject.backward, subject.graph
     return replace(
         subject,
-        tensors=subject.tensors | {name: x for name, x in changed.items() if name in subject.tensors},
         constants=subject.constants | constants,
         forward=lambda tensors: forward(tensors | constants),
         backward=lambda tensors, grads, **options: backward(tensors | constants, grads, **options),

@@ -71,7 +71,7 @@ def _at_moved_inputs(subject: Subject, grad_outputs: Outputs, dtype: torch.dtype
 def with_precision(verdict: Verdict, precisions: dict[str, Precision], written: Gradients) -> Verdict:
     """Return a verdict of the float64 check with the precision in the subject's own dtype."""
     precision = precisions.get(verdict.name)  # None if the gradient is missing, or of another shape
-    if not verdict.passed or (precision.passed if precision else not verdict.written):
+    if verdict.kinks or not verdict.passed or (precision.passed if precision else not verdict.written):
         return replace(verdict, precision=precision)
     if precision is None:
         what = "missing" if written.get(verdict.name) is None else "of another shape than its tensor"

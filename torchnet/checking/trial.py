@@ -102,6 +102,9 @@ def try_formulas(subject: Subject, grad_outputs: Outputs, settings: Settings) ->
         if run.raises or not all(g is None or g.isfinite().all() for g in run.written.values()):
             text = run.findings[0].text if run.raises else "it writes Inf or NaN"
             return Report(point.name, [], [], [text])
+        odd = [n for n, g in run.written.items() if g is not None and g.shape != point.tensors[n].shape]
+        if odd:
+            return Report(point.name, [], [], [f"the gradient of {odd[0]} has another shape"])
         quick = _examination(point, grads, run, settings, used[:1])
         agrees = quick.oracles.agrees(run.written) if used[0] in quick.oracles.directional else None
         if not run.findings and (agrees or (agrees is None and not any(map(_is_wrong, quick.verdicts())))):

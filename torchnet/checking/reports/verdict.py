@@ -36,6 +36,7 @@ class Verdict:
             gradient; infinite if the remainder is zero, None if the test was not run or a kink is too close.
         right_in_float64: whether the formula is right in float64, whatever the precision in a smaller dtype.
         written: whether backward wrote a gradient in float64; writing none is right where the true gradient is zero.
+        kinks: the number of elements at a kink, where the gradient is another than autograd's, and right.
         precision: the comparison in the subject's own dtype, if that is smaller than float64.
         max_abs: the largest absolute difference from the true gradient.
         max_rel: the largest difference of an element relative to the true element.
@@ -58,6 +59,7 @@ class Verdict:
     taylor_slope: float | None = None
     right_in_float64: bool = True
     written: bool = True
+    kinks: int = 0
     precision: Precision | None = None
     max_abs: float = math.nan
     max_rel: float = math.nan

@@ -64,7 +64,7 @@ def object_subject(
         _backward(
             runner, backward, tree_map(convert, [torch.ones_like(x) for x in tree_leaves(result) if has_gradient(x)])
         )
-        weights.update(_weights_of(runner))
+        weights.update({key: weight for key, weight in _weights_of(runner).items() if key in before})
         return [key for key in before if key not in weights]
 
     try:
@@ -173,6 +173,7 @@ def _weights_of(thing: Any) -> dict[str, _Weight]:
 def _places_of_gradient(path: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     *before, key = path
     places = [(*before, form.format(key)) for form in _NAMES if isinstance(key, str)]
+    places += [(*before, f"d{key}es")] if isinstance(key, str) else []  # dbiases of bias
     if before and before[-1] in _CONTAINERS:
         container = (*before[:-1], _CONTAINERS[before[-1]])
         places += [(*container, key), (*container, f"d{key}")]

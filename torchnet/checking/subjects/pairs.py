@@ -32,6 +32,7 @@ from torchnet.checking.subjects.trees import Arguments, on_arrays
 Function = Callable[..., Any]
 
 _UPSTREAM = ("g", "gy", "dy", "dz", "da", "delta")  # names of a gradient, beside those that begin with the next
+_PREDICTIONS = ("pred", "logit", "output", "y_hat", "yhat", "score")  # parts of the name of a prediction
 _UPSTREAM_BEGINS = ("grad", "dout", "upstream")
 
 
@@ -121,6 +122,9 @@ def pair_subject(forward: Function, backward: Function, inputs: Sequence[Any], k
             found = backward(*grads, *given, **extra)
         elif accepts(backward, len(values), named) and not _takes_upstream(backward):
             found = _times_upstream(backward(*values, **extra), like[0], grads[0])
+            if len(found) == 1 < len(values):  # the derivative of one argument only
+                args.alone = _differentiated(names)
+                found = tuple(found[0] if root == args.alone else None for root in names)
         elif accepts(backward, len(grads), named):
             found = backward(*grads, **extra)
         else:
@@ -181,6 +185,11 @@ def _takes_upstream(backward: Function) -> bool:
     """Whether the first argument of a function is an upstream gradient, by its name."""
     name = argument_names(backward, 1)[0].lower()
     return name in _UPSTREAM or name.startswith(_UPSTREAM_BEGINS)
+
+
+def _differentiated(names: Sequence[str]) -> str:
+    """Return the argument that a derivative of one argument is of: the prediction, or the first."""
+    return next((name for name in names if any(part in name.lower() for part in _PREDICTIONS)), names[0])
 
 
 def _times_upstream(derivative: Any, output: Tensor, grad: Tensor) -> tuple[Any, ...]:

@@ -101,13 +101,13 @@ class Arguments:
         """
         count = self._num_args
         is_tree = count == 1 and self.roots[0] not in self._leaves
-        already = isinstance(returned, tuple) and len(returned) == 1
+        already = isinstance(returned, (tuple, list)) and len(returned) == 1 and not isinstance(returned[0], Tensor)
         returned = (returned,) if is_tree and not already else as_tuple(returned)
         floats = list(self.tensors)
         if len(returned) == 1 and isinstance(returned[0], Mapping) and count > 1:
             by_root = returned[0].keys() <= set(self.roots)
             named = self._leaves_of(returned[0] if by_root else {self.roots[0]: returned[0]})
-            self.alone = None if by_root or self.flagged else self.roots[0]
+            self.alone = self.alone if by_root or self.flagged else self.roots[0]
         elif len(returned) in (count, len(self.roots)):
             named = self._leaves_of(dict(zip(self.roots, returned, strict=False)))
         else:
@@ -198,6 +198,9 @@ def as_array(x: Any) -> Any:
 
 def as_tensor(x: Any) -> Any:
     """Return an array or a NumPy number as a tensor, and anything else as it is."""
-    if isinstance(x, np.ndarray) and x.dtype != object:
-        return torch.as_tensor(np.ascontiguousarray(x) if any(stride < 0 for stride in x.strides) else x)
-    return torch.as_tensor(x) if isinstance(x, (np.floating, np.complexfloating)) else x
+    try:
+        if isinstance(x, np.ndarray) and x.dtype != object:
+            return torch.as_tensor(np.ascontiguousarray(x) if any(stride < 0 for stride in x.strides) else x)
+        return torch.as_tensor(x) if isinstance(x, (np.floating, np.complexfloating)) else x
+    except TypeError:  # of a dtype that torch has not, such as longdouble: refused as an input
+        return x
