@@ -157,7 +157,8 @@ def overview() -> tuple["Table", bool]:
     for seed in _SEEDS:
         for name, loss, case in _everything(seed):
             found = reports.setdefault(name, [])
-            found.append(check(*case, loss=loss, oracles=ORACLES, seed=len(found)))
+            first = seed == _SEEDS[0]  # other inputs are the same kind of check again
+            found.append(check(*case, loss=loss, oracles=ORACLES, seed=len(found), other_inputs=first))
     oracles = [oracle for oracle in ORACLES if oracle != TAYLOR]
     table = Table("worst relative error of", *oracles, "Taylor slope", "", box=None, pad_edge=False)
     for name, found in reports.items():

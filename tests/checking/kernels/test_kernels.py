@@ -18,8 +18,7 @@ def _case(variant: Variant, by_default: bool) -> object:
 def _is_quick(variant: Variant) -> bool:
     """Triton's interpreter takes seconds per check: without a GPU, a sample runs by default."""
     sample = (
-        ("softmax", torch.bfloat16, None),
-        ("softmax", torch.bfloat16, "bfloat16 sum"),
+        ("softmax", torch.float32, None),
         ("rms_norm", torch.float32, "tail dropped"),
     )
     is_in_sample = (variant.kernel, variant.dtype, variant.mistake) in sample
@@ -32,7 +31,7 @@ ALL = list(variants())
 LIMIT = {torch.float32: 20, torch.bfloat16: 3}
 
 
-@pytest.mark.parametrize("variant", [_case(v, True) for v in ALL if v.mistake is None])
+@pytest.mark.parametrize("variant", [_case(v, _is_quick(v)) for v in ALL if v.mistake is None])
 def test_right_kernel_is_as_accurate_as_its_reference(variant):
     assert max(errors(variant).values()) < LIMIT[variant.dtype]
 

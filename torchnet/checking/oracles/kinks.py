@@ -14,7 +14,7 @@ _CLOSE = 1e-4  # of slopes, relative to the largest
 def right_at_kinks(oracles: Oracles, name: str, hand: Tensor, true: Tensor) -> Tensor | None:
     """Return the elements where a gradient differs from autograd's because of a kink, and is right all the same.
 
-    None if it differs anywhere else. Along each of these elements the derivative that the gradient gives must be between
+    None if it differs anywhere else. Along each of these elements the derivative by the gradient must be between
     the slopes to the left and to the right. Along all that are equal, as in a tie for a maximum, the function may be
     smooth: then it must be the slope.
     """
