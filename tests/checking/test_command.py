@@ -131,7 +131,10 @@ def test_a_layer_that_raises_or_exits_is_reported_in_one_line(mymodule, capsys):
         file.write("class Raises(Square):\n    def forward(self, x):\n        raise KeyError('oh')\n")
         file.write("class Exits(Square):\n    def forward(self, x):\n        raise SystemExit(0)\n")
     assert main(["check", f"{name}:Raises", "--input", "4,7"]) == 2
-    assert capsys.readouterr().err == "error: Raises: the forward pass raises KeyError: 'oh' (failing_layers.py, line 50)\n"
+    assert (
+        capsys.readouterr().err
+        == "error: Raises: the forward pass raises KeyError: 'oh' (failing_layers.py, line 50)\n"
+    )
     assert main(["check", f"{name}:Exits", "--input", "4,7"]) == 2
     assert capsys.readouterr().err == "error: the checked code ended the program (sys.exit(0))\n"
 

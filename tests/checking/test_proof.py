@@ -420,7 +420,10 @@ def test_report_as_text_and_json():
         ((Sigmoid, random(2, 2)), r"expected an instance, got the class Sigmoid: pass Sigmoid\(...\)"),
         ((7, random(2, 2)), r"expected an autograd Function, .* or a loss .*, got 7"),
         ((cross_entropy, TARGETS, random(7, 4)), r"cross_entropy: the forward pass raises ValueError: expected logits"),
-        ((lambda x: x.detach(), random(2, 2)), r"expected outputs with a gradient, or \(loss, grad_logits\), got float64"),
+        (
+            (lambda x: x.detach(), random(2, 2)),
+            r"expected outputs with a gradient, or \(loss, grad_logits\), got float64",
+        ),
         ((lambda x: x.detach().numpy() @ [1], random(2, 2)), r"the forward pass raises ValueError: .*line"),
         (((lambda x: 3, lambda g, x: g), random(7, 5)), r"expected a forward that returns a floating-point tensor"),
     ],

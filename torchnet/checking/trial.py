@@ -199,7 +199,7 @@ def try_elsewhere(
             return replace(
                 wrong,
                 findings=[found, *wrong.findings],
-                notes=[*report.notes, *wrong.notes],
+                notes=list(dict.fromkeys([*report.notes, *wrong.notes])),
                 place=f"{place_of(point)}, {where}",
                 tried=report.tried,
                 untried=report.untried,

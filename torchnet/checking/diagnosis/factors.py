@@ -10,6 +10,7 @@ from torchnet.checking.diagnosis.context import LARGE, Context
 from torchnet.checking.reports.report import Diagnosis
 
 _MOST_NUMBERS = 24  # arguments and attributes
+_ROUNDING = 10  # of a kernel, in units of the error of its reference: a factor as close to 1 is no mistake
 _CLOSE = 1e-4  # a factor this close to 1 is written as 1 + the difference
 
 
@@ -18,7 +19,7 @@ def constant_factor(hand: Tensor, true: Tensor, context: Context) -> Iterator[Di
     h, t = known(hand, true)
     size = float((t * t).sum())
     factor = float((h * t).sum()) / size if size else math.nan
-    if not math.isfinite(factor) or factor == 0:
+    if not math.isfinite(factor) or factor == 0 or abs(factor - 1) < _ROUNDING * context.accuracy:
         return
     rest = float((h - factor * t).norm() / t.norm())
     if rest > min(context.same_error * abs(factor), max(1e-3 * abs(factor - 1), 1e-300)):

@@ -18,7 +18,7 @@ _ORDINALS = {1: "second", 2: "third"}
 def wrong_elements(hand: Tensor, true: Tensor, context: Context) -> Tensor:
     """Return which elements are wrong: off by more than rounding, relative to the largest."""
     difference = (hand - true).abs().nan_to_num(0, posinf=torch.inf)
-    limit = max(1e-10, 10 * context.accuracy)
+    limit = max(1e-10, 4 * context.accuracy)
     return difference > limit * true.abs().nan_to_num(0, 0, 0).max()
 
 

@@ -25,6 +25,8 @@ _aten = torch.ops.aten
 
 def complex_step(subject: Subject, grad_outputs: Outputs, directions: Tensors) -> float:
     """Return the derivative of Σ outputs · grad_outputs along a direction of some tensors."""
+    if subject.complex_names:
+        raise NoOracleError("the inputs are complex")
     tensors = {key: tensor.to(torch.complex128) for key, tensor in subject.tensors.items()}
     tensors |= {name: torch.complex(subject.tensors[name], _STEP * d) for name, d in directions.items()}
     try:

@@ -50,7 +50,7 @@ def run_protocol(
         except (SubjectError, MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:
-            finding = Diagnosis("raises", f"{name}: it raises {sentence(error)}")
+            finding = Diagnosis("raises", f"{name}: {sentence(error)}")
         tried.append(name)
         if finding is not None and finding.kind not in {found.kind for found in findings}:
             findings.append(finding)

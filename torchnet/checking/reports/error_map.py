@@ -15,7 +15,7 @@ _SHADES = (
     (0.1, "▓"),
     (math.inf, "█"),
 )  # largest error, relative to the largest value
-LEGEND = "· right  ░ below 1e-6  ▒ below 1e-3  ▓ below 0.1  █ more, relative to the largest value"
+LEGEND = "· right, relative error ░ < 1e-6, ▒ < 1e-3, ▓ < 0.1, █ more"
 
 
 @dataclass(frozen=True)

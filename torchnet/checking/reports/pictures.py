@@ -18,7 +18,7 @@ _MOST_TENSORS = 6  # in a figure
 def as_html(report: "Report") -> str:
     """Return a table, the explanation, and a map of each wrong gradient; the colors suit light and dark pages."""
     headings, rows = report.table()
-    head = "".join(f"<th style='text-align:left'>{html.escape(h.strip())}</th>" for h in headings)
+    head = "".join(f"<th style='text-align:left;padding-right:16px'>{html.escape(h.strip())}</th>" for h in headings)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     outcome = _cell("all gradients right" if report.passed else "WRONG").replace("td", "span")
     maps = "".join(
@@ -27,7 +27,7 @@ def as_html(report: "Report") -> str:
         for v in report.tensors
         if v.error_map is not None and not v.passed
     )
-    text = html.escape("\n".join(report.explanation(width=100)))
+    text = html.escape("\n".join(report.explanation(width=100, with_map=False)))
     return (
         f"<div><b>{html.escape(report.subject)}</b> {html.escape(report.place)}: {outcome}"
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -37,7 +37,7 @@ def as_html(report: "Report") -> str:
 
 def _cell(text: str) -> str:
     color = {"right": "#2a9d4a", "WRONG": "#e5484d"}.get(text.split(" ")[-1], "inherit")
-    return f"<td style='text-align:left;color:{color}'>{html.escape(text)}</td>"
+    return f"<td style='text-align:left;padding-right:16px;color:{color}'>{html.escape(text)}</td>"
 
 
 def _svg(picture: ErrorMap) -> str:

@@ -133,13 +133,16 @@ class Report:
         outcome = "all gradients right" if self.passed else "WRONG"
         return [f"{self.subject} {self.place}: {outcome}", *_aligned(*self.table()), *self.explanation(width)]
 
-    def explanation(self, width: int) -> list[str]:
+    def explanation(self, width: int, with_map: bool = True) -> list[str]:
         """Return the lines below the table, wrapped: what is wrong, and what was tried."""
-        lines = self._mistakes_of_parts() + self._mistakes() + [f"note: {note}" for note in self.notes]
+        lines = self._mistakes_of_parts() + self._mistakes(with_map) + [f"note: {note}" for note in self.notes]
         if self.tried:
             lines.append(f"tried: {', '.join(self.tried)}")
-        if self.untried:
-            lines.append(f"not tried: {', '.join(self.untried)}")
+        reasons: dict[str, list[str]] = {}
+        for what in self.untried:
+            name, _, reason = what.removesuffix(")").rpartition(" (")
+            reasons.setdefault(reason, []).append(name)
+        lines += [f"not tried: {', '.join(names)} ({reason})" for reason, names in reasons.items()]
         wrapped = []
         for line in lines:
             indent = " " * (len(line) - len(line.lstrip()))
@@ -155,11 +158,13 @@ class Report:
             lines.append("Each layer and the loss are right on their own: the mistake is in how they are combined.")
         return lines
 
-    def _mistakes(self) -> list[str]:
+    def _mistakes(self, with_map: bool = True) -> list[str]:
         lines = [f"{finding.kind}: {finding.text}" for finding in self.findings]
         if self.parts:  # the network's own gradients are wrong as a consequence and add no information
             return [*lines, "Other WRONG rows may be consequences of this: fix it, then check again."]
-        return lines + [line for verdict in self.tensors if not verdict.passed for line in verdict.explanation()]
+        return lines + [
+            line for verdict in self.tensors if not verdict.passed for line in verdict.explanation(with_map)
+        ]
 
 
 def _aligned(headings: list[str], rows: list[list[str]]) -> list[str]:

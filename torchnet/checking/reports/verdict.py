@@ -79,16 +79,17 @@ class Verdict:
         """The largest error against any oracle."""
         return max((comparison.error for comparison in self.comparisons.values()), default=math.inf)
 
-    def explanation(self) -> list[str]:
+    def explanation(self, with_map: bool = True) -> list[str]:
         """Return the lines of a report that say what is wrong."""
         lines = [f"{self.name}: {self.diagnosis.text if self.diagnosis else 'wrong'}"]
         if self.worst_index is not None and not self.right_in_float64:
+            ulps = f", {self.ulps:.3g} ulps" if math.isfinite(self.ulps) else ""
             lines += [
                 f"    worst at [{', '.join(map(str, self.worst_index))}]: {self.hand_value:.12g}, should be "
-                f"{self.true_value:.12g} (off by {self.max_abs:.3g}, {self.ulps:.3g} ulps)",
+                f"{self.true_value + 0.0:.12g} (off by {self.max_abs:.3g}{ulps})",
                 f"    wrong elements {self.wrong_share:.1%}, cosine {self.cosine:.9g}, scale {self.scale:.9g}",
             ]
-        if self.error_map is not None and self.error_map.shows_place:
+        if self.error_map is not None and self.error_map.shows_place and with_map:
             rows, columns = self.error_map.rows, self.error_map.columns
             lines += [f"    map of {rows} x {columns} elements: {LEGEND}"]
             lines += [f"      {line}" for line in self.error_map.lines()]
