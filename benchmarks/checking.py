@@ -1,7 +1,7 @@
 """How long a gradient check takes, and how much memory: `python -m benchmarks.checking`.
 
-Each case runs in a process of its own. The time of the first check is that beyond `import torch`; the memory is the most
-that the process held at once.
+Each case runs in a process of its own. The time of the first check is that beyond `import torch`; the memory is the
+most that the process held at once.
 """
 
 import json
