@@ -213,3 +213,28 @@ def test_a_name_of_the_package_loads_only_its_own_file():
     exit_code, *loaded = done.stdout.split()
     assert exit_code == "70"
     assert not {"rich", "matplotlib", "torchnet.layers", "torchnet.checking.oracles"} & set(loaded)
+
+
+def test_a_kernel_against_a_reference(mymodule, capsys):
+    name = mymodule("kernels_of_a_user")
+    with open(f"{name}.py", "a") as file:
+        file.write(
+            "class Cube(torch.autograd.Function):\n"
+            "    @staticmethod\n"
+            "    def forward(ctx, x):\n"
+            "        assert x.dtype == torch.float32\n"
+            "        ctx.save_for_backward(x)\n"
+            "        return x * x * x\n"
+            "    @staticmethod\n"
+            "    def backward(ctx, grad_output):\n"
+            "        return 3 * grad_output * ctx.saved_tensors[0] ** 2\n"
+            "def cube(x):\n    return x**3\n"
+            "def square(x):\n    return x**2\n"
+        )
+    kernel = ["check", f"{name}:Cube", "--input", "4,7", "--dtype", "float32", "--reference"]
+    assert main([*kernel, f"{name}:cube", "--thorough"]) == 0
+    assert "in float32: all gradients right" in capsys.readouterr().out
+    assert main([*kernel, f"{name}:square"]) == 1
+    assert "(output)" in capsys.readouterr().out
+    assert main(["check", "--thorough"]) == 2
+    assert "--reference and --thorough need a subject" in capsys.readouterr().err

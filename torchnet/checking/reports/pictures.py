@@ -84,7 +84,7 @@ def plot(report: "Report") -> "Figure":
             figure.colorbar(image, ax=axis)
         errors = [[math.log10(e) if e > 0 else math.nan for e in row] for row in picture.errors]
         image = axes[2].imshow(errors, cmap="Reds", vmin=-16, vmax=0, aspect="auto", extent=extent)
-        axes[2].set_title("error, relative to the largest value (white: right)", fontsize=10)
+        axes[2].set_title("relative error (white: right)", fontsize=10)
         figure.colorbar(image, ax=axes[2], format=lambda x, _: f"1e{x:.0f}")
     return figure
 
