@@ -76,7 +76,12 @@ def _changes(name: str, x: Tensor, subject: Subject) -> Iterator[tuple[str, str,
             conjugate(x),
         )
     yield "sign", f"it is the gradient at -{name}: a sign is wrong where {name} is used", -x
-    yield "tensor factor", f"it is the gradient for {name} of ones: the factor {name} is missing", torch.ones_like(x)
+    if x.dim() == 1 and len(subject.tensors) > 1:  # a scale, not the argument of a function
+        yield (
+            "tensor factor",
+            f"it is the gradient for {name} of ones: the factor {name} is missing",
+            torch.ones_like(x),
+        )
     if x.dim() == 2 and x.shape[0] == x.shape[1]:
         yield "transposed", f"it is the gradient at the transpose of {name}: a transpose is missing", x.mT.contiguous()
     for axis, size in enumerate(x.shape):

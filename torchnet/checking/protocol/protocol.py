@@ -27,6 +27,7 @@ from torchnet.checking.subjects.subject import Subject, SubjectError, copies, se
 from torchnet.checking.subjects.subject import clones as clones_of
 from torchnet.layers import Layer
 
+_ILL_CONDITIONED = 1e6  # a gradient of equal rows
 _FEW = 6  # inputs whose gradients are asked for one by one without `thorough`
 
 _Check = tuple[str, Callable[[Pass], Diagnosis | None], Callable[[Subject], bool]]
@@ -84,10 +85,9 @@ def _transposed_grad_output(run: Pass) -> Diagnosis | None:
 
 def _expanded_grad_output(run: Pass) -> Diagnosis | None:
     """Like the upstream gradient of a sum: one number in memory, with strides of 0."""
-    changed = any(finding.kind == "side effect" for finding in run.findings)  # writing into it raises an error
-    if changed or run.subject.is_loss or all(grad.numel() < 2 for grad in run.grad_outputs):
+    if _changes_in_place(run) or run.subject.is_loss or all(grad.numel() < 2 for grad in run.grad_outputs):
         raise DoesNotApplyError
-    numbers = [grad.flatten()[:1].squeeze() if grad.numel() else grad for grad in run.grad_outputs]
+    numbers = [grad.flatten()[0].clone() if grad.numel() else grad for grad in run.grad_outputs]
     grads = tuple(x.expand(grad.shape) for x, grad in zip(numbers, run.grad_outputs, strict=True))
     first = run.subject.gradients(tuple(grad.contiguous() for grad in grads))
     again = run.subject.backward(copies(run.subject.tensors), grads)
@@ -117,6 +117,32 @@ def _transposed_inputs(run: Pass) -> Diagnosis | None:
     return Diagnosis(
         "memory layout",
         f"it writes another gradient of {wrong} when the inputs are transposed in memory: respect their strides",
+    )
+
+
+def _expanded_inputs(run: Pass) -> Diagnosis | None:
+    """Like a row that was broadcast: one row in memory, with a stride of 0."""
+    subject = run.subject
+    inputs = {n: x for n, x in subject.tensors.items() if n in subject.inputs and x.dim() > 0 and x.shape[0] > 1}
+    rows = {name: x[:1].clone().expand(x.shape) for name, x in inputs.items()}
+    if not rows or _changes_in_place(run):
+        raise DoesNotApplyError
+    contiguous = subject.tensors | {name: x.contiguous() for name, x in rows.items()}
+    try:
+        pairs = zip(subject.forward(copies(contiguous)), subject.forward(copies(subject.tensors | rows)), strict=True)
+        same = all(torch.equal(a, b) for a, b in pairs)
+    except Exception as error:
+        raise DoesNotApplyError from error
+    first = subject.backward(copies(contiguous), clones_of(run.grad_outputs))
+    largest = max((float(x.abs().max()) for x in first.values() if x is not None and x.numel()), default=0.0)
+    if not same or not largest < _ILL_CONDITIONED:  # equal rows have no deviation to divide by
+        raise DoesNotApplyError
+    again = subject.backward(copies(subject.tensors | rows), clones_of(run.grad_outputs))
+    if not (wrong := run.differing(again, first)):
+        return None
+    return Diagnosis(
+        "memory layout",
+        f"it writes another gradient of {wrong} when the inputs are expanded, with a stride of 0: respect strides",
     )
 
 
@@ -172,6 +198,7 @@ _CHECKS: Sequence[_Check] = (
     ("transposed grad_output", _transposed_grad_output, _short),
     ("expanded grad_output", _expanded_grad_output, _short),
     ("transposed inputs", _transposed_inputs, _short),
+    ("expanded inputs", _expanded_inputs, _short),
     ("input_grad=False", _without_input_grad, _short),
     ("another pass before", _another_pass_before, _short),
     ("two forward passes", two_forwards, _short),
@@ -182,6 +209,11 @@ _CHECKS: Sequence[_Check] = (
     ("vmap", vmap_rule, _short),
     ("double backward", double_backward, _long),
 )
+
+
+def _changes_in_place(run: Pass) -> bool:
+    """Whether the backward changes tensors in place, which expanded ones refuse."""
+    return any(finding.kind == "side effect" for finding in run.findings)
 
 
 def _transposed_in_memory(x: Tensor) -> Tensor:

@@ -108,13 +108,17 @@ def at_dtype(subject: Subject, dtype: torch.dtype) -> Subject:
 
 
 def copies(tensors: Tensors) -> Tensors:
-    """Return a copy of each tensor, for a pass that may modify its arguments."""
-    return {name: tensor.clone() for name, tensor in tensors.items()}
+    """Return a copy of each tensor, for a pass that may modify its arguments; an expanded one cannot be modified."""
+    return {name: x.view_as(x) if _is_expanded(x) else x.clone() for name, x in tensors.items()}
 
 
 def clones(outputs: Outputs) -> Outputs:
     """Return a copy of each upstream gradient, for a backward that may modify it; the strides stay."""
-    return tuple(x.clone() if x.is_contiguous() or 0 not in x.stride() else x for x in outputs)
+    return tuple(x if _is_expanded(x) else x.clone() for x in outputs)
+
+
+def _is_expanded(x: Tensor) -> bool:
+    return x.numel() > 1 and 0 in x.stride()
 
 
 def is_float(x: Any) -> bool:
