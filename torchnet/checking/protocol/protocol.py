@@ -90,7 +90,10 @@ def _expanded_grad_output(run: Pass) -> Diagnosis | None:
     numbers = [grad.flatten()[0].clone() if grad.numel() else grad for grad in run.grad_outputs]
     grads = tuple(x.expand(grad.shape) for x, grad in zip(numbers, run.grad_outputs, strict=True))
     first = run.subject.gradients(tuple(grad.contiguous() for grad in grads))
-    again = run.subject.backward(copies(run.subject.tensors), grads)
+    try:
+        again = run.subject.backward(copies(run.subject.tensors), grads)
+    except RuntimeError as error:
+        return Diagnosis("memory layout", f"when grad_output is expanded, with strides of 0: {sentence(error)}")
     if not run.differing(again, first):
         return None
     return Diagnosis(
@@ -137,8 +140,12 @@ def _expanded_inputs(run: Pass) -> Diagnosis | None:
     largest = max((float(x.abs().max()) for x in first.values() if x is not None and x.numel()), default=0.0)
     if not same or not largest < _ILL_CONDITIONED:  # equal rows have no deviation to divide by
         raise DoesNotApplyError
-    again = subject.backward(copies(subject.tensors | rows), clones_of(run.grad_outputs))
-    if not (wrong := run.differing(again, first)):
+    try:
+        again = subject.backward(copies(subject.tensors | rows), clones_of(run.grad_outputs))
+    except RuntimeError as error:
+        return Diagnosis("memory layout", f"when the inputs are expanded, with a stride of 0: {sentence(error)}")
+    changed = any(not equal(x, contiguous[name]) for name, x in rows.items())  # a finding of its own
+    if changed or not (wrong := run.differing(again, first)):
         return None
     return Diagnosis(
         "memory layout",
