@@ -1,7 +1,11 @@
 """The report of torchnet.check as text, JSON, HTML and a figure."""
 
+import io
+import itertools
 import json
 import math
+import sys
+import time
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -261,3 +265,28 @@ def test_raise_if_failed(right, wrong):
     with pytest.raises(GradientError, match="the gradient of x is wrong") as error:
         wrong.raise_if_failed()
     assert str(wrong) in str(error.value)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("stream", [Terminal, io.StringIO])
+def test_a_long_check_says_what_it_does_on_a_terminal_only(stream, monkeypatch):
+    clock = itertools.count()
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(sys, "stderr", stream())
+    assert check(as_pair(lambda xp, x: x * x, lambda xp, g, x: 2 * g * x), *draw((4, 3))).passed
+    written = sys.stderr.getvalue()
+    if stream is Terminal:
+        assert "checking" in written
+        assert "autograd" in written
+        assert written.endswith("\r\x1b[2K")  # and leaves no trace
+    else:
+        assert written == ""
+
+
+def test_a_reference_and_an_expected_function_exclude_each_other():
+    with pytest.raises(ValueError, match="got both"):
+        check((torch.sin, torch.cos), *draw((4, 3)), reference=torch.sin, expected=torch.sin)

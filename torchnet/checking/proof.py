@@ -93,7 +93,7 @@ def check(
 
     Raises:
         SubjectError: if the subject or its inputs cannot be checked.
-        ValueError: if an oracle is unknown.
+        ValueError: if an oracle is unknown, or both reference and expected are given.
 
     Example:
         >>> x = torch.randn(7, 5)
@@ -102,10 +102,12 @@ def check(
     """
     if oracles is not None and (isinstance(oracles, str) or not set(oracles) <= set(ORACLES)):
         raise ValueError(f"oracles: expected a list with some of {', '.join(ORACLES)}, got {oracles!r}")
+    if reference is not None and expected is not None:
+        raise ValueError("expected reference= for a kernel or expected= for a surrogate gradient, got both")
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices), _other_generators_kept():
         target = _seeded(as_subject(subject, inputs, loss, kwargs), seed)
-        truth = reference or expected
+        truth = expected if reference is None else reference
         if truth is not None:
             target_truth = _seeded(with_forward(target, truth, inputs, kwargs, reference is None), seed)
         with Progress(target.name) as say:
