@@ -25,7 +25,9 @@ _NAMES = [pytest.param(name, marks=[] if name in SAMPLE else pytest.mark.sweep) 
 
 
 @pytest.mark.filterwarnings("ignore")  # deprecations of PyTorch's own functions
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize(
+    "dtype", [torch.float64, pytest.param(torch.float32, marks=pytest.mark.sweep)], ids=["float64", "float32"]
+)
 @pytest.mark.parametrize("name", _NAMES)
 def test_check_passes_autograd_and_fails_it_with_one_element_off(name, dtype):
     verdict = judge(CASES[name], dtype)
