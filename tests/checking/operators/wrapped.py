@@ -82,8 +82,8 @@ def module_of(function):
             super().__init__()
             self.scale = nn.Parameter(torch.linspace(0.5, 2, 4, dtype=torch.float64))
 
-        def forward(self, x):
-            return function.apply(x, self.scale)
+        def forward(self, input):
+            return function.apply(input, self.scale)
 
     return Activation()
 
