@@ -12,7 +12,7 @@ from torchnet.checking.compare import random_directions
 from torchnet.checking.diagnosis.nonfinite import nan_finding
 from torchnet.checking.examination import Examination
 from torchnet.checking.oracles.autograd import NoOracleError
-from torchnet.checking.oracles.oracles import AUTOGRAD, COMPLEX_STEP, LARGE, REFERENCE, Oracles
+from torchnet.checking.oracles.oracles import AUTOGRAD, LARGE, Oracles
 from torchnet.checking.points import other_points
 from torchnet.checking.protocol.passes import Pass, first_pass
 from torchnet.checking.protocol.protocol import run_protocol
@@ -91,11 +91,8 @@ def try_formulas(subject: Subject, grad_outputs: Outputs, settings: Settings) ->
     if not report.passed:
         return report
     # At other inputs one oracle suffices, unless it finds something.
-    used = [
-        oracle
-        for oracle in (AUTOGRAD, *examination.oracles.directional)
-        if oracle in (*examination.oracles.full, *examination.oracles.directional)
-    ]
+    oracles = examination.oracles
+    used = [AUTOGRAD] if AUTOGRAD in oracles.full else oracles.directional[:1]
 
     def judge(point: Subject, grads: Outputs) -> Report | None:
         run = first_pass(point, grads, cache(lambda: noise_of(point, grads)))
@@ -105,12 +102,11 @@ def try_formulas(subject: Subject, grad_outputs: Outputs, settings: Settings) ->
         odd = [n for n, g in run.written.items() if g is not None and g.shape != point.tensors[n].shape]
         if odd:
             return Report(point.name, [], [], [f"the gradient of {odd[0]} has another shape"])
-        quick = _examination(point, grads, run, settings, used[:1])
+        quick = _examination(point, grads, run, settings, used)
         agrees = quick.oracles.agrees(run.written) if used[0] in quick.oracles.directional else None
         if not run.findings and (agrees or (agrees is None and not any(map(_is_wrong, quick.verdicts())))):
             return None
-        oracles = [oracle for oracle in settings.oracles or (AUTOGRAD, COMPLEX_STEP) if oracle != REFERENCE]
-        whole = _examination(point, grads, run, settings, None if settings.oracles is None else oracles)
+        whole = _examination(point, grads, run, settings, settings.oracles)
         verdicts = whole.verdicts()
         wrong = [*run.findings, *whole.findings] or any(map(_is_wrong, verdicts))
         return Report(point.name, verdicts, [*run.findings, *whole.findings], whole.notes) if wrong else None
