@@ -615,3 +615,37 @@ def test_a_right_function_is_tried_at_all_of_these():
         assert what in tried, tried
     for what in ("transposed grad_output", "expanded grad_output", "transposed inputs", "two forward passes"):
         assert what in tried, tried
+
+
+class OnUnitInterval(torch.autograd.Function):
+    """x², which refuses everything outside of [0, 1]."""
+
+    @staticmethod
+    def forward(ctx, x):
+        if not ((x >= 0) & (x <= 1)).all():
+            raise ValueError("outside of [0, 1]")
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return 2 * grad_output * ctx.saved_tensors[0]
+
+
+@pytest.mark.parametrize("oracles", [None, ["central differences", "Taylor"]])
+def test_inputs_at_the_edge_of_the_domain(oracles):
+    x = torch.tensor([1.0, 0.2, 0.9995, 0.0], dtype=torch.float64)
+    for right in (OnUnitInterval, lambda x: OnUnitInterval.apply(x)):
+        assert check(right, x).passed
+    forward = OnUnitInterval.apply
+    assert check((lambda x: forward(x), lambda g, x: 2 * g * x), x, oracles=oracles).passed
+    assert not check((lambda x: forward(x), lambda g, x: 3 * g * x), x, oracles=oracles).passed
+
+
+def test_a_numpy_function_that_computes_in_float32_inside():
+    def forward(x):
+        return np.square(np.asarray(x, dtype=np.float32))
+
+    x = draw((6,))[0].float().numpy()
+    assert check((forward, lambda g, x: 2 * g * x), x).passed
+    assert not check((forward, lambda g, x: 3 * g * x), x).passed

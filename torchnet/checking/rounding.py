@@ -115,10 +115,11 @@ def rounding_of(subject: Subject, grad_outputs: Outputs) -> float:
     """Return how far rounding can move a change of the outputs: in the final sum, or in the forward pass before it."""
     outputs = subject.outputs()
     # Outputs that do not change, such as large constants of a mask, have no part in it.
-    other = subject.forward(
-        {name: x * (1 + _OTHER * torch.rand_like(x)) + _OTHER for name, x in subject.tensors.items()}
-    )
-    moving = [x != y for x, y in zip(outputs, other, strict=True)]
+    other = {name: x * (1 - _OTHER * torch.rand_like(x)) + _OTHER * (x == 0) for name, x in subject.tensors.items()}
+    try:
+        moving = [x != y for x, y in zip(outputs, subject.forward(other), strict=True)]
+    except Exception:  # the forward may refuse other inputs
+        moving = [torch.ones_like(x, dtype=torch.bool) for x in outputs]
     in_the_sum = sum(
         float((x * g * m).nan_to_num().abs().sum()) for x, g, m in zip(outputs, grad_outputs, moving, strict=True)
     )
@@ -178,9 +179,16 @@ def _spread(compute: Callable[[Tensors, Outputs], Tensors], subject: Subject, gr
         tensors = {name: moved_by_an_ulp(tensor, seed) for name, tensor in subject.tensors.items()}
         return compute(tensors, tuple(moved_by_an_ulp(grad, seed) for grad in grad_outputs))
 
+    def at_moved_inputs() -> Iterator[Tensors]:
+        for seed in range(runs):
+            try:
+                yield run(seed)
+            except Exception:  # the given inputs may be at the edge of the domain
+                return
+
     start, runs = run(), _runs(subject)
     spread = {name: torch.zeros_like(tensor) for name, tensor in start.items()}
-    for moved in (*randomly_rounded(run, torch.float64, 1, runs), *map(run, range(runs))):
+    for moved in (*randomly_rounded(run, torch.float64, 1, runs), *at_moved_inputs()):
         for name, widest in spread.items():
             distance = (moved[name] - start[name]).abs().nan_to_num(0, posinf=0)  # Inf and NaN are not noise
             spread[name] = torch.maximum(widest, _MARGIN * distance)

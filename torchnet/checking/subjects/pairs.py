@@ -121,7 +121,7 @@ def pair_subject(forward: Function, backward: Function, inputs: Sequence[Any], k
         if accepts(backward, len(grads) + len(given), named):
             found = backward(*grads, *given, **extra)
         elif accepts(backward, len(values), named) and not _takes_upstream(backward):
-            found = _times_upstream(backward(*values, **extra), like[0], grads[0])
+            found = _times_upstream(backward(*values, **extra), grads[0])
             if len(found) == 1 < len(values):  # the derivative of one argument only
                 args.alone = _differentiated(names)
                 found = tuple(found[0] if root == args.alone else None for root in names)
@@ -192,7 +192,7 @@ def _differentiated(names: Sequence[str]) -> str:
     return next((name for name in names if any(part in name.lower() for part in _PREDICTIONS)), names[0])
 
 
-def _times_upstream(derivative: Any, output: Tensor, grad: Tensor) -> tuple[Any, ...]:
+def _times_upstream(derivative: Any, grad: Tensor) -> tuple[Any, ...]:
     """Return the gradients of inputs from the derivatives of the output: elementwise, of a scalar, or a Jacobian."""
 
     def product(slope: Any) -> Any:
