@@ -3,7 +3,8 @@
 It is independent of layers.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -55,23 +56,23 @@ class SGD(torch.optim.Optimizer):
         super().__init__(params, {**numbers, "nesterov": nesterov})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None, options: Sequence[Mapping[str, Any]] | None = None) -> Any:
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every weight that has a gradient.
+
+        Learning rate and momentum of a group may be tensors, (), on the device of the weights; their values are not
+        read, so nothing waits for the GPU.
 
         Args:
             closure: called first; what it returns is returned.
-            options: for each group, options that override the group's in this step. Learning rate and momentum may be
-                tensors, (), on the device of the weights; their values are not read, so nothing waits for the GPU.
         """
         result = None
         if closure is not None:
             with torch.enable_grad():  # as torch's optimizers do; a closure may use autograd
                 result = closure()
-        for group, own in zip(self.param_groups, options or [{}] * len(self.param_groups), strict=True):
-            overridden = {**group, **own}
+        for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
-                    self._update(weight, weight.grad, overridden)
+                    self._update(weight, weight.grad, group)
         return result
 
     def _update(self, weight: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
@@ -89,3 +90,17 @@ class SGD(torch.optim.Optimizer):
             weight.addcmul_(grad, group["lr"], value=-1)
         else:
             weight.sub_(grad, alpha=group["lr"])
+
+
+@contextmanager
+def options_set(optimizer: torch.optim.Optimizer, options: Sequence[Mapping[str, Any]] | None) -> Iterator[None]:
+    """Within this context, give each group of an optimizer these options in place of its own; None for no change."""
+    groups = optimizer.param_groups
+    before = [dict(group) for group in groups]
+    try:
+        for group, of_group in zip(groups, options or [{}] * len(groups), strict=True):
+            group.update(of_group)
+        yield
+    finally:
+        for group, own in zip(groups, before, strict=True):
+            group.update(own)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from torchnet.averaging import WeightAverage
-from torchnet.optimizers import SGD
+from torchnet.optimizers import options_set
 from torchnet.replicas import GradientSum, Share
 
 
@@ -74,7 +74,7 @@ def train_step(
         divisor: what the loss divides the sum over samples by; None for the size of the mini-batch.
         share: the rows of the mini-batch that this process trains on; None for all of them. The divisor is then that
             of the whole mini-batch, and the returned loss is the part of these rows.
-        options: for each group of a torchnet.SGD, options that override the group's in this step.
+        options: for each group of the optimizer, options that override the group's in this step.
 
     Shape:
         indices: (N,) int64; step: () int64; returns: ().
@@ -113,9 +113,7 @@ def write_gradients(
 
 def update_weights(recipe: Recipe, options: Sequence[Mapping[str, Any]] | None = None) -> None:
     """Do the second half of a step: the update of the weights, and of their average."""
-    if isinstance(recipe.optimizer, SGD):
-        recipe.optimizer.step(options=options)
-    else:
+    with options_set(recipe.optimizer, options):
         recipe.optimizer.step()
     if recipe.average is not None:
         recipe.average.update(recipe.net)

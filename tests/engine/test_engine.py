@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import sys
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -24,6 +25,7 @@ from torchnet.engine.tape import CaptureError, Tape
 from torchnet.engine.variants import same_bits
 from torchnet.layers import ACTIVATIONS
 from torchnet.losses import LOSSES
+from torchnet.step import train_step
 
 from ..fakes import pretend_cuda_graphs
 from ..layers.twins import BLOCKS
@@ -41,6 +43,10 @@ OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "torch SGD foreach": lambda weights: torch.optim.SGD(weights, lr=0.5, momentum=0.9, foreach=True),
     "Adam": lambda weights: torch.optim.Adam(weights, lr=0.01),
     "AdamW": lambda weights: torch.optim.AdamW(weights, lr=0.01, amsgrad=True),
+    "fused AdamW": lambda weights: torch.optim.AdamW(weights, lr=0.01, amsgrad=True, fused=True),
+    "fused Adam": lambda weights: torch.optim.Adam(weights, lr=0.01, weight_decay=0.1, fused=True),
+    "fused SGD": lambda weights: torch.optim.SGD(weights, lr=0.5, momentum=0.9, nesterov=True, fused=True),
+    "fused Adagrad": lambda weights: torch.optim.Adagrad(weights, lr=0.1, lr_decay=0.01, fused=True),
 }
 
 
@@ -91,10 +97,10 @@ def test_captured_is_plain_with_every_optimizer(optimizer, lrs):
     both_ways(lambda e: train(e, schedule=rates(lrs)), optimizer=optimizer)
 
 
-@pytest.mark.parametrize("optimizer", ["Nesterov", "damped", "AdamW"])
+@pytest.mark.parametrize("optimizer", ["Nesterov", "damped", "AdamW", "fused AdamW"])
 def test_captured_is_plain_with_a_momentum_that_varies(optimizer):
     name, values = ("betas", [(0.9 - k / 20, 0.99) for k in range(6)])
-    if optimizer != "AdamW":
+    if "AdamW" not in optimizer:
         name, values = "momentum", [0.9 - k / 10 for k in range(6)]
     schedule = [{"lr": 0.1 / (k + 1), name: value} for k, value in enumerate(values)]
     both_ways(lambda e: torch.cat([train(e), train(e, schedule=schedule), train(e)]), optimizer=optimizer)
@@ -108,7 +114,7 @@ PARTS: dict[str, Callable[[MLP], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("optimizer", ["Nesterov", "AdamW"])
+@pytest.mark.parametrize("optimizer", ["Nesterov", "AdamW", "fused AdamW"])
 @pytest.mark.parametrize("part", PARTS)
 def test_parts_of_a_step_do_not_depend_on_how_it_is_taken(part, optimizer):
     engines = []
@@ -330,6 +336,102 @@ def test_losses_are_those_of_each_mini_batch_before_its_step():
     torch.testing.assert_close(got, torch.stack(expected))
 
 
+# Updates that are captured with the step.
+
+
+def plain_train(e: Engine, lrs: list[float], epochs: int = 4) -> None:
+    """Train without an engine, as one would with torch's optimizer alone."""
+    for epoch in range(epochs):
+        for step, (lr, indices) in enumerate(zip(lrs, order(epoch).split(7), strict=True)):
+            e.recipe.optimizer.param_groups[0]["lr"] = lr
+            train_step(e.recipe, indices, torch.tensor(6 * epoch + step))
+
+
+@pytest.mark.parametrize("optimizer", [name for name in OPTIMIZERS if name.startswith("fused")])
+@pytest.mark.parametrize("captured", [True, False])
+def test_a_fused_update_is_that_of_torch_bit_for_bit(optimizer, captured, tapes):
+    lrs = [0.3 / (k + 1) for k in range(6)]
+    nets = [mlp(normalization="batch_norm") for _ in range(2)]
+    e, plain = (engine(net, optimizer, captured=captured, average=WeightAverage(net, 0.9)) for net in nets)
+    train(e, schedule=rates(lrs))
+    plain_train(plain, lrs)
+    assert len(tapes) == 2 * captured
+    assert all(block.options is not None for block in e._blocks.values())
+    expect_same(e, plain)
+    assert all(map(same_bits, e.recipe.average.state_dict().values(), plain.recipe.average.state_dict().values()))
+
+
+CAPTURABLE = ["ASGD", "Adadelta", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Rprop"]
+
+
+@pytest.fixture
+def pretend_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the engine, and the optimizers of torch, take the processor for a GPU."""
+    pretend_cuda_graphs(monkeypatch)
+    monkeypatch.setattr(torchnet.engine.replay, "capture", lambda step, device: Graph(step))
+    monkeypatch.setattr(torchnet.engine.step_options, "_is_gpu", lambda device: True)
+    for name in CAPTURABLE:
+        module = sys.modules[getattr(torch.optim, name).__module__]
+        if hasattr(module, "_get_capturable_supported_devices"):
+            monkeypatch.setattr(module, "_get_capturable_supported_devices", lambda *_, **__: ["cpu"])
+
+
+@pytest.mark.parametrize("kind", CAPTURABLE)
+def test_a_capturable_update_is_captured_on_a_gpu(kind, pretend_gpu):
+    def make(captured: bool) -> Engine:
+        e = engine(mlp(dtype=torch.float64), captured=captured)
+        e.recipe.optimizer = getattr(torch.optim, kind)(e.recipe.net.parameters(), lr=0.02, foreach=True)
+        e.recipe.average = WeightAverage(e.recipe.net, 0.9)
+        return e
+
+    lrs = [0.02 / (k + 1) for k in range(6)]
+    captured, eager, plain = make(True), make(False), make(False)
+    for e in (captured, eager):
+        train(e, schedule=rates(lrs))
+        (group,) = e.recipe.optimizer.param_groups
+        assert group["lr"] == 0.02
+        assert isinstance(group["lr"], float)
+        assert group["capturable"] is False
+    expect_same(captured, eager)
+    plain_train(plain, lrs)
+    for one, other in zip(captured.recipe.net.parameters(), plain.recipe.net.parameters(), strict=True):
+        # They have changed by 0.1 and more. The correction of the bias is float32 if it is on a GPU.
+        torch.testing.assert_close(one, other, rtol=0, atol=3e-5)
+    assert all(block.options is not None for block in captured._blocks.values())
+
+
+@pytest.mark.parametrize("kind", ["Adadelta", "Adam", "RMSprop"])
+def test_an_update_that_reads_numbers_of_python_is_not_captured(kind, pretend_gpu):
+    def make(captured: bool) -> Engine:
+        e = engine(captured=captured)
+        e.recipe.optimizer = getattr(torch.optim, kind)(e.recipe.net.parameters(), lr=0.02, foreach=False)
+        return e
+
+    both_ways(train, make)
+
+
+@pytest.mark.parametrize("optimizer", ["fused AdamW", "fused SGD"])
+def test_training_goes_on_from_a_state_dict_of_a_captured_update(optimizer):
+    lrs = [0.3 / (k + 1) for k in range(6)]
+    whole, first, second = (engine(optimizer=optimizer) for _ in range(3))
+    train(whole, 4, schedule=rates(lrs))
+    train(first, 2, schedule=rates(lrs))
+    state = copy.deepcopy(first.recipe.optimizer.state_dict())
+    assert isinstance(state["param_groups"][0]["lr"], float)
+    second.recipe.net.load_state_dict(first.recipe.net.state_dict())
+    second.recipe.optimizer.load_state_dict(state)
+    for epoch in (2, 3):
+        second.run(order(epoch), 7, schedule=rates(lrs))
+    expect_same(second, whole)
+
+
+def test_hooks_of_an_optimizer_are_called_in_every_step():
+    e, calls = engine(optimizer="fused Adam"), []
+    e.recipe.optimizer.register_step_post_hook(lambda *_: calls.append(1))
+    assert len(calls) == 0
+    assert len(train(e)) == len(calls) == 24
+
+
 # What may happen between two runs of an engine.
 
 
@@ -425,7 +527,7 @@ def test_learning_rates_may_begin_to_vary_and_cease_to(captured):
     expect_same(in_turns, always)
 
 
-@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam", "fused Adam"])
 @pytest.mark.parametrize("captured", [True, False])
 def test_learning_rates_of_the_groups_are_as_before(optimizer, captured):
     e = engine(optimizer=optimizer, captured=captured)
@@ -605,12 +707,12 @@ def test_steps_are_captured_anew_only_if_something_changed(tapes):
 # The logic around CUDA graphs, on the processor.
 
 
-@pytest.mark.parametrize("optimizer", ["SGD", "Nesterov", "Adam"])
+@pytest.mark.parametrize("optimizer", ["SGD", "Nesterov", "Adam", "fused Adam"])
 @pytest.mark.parametrize("between", BETWEEN, ids=lambda f: f.__name__)
 def test_cuda_graphs_are_the_plain_step(optimizer, between, monkeypatch):
     pretend_cuda_graphs(monkeypatch)
     monkeypatch.setattr(torchnet.engine.replay, "capture", lambda step, device: Graph(step))
-    if optimizer == "Adam" and between in (double, forget_momentum):
+    if "Adam" in optimizer and between in (double, forget_momentum):
         pytest.skip("Adam keeps float32 moments of weights that became float64")
 
     def act(e: Engine) -> Tensor:

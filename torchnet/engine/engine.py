@@ -12,7 +12,7 @@ Several processes may train one network (torchnet/replicas.py): each runs its sh
 gradients are summed over all processes before the update.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -22,13 +22,11 @@ from torch import Tensor, nn
 from torchnet.averaging import WeightAverage
 from torchnet.engine.matmul_precision import float32_products
 from torchnet.engine.replay import ReplayedStep, assumptions
+from torchnet.engine.step_options import Options, StepOptions, captures_update
 from torchnet.layers import set_step, step_known
-from torchnet.optimizers import SGD
 from torchnet.replicas import GradientSum, Replicas
 from torchnet.state import TrainingState
 from torchnet.step import Hooks, Recipe, train_step, update_weights, write_gradients
-
-Options = Sequence[Mapping[str, Any]]
 
 
 class Engine:
@@ -37,8 +35,9 @@ class Engine:
     Args:
         net: an MLP, or another module with a hand-written `backward(grad_logits)`.
         loss: a function (logits, targets, divisor) -> (loss, grad_logits).
-        optimizer: updates the weights of the network. The update of a torchnet.SGD is captured with the step. The
-            update of any other optimizer runs after the captured part, and so does the average.
+        optimizer: updates the weights of the network. The update is captured with the step, and so is the average, if
+            the optimizer is a torchnet.SGD or one of torch.optim that can be captured (`captures_update` in
+            step_options.py). If not, both run after the captured part.
         images: (n, ...) uint8, on the device of the weights.
         targets: (n,) int64, or (n, C) rows, on the same device.
         block_size: the number of steps that are copied to the device at once.
@@ -76,7 +75,9 @@ class Engine:
         self.recipe = Recipe(net, loss, optimizer, images, targets, augment, clip, average, gradient_sum, hooks)
         self.block_size, self.captured, self.tf32 = block_size, captured and replicas is None and hooks is None, tf32
         self.replicas, self.normalizer = replicas, normalizer
-        self.step = torch.zeros((), dtype=torch.int64, device=images.device)  # the number of completed steps
+        self.counters = torch.zeros(2, dtype=torch.int64, device=images.device)
+        self.step = self.counters[0]  # the number of completed steps
+        self.place = self.counters[1:]  # the number of those of the block that is running, (1,)
         self.unclipped: dict[str, Tensor] = {}  # see keep_unclipped
         self._blocks: dict[tuple[int, int | None], _Block] = {}
 
@@ -161,12 +162,10 @@ class _Block:
         self.share, self.copies = (share, 1) if share is None or not share.is_whole else (None, share.copies)
         self.order = torch.zeros((size, batch_size), dtype=torch.int64, device=weight.device)
         self.losses = weight.new_zeros(size)
-        self.first = torch.zeros_like(engine.step)  # the number of the first step of the block
-        # A captured update reads these options from tensors. All other options are Python's, and part of the capture.
-        self.captures_update = isinstance(self.recipe.optimizer, SGD)
-        self.read = tuple(dict.fromkeys(("lr", *names)))
-        self.options = weight.new_zeros((size, len(self.read), len(self.recipe.optimizer.param_groups)))
-        others = {"losses": self.losses, "step": engine.step} | engine.unclipped
+        self.options: StepOptions | None = None  # for an update that is captured with the step
+        if captures_update(self.recipe.optimizer, names, weight.device):
+            self.options = StepOptions(self.recipe.optimizer, names, size, weight)
+        others = {"losses": self.losses, "counters": engine.counters} | engine.unclipped
         self.replay = ReplayedStep(self._step, engine.state, others)
         self.assumed: Any = None  # what the captured step takes for granted; known after the first block
 
@@ -174,40 +173,31 @@ class _Block:
         """Run the steps of one block; return their losses."""
         steps, groups = len(order), self.recipe.optimizer.param_groups
         self.order[:steps] = order
-        self.first.copy_(self.engine.step)
-        per_step: Options = schedule or [{}] * steps
-        if self.captures_update:
-            numbers = [
-                [[of_step.get(name, group[name]) for group in groups] for name in self.read] for of_step in per_step
-            ]
-            self.options[:steps] = torch.tensor(numbers, dtype=self.options.dtype)
+        self.engine.place.zero_()
+        if self.options is not None:
+            self.options.fill(schedule, steps)
         self.replay.point_gradients()
         self.assumed = None  # if this block is interrupted, the captured step is not used again
         with step_known(self.recipe.net, self.engine.step, self.share):
-            for of_step in per_step:
+            for of_step in schedule or [{}] * steps:
                 if self.engine.captured:
                     self.replay.take()
                 else:
                     self._step()
-                if not self.captures_update:
-                    _update_with(self.recipe, of_step)
+                if self.options is None:
+                    update_weights(self.recipe, [of_step] * len(groups))
         self.assumed = assumptions(self.recipe, self.engine.state, self.engine.block_size, self.names)
         losses = self.losses[:steps].clone()
         return losses if self.engine.replicas is None else self.engine.replicas.sum(losses)
 
     def _step(self) -> None:
         """Run the next step of the block. This is what is captured: it reads and writes tensors only."""
-        place = (self.engine.step - self.first).view(1)
+        place = self.engine.place
         indices = self.order.index_select(0, place).view(-1)
         arguments = (self.recipe, indices, self.engine.step, self._divisor(indices), self.share)
-        if self.captures_update:
-            now = self.options.index_select(0, place)[0] if self.names else self.options[0]
-            options = [dict(zip(self.read, of_group.unbind(), strict=True)) for of_group in now.unbind(1)]
-            loss = train_step(*arguments, options)
-        else:
-            loss = write_gradients(*arguments)
+        loss = write_gradients(*arguments) if self.options is None else train_step(*arguments, self.options.at(place))
         self.losses.index_copy_(0, place, loss.view(1))
-        self.engine.step.add_(1)
+        self.engine.counters.add_(1)
 
     def _divisor(self, indices: Tensor) -> int | Tensor | None:
         """Return the divisor of the whole mini-batch, of which a process sees a part."""
@@ -217,19 +207,6 @@ class _Block:
         if self.divisor is None and self.engine.normalizer is not None:
             divisor = self.engine.normalizer(self.recipe.targets.index_select(0, indices))
         return divisor * self.copies
-
-
-def _update_with(recipe: Recipe, options: Mapping[str, Any]) -> None:
-    """Update the weights with options for this step, which an optimizer of torch reads from its groups."""
-    groups = recipe.optimizer.param_groups
-    before = [{name: group[name] for name in options} for group in groups]
-    try:
-        for group in groups:
-            group.update(options)
-        update_weights(recipe)
-    finally:
-        for group, own in zip(groups, before, strict=True):
-            group.update(own)
 
 
 def _keep_and_clip(
