@@ -1,0 +1,152 @@
+"""Blocks of steps on a CPU, computed by step.cpp."""
+
+import ctypes
+from collections.abc import Callable
+from ctypes import POINTER, Structure, c_float, c_int64, c_void_p
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torchnet.engine.fused.build import load
+from torchnet.engine.fused.description import ACTIVATION_NAMES, Description, NotFusedError
+from torchnet.step import Recipe
+
+_LEAST_ROWS = 16  # for a thread: with fewer, adding the gradients of all threads takes longer than the step
+_OPERATIONS = 2e10  # of a call, about 0.1 s: Ctrl-C waits for its end
+
+
+class _Layer(Structure):
+    _fields_ = (
+        ("inputs", c_int64),
+        ("outputs", c_int64),
+        *(
+            (name, c_void_p)
+            for name in ("weight", "bias", "weight_velocity", "bias_velocity", "weight_grad", "bias_grad")
+        ),
+        ("activation", c_int64),
+        ("parameter", c_float),
+    )
+
+
+class _Job(Structure):
+    _fields_ = (
+        ("layers", POINTER(_Layer)),
+        *((name, c_int64) for name in ("depth", "threads", "bfloat16")),
+        *((name, c_void_p) for name in ("images", "classes", "rows", "order", "options")),
+        *((name, c_int64) for name in ("steps", "batch")),
+        ("divisor", c_float),
+        ("squared_error", c_int64),
+        *((name, c_float) for name in ("dampening", "weight_decay")),
+        *((name, c_int64) for name in ("nesterov", "has_velocity")),
+        ("losses", c_void_p),
+    )
+
+
+class CpuSteps:
+    """Run blocks of steps on a CPU.
+
+    Args:
+        description: the network and the loss.
+        recipe: the optimizer and the data.
+        notice: called with a sentence if the step has to be compiled first.
+
+    Raises:
+        NotFusedError: if it cannot be compiled, or this processor does not multiply bfloat16.
+    """
+
+    def __init__(
+        self, description: Description, recipe: Recipe, notice: Callable[[str], None] = lambda text: None
+    ) -> None:
+        self.description, self.recipe, self.library = description, recipe, load(notice)
+        if description.bfloat16 and not self.library.rounds_to_bfloat16():
+            raise NotFusedError("this processor has no AVX512-BF16")
+
+    def run(self, order: Tensor, options: Tensor, divisor: int | None) -> Tensor:
+        """Run one step per row of samples; return their losses.
+
+        Weights and momentum buffers change in place; `.grad` holds the gradients of the last step.
+
+        Shape:
+            order: (steps, N) int64.
+            options: (steps, 2) float32: the learning rate and the momentum of each step.
+            returns: (steps,).
+        """
+        self._expect_samples(order)
+        weights = sum(linear.weight.numel() for linear in self.description.linears)
+        steps = max(1, int(_OPERATIONS / (6 * weights * order.shape[1])))
+        calls = zip(order.split(steps), options.split(steps), strict=True)
+        return torch.cat([self._call(samples, numbers, divisor) for samples, numbers in calls])
+
+    def _call(self, order: Tensor, options: Tensor, divisor: int | None) -> Tensor:
+        recipe, (group,) = self.recipe, self.recipe.optimizer.param_groups
+        steps, batch = order.shape
+        order, options = order.contiguous(), options.contiguous()
+        images, targets = recipe.images.contiguous(), recipe.targets.contiguous()
+        weights = [weight for linear in self.description.linears for weight in linear.parameters()]
+        state = recipe.optimizer.state
+        has_velocity = all("momentum_buffer" in state[weight] for weight in weights)
+        if bool(group["momentum"] != 0 or (options[:, 1] != 0).any()) and not has_velocity:
+            for weight in weights:
+                state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+        for weight in weights:
+            weight.grad = torch.empty_like(weight) if weight.grad is None else weight.grad
+        layers = (_Layer * len(self.description.linears))(*map(self._layer, range(len(self.description.linears))))
+        losses = torch.empty(steps)
+        job = _Job(
+            layers=layers,
+            depth=len(layers),
+            threads=max(1, min(torch.get_num_threads(), batch // _LEAST_ROWS)),
+            bfloat16=self.description.bfloat16,
+            images=images.data_ptr(),
+            classes=None if targets.is_floating_point() else targets.data_ptr(),
+            rows=targets.data_ptr() if targets.is_floating_point() else None,
+            order=order.data_ptr(),
+            options=options.data_ptr(),
+            steps=steps,
+            batch=batch,
+            divisor=batch if divisor is None else divisor,
+            squared_error=self.description.loss == "mean_squared_error",
+            dampening=group["dampening"],
+            weight_decay=group["weight_decay"],
+            nesterov=group["nesterov"],
+            has_velocity=has_velocity,
+            losses=losses.data_ptr(),
+        )
+        self.library.run_steps(ctypes.byref(job))
+        return losses
+
+    def _layer(self, place: int) -> _Layer:
+        linear = self.description.linears[place]
+        name, parameter = (*self.description.activations, ("identity", 0.0))[place]
+        velocity: dict[Any, Any] = {
+            w: self.recipe.optimizer.state[w].get("momentum_buffer") for w in linear.parameters()
+        }
+        return _Layer(
+            linear.in_features,
+            linear.out_features,
+            _address(linear.weight),
+            _address(linear.bias),
+            _address(velocity[linear.weight]),
+            _address(velocity.get(linear.bias)),
+            _address(linear.weight.grad),
+            _address(None if linear.bias is None else linear.bias.grad),
+            ACTIVATION_NAMES.index(name),
+            parameter,
+        )
+
+    def _expect_samples(self, order: Tensor) -> None:
+        """Raise a ValueError for what C++ would read outside of its memory."""
+        least, most = order.aminmax()
+        samples = len(self.recipe.images)
+        if least < 0 or most >= samples:
+            raise ValueError(f"expected indices within 0..{samples - 1}, got {int(least)}..{int(most)}")
+        if not self.recipe.targets.is_floating_point():
+            classes = self.description.sizes[-1]
+            least, most = self.recipe.targets.aminmax()
+            if least < 0 or most >= classes:
+                raise ValueError(f"expected classes within 0..{classes - 1}, got {int(least)}..{int(most)}")
+
+
+def _address(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()

@@ -1,0 +1,389 @@
+// Training steps on a CPU: what torchnet/step.py computes, for a network of Linear layers and activations.
+//
+// Each thread takes its rows of the mini-batch through the whole step: gather, forward, loss, backward. Its numbers stay
+// in the cache of its core. Then the gradients of the threads are added, in the order of the threads, and the weights
+// are updated, each thread updating its share of them. So a step has two barriers, and its bits depend on the number of
+// threads but not on their speed.
+//
+// Weights are kept transposed, (I, O): rows of x multiply them without a rearrangement, and the weight gradient xᵀ G
+// comes out in the same layout. With bfloat16, factors are packed as pairs along the dimension of summation.
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "activations.h"
+#include "products.h"
+
+extern "C" {
+struct Layer {
+    int64_t inputs, outputs;
+    float *weight, *bias;                      // (O, I), (O,) or null
+    float *weight_velocity, *bias_velocity;    // null without momentum
+    float *weight_grad, *bias_grad;            // of the last step
+    int64_t activation;                        // in the order of ACTIVATION_NAMES
+    float parameter;
+};
+
+struct Job {
+    Layer* layers;
+    int64_t depth, threads, bfloat16;
+    const uint8_t* images;    // (n, I)
+    const int64_t* classes;   // (n,), or null
+    const float* rows;        // (n, C), or null
+    const int64_t* order;     // (steps, N)
+    const float* options;     // (steps, 2): learning rate and momentum
+    int64_t steps, batch;
+    float divisor;
+    int64_t squared_error;    // the loss: mean squared error, else softmax cross-entropy
+    float dampening, weight_decay;
+    int64_t nesterov, has_velocity;
+    float* losses;            // (steps,)
+};
+}
+
+constexpr int64_t AHEAD = 8;  // samples: their pixels are fetched into the cache meanwhile
+
+// Threads wait for each other for microseconds, so they spin; on a busy machine they give way.
+class Barrier {
+  public:
+    explicit Barrier(int64_t threads) : threads(threads) {}
+    void wait() {
+        const int64_t mine = turn.load();
+        if (arrived.fetch_add(1) + 1 == threads) {
+            arrived.store(0);
+            turn.store(mine + 1);
+        } else {
+            for (int64_t spins = 0; turn.load() == mine; spins++)
+                if (spins > 10000) std::this_thread::yield();
+        }
+    }
+
+  private:
+    const int64_t threads;
+    std::atomic<int64_t> arrived{0}, turn{0};
+};
+
+template <class Activation>
+void activate(const Matrix<float>& z, Matrix<float>& y, int64_t rows, int64_t columns, float p) {
+    for (int64_t n = 0; n < rows; n++) {
+        const float* from = z.row(n);
+        float* to = y.row(n);
+        for (int64_t o = 0; o < columns; o++) to[o] = Activation::forward(from[o], p);
+    }
+}
+
+template <class Activation>
+void times_slope(Matrix<float>& grad, const Matrix<float>& z, const Matrix<float>& y, int64_t rows, int64_t columns, float p) {
+    for (int64_t n = 0; n < rows; n++) {
+        float* g = grad.row(n);
+        const float *x = z.row(n), *of_x = y.row(n);
+        for (int64_t o = 0; o < columns; o++) g[o] *= Activation::slope(x[o], of_x[o], p);
+    }
+}
+
+struct Kind {
+    decltype(&activate<Identity>) activate;
+    decltype(&times_slope<Identity>) times_slope;
+};
+
+template <class... Activations>
+std::vector<Kind> kinds() { return {{activate<Activations>, times_slope<Activations>}...}; }
+
+static const std::vector<Kind> KINDS =
+    kinds<Identity, Sigmoid, Tanh, ReLU, LeakyReLU, ELU, SiLU, Softplus, GELU, GELUTanh>();
+// Numbers in rows, and the words of them that products read: the same memory for float32, packed pairs for bfloat16.
+template <class Word>
+struct Operand {
+    Matrix<float> numbers;
+    Matrix<Pair> along, across;  // pairs of neighbors in a row, (n, k/2), and in a column, (n/2, k)
+
+    Operand() = default;
+    Operand(int64_t rows, int64_t columns) : numbers(rows, columns) {
+        if (std::is_same_v<Word, Pair>) along = Matrix<Pair>(rows, (columns + 1) / 2), across = Matrix<Pair>((rows + 1) / 2, columns);
+    }
+    const Matrix<Word>& by_rows() const {
+        if constexpr (std::is_same_v<Word, float>) return numbers; else return along;
+    }
+    const Matrix<Word>& by_columns() const {
+        if constexpr (std::is_same_v<Word, float>) return numbers; else return across;
+    }
+    void pack_along(int64_t rows, int64_t columns) {
+        if constexpr (std::is_same_v<Word, Pair>)
+            for (int64_t n = 0; n < rows; n++) to_pairs(numbers.row(n), columns, along.row(n));
+    }
+    void pack_across(int64_t first, int64_t rows, int64_t columns) {  // from an even row on
+        if constexpr (std::is_same_v<Word, Pair>)
+            for (int64_t n = first; n < rows; n += 2)
+                to_pairs(numbers.row(n), n + 1 < rows ? numbers.row(n + 1) : nullptr, columns, across.row(n / 2));
+    }
+};
+
+// The number of words that `numbers` neighbors take.
+template <class Word>
+int64_t words(int64_t numbers) { return std::is_same_v<Word, float> ? numbers : (numbers + 1) / 2; }
+
+// What one thread needs for its rows of a mini-batch.
+template <class Word>
+struct Rows {
+    std::vector<Operand<Word>> y, grad;      // y[l] is the input of layer l; grad[l] is that of its output, (N, O)
+    std::vector<Matrix<float>> z;            // the output of layer l, before its activation
+    std::vector<Matrix<float>> weight_grad;  // (I, O)
+    std::vector<std::vector<double>> bias_grad;  // sums of many numbers of one kind lose digits in float
+    double loss = 0;
+};
+
+template <class Word>
+class Steps {
+  public:
+    explicit Steps(const Job& job) : job(job), barrier(job.threads), threads(job.threads) {
+        for (int64_t l = 0; l < job.depth; l++) {
+            const auto [inputs, outputs] = sizes(l);
+            weight_t.emplace_back(inputs, outputs);
+            weight.emplace_back(l > 0 ? outputs : 0, inputs);
+            velocity_t.emplace_back(job.layers[l].weight_velocity ? inputs : 0, outputs);
+            copy_in(job.layers[l].weight, weight_t[l].numbers, inputs, outputs);
+            if (job.layers[l].weight_velocity) copy_in(job.layers[l].weight_velocity, velocity_t[l], inputs, outputs);
+            pack_weight(l, 0, inputs);
+        }
+        for (Rows<Word>& its : threads) allocate(its);
+    }
+
+    void run() {
+        std::vector<std::thread> others;
+        for (int64_t t = 1; t < job.threads; t++) others.emplace_back([this, t] { run_thread(t); });
+        run_thread(0);
+        for (std::thread& other : others) other.join();
+        for (int64_t l = 0; l < job.depth; l++) {
+            const auto [inputs, outputs] = sizes(l);
+            copy_out(weight_t[l].numbers, job.layers[l].weight, inputs, outputs);
+            copy_out(threads[0].weight_grad[l], job.layers[l].weight_grad, inputs, outputs);
+            if (job.layers[l].weight_velocity) copy_out(velocity_t[l], job.layers[l].weight_velocity, inputs, outputs);
+        }
+    }
+
+  private:
+    void run_thread(int64_t t) {
+        const int64_t first = t * job.batch / job.threads, rows = (t + 1) * job.batch / job.threads - first;
+        for (int64_t k = 0; k < job.steps; k++) {
+            const int64_t* samples = job.order + k * job.batch + first;
+            gather(threads[t], samples, rows);
+            forward(threads[t], rows);
+            loss(threads[t], samples, rows);
+            backward(threads[t], rows);
+            barrier.wait();
+            update(t, k);
+            barrier.wait();
+        }
+    }
+
+    // The pixels of the samples as numbers of 0..255, exact in float32 and bfloat16. The sums are scaled instead.
+    void gather(Rows<Word>& its, const int64_t* samples, int64_t rows) {
+        const int64_t inputs = job.layers[0].inputs;
+        Operand<Word>& x = its.y[0];
+        for (int64_t n = 0; n < rows; n += 2) {
+            for (int64_t ahead = n + AHEAD; ahead < std::min(n + AHEAD + 2, rows); ahead++)
+                for (int64_t i = 0; i < inputs; i += 64) __builtin_prefetch(job.images + samples[ahead] * inputs + i);
+            const uint8_t* pixels[] = {job.images + samples[n] * inputs,
+                                       n + 1 < rows ? job.images + samples[n + 1] * inputs : nullptr};
+            for (int64_t m = n; m < std::min(n + 2, rows); m++) {
+                if constexpr (std::is_same_v<Word, float>) std::copy_n(pixels[m - n], inputs, x.numbers.row(m));
+                else to_pairs(pixels[m - n], inputs, x.along.row(m));
+            }
+            if constexpr (std::is_same_v<Word, Pair>) to_pairs(pixels[0], pixels[1], inputs, x.across.row(n / 2));
+        }
+    }
+
+    // z = x Wᵀ + b, y = f(z), layer after layer.
+    void forward(Rows<Word>& its, int64_t rows) {
+        for (int64_t l = 0; l < job.depth; l++) {
+            const auto [inputs, outputs] = sizes(l);
+            multiply(rows, outputs, words<Word>(inputs), rows_of(its.y[l].by_rows()), weight_t[l].by_columns(), its.z[l]);
+            const float* bias = job.layers[l].bias;
+            for (int64_t n = 0; n < rows; n++)
+                for (int64_t o = 0; o < outputs; o++)
+                    its.z[l].row(n)[o] = its.z[l].row(n)[o] * input_scale(l) + (bias ? bias[o] : 0);
+            if (l + 1 == job.depth) break;
+            Operand<Word>& y = its.y[l + 1];
+            KINDS[job.layers[l].activation].activate(its.z[l], y.numbers, rows, outputs, job.layers[l].parameter);
+            y.pack_along(rows, outputs);
+            y.pack_across(0, rows, outputs);
+        }
+    }
+
+    // The loss of these rows, and its gradient with respect to the logits: torchnet/losses/.
+    void loss(Rows<Word>& its, const int64_t* samples, int64_t rows) {
+        const int64_t last = job.depth - 1, classes = job.layers[last].outputs;
+        std::vector<float> one_hot(classes);
+        its.loss = 0;
+        for (int64_t n = 0; n < rows; n++) {
+            const float* target = job.rows ? job.rows + samples[n] * classes : one_hot.data();
+            if (job.classes) one_hot[job.classes[samples[n]]] = 1;
+            const float* z = its.z[last].row(n);
+            float* grad = its.grad[last].numbers.row(n);
+            its.loss += job.squared_error ? squared_error(z, target, grad, classes) : cross_entropy(z, target, grad, classes);
+            if (job.classes) one_hot[job.classes[samples[n]]] = 0;
+        }
+    }
+
+    // L = -1/n Σ t log p with p = softmax(z);  ∂L/∂z = (p Σ t - t) / n.
+    double cross_entropy(const float* z, const float* target, float* grad, int64_t classes) const {
+        float highest = z[0], sum = 0, targets = 0;
+        for (int64_t c = 0; c < classes; c++) highest = z[c] > highest || z[c] != z[c] ? z[c] : highest;
+        for (int64_t c = 0; c < classes; c++) grad[c] = exponential(z[c] - highest);
+        for (int64_t c = 0; c < classes; c++) sum += grad[c], targets += target[c];
+        const float log_sum = std::log(sum);
+        double loss = 0;
+        for (int64_t c = 0; c < classes; c++) {
+            if (target[c] != 0) loss -= target[c] * (z[c] - highest - log_sum);
+            grad[c] = (grad[c] / sum * targets - target[c]) / job.divisor;
+        }
+        return loss / job.divisor;
+    }
+
+    // L = 1/(n C) Σ (z - t)²;  ∂L/∂z = 2 (z - t) / (n C).
+    double squared_error(const float* z, const float* target, float* grad, int64_t classes) const {
+        double loss = 0;
+        for (int64_t c = 0; c < classes; c++) {
+            const float difference = z[c] - target[c];
+            loss += difference * difference;
+            grad[c] = difference * (2 / (job.divisor * classes));
+        }
+        return loss / (job.divisor * classes);
+    }
+
+    // With G = ∂L/∂z of a layer: ∂L/∂Wᵀ = xᵀ G, ∂L/∂b = Σₙ Gₙ, and for the layer below (G W) ⊙ f'(z).
+    void backward(Rows<Word>& its, int64_t rows) {
+        for (int64_t l = job.depth - 1; l >= 0; l--) {
+            const auto [inputs, outputs] = sizes(l);
+            Operand<Word>& grad = its.grad[l];
+            grad.pack_across(0, rows, outputs);
+            multiply(inputs, outputs, words<Word>(rows), transposed(its.y[l].by_columns()), grad.by_columns(), its.weight_grad[l]);
+            std::fill(its.bias_grad[l].begin(), its.bias_grad[l].end(), 0.0);
+            for (int64_t n = 0; n < rows; n++)
+                for (int64_t o = 0; o < outputs; o++) its.bias_grad[l][o] += grad.numbers.row(n)[o];
+            if (l == 0) break;
+            grad.pack_along(rows, outputs);
+            multiply(rows, inputs, words<Word>(outputs), rows_of(grad.by_rows()), weight[l].by_columns(), its.grad[l - 1].numbers);
+            KINDS[job.layers[l - 1].activation].times_slope(its.grad[l - 1].numbers, its.z[l - 1], its.y[l].numbers, rows,
+                                                            inputs, job.layers[l - 1].parameter);
+        }
+    }
+
+    // Add the gradients of all threads and update this thread's share of the weights: torchnet/optimizers.py.
+    void update(int64_t t, int64_t k) {
+        for (int64_t l = 0; l < job.depth; l++) {
+            const auto [inputs, outputs] = sizes(l);
+            const int64_t blocks = (inputs + LANES - 1) / LANES;
+            const int64_t first = t * blocks / job.threads * LANES;
+            const int64_t last = std::min((t + 1) * blocks / job.threads * LANES, inputs);
+            for (int64_t i = first; i < last; i++) {
+                float* grad = threads[0].weight_grad[l].row(i);
+                for (int64_t other = 1; other < job.threads; other++) {
+                    const float* more = threads[other].weight_grad[l].row(i);
+                    for (int64_t o = 0; o < outputs; o++) grad[o] += more[o];
+                }
+                for (int64_t o = 0; o < outputs; o++) grad[o] *= input_scale(l);
+                sgd(k, grad, weight_t[l].numbers.row(i), job.layers[l].weight_velocity ? velocity_t[l].row(i) : nullptr, outputs);
+            }
+            pack_weight(l, first, last);
+            if (t == l % job.threads && job.layers[l].bias) {
+                float* grad = job.layers[l].bias_grad;
+                for (int64_t o = 0; o < outputs; o++) {
+                    double sum = 0;
+                    for (const Rows<Word>& its : threads) sum += its.bias_grad[l][o];
+                    grad[o] = static_cast<float>(sum);
+                }
+                sgd(k, grad, job.layers[l].bias, job.layers[l].bias_velocity, outputs);
+            }
+        }
+        if (t == 0) {
+            double sum = 0;
+            for (const Rows<Word>& its : threads) sum += its.loss;
+            job.losses[k] = static_cast<float>(sum);
+        }
+    }
+
+    // g ← g + λ w;  v ← μ v + (1 - τ) g, at the first step g;  w ← w - η (v, or g + μ v with Nesterov).
+    void sgd(int64_t k, const float* grad, float* weight, float* velocity, int64_t count) const {
+        const float lr = job.options[2 * k], momentum = job.options[2 * k + 1], decay = job.weight_decay;
+        if (!velocity) {
+            for (int64_t j = 0; j < count; j++) weight[j] -= lr * (grad[j] + decay * weight[j]);
+            return;
+        }
+        const bool is_first = !job.has_velocity && k == 0;
+        const float kept = is_first ? 0 : momentum, added = is_first ? 1 : 1 - job.dampening;
+        const float of_grad = job.nesterov ? 1 : 0, of_velocity = job.nesterov ? momentum : 1;
+        for (int64_t j = 0; j < count; j++) {
+            const float g = grad[j] + decay * weight[j];
+            velocity[j] = kept * velocity[j] + added * g;
+            weight[j] -= lr * (of_grad * g + of_velocity * velocity[j]);
+        }
+    }
+
+    // Bring what products read of these rows of Wᵀ up to date: its pairs, and W itself for the gradient of the input.
+    void pack_weight(int64_t l, int64_t first, int64_t last) {
+        const int64_t outputs = job.layers[l].outputs;
+        weight_t[l].pack_across(first, last, outputs);
+        if (l == 0) return;
+        for (int64_t block = first; block < last; block += LANES)
+            for (int64_t o = 0; o < outputs; o++)
+                for (int64_t i = block; i < std::min(block + LANES, last); i++) {
+                    const float number = weight_t[l].numbers.row(i)[o];
+                    if constexpr (std::is_same_v<Word, float>) weight[l].numbers.row(o)[i] = number;
+                    else if (o % 2) weight[l].across.row(o / 2)[i].second = to_bfloat16(number);
+                    else weight[l].across.row(o / 2)[i].first = to_bfloat16(number);
+                }
+    }
+
+    void allocate(Rows<Word>& its) const {
+        const int64_t rows = (job.batch + job.threads - 1) / job.threads;
+        for (int64_t l = 0; l < job.depth; l++) {
+            const auto [inputs, outputs] = sizes(l);
+            its.y.emplace_back(rows, inputs);
+            its.grad.emplace_back(rows, outputs);
+            its.z.emplace_back(rows, outputs);
+            its.weight_grad.emplace_back(inputs, outputs);
+            its.bias_grad.emplace_back(outputs);
+        }
+    }
+
+    static void copy_in(const float* from, Matrix<float>& to, int64_t inputs, int64_t outputs) {
+        for (int64_t i = 0; i < inputs; i++)
+            for (int64_t o = 0; o < outputs; o++) to.row(i)[o] = from[o * inputs + i];
+    }
+
+    static void copy_out(const Matrix<float>& from, float* to, int64_t inputs, int64_t outputs) {
+        for (int64_t i = 0; i < inputs; i++)
+            for (int64_t o = 0; o < outputs; o++) to[o * inputs + i] = from.row(i)[o];
+    }
+
+    std::pair<int64_t, int64_t> sizes(int64_t l) const { return {job.layers[l].inputs, job.layers[l].outputs}; }
+
+    // Pixels are scaled to 0..1; the outputs of other layers are not scaled.
+    static float input_scale(int64_t l) { return l == 0 ? 1 / 255.0f : 1; }
+
+    const Job& job;
+    Barrier barrier;
+    std::vector<Operand<Word>> weight_t, weight;  // (I, O) and (O, I)
+    std::vector<Matrix<float>> velocity_t;
+    std::vector<Rows<Word>> threads;
+};
+
+extern "C" void run_steps(const Job* job) {
+#if defined(__AVX512BF16__)
+    if (job->bfloat16) return Steps<Pair>(*job).run();
+#endif
+    Steps<float>(*job).run();
+}
+
+extern "C" int rounds_to_bfloat16() {
+#if defined(__AVX512BF16__)
+    return 1;
+#else
+    return 0;
+#endif
+}
