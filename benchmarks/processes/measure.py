@@ -122,7 +122,7 @@ def measure(network: Network, replicas: Replicas, turns: int) -> StepTimes:
 
     def engine(replicas: Replicas | None, gradient_sum: type[GradientSum] = GradientSum) -> Engine:
         optimizer = torchnet.SGD(net.parameters(), lr=0.01)
-        made = Engine(net, torchnet.cross_entropy, optimizer, images, labels, captured=False, replicas=replicas)
+        made = Engine(net, torchnet.cross_entropy, optimizer, images, labels, way="eager", replicas=replicas)
         made.recipe.gradient_sum = None if replicas is None else gradient_sum(replicas, net)
         return made
 

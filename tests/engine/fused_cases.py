@@ -16,7 +16,7 @@ from torchnet.step import Recipe, train_step
 
 Run = Callable[[Recipe, Tensor, Tensor, int | None], Tensor]  # recipe, order, options, divisor -> losses
 
-_PLAIN_STEPS = 10
+_PLAIN_STEPS = 6
 
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -123,9 +123,11 @@ def expect_parity(case: Case, run: Run) -> None:
     """Assert that each fused step errs at most twice as much as the plain float32 step may, tensor by tensor.
 
     The error is the distance from the plain step in float64; all steps start from the same numbers. One plain step may
-    be exact by luck. Others, whose weights are moved by half a unit in the last place, show how much rounding matters.
-    Beside it, a few units in the last place are allowed: 8 for small tensors, where few errors average out, else 2.
+    be exact by luck. Others, whose weights are moved by up to a unit in the last place, show how much rounding matters.
+    Through a layer of a few units, or with a few samples, errors hardly average out, and luck counts: four times as
+    much is allowed then. Beside it, a few units in the last place are: 8 for small tensors, else 2.
     """
+    factor = 2 if min(*case.sizes[:-1], case.batch) >= 8 else 4
     exact, fused = case.recipe(torch.float64), case.recipe()
     for k, order in enumerate(case.order().split(1)):
         arguments = (order, case.numbers()[k : k + 1], case.divisor)
@@ -142,7 +144,7 @@ def expect_parity(case: Case, run: Run) -> None:
         for name, tensor in expected.items():
             error, *errors = ((it[name].double() - tensor).norm().item() for it in (found, *allowed))
             unit = torch.finfo(torch.float32).eps * tensor.norm().item()
-            assert error <= 2 * max(errors) + (8 if tensor.numel() < 64 else 2) * unit + 1e-30, (
+            assert error <= factor * max(errors) + (8 if tensor.numel() < 64 else 2) * unit + 1e-30, (
                 f"step {k}, {name}: error {error:.2e}, of plain steps {max(errors):.2e}, unit {unit:.2e}; {case}"
             )
 

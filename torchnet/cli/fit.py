@@ -60,8 +60,8 @@ class Fit(Callback):
         sizes = "-".join(map(str, model.layer_sizes))
         processes = f"in {trainer.world_size} processes, " if trainer.world_size > 1 else ""
         print(f"{sizes} network, {weights:,} weights, {processes}on {trainer.strategy.root_device}", flush=True)
-        if processes and model.captured:
-            print("steps run eagerly: captured steps are for a single process", flush=True)
+        reason = f", not fused: {model.way.reason}" if model.way.reason else ""
+        print(f"training steps are {model.way.name}{reason}", flush=True)
         if self.folder is not None:
             print(f"results in {printable(self.folder)}", flush=True)
 

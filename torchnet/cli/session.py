@@ -24,7 +24,8 @@ from torchnet.runs.load_network import expect_widths, trained_weights
 from torchnet.runs.record import read_record
 from torchnet.storage import remove_temporary_files
 from torchnet.training.callbacks.run_stats import RunStats
-from torchnet.training.resume_checks import check_resume, override_patience
+from torchnet.training.network_options import way_of_steps
+from torchnet.training.resume_checks import check_resume, override_patience, resumed_order_of_sums
 
 _WIDE = 130  # columns of a table without a terminal
 
@@ -75,7 +76,10 @@ class Session:
 
     def check_checkpoint(self, found: FoundCheckpoint) -> None:
         """Raise a CheckpointError unless the command can start from this checkpoint."""
-        options = decisive_options(self.options, self.parts) if self.options.command == "fit" else None
+        options = None
+        if self.options.command == "fit":
+            options = decisive_options(self.options, self.parts)
+            self.model.way = way_of_steps(self.model, self.trainer, self.data, resumed_order_of_sums(found.contents))
         check_resume(*found, self.model, self.trainer, options, self.values.allow_environment_change)
 
     def fit(self) -> None:
@@ -91,11 +95,11 @@ class Session:
             return
         write_report(self._report(list(self.data.splits)), fit.folder / REPORT)
         stats.write(fit.folder / FACTS, self.trainer)
+        print(f"results in {printable(fit.folder)}", flush=True)
         if self.values.report:
             record = read_record(fit.folder, self.model.trained)
             write_page([record], fit.folder / PAGE, fit.folder / FIGURES)
-            print(f"report in {printable(fit.folder / PAGE)}")
-        print(f"results in {printable(fit.folder)}", flush=True)
+            print(f"report in {printable(fit.folder / PAGE)}", flush=True)
 
     def validate(self) -> None:
         """Print loss and report of the validation set."""

@@ -2,5 +2,6 @@
 
 from torchnet.engine.engine import Engine
 from torchnet.engine.tape import CaptureError
+from torchnet.engine.way import WAYS, Way, choose_way
 
-__all__ = ["CaptureError", "Engine"]
+__all__ = ["WAYS", "CaptureError", "Engine", "Way", "choose_way"]

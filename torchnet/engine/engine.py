@@ -1,11 +1,12 @@
 """The training step at full speed: blocks of steps on data that stay on the device.
 
-The step itself is written in torchnet/step.py. What makes it fast surrounds it and does not change its result:
+The step itself is written in torchnet/step.py. What makes it fast surrounds it:
 
 - The data stay on the device as they are, pixels as uint8; a mini-batch is gathered and scaled there.
 - What differs from step to step (samples, learning rate) is copied to the device for a whole block of steps, and
   nothing is read back before the block ends: no step waits for a number.
 - The step is captured and replayed (replay.py): it writes into the same memory each time, without Python in between.
+- For some networks, compiled code computes the whole step (fused/), and adds up in another order.
 - float32 products are computed by the faster of torch's libraries (matmul_precision.py).
 
 Several processes may train one network (torchnet/replicas.py): each runs its share of every mini-batch, and the
@@ -20,9 +21,11 @@ import torch
 from torch import Tensor, nn
 
 from torchnet.averaging import WeightAverage
+from torchnet.engine.fused.steps import FusedSteps
 from torchnet.engine.matmul_precision import float32_products
 from torchnet.engine.replay import ReplayedStep, assumptions
 from torchnet.engine.step_options import Options, StepOptions, captures_update
+from torchnet.engine.way import Way, choose_way
 from torchnet.layers import set_step, step_known
 from torchnet.replicas import GradientSum, Replicas
 from torchnet.state import TrainingState
@@ -41,7 +44,8 @@ class Engine:
         images: (n, ...) uint8, on the device of the weights.
         targets: (n,) int64, or (n, C) rows, on the same device.
         block_size: the number of steps that are copied to the device at once.
-        captured: replay the step; False runs each step eagerly, with the same result.
+        way: "eager", "captured", with the same bits, or "fused", to rounding (way.py); the next one that works if this
+            one does not. None for the fastest that works; a Way that was chosen already.
         tf32: let a GPU round the operands of float32 products to TF32.
         augment: a function (images, step, start) -> images of the same shape, applied in training. `start` is the
             place of the first image in the mini-batch.
@@ -62,7 +66,7 @@ class Engine:
         images: Tensor,
         targets: Tensor,
         block_size: int = 100,
-        captured: bool = True,
+        way: Way | str | None = None,
         tf32: bool = False,
         augment: Callable[[Tensor, Tensor, int], Tensor] | None = None,
         clip: Callable[[Iterable[Tensor]], Any] | None = None,
@@ -73,7 +77,9 @@ class Engine:
     ) -> None:
         gradient_sum = None if replicas is None else GradientSum(replicas, net)
         self.recipe = Recipe(net, loss, optimizer, images, targets, augment, clip, average, gradient_sum, hooks)
-        self.block_size, self.captured, self.tf32 = block_size, captured and replicas is None and hooks is None, tf32
+        self.block_size, self.tf32 = block_size, tf32
+        self.way = way if isinstance(way, Way) else choose_way(way or "fused", self.recipe, tf32)
+        self.fused = FusedSteps(self.recipe, tf32) if self.way.name == "fused" else None
         self.replicas, self.normalizer = replicas, normalizer
         self.counters = torch.zeros(2, dtype=torch.int64, device=images.device)
         self.step = self.counters[0]  # the number of completed steps
@@ -128,9 +134,18 @@ class Engine:
                 for order in mini_batches.split(self.block_size) if mini_batches.numel() > 0 else ():
                     done = sum(map(len, losses))
                     options = None if schedule is None else schedule[done : done + len(order)]
-                    losses.append(self._block(order.shape[1], divisor, options).run(order, options))
+                    losses.append(self._run_block(order, divisor, options))
         set_step(self.recipe.net, self.step)
         return torch.cat(losses)
+
+    def _run_block(self, order: Tensor, divisor: int | None, schedule: Options | None) -> Tensor:
+        if self.fused is None or not set(schedule[0] if schedule else ()) <= {"lr", "momentum"}:
+            return self._block(order.shape[1], divisor, schedule).run(order, schedule)
+        (group,) = self.recipe.optimizer.param_groups
+        options = [[(group | own)[name] for name in ("lr", "momentum")] for own in schedule or [{}] * len(order)]
+        losses = self.fused.run(order.to(self.step.device), torch.tensor(options, device=self.step.device), divisor)
+        self.step += len(order)
+        return losses
 
     def keep_unclipped(self) -> None:
         """Keep the gradients as backward writes them in `unclipped`, from now on."""
@@ -180,7 +195,7 @@ class _Block:
         self.assumed = None  # if this block is interrupted, the captured step is not used again
         with step_known(self.recipe.net, self.engine.step, self.share):
             for of_step in schedule or [{}] * steps:
-                if self.engine.captured:
+                if self.engine.way.name != "eager":
                     self.replay.take()
                 else:
                     self._step()

@@ -7,10 +7,11 @@ from pathlib import Path
 import torch
 
 
-def environment(device: torch.device, processes: int = 1) -> dict[str, str]:
+def environment(device: torch.device, processes: int = 1, order_of_sums: str = "plain") -> dict[str, str]:
     """Return the processor, the GPU if it is used, the build of torch, and the number of threads.
 
-    If one of these differs, the same numbers may be added in another order and rounded differently.
+    If one of these differs, the same numbers may be added in another order and rounded differently. So may they if one
+    step is plain and another one fused (torchnet.engine.Way).
     """
     together = f" in each of {processes} processes" if processes > 1 else ""
     found = {
@@ -18,6 +19,7 @@ def environment(device: torch.device, processes: int = 1) -> dict[str, str]:
         "torch": f"{torch.__version__}, {torch.version.git_version}",
         "number of threads": f"{torch.get_num_threads()}{together}",
         "device": device.type,
+        "training step": order_of_sums,
     }
     if device.type == "cuda":
         found["device"] = f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}"

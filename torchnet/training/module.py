@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from torchnet.averaging import WeightAverage
 from torchnet.choices import expect_one_of
 from torchnet.data import Block
-from torchnet.engine import Engine
+from torchnet.engine import WAYS, Engine, Way
 from torchnet.engine.matmul_precision import MATMUL_DTYPES
 from torchnet.losses import LOSSES
 from torchnet.network import MLP, layer_sizes
@@ -22,7 +22,7 @@ from torchnet.training.callbacks.user_callbacks import print_speed_notice
 from torchnet.training.distributed.strategy import stop_together
 from torchnet.training.evaluated_module import EvaluatedModule
 from torchnet.training.lightning_internals import count_steps, inner_hooks, start_resumed_epoch
-from torchnet.training.network_options import Loss, build_network, class_weight_tensor, training_loss
+from torchnet.training.network_options import Loss, build_network, class_weight_tensor, training_loss, way_of_steps
 from torchnet.training.nonfinite import WatchedSteps
 from torchnet.training.optimizer_options import clipping, optimizer_of, override_options, trial_of
 from torchnet.training.refusals import refuse_metrics, refuse_single_samples, refuse_trainer
@@ -64,7 +64,10 @@ class Classifier(EvaluatedModule):
         dtype: float32 or float64, of the weights and all arithmetic.
         matmul_dtype: round the operands of float32 matrix products to tf32 or bfloat16; faster if the processor
             supports it.
-        captured: replay a captured training step instead of running it eagerly; faster, with the same result.
+        step: how training steps are computed: eager (by Python), captured (replayed; faster, with the same bits) or
+            fused (by compiled code; the fastest, with other rounding). By default fused where it is supported, else
+            captured; a resumed run continues as it began.
+        captured: False is short for step eager.
         seed: seed of weights and dropout.
 
     Raises:
@@ -99,12 +102,16 @@ class Classifier(EvaluatedModule):
         ema_decay: float | None = None,
         dtype: str = "float32",
         matmul_dtype: str | None = None,
+        step: str | None = None,
         captured: bool = True,
         seed: int = 10,
     ) -> None:
         expect_one_of("loss", loss, LOSSES)
         expect_one_of("dtype", dtype, DTYPES)
         expect_one_of("matmul_dtype", matmul_dtype, (*MATMUL_DTYPES, None))
+        expect_one_of("step", step, (*WAYS, None))
+        if not captured and step not in ("eager", None):
+            raise ValueError(f"captured: expected true with step {step}, got false: leave it out")
         expect_one_of("scheduler_interval", scheduler_interval, INTERVALS)
         if matmul_dtype is not None and dtype != "float32":
             raise ValueError(f"matmul_dtype: expected None with dtype {dtype}, got {matmul_dtype}: it is for float32")
@@ -126,7 +133,9 @@ class Classifier(EvaluatedModule):
         self.schedule = schedule_of(scheduler, scheduler_interval, scheduler_monitor, trial)
         self.scheduled = () if self.schedule is None else self.schedule.options  # names of options of the optimizer
         self.clip = clipping(clip_norm, clip_value)
-        self.matmul_dtype, self.captured = matmul_dtype, captured
+        self.matmul_dtype = matmul_dtype
+        self.step = step if captured else "eager"
+        self.way: Way | None = None  # how steps are computed; known before training starts
 
         # Sums over the epoch so far. They are saved in checkpoints, as a run may resume in the middle of an epoch.
         self.loss_sum, self.samples = 0.0, 0
@@ -158,7 +167,10 @@ class Classifier(EvaluatedModule):
             refuse_metrics(self.trainer, None if self.schedule is None else self.schedule.metric)
             for callback in self.trainer.early_stopping_callbacks:
                 callback.strict = False  # the metric exists, but not at the end of every epoch, or of one cut short
-            refuse_single_samples(self.net, self.trainer.datamodule)  # type: ignore[attr-defined]  # set by Trainer.fit
+            data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit
+            refuse_single_samples(self.net, data)
+            if self.way is None:
+                self.way = way_of_steps(self, self.trainer, data)
 
     def configure_optimizers(self) -> Any:
         optimizer = self.make_optimizer(self.net.parameters())
@@ -187,7 +199,7 @@ class Classifier(EvaluatedModule):
             images,
             targets,
             block_size=min(data.block_size, int(self.trainer.num_training_batches)),  # memory for as many steps
-            captured=self.captured,
+            way=self.way,
             tf32=self.matmul_dtype == "tf32",
             augment=data.deformation,
             clip=self.clip,

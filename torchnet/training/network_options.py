@@ -1,5 +1,6 @@
-"""The network and the loss, from the options that describe them."""
+"""The network, the loss and the way of the steps, from the options that describe them."""
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -9,9 +10,12 @@ import torch
 from torch import Tensor
 
 from torchnet import reference
+from torchnet.engine import Way, choose_way
 from torchnet.layers import Linear
 from torchnet.losses import LOSSES
 from torchnet.network import MLP
+from torchnet.step import Recipe
+from torchnet.training.lightning_internals import inner_hooks
 
 Loss = Callable[..., tuple[Tensor, Tensor]]
 _NOTEBOOK_INITIALIZER = "notebook"
@@ -57,3 +61,33 @@ def training_loss(name: str, label_smoothing: float, class_weights: Tensor | Non
     if label_smoothing == 0 and class_weights is None:
         return loss
     return partial(loss, label_smoothing=label_smoothing, weight=class_weights)
+
+
+def way_of_steps(module: Any, trainer: Any, data: Any, resumed: str | None = None) -> Way:
+    """Return how the steps of a run are computed.
+
+    Args:
+        module: the Classifier.
+        trainer: its Trainer, with the device and the callbacks.
+        data: the DataModule, with the deformation and the size of mini-batches.
+        resumed: what the bits of the resumed run depend on, "fused" or "plain" (Way.order_of_sums).
+    """
+    if trainer.world_size > 1:
+        return Way("eager", "several processes train together")
+    device = trainer.strategy.root_device
+    net = copy.deepcopy(module.net).to(device)
+    images = torch.zeros((1, module.layer_sizes[0]), dtype=torch.uint8, device=device)
+    targets = torch.zeros(1, dtype=torch.int64, device=device)
+    recipe = Recipe(
+        net,
+        module.loss,
+        module.make_optimizer(net.parameters()),
+        images,
+        targets,
+        augment=data.deformation,
+        clip=module.clip,
+        average=module.average,
+        hooks=inner_hooks(trainer),
+    )
+    wanted = module.step or ("captured" if resumed == "plain" else "fused")
+    return choose_way(wanted, recipe, module.matmul_dtype == "tf32", print, data.batch_size)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from torchnet.engine import Way
 from torchnet.runs.environment import environment
 from torchnet.runs.errors import UsageError
 from torchnet.storage import CheckpointError
@@ -42,10 +43,10 @@ _CONTENTS: dict[str, Any] = {  # an example of each type; further checks look in
 }
 _OURS = {"format": 0, "steps_per_epoch": 0, "metrics": {}, "metrics_rows": 0, "options": {}, "environment": {}}
 _DEFAULTS = {"trainer.overfit_batches": 0}  # of options that a checkpoint has only if they have another value
+_OLD_ENVIRONMENT = {"training step": "plain"}  # of checkpoints from before there was another step
 _LIGHTNING = r"2\.[0-9]+\.[0-9]+(\.?(a|b|rc|post|dev)[0-9]+)?"
 _STEPS = {"Checkpoints": "best_step", "GradientCheck": "steps"}  # numbers of steps in the states of callbacks
 _OTHER_DATA = "the run could not continue the same training; start a new run, or set the option as it was"
-_OTHER_BITS = "results would not be the same to the bit; to resume anyway: --allow-environment-change"
 
 
 def check_resume(
@@ -65,7 +66,7 @@ def check_resume(
         trainer: the Trainer with its callbacks.
         options: to continue training, the options that must be those of the checkpoint's run, as the order of the
             samples depends on them; None to evaluate.
-        allow_environment_change: accept another processor, build of torch or number of threads.
+        allow_environment_change: accept another processor, build of torch, number of threads or training step.
 
     Raises:
         CheckpointError: if the checkpoint cannot be used.
@@ -81,8 +82,21 @@ def check_resume(
         expect_count(f"{path}: samples", checkpoint["epoch_so_far"]["samples"], least, most)
         _expect_updates(path, checkpoint, model)
         if not allow_environment_change:
-            here = environment(trainer.strategy.root_device, trainer.world_size)
-            expect_same(f"{path}: environment", ours["environment"], here, _OTHER_BITS)
+            way: Any = model.way
+            here = environment(trainer.strategy.root_device, trainer.world_size, way.order_of_sums)
+            expect_same(f"{path}: environment", _OLD_ENVIRONMENT | ours["environment"], here, _other_bits(way))
+
+
+def resumed_order_of_sums(checkpoint: dict[str, Any]) -> str:
+    """Return whether the run of a checkpoint computed "plain" or "fused" steps (Way.order_of_sums)."""
+    ours = checkpoint.get("torchnet")
+    found = ours.get("environment") if isinstance(ours, dict) else None
+    return "fused" if isinstance(found, dict) and found.get("training step") == "fused" else "plain"
+
+
+def _other_bits(way: Way) -> str:
+    why = f" (the step is not fused here, because {way.reason})" if way.reason else ""
+    return f"results would not be the same to the bit{why}; to resume anyway: --allow-environment-change"
 
 
 def override_patience(checkpoint: dict[str, Any], callbacks: Iterable[Any]) -> None:

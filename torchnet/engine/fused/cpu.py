@@ -1,7 +1,7 @@
 """Blocks of steps on a CPU, computed by step.cpp."""
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ctypes import POINTER, Structure, c_float, c_int64, c_void_p
 from typing import Any
 
@@ -81,17 +81,21 @@ class CpuSteps:
     def _call(self, order: Tensor, options: Tensor, divisor: int | None) -> Tensor:
         recipe, (group,) = self.recipe, self.recipe.optimizer.param_groups
         steps, batch = order.shape
-        order, options = order.contiguous(), options.contiguous()
-        images, targets = recipe.images.contiguous(), recipe.targets.contiguous()
+        order, options, images = order.contiguous(), options.contiguous(), recipe.images.contiguous()
+        has_rows = recipe.targets.is_floating_point()
+        targets = recipe.targets.to(torch.float32 if has_rows else torch.int64).contiguous()
         weights = [weight for linear in self.description.linears for weight in linear.parameters()]
-        state = recipe.optimizer.state
-        has_velocity = all("momentum_buffer" in state[weight] for weight in weights)
-        if bool(group["momentum"] != 0 or (options[:, 1] != 0).any()) and not has_velocity:
+        velocities: dict[Any, Tensor] = {}
+        has_velocity = all("momentum_buffer" in recipe.optimizer.state.get(weight, {}) for weight in weights)
+        if group["momentum"] != 0 or bool((options[:, 1] != 0).any()):
             for weight in weights:
-                state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+                state = recipe.optimizer.state[weight]
+                velocities[weight] = state.setdefault("momentum_buffer", torch.zeros_like(weight))
         for weight in weights:
-            weight.grad = torch.empty_like(weight) if weight.grad is None else weight.grad
-        layers = (_Layer * len(self.description.linears))(*map(self._layer, range(len(self.description.linears))))
+            if weight.grad is None or not weight.grad.is_contiguous():
+                weight.grad = torch.empty_like(weight)
+        places = range(len(self.description.linears))
+        layers = (_Layer * len(places))(*(self._layer(place, velocities) for place in places))
         losses = torch.empty(steps)
         job = _Job(
             layers=layers,
@@ -99,8 +103,8 @@ class CpuSteps:
             threads=max(1, min(torch.get_num_threads(), batch // _LEAST_ROWS)),
             bfloat16=self.description.bfloat16,
             images=images.data_ptr(),
-            classes=None if targets.is_floating_point() else targets.data_ptr(),
-            rows=targets.data_ptr() if targets.is_floating_point() else None,
+            classes=None if has_rows else targets.data_ptr(),
+            rows=targets.data_ptr() if has_rows else None,
             order=order.data_ptr(),
             options=options.data_ptr(),
             steps=steps,
@@ -116,19 +120,16 @@ class CpuSteps:
         self.library.run_steps(ctypes.byref(job))
         return losses
 
-    def _layer(self, place: int) -> _Layer:
+    def _layer(self, place: int, velocities: Mapping[Any, Tensor]) -> _Layer:
         linear = self.description.linears[place]
         name, parameter = (*self.description.activations, ("identity", 0.0))[place]
-        velocity: dict[Any, Any] = {
-            w: self.recipe.optimizer.state[w].get("momentum_buffer") for w in linear.parameters()
-        }
         return _Layer(
             linear.in_features,
             linear.out_features,
             _address(linear.weight),
             _address(linear.bias),
-            _address(velocity[linear.weight]),
-            _address(velocity.get(linear.bias)),
+            _address(velocities.get(linear.weight)),
+            _address(velocities.get(linear.bias)),
             _address(linear.weight.grad),
             _address(None if linear.bias is None else linear.bias.grad),
             ACTIVATION_NAMES.index(name),

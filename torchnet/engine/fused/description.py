@@ -95,6 +95,8 @@ def describe(recipe: Recipe) -> Description:
     dtype = linears[0].weight.dtype
     if dtype != torch.float32:
         raise NotFusedError(f"the weights are {str(dtype).removeprefix('torch.')}, not float32")
+    if recipe.images.dtype != torch.uint8 or not all(weight.is_contiguous() for weight in weights):
+        raise NotFusedError("the images are not uint8, or a weight is not contiguous")
     return Description(linears, activations, _loss_name(recipe), net.matmul_dtype == torch.bfloat16)
 
 
@@ -115,8 +117,8 @@ def _layers(net: MLP) -> tuple[tuple[Linear, ...], tuple[tuple[str, float], ...]
 
 def _loss_name(recipe: Recipe) -> str:
     loss = recipe.loss
-    if isinstance(loss, partial) and not loss.args and not any(loss.keywords.values()):  # label_smoothing=0, weight=None
-        loss = loss.func
+    if isinstance(loss, partial) and not loss.args and not any(loss.keywords.values()):
+        loss = loss.func  # label_smoothing=0 and weight=None change nothing
     if loss not in _LOSSES:
         raise NotFusedError("the loss is neither plain softmax cross-entropy nor the mean squared error")
     return _LOSSES[loss]

@@ -178,7 +178,9 @@ class Checkpoints(Callback):
                         _kept_rows(trainer, log) for log in trainer.loggers if isinstance(log, MetricsLog)
                     ),
                     "options": self.options,
-                    "environment": environment(trainer.strategy.root_device, trainer.world_size),
+                    "environment": environment(
+                        trainer.strategy.root_device, trainer.world_size, module.way.order_of_sums
+                    ),
                 },
             }
 

@@ -39,6 +39,7 @@ class RunStats(Callback):
     def write(self, path: Path, trainer: Trainer) -> None:
         """Write the statistics as JSON, after training."""
         device = trainer.strategy.root_device
+        module: Any = trainer.lightning_module
         facts = {
             "command": printable(shlex.join(["python", "train.py", *self.arguments])),
             "seconds": self.seconds,
@@ -46,6 +47,7 @@ class RunStats(Callback):
             "peak_memory_mib": _peak_memory(device),
             "environment": {
                 **environment(device, trainer.world_size),
+                "training step": module.way.name,
                 "Python": platform.python_version(),
                 "torchnet": torchnet.__version__,
                 "pytorch-lightning": version("pytorch-lightning"),
