@@ -60,11 +60,18 @@ def test_training_resumes_from_a_state_dict(options, first, second, expect_equal
         expect_equal(f"resumed SGD {options}", got, expected, "an unbroken run", tolerance=1e-15)
 
 
+class OnGpu(torch.Tensor):
+    """A tensor that says that it is on a GPU."""
+
+    is_cuda = True
+
+
+@pytest.mark.parametrize("kind", [torch.Tensor, OnGpu])
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_a_learning_rate_in_a_tensor_matches_torch_over_two_hundred_steps(options, expect_equal):
+def test_a_learning_rate_in_a_tensor_matches_torch_over_two_hundred_steps(options, kind, expect_equal):
     ours, theirs = random_weights(), random_weights()
     optimizer, peer = SGD(ours, **options), torch.optim.SGD(theirs, **options)
-    rate = optimizer.param_groups[0]["lr"] = torch.zeros((), dtype=torch.float64)
+    rate = optimizer.param_groups[0]["lr"] = torch.zeros((), dtype=torch.float64).as_subclass(kind)
     for step in range(200):
         number = 0.1 * (1 + math.cos(math.pi * step / 200))  # different in every step
         rate.fill_(number)
@@ -124,11 +131,14 @@ def test_a_weight_without_a_gradient_is_not_changed():
     assert weight.tolist() == [1, 1]
 
 
+@pytest.mark.parametrize("kind", [None, torch.Tensor, OnGpu])
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_the_gradient_is_not_changed(options):
+def test_the_gradient_is_not_changed(options, kind):
     weight = torch.ones(2)
     weight.grad = torch.full((2,), 3.0)
     optimizer = SGD([weight], **options)
+    if kind is not None:
+        optimizer.param_groups[0]["lr"] = torch.tensor(0.1).as_subclass(kind)
     optimizer.step()
     optimizer.step()
     assert weight.grad.tolist() == [3, 3]

@@ -55,11 +55,11 @@ class WeightAverage(nn.Module):
             raise ValueError(f"expected a network with {shapes}, got one with {others}: it is not the one averaged")
         # The weight of the new values: 1 at the first update. lerp with weight 1 is an exact copy.
         part = torch.full_like(self.updates, 1 - self.decay, dtype=torch.float64).masked_fill_(self.updates == 0, 1)
-        for name, average in averages.items():
-            if average.is_floating_point():
-                average.lerp_(current[name], part)
-            else:
-                average.copy_(current[name])
+        numbers = [name for name, average in averages.items() if average.is_floating_point()]
+        moved, values = [averages[name] for name in numbers], [current[name] for name in numbers]
+        torch._foreach_lerp_(moved, values, [part] * len(moved))
+        for name in averages.keys() - numbers:  # integers
+            averages[name].copy_(current[name])
         self.updates.add_(1)
 
 

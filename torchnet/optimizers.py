@@ -5,10 +5,12 @@ It is independent of layers.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
+
+Tensors = list[Tensor] | tuple[Tensor, ...]
 
 
 class SGD(torch.optim.Optimizer):
@@ -70,26 +72,43 @@ class SGD(torch.optim.Optimizer):
             with torch.enable_grad():  # as torch's optimizers do; a closure may use autograd
                 result = closure()
         for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    self._update(weight, weight.grad, group)
+            if weights := [weight for weight in group["params"] if weight.grad is not None]:
+                self._update(weights, group)
         return result
 
-    def _update(self, weight: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
-        momentum = group["momentum"]
+    def _update(self, weights: list[Tensor], group: Mapping[str, Any]) -> None:
+        """Update the weights of a group; each operation is one for all of them."""
+        grads: Tensors = [cast(Tensor, weight.grad) for weight in weights]
+        lr, momentum = group["lr"], group["momentum"]
         if group["weight_decay"] != 0:
-            grad = grad + group["weight_decay"] * weight
+            grads = torch._foreach_add(grads, weights, alpha=group["weight_decay"])
         if isinstance(momentum, Tensor) or momentum != 0:  # reading a tensor would wait for its device
+            velocities = self._velocities(weights, grads, momentum, group["dampening"])
+            if group["nesterov"]:
+                grads = torch._foreach_add(grads, torch._foreach_mul(velocities, momentum))
+            else:
+                grads = velocities
+        if not isinstance(lr, Tensor):
+            torch._foreach_sub_(weights, grads, alpha=lr)
+        elif lr.is_cuda:  # two kernels for all weights, instead of one for each
+            torch._foreach_sub_(weights, torch._foreach_mul(grads, lr))
+        else:  # one pass over each weight, instead of two
+            torch._foreach_addcmul_(weights, grads, [lr] * len(weights), value=-1)
+
+    def _velocities(self, weights: list[Tensor], grads: Tensors, momentum: Any, dampening: float) -> list[Tensor]:
+        """Return the velocities, μ v + (1 - τ) g, or copies of the gradients at the first step of a weight."""
+        velocities, added = [], []
+        for weight, grad in zip(weights, grads, strict=True):
             velocity = self.state[weight].get("momentum_buffer")
             if velocity is None:
-                velocity = self.state[weight]["momentum_buffer"] = grad.clone()
+                self.state[weight]["momentum_buffer"] = grad.clone()
             else:
-                velocity.mul_(momentum).add_(grad, alpha=1 - group["dampening"])
-            grad = grad + momentum * velocity if group["nesterov"] else velocity
-        if isinstance(group["lr"], Tensor):
-            weight.addcmul_(grad, group["lr"], value=-1)
-        else:
-            weight.sub_(grad, alpha=group["lr"])
+                velocities.append(velocity)
+                added.append(grad)
+        if velocities:
+            torch._foreach_mul_(velocities, momentum)
+            torch._foreach_add_(velocities, added, alpha=1 - dampening)
+        return [self.state[weight]["momentum_buffer"] for weight in weights]
 
 
 @contextmanager

@@ -75,14 +75,15 @@ _SCALE = "scale = (max_norm / (norm + 1e-6)).clamp(max=1)"
 _NORM = "norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(grad) for grad in grads]))"
 _CLAMP = "grad.clamp_(-max_value, max_value)"
 _PART = "part = torch.full_like(self.updates, 1 - self.decay, dtype=torch.float64).masked_fill_(self.updates == 0, 1)"
-_LERP = "average.lerp_(current[name], part)"
+_LERP = "torch._foreach_lerp_(moved, values, [part] * len(moved))"
 _REVERSED = "reversed(list(self))"
 _PROPAGATE = "            grad = layer.backward("
-_DECAY = 'grad = grad + group["weight_decay"] * weight'
-_VELOCITY = 'velocity.mul_(momentum).add_(grad, alpha=1 - group["dampening"])'
-_NESTEROV = 'grad + momentum * velocity if group["nesterov"]'
-_STEP = 'weight.sub_(grad, alpha=group["lr"])'
-_TENSOR_STEP = 'weight.addcmul_(grad, group["lr"], value=-1)'
+_DECAY = 'grads = torch._foreach_add(grads, weights, alpha=group["weight_decay"])'
+_VELOCITY = "torch._foreach_add_(velocities, added, alpha=1 - dampening)"
+_NESTEROV = "grads = torch._foreach_add(grads, torch._foreach_mul(velocities, momentum))"
+_STEP = "torch._foreach_sub_(weights, grads, alpha=lr)"
+_TENSOR_STEP = "torch._foreach_addcmul_(weights, grads, [lr] * len(weights), value=-1)"
+_GPU_STEP = "torch._foreach_sub_(weights, torch._foreach_mul(grads, lr))"
 
 PLANTED: tuple[Planted, ...] = (
     *_in(
@@ -677,16 +678,16 @@ PLANTED: tuple[Planted, ...] = (
         ("starts at the copy", _PART, _PART.replace(".masked_fill_(self.updates == 0, 1)", "")),
         ("copies for ever", "        self.updates.add_(1)\n", ""),
         ("a mean of all updates", _PART, "part = 1 / (self.updates + 1).double()"),
-        ("decays without adding", _LERP, "average.mul_(1 - part)"),
-        ("the part in float32", _LERP, _LERP.replace("part)", "part.float())")),
+        ("decays without adding", _LERP, "torch._foreach_mul_(moved, 1 - part)"),
+        ("the part in float32", _LERP, _LERP.replace("[part]", "[part.float()]")),
         ("buffers left out", "net.named_parameters(), net.named_buffers()", "net.named_parameters()"),
         ("weights left out", "net.named_parameters(), net.named_buffers()", "net.named_buffers()"),
-        ("the network changed for the average", _LERP, "current[name].lerp_(average, 1 - part)"),
+        ("the network changed for the average", _LERP, "torch._foreach_lerp_(values, moved, [1 - part] * len(moved))"),
         ("the network itself for a copy", "copy.deepcopy(net)", "net"),
         (
             "a new tensor for the average",
             _LERP,
-            "setattr(self.net, name, average.lerp(current[name], part))",
+            "[average.set_(average.lerp(value, part)) for average, value in zip(moved, values)]",
         ),
     ),
     *_in(
@@ -731,36 +732,46 @@ PLANTED: tuple[Planted, ...] = (
     ),
     *_in(
         "optimizers.py",
-        ("momentum of the other sign", "mul_(momentum)", "mul_(-momentum)"),
-        ("dampening ignored", _VELOCITY, "velocity.mul_(momentum).add_(grad)"),
-        ("dampening at the first step too", "grad.clone()", 'grad * (1 - group["dampening"])'),
-        ("velocity a running mean", _VELOCITY, "velocity.mul_(momentum).add_(grad, alpha=1 - momentum)"),
+        ("momentum of the other sign", "mul_(velocities, momentum)", "mul_(velocities, -momentum)"),
+        ("dampening ignored", _VELOCITY, "torch._foreach_add_(velocities, added)"),
+        ("dampening at the first step too", "grad.clone()", "grad * (1 - dampening)"),
+        ("velocity a running mean", _VELOCITY, "torch._foreach_add_(velocities, added, alpha=1 - momentum)"),
         ("velocity is the gradient's own tensor", "grad.clone()", "grad"),
         ("velocity starts at zero", "grad.clone()", "torch.zeros_like(grad)"),
         ("velocity not found again", "self.state[weight].get(", "self.state[tuple(weight.shape)].get("),
-        ("weight decay doubled", _DECAY, _DECAY.replace("* weight", "* 2 * weight")),
-        ("weight decay of the other sign", _DECAY, _DECAY.replace("grad +", "grad -")),
-        ("weight decay decoupled", _DECAY, 'weight.mul_(1 - group["lr"] * group["weight_decay"])'),
-        ("gradient changed in place", _DECAY, 'grad.add_(weight, alpha=group["weight_decay"])'),
-        ("gradient set to zero", _STEP, f"{_STEP}; weight.grad.zero_()"),
-        ("step uphill", _STEP, 'weight.add_(grad, alpha=group["lr"])'),
-        ("learning rate squared", _STEP, 'weight.sub_(grad, alpha=group["lr"] ** 2)'),
-        ("learning rate of the first group for all", _STEP, 'weight.sub_(grad, alpha=self.param_groups[0]["lr"])'),
+        ("weight decay doubled", _DECAY, _DECAY.replace("alpha=", "alpha=2 * ")),
+        ("weight decay of the other sign", _DECAY, _DECAY.replace("alpha=", "alpha=-")),
+        ("weight decay decoupled", _DECAY, 'torch._foreach_mul_(weights, 1 - lr * group["weight_decay"])'),
+        ("gradient changed in place", _DECAY, 'torch._foreach_add_(grads, weights, alpha=group["weight_decay"])'),
+        ("gradient set to zero", _STEP, f"{_STEP}; weights[0].grad.zero_()"),
+        ("step uphill", _STEP, "torch._foreach_add_(weights, grads, alpha=lr)"),
+        ("learning rate squared", _STEP, "torch._foreach_sub_(weights, grads, alpha=lr**2)"),
+        ("learning rate of the first group for all", _STEP, _STEP.replace("=lr", '=self.param_groups[0]["lr"]')),
         ("lr tensor: step uphill", _TENSOR_STEP, _TENSOR_STEP.replace("-1", "1")),
-        ("lr tensor: without the gradient", _TENSOR_STEP, 'weight.sub_(group["lr"])'),
-        ("lr tensor: without itself", _TENSOR_STEP, "weight.sub_(grad)"),
-        ("lr tensor: squared", _TENSOR_STEP, 'weight.addcmul_(grad, group["lr"] ** 2, value=-1)'),
-        ("lr tensor: in float32", _TENSOR_STEP, 'weight.sub_(grad * group["lr"].float())'),
-        ("lr tensor: of the first group for all", _TENSOR_STEP, _TENSOR_STEP.replace("group", "self.param_groups[0]")),
+        ("lr tensor: without the gradient", _TENSOR_STEP, "torch._foreach_sub_(weights, [lr] * len(weights))"),
+        ("lr tensor: without itself", _TENSOR_STEP, "torch._foreach_sub_(weights, grads)"),
+        ("lr tensor: squared", _TENSOR_STEP, _TENSOR_STEP.replace("[lr]", "[lr**2]")),
+        ("lr tensor: in float32", _TENSOR_STEP, "torch._foreach_sub_(weights, [grad * lr.float() for grad in grads])"),
+        (
+            "lr tensor: of the first group for all",
+            _TENSOR_STEP,
+            _TENSOR_STEP.replace("lr", 'self.param_groups[0]["lr"]'),
+        ),
         (
             "lr tensor: its first number for ever",
             _TENSOR_STEP,
-            'weight.sub_(grad, alpha=self.__dict__.setdefault("first", group["lr"].item()))',
+            'torch._foreach_sub_(weights, grads, alpha=self.__dict__.setdefault("first", lr.item()))',
         ),
-        ("lr tensor: used up", _TENSOR_STEP, f'{_TENSOR_STEP}; group["lr"].mul_(0.5)'),
-        ("lr tensor: the gradient scaled in place", _TENSOR_STEP, 'weight.sub_(grad.mul_(group["lr"]))'),
-        ("nesterov: no look ahead", _NESTEROV, 'grad + velocity if group["nesterov"]'),
-        ("nesterov: momentum on both", _NESTEROV, 'momentum * (grad + velocity) if group["nesterov"]'),
-        ("nesterov: velocity changed", _NESTEROV, 'velocity.mul_(momentum).add_(grad) if group["nesterov"]'),
+        ("lr tensor: used up", _TENSOR_STEP, f"{_TENSOR_STEP}; lr.mul_(0.5)"),
+        (
+            "lr tensor: the gradient scaled in place",
+            _TENSOR_STEP,
+            "torch._foreach_mul_(grads, lr); torch._foreach_sub_(weights, grads)",
+        ),
+        ("lr tensor on a GPU: step uphill", _GPU_STEP, _GPU_STEP.replace("sub_", "add_")),
+        ("lr tensor on a GPU: the gradient scaled in place", _GPU_STEP, _GPU_STEP.replace("mul", "mul_")),
+        ("nesterov: no look ahead", _NESTEROV, "grads = torch._foreach_add(grads, velocities)"),
+        ("nesterov: momentum on both", _NESTEROV, f"{_NESTEROV}; grads = torch._foreach_mul(grads, momentum)"),
+        ("nesterov: velocity changed", _NESTEROV, "torch._foreach_mul_(velocities, momentum); grads = velocities"),
     ),
 )

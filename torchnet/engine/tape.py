@@ -28,6 +28,9 @@ _aten = torch.ops.aten
 _COPIES = (_aten._to_copy.default, _aten.clone.default)
 # Operations whose results depend on the shapes and dtypes of their arguments, not on the values.
 _CONSTANTS = ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")
+# Operations on lists that are recorded tensor by tensor: none of them can write a list into existing memory.
+_OF_EACH = {_aten._foreach_add.List: _aten.add.Tensor, _aten._foreach_mul.Tensor: _aten.mul.Tensor}
+_OF_EACH |= {_aten._foreach_mul.Scalar: _aten.mul.Tensor}
 
 
 class CaptureError(RuntimeError):
@@ -79,6 +82,11 @@ class _Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: OpOverload, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if func in _OF_EACH:
+            tensors, other = args
+            others = other if isinstance(other, list) else [other] * len(tensors)
+            each = zip(tensors, others, strict=True)
+            return [self.__torch_dispatch__(_OF_EACH[func], types, pair, kwargs) for pair in each]
         _refuse(func, args)
         result = func(*args, **kwargs)
         # The result of torch.tensor arrives as an argument, although it is new.
