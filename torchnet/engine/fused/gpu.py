@@ -32,7 +32,7 @@ class GpuSteps:
     def __init__(self, description: Description, recipe: Recipe, tf32: bool) -> None:
         self.description, self.recipe, self.device = description, recipe, recipe.images.device
         self.precision = "bfloat16" if description.bfloat16 else "tf32" if tf32 else "float32"
-        self.kernels = load_kernels(recipe)
+        self.kernels, self.uses_graphs = load_kernels(recipe), self.device.type == "cuda"
         self._steps: dict[int, _Step] = {}
 
     @torch.no_grad()
@@ -59,7 +59,7 @@ class GpuSteps:
             for k in range(steps):
                 if k == steps - 1:
                     step.launch(keep_gradients=True)
-                elif k == 0 or self.device.type != "cuda":
+                elif k == 0 or not self.uses_graphs:
                     step.launch()  # compiles the kernels, which cannot happen while a graph is recorded
                 else:
                     step.replay()
