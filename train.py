@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -10,5 +9,6 @@ if __name__ == "__main__":
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the libraries load, Ctrl-C just ends the process
     from torchnet.cli.start import main
+    from torchnet.runs.fast_exit import exit_with
 
-    sys.exit(main(configs=Path(__file__).parent / "configs"))
+    exit_with(lambda: main(configs=Path(__file__).parent / "configs"))

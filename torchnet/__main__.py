@@ -1,10 +1,10 @@
 """The command line `python -m torchnet`."""
 
 import os
-import sys
 
 from torchnet.commands import main
+from torchnet.runs.fast_exit import exit_with
 
 if __name__ == "__main__":
     os.environ["MPLBACKEND"] = "agg"  # as in train.py
-    sys.exit(main())
+    exit_with(main)

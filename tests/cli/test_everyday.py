@@ -203,6 +203,9 @@ class TestFinishedRun:
         write = session.write_page
         monkeypatch.setattr(session, "write_page", lambda *args: os.kill(os.getpid(), signal.SIGTERM))
         assert cli("--ckpt_path", "last", "--trainer.max_epochs", 4, "--report=true") == 143
+        lines = capsys.readouterr().out.splitlines()  # the results are announced before the page is drawn
+        assert any(line.startswith("test accuracy = ") for line in lines)
+        assert lines[-1] == f"results in {max(Path('runs/digits').iterdir())}"
         monkeypatch.setattr(session, "write_page", write)
         for _ in range(2):
             assert cli("--ckpt_path", "last", "--report=true") == 0

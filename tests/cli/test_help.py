@@ -28,7 +28,7 @@ def help_of(cli, capsys, monkeypatch):
 
 @pytest.fixture
 def options() -> list[str]:
-    return list(parsers()[1]["fit"].get_defaults().keys())
+    return list(parsers("fit")[1].get_defaults().keys())
 
 
 def examples(text: str) -> list[list[str]]:

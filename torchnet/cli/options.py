@@ -68,7 +68,7 @@ class Options:
     def __init__(
         self, arguments: list[str], select: Select | None = None, found: FoundCheckpoint | None = None
     ) -> None:
-        self.parser, self.of_command = parsers()
+        self.parser, self.of_command = parsers(arguments[0])
         self.checkpoint = found
         try:
             self.parsed = parse_with_files(self._parse, arguments, select)
@@ -94,17 +94,17 @@ class Options:
         """Return a configuration that repeats this run from the start."""
         values = self.values.clone()
         values.ckpt_path = None
-        return self.of_command[self.command].dump(values, skip_unset=False)  # null is a value, too
+        return self.of_command.dump(values, skip_unset=False)  # null is a value, too
 
     def _parse(self, arguments: list[str]) -> Namespace:
         try:
             return self.parser.parse_args(arguments)
         except UsageError as error:
-            known = self.of_command[arguments[0]].get_defaults()
+            known = self.of_command.get_defaults()
             raise UsageError(f"{error}{suggestion(str(error), known)}") from error
 
     def _check(self) -> None:
-        values, defaults = self.values, self.of_command[self.command].get_defaults()
+        values, defaults = self.values, self.of_command.get_defaults()
         for section in ("trainer", "model", "data"):
             if not isinstance(values[section], Namespace):
                 raise UsageError(f"--{section}: expected options by name, got {values[section]!r}")
@@ -129,12 +129,10 @@ class Options:
 
 
 @cache
-def parsers() -> tuple[Parser, dict[str, Parser]]:
-    """Return the parser of the command line, and that of each command."""
-    parser, of_command = _parser(), {command: _parser_of_command(command) for command in COMMANDS}
-    subcommands = parser.add_subcommands()
-    for command, text in COMMANDS.items():
-        subcommands.add_subcommand(command, of_command[command], help=text)
+def parsers(command: str) -> tuple[Parser, Parser]:
+    """Return the parser of a command line with this command, and that of the command."""
+    parser, of_command = _parser(), _parser_of_command(command)
+    parser.add_subcommands().add_subcommand(command, of_command, help=COMMANDS[command])
     return parser, of_command
 
 

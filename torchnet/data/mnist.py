@@ -51,12 +51,21 @@ def mnist_path() -> Path:
     Raises:
         MnistUnavailableError: if MNIST is missing and cannot be downloaded.
     """
-    place = Path(os.environ.get("TORCHNET_DATA") or "data")
-    found = place if place.is_file() else find_in_folder(place)
+    found = find_mnist()
     if found is None:
-        found = place / "mnist"
+        found = _place() / "mnist"
         _download(found)
     return found
+
+
+def find_mnist() -> Path | None:
+    """Return the file or folder that holds MNIST, or None if it has to be downloaded."""
+    place = _place()
+    return place if place.is_file() else find_in_folder(place)
+
+
+def _place() -> Path:
+    return Path(os.environ.get("TORCHNET_DATA") or "data")
 
 
 def find_in_folder(folder: Path) -> Path | None:

@@ -1,5 +1,6 @@
 """Load a data set by name or path."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,10 @@ import numpy as np
 from torchnet.data.dataset import DataError, Dataset, stratified_split, verify
 from torchnet.data.idx import FILES, read_idx_folder
 from torchnet.data.mat import read_mat
-from torchnet.data.mnist import find_in_folder, mnist_path
+from torchnet.data.mnist import find_in_folder, find_mnist, mnist_path
 from torchnet.data.npz import read_npz
+
+_ahead: dict[Path, Future[Dataset]] = {}  # folders of IDX files that are read in a thread
 
 
 def load(source: str) -> Dataset:
@@ -30,13 +33,23 @@ def load(source: str) -> Dataset:
             raise DataError(f"{path}: expected {', '.join(FILES.values())} (plain or .gz), mnist_all.mat or mnist.npz")
         path = found
     if path.is_dir():
-        return read_idx_folder(path)
+        return _ahead.pop(path).result() if path in _ahead else read_idx_folder(path)
     if not path.is_file():
         raise DataError(f"{path}: no such file or folder; expected mnist, digits, or the path of a data set")
     if path.suffix not in (".mat", ".npz"):
         raise DataError(f"{path}: expected a .mat file, an .npz file, or a folder with the four IDX files")
     with path.open("rb") as file:
         return read_mat(path, file) if path.suffix == ".mat" else read_npz(path, file)
+
+
+def read_ahead(source: str) -> None:
+    """Start to read a data set of IDX files in a thread; `load` then waits for it, and raises its error.
+
+    Other formats, and a data set that is not on the disk, are left to `load`.
+    """
+    folder = find_mnist() if source == "mnist" else find_in_folder(Path(source))
+    if folder is not None and folder.is_dir():
+        _ahead[folder] = ThreadPoolExecutor(1).submit(read_idx_folder, folder)
 
 
 def _load_digits() -> Dataset:
