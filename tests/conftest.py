@@ -1,5 +1,6 @@
 """Shared fixtures: MNIST, a browser, the command line, and a comparison of tensors that reports the worst errors."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -20,6 +21,8 @@ from torchnet.cli.start import main
 from torchnet.data import MnistUnavailableError, load
 from torchnet.data.dataset import Dataset
 from torchnet.data.mnist import mnist_path
+from torchnet.engine.fused.build import build
+from torchnet.engine.fused.description import NotFusedError
 
 from .browser import NoBrowserError, start_browser
 
@@ -39,6 +42,13 @@ hypothesis.settings.register_profile(
     "nightly", derandomize=False, database=None, deadline=None, max_examples=2000, print_blob=True
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_step() -> None:
+    """Compile the CPU's step before any test, as its notice would appear in the output of one."""
+    with contextlib.suppress(NotFusedError):
+        build()
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ def resume(cli, made, run: str, *options: str) -> Path:
         ("plain", ()),
         ("plain", ("--trainer.max_epochs=90",)),
         ("plain", ("--model.lr=1", "--model.weight_decay=0.01", "--data.block_size=1")),
-        ("plain", ("--model.momentum=0", "--model.captured=false")),
+        ("plain", ("--model.momentum=0",)),
         ("plain", ("--model.activation=relu", "--gradient_check.every_n_steps=0", "--trainer.logger=false")),
         ("plain", ("--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor=train/loss")),
         ("rich", ("--model.optimizer.weight_decay=0", "--model.optimizer.foreach=true")),

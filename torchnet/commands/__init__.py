@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from torchnet.choices import did_you_mean, nearest
-from torchnet.commands import check, deformation, demo, export, predict, report
+from torchnet.commands import build, check, deformation, demo, export, predict, report
 from torchnet.printable import printable
 from torchnet.runs.streams import open_streams
 
-_COMMANDS = (report, predict, demo, export, check, deformation)
+_COMMANDS = (report, predict, demo, export, check, deformation, build)
 _OF_RUNS = {report: "+", predict: None, demo: None, export: None}  # and the number of runs, as argparse counts them
-_DESCRIPTION = "Inspect, use and export trained networks; check gradients."
+_DESCRIPTION = "Inspect, use and export trained networks; check gradients; compile the training step."
 _EPILOG = """\
 COMMAND --help shows the options of a command, and examples. Networks are
 trained by python train.py; see python train.py --help.

@@ -17,13 +17,14 @@ inline int32_t bits_of(float number) {
     return bits;
 }
 
-// e^x - 1 = scale * rest + (scale - 1), with x = k ln 2 + r, |r| <= ln 2 / 2, scale = 2^k and rest = e^r - 1.
+// e^x = scale * (1 + rest), with x = k ln 2 + r, |r| <= ln 2 / 2, scale = 2^k and rest = e^r - 1. It is 0 from below -87.7
+// and infinite from 88.4, where float32 comes to its end.
 struct Exponential {
     float scale, rest;
 
     explicit Exponential(float x) {
-        x = x < -87.3f ? -87.3f : x;  // comparisons that are false for NaN keep it
-        x = x > 88.3f ? 88.3f : x;
+        x = x < -88 ? -88 : x;  // comparisons that are false for NaN keep it
+        x = x > 89 ? 89 : x;
         const float shifted = x * 1.44269504f + 12582912.0f;  // adding 1.5 * 2^23 rounds to a whole number
         const float k = shifted - 12582912.0f;
         const float r = (x - k * 0.693359375f) - k * -2.12194440e-4f;  // ln 2 in two parts: the first product is exact
@@ -31,8 +32,8 @@ struct Exponential {
         const float tail = 1 / 6.0f + r * (1 / 24.0f + r * (1 / 120.0f + r * (1 / 720.0f + r * (1 / 5040.0f))));
         rest = r + r * r * (0.5f + r * tail);  // the Taylor series; its next term is below half a unit in the last place
     }
-    float value() const { return scale + scale * rest; }
-    float minus_one() const { return scale * rest + (scale - 1); }
+    float value() const { return scale * (1 + rest); }
+    float minus_one() const { return scale * rest + (scale - 1); }  // for x below 88
 };
 
 inline float exponential(float x) { return Exponential(x).value(); }
@@ -51,7 +52,7 @@ struct Sigmoid {
 
 struct Tanh {
     static float forward(float x, float) {  // (e^2x - 1) / (e^2x + 1) near zero; elsewhere 1 - 2 / (e^2x + 1) is more exact
-        const float size = x < 0 ? -x : x, t = Exponential(2 * size).minus_one();
+        const float size = x < 0 ? -x : x, t = Exponential(size > 20 ? 40 : 2 * size).minus_one();
         const float y = size < 0.5f ? t / (t + 2) : 1 - 2 / (t + 2);
         return x < 0 ? -y : y;
     }

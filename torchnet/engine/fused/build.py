@@ -38,9 +38,12 @@ def load(notice: Callable[[str], None] = lambda text: None) -> ctypes.CDLL:
     Raises:
         NotFusedError: if there is no compiler, or it fails, or the library cannot be loaded.
     """
-    path = build(notice)
     try:
-        return ctypes.CDLL(str(path))
+        return ctypes.CDLL(str(build(notice)))
+    except OSError:
+        build(notice).unlink(missing_ok=True)  # a damaged file
+    try:
+        return ctypes.CDLL(str(build(notice)))
     except OSError as error:
         raise NotFusedError(f"the compiled step cannot be loaded ({error})") from error
 

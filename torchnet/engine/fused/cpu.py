@@ -13,7 +13,7 @@ from torchnet.engine.fused.description import ACTIVATION_NAMES, Description, Not
 from torchnet.step import Recipe
 
 _LEAST_ROWS = 16  # for a thread: with fewer, adding the gradients of all threads takes longer than the step
-_OPERATIONS = 2e10  # of a call, about 0.1 s: Ctrl-C waits for its end
+_OPERATIONS = 1e11  # of a call, which takes some tenths of a second: Ctrl-C waits for its end
 
 
 class _Layer(Structure):

@@ -44,6 +44,12 @@ class NotFusedError(Exception):
     """A recipe has no fused step; the message says why, as the rest of a sentence."""
 
 
+class FusedStepError(ArithmeticError):
+    """A fused step differs from the plain one by more than rounding."""
+
+    exit_code = 70
+
+
 @dataclass(frozen=True)
 class Description:
     """A network of Linear layers and elementwise activations, its loss, and how its operands are rounded.

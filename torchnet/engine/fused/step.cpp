@@ -58,11 +58,18 @@ class Barrier {
             turn.store(mine + 1);
         } else {
             for (int64_t spins = 0; turn.load() == mine; spins++)
-                if (spins > 10000) std::this_thread::yield();
+                if (spins < 2000) pause();
+                else std::this_thread::yield();
         }
     }
 
   private:
+    static void pause() {  // leaves the core to the thread that shares it
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+
     const int64_t threads;
     std::atomic<int64_t> arrived{0}, turn{0};
 };
@@ -145,9 +152,6 @@ class Steps {
             weight_t.emplace_back(inputs, outputs);
             weight.emplace_back(l > 0 ? outputs : 0, inputs);
             velocity_t.emplace_back(job.layers[l].weight_velocity ? inputs : 0, outputs);
-            copy_in(job.layers[l].weight, weight_t[l].numbers, inputs, outputs);
-            if (job.layers[l].weight_velocity) copy_in(job.layers[l].weight_velocity, velocity_t[l], inputs, outputs);
-            pack_weight(l, 0, inputs);
         }
         for (Rows<Word>& its : threads) allocate(its);
     }
@@ -157,17 +161,13 @@ class Steps {
         for (int64_t t = 1; t < job.threads; t++) others.emplace_back([this, t] { run_thread(t); });
         run_thread(0);
         for (std::thread& other : others) other.join();
-        for (int64_t l = 0; l < job.depth; l++) {
-            const auto [inputs, outputs] = sizes(l);
-            copy_out(weight_t[l].numbers, job.layers[l].weight, inputs, outputs);
-            copy_out(threads[0].weight_grad[l], job.layers[l].weight_grad, inputs, outputs);
-            if (job.layers[l].weight_velocity) copy_out(velocity_t[l], job.layers[l].weight_velocity, inputs, outputs);
-        }
     }
 
   private:
     void run_thread(int64_t t) {
         const int64_t first = t * job.batch / job.threads, rows = (t + 1) * job.batch / job.threads - first;
+        copy_weights(t, true);
+        barrier.wait();
         for (int64_t k = 0; k < job.steps; k++) {
             const int64_t* samples = job.order + k * job.batch + first;
             gather(threads[t], samples, rows);
@@ -178,6 +178,35 @@ class Steps {
             update(t, k);
             barrier.wait();
         }
+        copy_weights(t, false);
+    }
+
+    // Copy this thread's share of the weights into this object, or back.
+    void copy_weights(int64_t t, bool in) {
+        for (int64_t l = 0; l < job.depth; l++) {
+            const Layer& layer = job.layers[l];
+            const auto [first, last] = share(l, t);
+            copy_transposed(layer.weight, weight_t[l].numbers, l, first, last, in);
+            if (layer.weight_velocity) copy_transposed(layer.weight_velocity, velocity_t[l], l, first, last, in);
+            if (in) pack_weight(l, first, last);
+            else copy_transposed(layer.weight_grad, threads[0].weight_grad[l], l, first, last, false);
+        }
+    }
+
+    // Copy columns of W (O, I) to rows of Wᵀ, or back, in blocks that fit into the cache.
+    void copy_transposed(float* numbers, Matrix<float>& rows, int64_t l, int64_t first, int64_t last, bool in) const {
+        const auto [inputs, outputs] = sizes(l);
+        for (int64_t block = first; block < last; block += LANES)
+            for (int64_t o = 0; o < outputs; o++)
+                for (int64_t i = block; i < std::min(block + LANES, last); i++)
+                    if (in) rows.row(i)[o] = numbers[o * inputs + i];
+                    else numbers[o * inputs + i] = rows.row(i)[o];
+    }
+
+    // The rows of Wᵀ that a thread updates: whole blocks of LANES.
+    std::pair<int64_t, int64_t> share(int64_t l, int64_t t) const {
+        const int64_t inputs = job.layers[l].inputs, blocks = (inputs + LANES - 1) / LANES;
+        return {t * blocks / job.threads * LANES, std::min((t + 1) * blocks / job.threads * LANES, inputs)};
     }
 
     // The pixels of the samples as numbers of 0..255, exact in float32 and bfloat16. The sums are scaled instead.
@@ -276,10 +305,8 @@ class Steps {
     // Add the gradients of all threads and update this thread's share of the weights: torchnet/optimizers.py.
     void update(int64_t t, int64_t k) {
         for (int64_t l = 0; l < job.depth; l++) {
-            const auto [inputs, outputs] = sizes(l);
-            const int64_t blocks = (inputs + LANES - 1) / LANES;
-            const int64_t first = t * blocks / job.threads * LANES;
-            const int64_t last = std::min((t + 1) * blocks / job.threads * LANES, inputs);
+            const int64_t outputs = job.layers[l].outputs;
+            const auto [first, last] = share(l, t);
             for (int64_t i = first; i < last; i++) {
                 float* grad = threads[0].weight_grad[l].row(i);
                 for (int64_t other = 1; other < job.threads; other++) {
@@ -310,17 +337,15 @@ class Steps {
     // g ← g + λ w;  v ← μ v + (1 - τ) g, at the first step g;  w ← w - η (v, or g + μ v with Nesterov).
     void sgd(int64_t k, const float* grad, float* weight, float* velocity, int64_t count) const {
         const float lr = job.options[2 * k], momentum = job.options[2 * k + 1], decay = job.weight_decay;
-        if (!velocity) {
-            for (int64_t j = 0; j < count; j++) weight[j] -= lr * (grad[j] + decay * weight[j]);
-            return;
-        }
         const bool is_first = !job.has_velocity && k == 0;
-        const float kept = is_first ? 0 : momentum, added = is_first ? 1 : 1 - job.dampening;
-        const float of_grad = job.nesterov ? 1 : 0, of_velocity = job.nesterov ? momentum : 1;
-        for (int64_t j = 0; j < count; j++) {
-            const float g = grad[j] + decay * weight[j];
-            velocity[j] = kept * velocity[j] + added * g;
-            weight[j] -= lr * (of_grad * g + of_velocity * velocity[j]);
+        for (int64_t j = 0; j < count; j++) {  // 0 times infinity is NaN: what is not asked for must not be added
+            const float g = decay != 0 ? grad[j] + decay * weight[j] : grad[j];
+            if (!velocity) {
+                weight[j] -= lr * g;
+                continue;
+            }
+            velocity[j] = is_first ? g : momentum * velocity[j] + (1 - job.dampening) * g;
+            weight[j] -= lr * (job.nesterov ? g + momentum * velocity[j] : velocity[j]);
         }
     }
 
@@ -349,16 +374,6 @@ class Steps {
             its.weight_grad.emplace_back(inputs, outputs);
             its.bias_grad.emplace_back(outputs);
         }
-    }
-
-    static void copy_in(const float* from, Matrix<float>& to, int64_t inputs, int64_t outputs) {
-        for (int64_t i = 0; i < inputs; i++)
-            for (int64_t o = 0; o < outputs; o++) to.row(i)[o] = from[o * inputs + i];
-    }
-
-    static void copy_out(const Matrix<float>& from, float* to, int64_t inputs, int64_t outputs) {
-        for (int64_t i = 0; i < inputs; i++)
-            for (int64_t o = 0; o < outputs; o++) to[o * inputs + i] = from.row(i)[o];
     }
 
     std::pair<int64_t, int64_t> sizes(int64_t l) const { return {job.layers[l].inputs, job.layers[l].outputs}; }

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from torchnet.engine.fused.cpu import CpuSteps
-from torchnet.engine.fused.description import NotFusedError, describe
-from torchnet.engine.tape import CaptureError
+from torchnet.engine.fused.description import FusedStepError, NotFusedError, describe
 from torchnet.optimizers import SGD
 from torchnet.state import TrainingState
 from torchnet.step import Recipe, train_step
@@ -56,7 +55,7 @@ class FusedSteps:
             returns: (steps,).
 
         Raises:
-            CaptureError: if the third step differs from the plain step by more than rounding.
+            FusedStepError: if the third step differs from the plain step by more than rounding.
         """
         if self.taken > _COMPARED_STEP:
             return self.steps.run(order, options, divisor)
@@ -85,9 +84,9 @@ class FusedSteps:
             allowed = self.tolerance * change.norm() + 8 * torch.finfo(expected.dtype).eps * expected.norm()
             distance = (found - expected).norm()
             if bool(expected.isfinite().all()) and not bool(distance <= allowed):
-                raise CaptureError(
+                raise FusedStepError(
                     f"the fused step differs from the plain one: {name} by {distance.item():.1e} of "
-                    f"{change.norm().item():.1e}; train it with --model.step captured, and please report it"
+                    f"{change.norm().item():.1e}; train with --model.step captured"
                 )
         return losses
 
@@ -106,23 +105,24 @@ def _steps(recipe: Recipe, tf32: bool, notice: Callable[[str], None]) -> Steps:
 def try_fused_steps(
     recipe: Recipe, tf32: bool = False, notice: Callable[[str], None] = lambda text: None, batch_size: int = 1
 ) -> None:
-    """Run a few fused steps on a copy of the network, on black images.
+    """Run a few fused steps on a copy of the network, on images that are none, and compare one with the plain step.
 
     Raises:
         NotFusedError: if there is none for this recipe, or none that works here.
     """
     describe(recipe)
     net = copy.deepcopy(recipe.net)
-    options = {name: value for name, value in recipe.optimizer.param_groups[0].items() if name != "params"}
     optimizer = SGD(net.parameters())
-    optimizer.param_groups[0].update(options)
-    images = recipe.images.new_zeros((2, *recipe.images.shape[1:]))
+    optimizer.param_groups[0].update({k: v for k, v in recipe.optimizer.param_groups[0].items() if k != "params"})
+    images = torch.arange(2 * recipe.images[0].numel(), device=recipe.images.device).to(torch.uint8)
+    images = images.view(2, *recipe.images.shape[1:])
     targets = recipe.targets.new_zeros((2, *recipe.targets.shape[1:]))
+    order = torch.arange((_COMPARED_STEP + 1) * batch_size, device=images.device).view(-1, batch_size) % 2
+    options = torch.tensor([[1e-2, optimizer.param_groups[0]["momentum"]]], device=images.device)
     try:
         steps = FusedSteps(replace(recipe, net=net, optimizer=optimizer, images=images, targets=targets), tf32, notice)
-        order = torch.zeros((_COMPARED_STEP + 1, batch_size), dtype=torch.int64, device=images.device)
-        steps.run(order, images.new_zeros((len(order), 2), dtype=torch.float32), None)
-    except NotFusedError:
-        raise
+        steps.run(order, options.expand(len(order), 2), None)
+    except (NotFusedError, FusedStepError) as error:
+        raise NotFusedError(str(error)) from error
     except Exception as error:  # whatever a compiler or a driver may raise: the plain step works without it
         raise NotFusedError(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
