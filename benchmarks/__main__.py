@@ -8,7 +8,7 @@
     python -m benchmarks saving                     # the cost of checkpoints and the NaN check in the default run
     python -m benchmarks report                     # the cost of the report and of gradient health in the default run
     python -m benchmarks processes                  # training in two processes; estimates for up to 1,024 GPUs
-    python -m benchmarks gpu                        # on an NVIDIA GPU: the step eager, compiled, and as a CUDA graph
+    python -m benchmarks gpu                        # on an NVIDIA GPU: steps, their kernels, `python train.py`
 
 The table is printed. Table, numbers and plots are written to the folder --out.
 """
@@ -21,7 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.child_process import ChildError
-from benchmarks.commands import run_depth, run_gpu, run_overhead, run_peers, run_processes, run_recipes, run_scale
+from benchmarks.commands import run_depth, run_overhead, run_peers, run_processes, run_recipes, run_scale
+from benchmarks.gpu.run import run_gpu
 from benchmarks.peers import PEERS
 
 _SEEDS = 5
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             elif options.what == "processes":
                 run_processes(_TURNS, Path(folder), options.out)
             elif options.what == "gpu":
-                run_gpu(options.epochs, options.seed, options.out)
+                run_gpu(options.epochs, options.seed, Path(folder), options.out)
             else:
                 run_peers(options.peers, options.epochs, options.seed, Path(folder), options.out)
     except ChildError as error:
@@ -93,11 +94,14 @@ def _from_one_up(text: str) -> int:
 
 def _set_environment(folder: str, what: str) -> None:
     """Set the device, threads and temporary folder of all child processes through environment variables."""
-    if what != "gpu":
+    if what == "gpu":
+        os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # JAX would take three quarters of the GPU's memory
+        os.environ["TRITON_CACHE_DIR"] = f"{folder}/triton"  # starts empty, like the cache of torch.compile
+    else:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        os.environ["JAX_PLATFORMS"] = "cpu"
     if what == "processes":
         os.environ["OMP_NUM_THREADS"] = "1"  # one thread per process, also for the products they are compared with
-    os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ["TMPDIR"] = folder  # checkpoints, logs, and the cache of torch.compile, which so starts empty
     os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"  # about the semaphores of killed child processes
 

@@ -51,22 +51,24 @@ class Child:
         signal.signal(signal.SIGINT, ctrl_c)
         theirs.close()  # so that receive() raises EOFError when the child ends
 
-    def ask(self, request: object) -> Any:
+    def ask(self, request: object, limit: float | None = None) -> Any:
         """Send a request and return the answer.
 
         Raises:
-            ChildError: if the child has failed.
+            ChildError: if the child has failed, or does not answer within `limit` seconds.
         """
         with suppress(ConnectionError):  # if the child has ended, its last message tells why
             self.connection.send(request)
-        return self.receive()
+        return self.receive(limit)
 
-    def receive(self) -> Any:
+    def receive(self, limit: float | None = None) -> Any:
         """Return the next message of the child.
 
         Raises:
-            ChildError: if the child has failed.
+            ChildError: if the child has failed, or sends nothing within `limit` seconds.
         """
+        if not self.connection.poll(limit):
+            raise ChildError(f"its process did not answer within {limit:.0f} s")
         try:
             answer = self.connection.recv()
         except (EOFError, ConnectionError) as error:
@@ -82,15 +84,15 @@ class Child:
         self.process.join()
 
 
-def call(terminal: Terminal, function: str, *arguments: object) -> Any:
+def call(terminal: Terminal, function: str, *arguments: object, limit: float | None = None) -> Any:
     """Call a function, "module:function", in its own process and return the result.
 
     Raises:
-        ChildError: if it fails.
+        ChildError: if it fails, or does not return within `limit` seconds.
     """
     child = Child(terminal, f"{__name__}:answer", function, arguments)
     try:
-        return child.receive()
+        return child.receive(limit)
     finally:
         child.kill()
 

@@ -10,9 +10,9 @@ from rich.console import Group
 
 from benchmarks.child_process import Child, ChildError, Terminal, call
 from benchmarks.comparison.compare import compare
-from benchmarks.comparison.summary import summarize
+from benchmarks.comparison.summary import ratios, summarize
 from benchmarks.depth import ROOT, measure_depth
-from benchmarks.machine import describe, versions
+from benchmarks.machine import describe
 from benchmarks.output import bar, plot, publish
 from benchmarks.overhead import VARIANTS, measure_overhead, overhead_table
 from benchmarks.peers import RECIPES
@@ -20,8 +20,8 @@ from benchmarks.processes.gpu_estimate import AVERAGED_ADAMW, PLAIN_SGD, GpuCons
 from benchmarks.processes.model import fit
 from benchmarks.processes.networks import NETWORKS, NOTEBOOK, PROCESSES, RECORD, Message, Network, StepTimes
 from benchmarks.processes.tables import check_table, estimates_table, measured_table
-from benchmarks.scale_points import Measured, Point, points
-from benchmarks.tables import gpu_table, peers_table, recipes_table, scale_table
+from benchmarks.scale.points import Measured, Point, points
+from benchmarks.tables import peers_table, ratios_table, recipes_table, scale_table
 
 
 def run_peers(peers: Sequence[str], epochs: int, seed: int, folder: Path, out: Path) -> None:
@@ -41,8 +41,10 @@ def run_peers(peers: Sequence[str], epochs: int, seed: int, folder: Path, out: P
         show("the task")
         call(terminal, "benchmarks.comparison.prepare_task:prepare_task", folder, epochs, seed)
         results = compare(dict.fromkeys(peers, epochs), folder, terminal, show)
-    header, rows = describe(threads, speed, load), summarize(results)
-    publish(header, peers_table(rows), {"summary": rows, "results": results}, out / "table.txt", out / "results.json")
+    header, rows, compared = describe(threads, speed, load), summarize(results), ratios(results)
+    tables = Group(peers_table(rows), ratios_table(compared)) if compared else peers_table(rows)
+    numbers: dict[str, Sequence[object]] = {"summary": rows, "ratios": compared, "results": results}
+    publish(header, tables, numbers, out / "table.txt", out / "results.json")
     plot("plot_peers", rows, out / "peers.png")
     plot("plot_accuracy", results, out / "accuracy.png")
 
@@ -89,7 +91,7 @@ def run_overhead(what: str, turns: int, epochs: int, out: Path) -> None:
 
 
 def run_scale(out: Path) -> None:
-    """Measure a step at every point of `benchmarks.scale_points`."""
+    """Measure a step at every point of `benchmarks.scale.points`."""
     terminal, load, all_points = Terminal(), os.getloadavg()[0], list(points())
     with bar(1 + len(all_points)) as show:
         show("matrix products")
@@ -135,21 +137,12 @@ def run_processes(turns: int, folder: Path, out: Path) -> None:
     publish(header, tables, numbers, out / "processes.txt", out / "processes.json")
 
 
-def run_gpu(epochs: int, seed: int, out: Path) -> None:
-    """Measure all implementations of the step on a GPU."""
-    with bar(1) as show:
-        show("GPU")
-        device, rows = call(Terminal(), "benchmarks.gpu:measure", epochs, seed)
-    header = [device, *versions()]
-    publish(header, gpu_table(rows), {"implementations": rows}, out / "gpu.txt", out / "gpu.json")
-
-
 def _measure(point: Point, terminal: Terminal) -> Measured:
     """Measure one point in its own process, so that running out of memory affects only this point."""
     if not point.fits:
         return Measured(point, fault=f"skipped: needs about {point.bytes / 2**30:.0f} GiB of memory")
     try:
-        return call(terminal, "benchmarks.scale:measure", point)
+        return call(terminal, "benchmarks.scale.measure:measure", point)
     except ChildError as error:
         return Measured(point, fault=str(error))
 

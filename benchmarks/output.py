@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-_WIDTH = 160  # columns of a table, on any terminal
+WIDTH = 160  # columns of a table, on any terminal
 
 
 @contextmanager
@@ -42,13 +43,26 @@ def publish(
     header: Sequence[str], table: RenderableType, numbers: dict[str, Sequence[object]], text: Path, data: Path
 ) -> None:
     """Print header and table; write them to the file `text`, and the numbers (lists of dataclasses) to `data`."""
+    show(header, table)
+    write(header, table, numbers, text, data)
+    print(f"results in {data.parent}")
+
+
+def show(header: Sequence[str], table: RenderableType, file: TextIO | None = None) -> None:
+    """Print header and table, to a file if one is given."""
+    console = Console(width=WIDTH, file=file)
+    console.print(*header, "", sep="\n", highlight=False, markup=False)
+    console.print(table)
+
+
+def write(
+    header: Sequence[str], table: RenderableType, numbers: dict[str, Sequence[object]], text: Path, data: Path
+) -> None:
+    """Write header and table to the file `text`, and the numbers (lists of dataclasses) to `data`."""
     with text.open("w") as file:
-        for console in (Console(width=_WIDTH), Console(width=_WIDTH, file=file)):
-            console.print(*header, "", sep="\n", highlight=False, markup=False)
-            console.print(table)
+        show(header, table, file)
     rows = {name: [asdict(row) for row in values] for name, values in numbers.items()}
     data.write_text(json.dumps({"header": list(header), **rows}, indent=1) + "\n")
-    print(f"results in {data.parent}")
 
 
 def plot(name: str, rows: Sequence[object], path: Path) -> None:

@@ -19,9 +19,10 @@ from benchmarks.comparison.summary import Summary
 from benchmarks.comparison.task import TARGET
 from benchmarks.depth import Depth
 from benchmarks.peers import BASELINE, OWN, PEERS
-from benchmarks.scale_points import Measured
+from benchmarks.scale.points import Measured
 
-_COLORS = dict(zip(PEERS, plt.get_cmap("tab10").colors, strict=False))
+_TAB20 = plt.get_cmap("tab20").colors  # ten pairs of a dark and a light color
+_COLORS = dict(zip(PEERS, _TAB20[::2] + _TAB20[1::2], strict=False))
 _OWN, _OTHERS = "C0", "0.75"
 _MIN_ACCURACY = 0.90  # the lower end of the axis
 _TICK_STEP = {"width": 1, "depth": 1, "batch": 2}  # label every n-th value, so that labels do not overlap
@@ -42,14 +43,16 @@ def plot_peers(rows: Sequence[Summary], path: Path) -> None:
         axes.set_yticks(range(len(rows)), [row.label for row in rows])
         axes.tick_params(axis="y", length=0)
         axes.set_xlim(0, 1.25 * max((row.quartiles[1] for row in rows), default=1))
-        axes.set_xlabel("ms per epoch of MNIST: median and quartiles; × = ratio to torchnet's loop, > 1 is slower")
+        axes.set_xlabel(
+            "ms per epoch of MNIST: median and quartiles; × = ratio to torchnet's fused loop, > 1 is slower"
+        )
         figure.savefig(path, dpi=150)
         plt.close(figure)
 
 
 def plot_accuracy(results: Sequence[Result], path: Path) -> None:
     """Draw the test accuracy over training time, one line per peer, in the order of total training time."""
-    finished = [result for result in results if not result.fault]
+    finished = [result for result in results if result.accuracies and not result.fault]
     with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
         for result in sorted(finished, key=lambda result: sum(epoch.seconds for epoch in result.epochs)):
@@ -113,13 +116,13 @@ def plot_depth(runs: Sequence[Depth], path: Path) -> None:
 
 def _plot_series(axes: Axes, rows: Sequence[Measured], quantity: str) -> None:
     x = [getattr(row.point, quantity) for row in rows]
-    lines = {"autograd": ("C3", "s-"), "torchnet": (_OWN, "o-"), "products": ("0.5", "^--")}
+    lines = {"autograd": ("C3", "s-"), "captured": ("C9", "o-"), "fused": (_OWN, "o-"), "products": ("0.5", "^--")}
     for name, (color, form) in lines.items():
-        y = [getattr(row, f"{name}_ms") for row in rows]
-        label = "matrix products only" if name == "products" else name
+        y = [row.ms.get(name, math.nan) for row in rows]
+        label = {"autograd": name, "products": "matrix products only"}.get(name, f"torchnet, {name}")
         axes.plot(x, y, form, color=color, markersize=3.5, linewidth=1.3, label=label)
     _, _, note = rows[0].point.series.partition(", ")  # "width 64" if a panel has more than one series
-    top = max(rows[-1].torchnet_ms, rows[-1].autograd_ms)
+    top = max(rows[-1].ms.values())
     axes.annotate(note, (x[-1], top), (4, 7), textcoords="offset points", ha="right", color="0.4")
 
 

@@ -7,10 +7,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.comparison.summary import Summary
-from benchmarks.comparison.task import STEPS, TARGET
-from benchmarks.gpu import GpuTimes
-from benchmarks.scale_points import Measured
+from benchmarks.comparison.summary import Ratio, Summary
+from benchmarks.comparison.task import TARGET
+from benchmarks.scale.points import Measured
 
 _MAX_FAULT_WIDTH = 60  # characters per line
 
@@ -31,7 +30,7 @@ def peers_table(rows: Sequence[Summary]) -> Table:
         "own\nMiB",
         "page faults\nper step",
     )
-    table.caption = "* > 1 = slower than torchnet's loop"
+    table.caption = "* > 1 = slower than torchnet's fused loop"
     for row in rows:
         if row.fault:
             table.add_row(Text(f"{row.label}:\n{row.fault}"), *"-" * (len(table.columns) - 1))
@@ -42,7 +41,7 @@ def peers_table(rows: Sequence[Summary]) -> Table:
             f"{row.quartiles[0]:.1f} - {row.quartiles[1]:.1f}",
             "-" if row.ratio is None else f"{row.ratio:.2f}",
             f"{row.step_ms:.3f}",
-            f"{row.accuracy:.2%}",
+            "-" if row.accuracy is None else f"{row.accuracy:.2%}",
             "-" if row.epochs_to_target is None else str(row.epochs_to_target),
             "-" if row.seconds_to_target is None else f"{row.seconds_to_target:.1f}",
             f"{row.ready_seconds:.1f}",
@@ -50,6 +49,14 @@ def peers_table(rows: Sequence[Summary]) -> Table:
             f"{row.own_mib:.0f}",
             f"{row.faults:.1f}",
         )
+    return table
+
+
+def ratios_table(rows: Sequence[Ratio]) -> Table:
+    """Return the table of the ratios between two peers."""
+    table = plain_table("ratio of the medians", "", "quartiles\nwithin rounds")
+    for row in rows:
+        table.add_row(row.name, f"{row.value:.2f}", f"{row.quartiles[0]:.2f} - {row.quartiles[1]:.2f}")
     return table
 
 
@@ -83,31 +90,6 @@ def _to_target(row: Summary) -> str:
     return f"{row.seconds_to_target:.2f} ({row.epochs_to_target})"
 
 
-def gpu_table(rows: Sequence[GpuTimes]) -> Table:
-    """Return the table of the implementations on a GPU."""
-    table = plain_table(
-        "implementation",
-        "epoch\nms",
-        "step\nms",
-        "ratio to\nfirst row*",
-        "first epoch\nms",
-        "training\ns",
-        "test\naccuracy",
-    )
-    table.caption = "* > 1 = slower"
-    for row in rows:
-        table.add_row(
-            row.label,
-            f"{row.ms:.1f}",
-            f"{row.ms / STEPS:.4f}",
-            f"{row.ms / rows[0].ms:.2f}",
-            f"{row.first_ms:.0f}",
-            f"{row.seconds:.2f}",
-            f"{row.accuracy:.2%}",
-        )
-    return table
-
-
 def scale_table(rows: Sequence[Measured], peak_gflops: float) -> Table:
     """Return the table of step times over width, depth and batch size."""
     table = plain_table(
@@ -115,15 +97,19 @@ def scale_table(rows: Sequence[Measured], peak_gflops: float) -> Table:
         "width",
         "depth",
         "batch",
-        "torchnet\nms/step",
+        "fused\nms/step",
+        "captured\nms/step",
         "autograd\nms/step",
         "products\nms/step",
-        "autograd /\ntorchnet*",
-        "torchnet /\nproducts",
-        "torchnet\nGFLOP/s",
+        "fused /\nproducts",
+        "captured /\nproducts",
+        "default",
+        "default /\nproducts",
+        "autograd /\ndefault*",
+        "default\nGFLOP/s",
         "of peak",
     )
-    table.caption = "* > 1 = slower than torchnet's loop"
+    table.caption = "* > 1 = slower than torchnet's loop in its default way"
     for row in rows:
         where = (str(row.point.width), str(row.point.depth), f"{row.point.batch:,}")
         if row.fault:
@@ -132,11 +118,14 @@ def scale_table(rows: Sequence[Measured], peak_gflops: float) -> Table:
         table.add_row(
             row.point.series,
             *where,
-            f"{row.torchnet_ms:.3f}",
-            f"{row.autograd_ms:.3f}",
-            f"{row.products_ms:.3f}",
-            f"{row.autograd_ms / row.torchnet_ms:.2f}",
-            f"{row.torchnet_ms / row.products_ms:.2f}",
+            *(
+                f"{row.ms[name]:.3f}" if name in row.ms else "-"
+                for name in ("fused", "captured", "autograd", "products")
+            ),
+            *(f"{row.ms[way] / row.ms['products']:.2f}" if way in row.ms else "-" for way in ("fused", "captured")),
+            row.default,
+            f"{row.ms[row.default] / row.ms['products']:.2f}",
+            f"{row.ms['autograd'] / row.ms[row.default]:.2f}",
             f"{row.gflops:.0f}",
             f"{row.gflops / peak_gflops:.0%}",
         )

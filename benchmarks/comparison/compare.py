@@ -62,7 +62,8 @@ def _turn(result: Result, child: Child, epoch: int | None, task: Task) -> None:
             result.ready = child.receive()
         else:
             timing = child.ask(epoch)
-            result.accuracies.append(task.accuracy(timing.weights))  # in this process: not in the peer's memory
+            if timing.weights:
+                result.accuracies.append(task.accuracy(timing.weights))  # in this process: not in the peer's memory
             result.epochs.append(replace(timing, weights=[]))
     except ChildError as error:
         result.fault = str(error)

@@ -38,7 +38,7 @@ class EpochTiming:
         seconds: the training time.
         faults: the number of minor page faults while training.
         peak_mib: the peak memory of the process so far.
-        weights: the weights after the epoch.
+        weights: the weights after the epoch; none if nothing is trained.
     """
 
     seconds: float

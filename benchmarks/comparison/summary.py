@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.comparison.compare import Result
 from benchmarks.comparison.task import TARGET
-from benchmarks.peers import BASELINE, PEERS
+from benchmarks.peers import BASELINE, PEERS, RATIOS
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Summary:
         fault: why there are no measurements; empty if there are.
         ms: the median time per epoch, without the first epoch, which warms up.
         quartiles: the quartiles of the time per epoch.
-        ratio: `ms` relative to torchnet's loop; None if that was not measured.
+        ratio: `ms` relative to torchnet's fused loop; None if that was not measured.
         step_ms: the median time per epoch divided by the number of steps.
-        accuracy: the test accuracy after the last epoch.
+        accuracy: the test accuracy after the last epoch; None if nothing was trained.
         epochs_to_target: the epochs until the target accuracy; None if it is not reached.
         seconds_to_target: the training time until the target accuracy, without evaluation.
         seconds: the training time of all epochs.
@@ -40,7 +40,7 @@ class Summary:
     quartiles: tuple[float, float] = (0, 0)
     ratio: float | None = None
     step_ms: float = 0
-    accuracy: float = 0
+    accuracy: float | None = None
     epochs_to_target: int | None = None
     seconds_to_target: float | None = None
     seconds: float = 0
@@ -50,10 +50,38 @@ class Summary:
     faults: float = 0
 
 
+@dataclass(frozen=True)
+class Ratio:
+    """The median time per epoch of one peer relative to that of another one.
+
+    Args:
+        name: the labels of both, "JAX, jit and scan / torchnet, fused".
+        value: the first median divided by the second.
+        quartiles: the quartiles of this ratio within a round; a slow moment of the machine affects both peers.
+    """
+
+    name: str
+    value: float
+    quartiles: tuple[float, float]
+
+
 def summarize(results: Sequence[Result]) -> list[Summary]:
     """Return one row per peer."""
     medians = {result.peer: _median_ms(result) for result in results if not result.fault}
     return [_summarize(result, medians.get(BASELINE)) for result in results]
+
+
+def ratios(results: Sequence[Result]) -> list[Ratio]:
+    """Return the ratios of `benchmarks.peers.RATIOS` between peers that were measured."""
+    measured = {result.peer: result for result in results if not result.fault}
+    rows = []
+    for peer, other in RATIOS:
+        if peer in measured and other in measured:
+            one, two = _epochs_ms(measured[peer]), _epochs_ms(measured[other])
+            low, high = np.percentile([a / b for a, b in zip(one, two, strict=True)], [25, 75])
+            value = _median_ms(measured[peer]) / _median_ms(measured[other])
+            rows.append(Ratio(f"{PEERS[peer]} / {PEERS[other]}", value, (float(low), float(high))))
+    return rows
 
 
 def _summarize(result: Result, baseline: float | None) -> Summary:
@@ -72,7 +100,7 @@ def _summarize(result: Result, baseline: float | None) -> Summary:
         quartiles=(float(low), float(high)),
         ratio=None if baseline is None else ms / baseline,
         step_ms=ms / result.ready.steps,
-        accuracy=result.accuracies[-1],
+        accuracy=result.accuracies[-1] if result.accuracies else None,
         epochs_to_target=None if reached is None else reached + 1,
         seconds_to_target=None if reached is None else seconds[reached],
         seconds=seconds[-1],

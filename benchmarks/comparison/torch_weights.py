@@ -14,5 +14,5 @@ def load_weights(net: nn.Sequential, weights: Weights) -> None:
 
 def weights_of(net: nn.Sequential) -> Weights:
     """Return the weights of the network, converted to float32."""
-    arrays = [tensor.float().numpy() for tensor in net.state_dict().values()]
+    arrays = [tensor.float().cpu().numpy() for tensor in net.state_dict().values()]
     return list(zip(arrays[::2], arrays[1::2], strict=True))

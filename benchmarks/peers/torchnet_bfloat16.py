@@ -1,4 +1,4 @@
-"""Torchnet's loop with matrix products in bfloat16, if the processor supports them."""
+"""Torchnet's loop with fused steps and matrix products in bfloat16, if the processor supports them."""
 
 import torch
 
@@ -12,4 +12,4 @@ def train(task: Task, timed_epochs: TimedEpochs) -> None:
     """Train epoch by epoch."""
     if (reason := unsupported("bfloat16", torch.device("cpu"))) is not None:
         raise ChildError(reason)
-    torchnet.train(task, timed_epochs, torch.bfloat16)
+    torchnet.train(task, timed_epochs, matmul_dtype=torch.bfloat16)

@@ -1,15 +1,15 @@
-"""The network shapes and batch sizes at which `scale.py` measures a step, and its results."""
+"""The network shapes and batch sizes at which `measure.py` measures a step, and its results."""
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from benchmarks.comparison.task import BATCH, SIZES
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
 DEPTHS = (2, 4, 8, 16, 32, 64)
-BATCHES = (32, 128, 500, 2000, 8000, 30_000, 60_000)
+BATCHES = {64: (32, 128, 500, 2000, 8000, 30_000, 60_000), 1024: (32, 128, 256, 500, 2000)}  # for each width
 
 _FLOAT = 4  # bytes
 
@@ -39,7 +39,7 @@ class Point:
     def bytes(self) -> int:
         """An estimate of the memory: weights, gradients and updates, and about four values per activation."""
         weights = sum(fan_in * fan_out for fan_in, fan_out in pairwise(self.sizes))
-        return 3 * _FLOAT * (3 * weights + 4 * self.batch * sum(self.sizes))  # 3 implementations
+        return 4 * _FLOAT * (3 * weights + 4 * self.batch * sum(self.sizes))  # 4 implementations
 
     @property
     def fits(self) -> bool:
@@ -49,19 +49,26 @@ class Point:
 
 @dataclass(frozen=True)
 class Measured:
-    """The milliseconds of a step at a point, or a fault if it could not be measured."""
+    """What was measured at a point, or a fault if it could not be measured.
+
+    Args:
+        point: the network and the batch size.
+        ms: the milliseconds of a step: "fused" (if that works here), "captured", "autograd", and "products", the
+            matrix products alone.
+        default: the way of torchnet's steps if none is asked for, "fused" or "captured".
+        flops: the operations of the products.
+    """
 
     point: Point
-    torchnet_ms: float = 0
-    autograd_ms: float = 0
-    products_ms: float = 0
+    ms: dict[str, float] = field(default_factory=dict)
+    default: str = ""
     flops: int = 0
     fault: str = ""
 
     @property
     def gflops(self) -> float:
-        """The GFLOP/s of torchnet, counting only the matrix products."""
-        return self.flops / self.torchnet_ms / 1e6
+        """The GFLOP/s of torchnet's default, counting only the matrix products."""
+        return self.flops / self.ms[self.default] / 1e6
 
 
 def points() -> Iterator[Point]:
@@ -69,4 +76,5 @@ def points() -> Iterator[Point]:
     yield from (Point("width", width=width) for width in WIDTHS)
     for width in (64, 512):
         yield from (Point(f"depth, width {width}", width=width, depth=depth) for depth in DEPTHS)
-    yield from (Point("batch", batch=batch) for batch in BATCHES)
+    for width, batches in BATCHES.items():
+        yield from (Point(f"batch, width {width}", width=width, batch=batch) for batch in batches)

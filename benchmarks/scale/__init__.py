@@ -1,0 +1,1 @@
+"""The time of a step over width, depth and batch size."""
