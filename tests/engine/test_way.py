@@ -148,6 +148,14 @@ def test_the_fastest_way_that_works_is_the_default():
     assert engine("eager").way.reason is None
 
 
+def test_a_wide_network_is_fused_on_request():
+    wide = recipe(net=mlp((5, 300, 4)))
+    assert choose_way(None, wide).name == "captured"
+    assert "more than 256 outputs" in choose_way(None, wide).reason
+    assert choose_way("fused", wide).name == "fused"
+    assert choose_way(None, recipe(net=mlp((300, 256, 4)), images=torch.zeros((2, 300), dtype=torch.uint8))).name == "fused"
+
+
 def test_the_choice_changes_nothing():
     before = recipe()
     state = copy.deepcopy(before.net.state_dict())

@@ -24,8 +24,8 @@ from torchnet.runs.load_network import expect_widths, trained_weights
 from torchnet.runs.record import read_record
 from torchnet.storage import remove_temporary_files
 from torchnet.training.callbacks.run_stats import RunStats
-from torchnet.training.network_options import way_of_steps
 from torchnet.training.resume_checks import check_resume, override_patience, resumed_order_of_sums
+from torchnet.training.run_engine import way_of_steps
 
 _WIDE = 130  # columns of a table without a terminal
 

@@ -78,7 +78,7 @@ class Engine:
         gradient_sum = None if replicas is None else GradientSum(replicas, net)
         self.recipe = Recipe(net, loss, optimizer, images, targets, augment, clip, average, gradient_sum, hooks)
         self.block_size, self.tf32 = block_size, tf32
-        self.way = way if isinstance(way, Way) else choose_way(way or "fused", self.recipe, tf32)
+        self.way = way if isinstance(way, Way) else choose_way(way, self.recipe, tf32)
         self.fused = FusedSteps(self.recipe, tf32) if self.way.name == "fused" else None
         self.replicas, self.normalizer = replicas, normalizer
         self.counters = torch.zeros(2, dtype=torch.int64, device=images.device)
@@ -142,7 +142,7 @@ class Engine:
         if self.fused is None or not set(schedule[0] if schedule else ()) <= {"lr", "momentum"}:
             return self._block(order.shape[1], divisor, schedule).run(order, schedule)
         (group,) = self.recipe.optimizer.param_groups
-        options = [[(group | own)[name] for name in ("lr", "momentum")] for own in schedule or [{}] * len(order)]
+        options = [[{**group, **own}[name] for name in ("lr", "momentum")] for own in schedule or [{}] * len(order)]
         losses = self.fused.run(order.to(self.step.device), torch.tensor(options, device=self.step.device), divisor)
         self.step += len(order)
         return losses

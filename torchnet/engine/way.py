@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from torchnet.engine.fused.description import NotFusedError
+from torchnet.engine.fused.description import NotFusedError, describe
 from torchnet.engine.fused.steps import try_fused_steps
 from torchnet.step import Recipe
 
 WAYS = ("eager", "captured", "fused")
+# Outputs of a layer. On a CPU the numbers of a wider layer leave the cache of a core between two of its products.
+_WIDE = 256
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Way:
     Attributes:
         name: "eager": Python calls torch's operations one by one; "captured": the same operations are replayed, with
             the same bits; "fused": compiled code computes the step, and adds up in another order.
-        reason: why it is not fused, if that was asked for.
+        reason: why it is not fused, unless another way was asked for.
     """
 
     name: str
@@ -30,7 +32,7 @@ class Way:
 
 
 def choose_way(
-    wanted: str,
+    wanted: str | None,
     recipe: Recipe,
     tf32: bool = False,
     notice: Callable[[str], None] = lambda text: None,
@@ -39,15 +41,17 @@ def choose_way(
     """Return the way that is wanted, or the next one that works: fused, captured, eager.
 
     Args:
-        wanted: a name in `WAYS`.
+        wanted: a name in `WAYS`; None for the fastest.
         recipe: what the steps work with.
         tf32: let a GPU round the operands of float32 products to TF32.
         notice: called with a sentence if something has to be compiled first.
         batch_size: the size of most mini-batches, for which a GPU's kernels are compiled at once.
     """
     reason = None
-    if wanted == "fused":
+    if wanted in ("fused", None):
         try:
+            if wanted is None and recipe.images.device.type == "cpu" and max(describe(recipe).sizes[1:]) > _WIDE:
+                raise NotFusedError(f"a layer has more than {_WIDE} outputs, where torch's products are as fast")
             try_fused_steps(recipe, tf32, notice, batch_size)
             return Way("fused")
         except NotFusedError as error:

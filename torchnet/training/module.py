@@ -11,21 +11,27 @@ from torch.optim import Optimizer
 from torchnet.averaging import WeightAverage
 from torchnet.choices import expect_one_of
 from torchnet.data import Block
-from torchnet.engine import WAYS, Engine, Way
-from torchnet.engine.matmul_precision import MATMUL_DTYPES
+from torchnet.engine import Engine, Way
 from torchnet.losses import LOSSES
 from torchnet.network import MLP, layer_sizes
-from torchnet.replicas import Replicas
 from torchnet.runs.load_network import DTYPES
 from torchnet.state import TrainingState
 from torchnet.training.callbacks.user_callbacks import print_speed_notice
 from torchnet.training.distributed.strategy import stop_together
 from torchnet.training.evaluated_module import EvaluatedModule
-from torchnet.training.lightning_internals import count_steps, inner_hooks, start_resumed_epoch
-from torchnet.training.network_options import Loss, build_network, class_weight_tensor, training_loss, way_of_steps
+from torchnet.training.lightning_internals import count_steps, start_resumed_epoch
+from torchnet.training.network_options import (
+    Loss,
+    build_network,
+    chosen_matmul_dtype,
+    chosen_step,
+    class_weight_tensor,
+    training_loss,
+)
 from torchnet.training.nonfinite import WatchedSteps
 from torchnet.training.optimizer_options import clipping, optimizer_of, override_options, trial_of
 from torchnet.training.refusals import refuse_metrics, refuse_single_samples, refuse_trainer
+from torchnet.training.run_engine import engine_of, way_of_steps
 from torchnet.training.schedule import INTERVALS, advance, next_options, schedule_of
 
 
@@ -63,7 +69,7 @@ class Classifier(EvaluatedModule):
         ema_decay: keep an exponential moving average of the weights with this decay, such as 0.999, and evaluate it.
         dtype: float32 or float64, of the weights and all arithmetic.
         matmul_dtype: round the operands of float32 matrix products to tf32 or bfloat16; faster if the processor
-            supports it.
+            supports it. auto rounds to bfloat16 if that is at least twice as fast here.
         step: how training steps are computed: eager (by Python), captured (replayed; faster, with the same bits) or
             fused (by compiled code; the fastest, with other rounding). By default fused where it is supported, else
             captured; a resumed run continues as it began.
@@ -108,18 +114,15 @@ class Classifier(EvaluatedModule):
     ) -> None:
         expect_one_of("loss", loss, LOSSES)
         expect_one_of("dtype", dtype, DTYPES)
-        expect_one_of("matmul_dtype", matmul_dtype, (*MATMUL_DTYPES, None))
-        expect_one_of("step", step, (*WAYS, None))
-        if not captured and step not in ("eager", None):
-            raise ValueError(f"captured: expected true with step {step}, got false: leave it out")
         expect_one_of("scheduler_interval", scheduler_interval, INTERVALS)
-        if matmul_dtype is not None and dtype != "float32":
-            raise ValueError(f"matmul_dtype: expected None with dtype {dtype}, got {matmul_dtype}: it is for float32")
         super().__init__(loss, num_classes, DTYPES[dtype])
+        self.matmul_dtype, self.step = chosen_matmul_dtype(matmul_dtype, dtype), chosen_step(step, captured)
         self.automatic_optimization = False
         self.layer_sizes = layer_sizes(in_features, hidden_sizes, num_classes, depth)
         network = {"activation": activation, "normalization": normalization, "dropout": dropout, "residual": residual}
-        self.net = build_network(self.layer_sizes, initializer, seed, matmul_dtype, dtype=self.weight_dtype, **network)
+        self.net = build_network(
+            self.layer_sizes, initializer, seed, self.matmul_dtype, dtype=self.weight_dtype, **network
+        )
         self.average = None if ema_decay is None else WeightAverage(self.net, ema_decay)
 
         self.label_smoothing = label_smoothing
@@ -133,8 +136,6 @@ class Classifier(EvaluatedModule):
         self.schedule = schedule_of(scheduler, scheduler_interval, scheduler_monitor, trial)
         self.scheduled = () if self.schedule is None else self.schedule.options  # names of options of the optimizer
         self.clip = clipping(clip_norm, clip_value)
-        self.matmul_dtype = matmul_dtype
-        self.step = step if captured else "eager"
         self.way: Way | None = None  # how steps are computed; known before training starts
 
         # Sums over the epoch so far. They are saved in checkpoints, as a run may resume in the middle of an epoch.
@@ -181,34 +182,12 @@ class Classifier(EvaluatedModule):
     def on_train_start(self) -> None:
         print_speed_notice(self.trainer)
         self.override_options(self.trainer.optimizers[0])
-        self.steps = WatchedSteps(self._make_engine())
+        self.steps = WatchedSteps(engine_of(self, self.trainer))
         start_resumed_epoch(self.trainer)
 
     def override_options(self, optimizer: Optimizer) -> None:
         """Set the options of this run; a restored optimizer has those of the run that saved it."""
         override_options(optimizer, self.make_optimizer(self.net.parameters()), ("params", *self.scheduled))
-
-    def _make_engine(self) -> Engine:
-        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit
-        images, targets = data.training_tensors
-        weights = cast(Tensor | None, self.class_weights)
-        return Engine(
-            self.net,
-            self.loss,
-            self.trainer.optimizers[0],
-            images,
-            targets,
-            block_size=min(data.block_size, int(self.trainer.num_training_batches)),  # memory for as many steps
-            way=self.way,
-            tf32=self.matmul_dtype == "tf32",
-            augment=data.deformation,
-            clip=self.clip,
-            average=self.average,
-            replicas=Replicas() if self.trainer.world_size > 1 else None,
-            # With class weights, a mean is divided by the total weight of its samples.
-            normalizer=None if weights is None or targets.dim() > 1 else lambda labels: weights.take(labels).sum(),
-            hooks=inner_hooks(self.trainer),
-        )
 
     def training_step(self, block: Block, batch_idx: int) -> dict[str, Tensor]:
         """Run one step per mini-batch of the block (torchnet/step.py); log and return the loss of the last one."""

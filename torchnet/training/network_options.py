@@ -1,6 +1,5 @@
-"""The network, the loss and the way of the steps, from the options that describe them."""
+"""The network, its arithmetic and the loss, from the options that describe them."""
 
-import copy
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,12 +9,12 @@ import torch
 from torch import Tensor
 
 from torchnet import reference
-from torchnet.engine import Way, choose_way
+from torchnet.choices import expect_one_of
+from torchnet.engine import WAYS
+from torchnet.engine.matmul_precision import MATMUL_DTYPES, fastest_matmul_dtype
 from torchnet.layers import Linear
 from torchnet.losses import LOSSES
 from torchnet.network import MLP
-from torchnet.step import Recipe
-from torchnet.training.lightning_internals import inner_hooks
 
 Loss = Callable[..., tuple[Tensor, Tensor]]
 _NOTEBOOK_INITIALIZER = "notebook"
@@ -42,6 +41,22 @@ def build_network(sizes: Sequence[int], initializer: str, seed: int, matmul_dtyp
     return net
 
 
+def chosen_matmul_dtype(matmul_dtype: str | None, dtype: str) -> str | None:
+    """Return the dtype that operands of products are rounded to; "auto" becomes the fastest on this machine."""
+    expect_one_of("matmul_dtype", matmul_dtype, (*MATMUL_DTYPES, "auto", None))
+    if matmul_dtype is not None and dtype != "float32":
+        raise ValueError(f"matmul_dtype: expected None with dtype {dtype}, got {matmul_dtype}: it is for float32")
+    return fastest_matmul_dtype() if matmul_dtype == "auto" else matmul_dtype
+
+
+def chosen_step(step: str | None, captured: bool) -> str | None:
+    """Return how steps are asked to be computed; None leaves the choice open."""
+    expect_one_of("step", step, (*WAYS, None))
+    if not captured and step not in ("eager", None):
+        raise ValueError(f"captured: expected true with step {step}, got false: leave it out")
+    return step if captured else "eager"
+
+
 def class_weight_tensor(name: str, class_weights: list[float] | None, dtype: torch.dtype) -> Tensor | None:
     """Return the weights of classes as a tensor, (C,); None if all classes count the same."""
     if class_weights is None:
@@ -61,33 +76,3 @@ def training_loss(name: str, label_smoothing: float, class_weights: Tensor | Non
     if label_smoothing == 0 and class_weights is None:
         return loss
     return partial(loss, label_smoothing=label_smoothing, weight=class_weights)
-
-
-def way_of_steps(module: Any, trainer: Any, data: Any, resumed: str | None = None) -> Way:
-    """Return how the steps of a run are computed.
-
-    Args:
-        module: the Classifier.
-        trainer: its Trainer, with the device and the callbacks.
-        data: the DataModule, with the deformation and the size of mini-batches.
-        resumed: what the bits of the resumed run depend on, "fused" or "plain" (Way.order_of_sums).
-    """
-    if trainer.world_size > 1:
-        return Way("eager", "several processes train together")
-    device = trainer.strategy.root_device
-    net = copy.deepcopy(module.net).to(device)
-    images = torch.zeros((1, module.layer_sizes[0]), dtype=torch.uint8, device=device)
-    targets = torch.zeros(1, dtype=torch.int64, device=device)
-    recipe = Recipe(
-        net,
-        module.loss,
-        module.make_optimizer(net.parameters()),
-        images,
-        targets,
-        augment=data.deformation,
-        clip=module.clip,
-        average=module.average,
-        hooks=inner_hooks(trainer),
-    )
-    wanted = module.step or ("captured" if resumed == "plain" else "fused")
-    return choose_way(wanted, recipe, module.matmul_dtype == "tf32", print, data.batch_size)

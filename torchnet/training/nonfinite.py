@@ -8,7 +8,7 @@ from torchnet.data import Block
 from torchnet.engine import Engine
 from torchnet.runs.errors import NonFiniteError
 from torchnet.state import first_nonfinite
-from torchnet.training.throttle import Throttle
+from torchnet.training.callbacks.throttle import Throttle
 
 _COPY_SHARE = 0.001  # the largest share of a run's time that copies may take
 

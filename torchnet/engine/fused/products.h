@@ -22,9 +22,9 @@ constexpr int64_t LANES = 4, TILE_ROWS = 6, TILE_VECTORS = 4;
 constexpr int64_t LANES = 8, TILE_ROWS = 6, TILE_VECTORS = 2;  // 12 of 16 registers
 #endif
 
-// Words that are summed before their sum is added to that of others: long sums of float32 lose digits. Their rows of the
-// second factor stay in the fastest cache.
-constexpr int64_t BLOCK = 200;
+// The most words that are summed before their sum is added to that of others: long sums of float32 lose digits. Their
+// rows of the second factor stay in the fastest cache.
+constexpr int64_t MOST = 200;
 
 typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4)));
 
@@ -99,9 +99,10 @@ inline void multiply_tile(int64_t ks, Factor<Word> a, const Word* b, int64_t b_s
 
 template <int64_t VECTORS, class Word>
 inline void multiply_tiles(int64_t rows, int64_t ks, Factor<Word> a, const Word* b, int64_t b_stride, float* product, int64_t stride) {
-    for (int64_t k = 0; k < ks; k += BLOCK)
+    const int64_t blocks = (ks + MOST - 1) / MOST, size = (ks + blocks - 1) / blocks;
+    for (int64_t k = 0; k < ks; k += size)
         for (int64_t i = 0; i < rows; i += TILE_ROWS)
-            multiply_tile<VECTORS, Word>(std::min(BLOCK, ks - k), {a.words + i * a.row_step + k * a.k_step, a.row_step, a.k_step},
+            multiply_tile<VECTORS, Word>(std::min(size, ks - k), {a.words + i * a.row_step + k * a.k_step, a.row_step, a.k_step},
                                          b + k * b_stride, b_stride, product + i * stride, stride, k > 0);
 }
 

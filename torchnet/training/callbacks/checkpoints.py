@@ -22,8 +22,8 @@ from torchnet.state import first_nonfinite
 from torchnet.storage import CheckpointError, plain, read_checkpoint, write_durably
 from torchnet.training.callbacks.every_n_steps import steps_until_multiple
 from torchnet.training.callbacks.metrics_log import MetricsLog
+from torchnet.training.callbacks.throttle import Throttle
 from torchnet.training.lightning_internals import Position, dump_state, restore_metrics, validation_is_due
-from torchnet.training.throttle import Throttle
 
 FORMAT = 1  # the version of the contents of a checkpoint
 _COPY_SHARE = 0.005  # the largest share of a run's time that copies in memory may take

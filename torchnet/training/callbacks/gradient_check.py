@@ -69,7 +69,9 @@ class GradientCheck(StepInspector):
                 "--gradient_check.every_n_steps"
             ) from error
         if pl_module.way.name == "fused" and pl_module.matmul_dtype is not None:
-            precisions = {name: replace(it, autograd_error=_MARGIN * it.autograd_error) for name, it in precisions.items()}
+            precisions = {
+                name: replace(it, autograd_error=_MARGIN * it.autograd_error) for name, it in precisions.items()
+            }
         name, worst = max(precisions.items(), key=lambda item: (not item[1].passed, item[1].error))
         self._steps, self._worst = self._steps + 1, max(self._worst, worst.error)
         if not worst.passed:
