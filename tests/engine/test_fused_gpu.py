@@ -183,9 +183,22 @@ def test_steps_have_the_same_bits_every_time_and_in_blocks_of_any_length(optimiz
         _expect_same_bits(one, run_case(case, _in_blocks(*lengths)))
 
 
-def test_learning_rate_and_momentum_are_those_of_each_step():
-    case = replace(SMALL, options=((0.1, 0.9), (0.2, 0.8), (0.3, 0.7), (0.4, 0.6)))
+@pytest.mark.parametrize("sizes", [(5, 4, 3), (5, 3), (5, 4, 65)])
+def test_samples_learning_rate_and_momentum_are_those_of_each_step(sizes):
+    case = replace(SMALL, sizes=sizes, options=((0.1, 0.9), (0.2, 0.8), (0.3, 0.7), (0.4, 0.6)))
     _expect_close(run_case(case, fused), run_case(case, plain, torch.float64))
+
+
+def test_a_velocity_that_is_missing_starts_as_the_gradient():
+    recipes = [SMALL.recipe(dtype) for dtype in (torch.float32, torch.float64)]
+    for recipe in recipes:
+        plain(recipe, SMALL.order(), SMALL.numbers(), None)
+        del recipe.optimizer.state[recipe.net[2].bias]
+    found, exact = (
+        results(recipe, run(recipe, SMALL.order(), SMALL.numbers(), None))
+        for recipe, run in zip(recipes, (fused, plain), strict=True)
+    )
+    _expect_close(found, exact)
 
 
 def test_a_last_short_batch_follows_and_the_next_block_is_long_again():
