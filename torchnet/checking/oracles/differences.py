@@ -1,6 +1,7 @@
 """Central differences and the Taylor test as oracles: they need only values of the forward pass."""
 
 import math
+from functools import cache
 from itertools import pairwise
 
 import torch
@@ -11,6 +12,7 @@ from torchnet.checking.subjects.subject import Outputs, Subject, Tensors, copies
 _ROWS = 10  # of Ridders' table
 _FIRST_STEP = 0.05  # relative to Line.scale
 _OF_LARGE = 1e-4  # of elements far larger than 1
+_STEPS, _TAIL = 26, 4  # of the Taylor test: halved steps, and how many of the last ones decide
 _KINK = 0.75  # halving the step t scales asymmetry / t by 1/2 if the function is smooth, by 1 if it has a kink
 
 
@@ -122,26 +124,34 @@ def taylor_slope(line: Line, slope: float, noise: float = 0.0) -> float | None:
     told apart without a tolerance. `noise` is how far rounding can move the slope. The power is infinity if the
     remainder is only rounding, as for a linear function, and None if f has a kink at t = 0 and therefore no derivative.
     """
-    rounding = line.rounding
-    remainders: list[float] = []
-    asymmetries: list[tuple[float, float]] = []
-    for k in range(26):
+    rounding, tiny = line.rounding, torch.finfo(torch.float64).tiny
+
+    @cache
+    def at_step(k: int) -> tuple[float, float, float, bool] | None:
+        """Return step, remainder and asymmetry, and whether the remainder is only rounding."""
         t = line.scale / 2 ** (k + 3)
         try:
             ahead, behind = line.change(line.at(t), line.start), line.change(line.at(-t), line.start)
         except OutOfDomainError:
-            continue
+            return None
         remainder = max(abs(ahead - t * slope), abs(behind + t * slope))
-        remainders.append(max(remainder, rounding, torch.finfo(torch.float64).tiny))
-        asymmetries.append((t, abs(ahead + behind)))
-        if remainder <= 100 * (rounding + torch.finfo(torch.float64).eps * abs(t * slope)) + t * noise:
-            break
+        negligible = 100 * (rounding + torch.finfo(torch.float64).eps * abs(t * slope)) + t * noise
+        return t, max(remainder, rounding, tiny), abs(ahead + behind), remainder <= negligible
+
+    # Only the steps before the remainder becomes rounding matter. They are looked for in strides.
+    found = next((k for k in range(0, _STEPS, _TAIL) if (step := at_step(k)) and step[3]), None)
+    first, last = 0, _STEPS - 1
+    if found is not None:
+        last = next(k for k in range(max(0, found - _TAIL + 1), found + 1) if (step := at_step(k)) and step[3])
+        first = max(0, last - _TAIL + 1)
+    done = [step for k in range(first, last + 1) if (step := at_step(k))]
+    remainders = [remainder for _, remainder, _, _ in done]
     if not remainders:
         return None
     if len(remainders) < 2:
         return math.inf
-    if _has_kink(asymmetries, rounding):
+    if _has_kink([(t, asymmetry) for t, _, asymmetry, _ in done], rounding):
         return None
     # The last remainders, where the smallest power of t dominates. Of these the largest power: steps across distant
     # kinks make the remainder of a right slope fall irregularly, that of a wrong slope falls steadily by half.
-    return max(math.log2(a / b) for a, b in pairwise(remainders[-4:]))
+    return max(math.log2(a / b) for a, b in pairwise(remainders[-_TAIL:]))

@@ -126,22 +126,29 @@ def takes_input_grad(module: Any) -> bool:
 
 def copy_module(module: nn.Module, substitutes: Mapping[str, Tensor] = {}) -> nn.Module:
     """Return a deep copy of a module, with some parameters and buffers, given by name, replaced by other tensors."""
-    memo: dict[int, Any] = {}  # deepcopy takes the copy of an object from here
-    for part in module.modules():
-        # A module has a dozen dictionaries of hooks. Deep-copying an empty one takes longer than making a new one.
-        memo |= {id(hooks): OrderedDict() for hooks in vars(part).values() if type(hooks) is OrderedDict and not hooks}
-        for x in tree_leaves(vars(part)):
-            if isinstance(x, Tensor) and x.grad_fn is not None:  # kept from a pass with autograd; deepcopy refuses it
-                memo[id(x)] = x.detach().clone()
-    for name, tensor in (*module.named_parameters(), *module.named_buffers(), *plain_tensors(module)):
-        if name in substitutes:
-            memo[id(tensor)] = substitutes[name]
     try:
-        return copy.deepcopy(module, memo)
+        try:
+            return copy.deepcopy(module, _memo(module, substitutes))
+        except RuntimeError:  # deepcopy refuses a tensor that a pass with autograd has left
+            kept = [x for part in module.modules() for x in tree_leaves(vars(part)) if isinstance(x, Tensor)]
+            detached = {id(x): x.detach().clone() for x in kept if x.grad_fn is not None}
+            return copy.deepcopy(module, detached | _memo(module, substitutes))
     except (TypeError, RuntimeError) as error:
         raise SubjectError(
             f"{type(module).__name__} cannot be copied, and every pass runs on a copy: {error}"
         ) from error
+
+
+def _memo(module: nn.Module, substitutes: Mapping[str, Tensor]) -> dict[int, Any]:
+    """Return the copies of some objects, by id; deepcopy takes them from here."""
+    memo: dict[int, Any] = {}
+    for part in module.modules():
+        # A module has a dozen dictionaries of hooks. Deep-copying an empty one takes longer than making a new one.
+        memo |= {id(hooks): OrderedDict() for hooks in vars(part).values() if type(hooks) is OrderedDict and not hooks}
+    for name, tensor in (*module.named_parameters(), *module.named_buffers(), *plain_tensors(module)):
+        if name in substitutes:
+            memo[id(tensor)] = substitutes[name]
+    return memo
 
 
 def plain_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
