@@ -95,7 +95,7 @@ def resumed_order_of_sums(checkpoint: dict[str, Any]) -> str:
 
 
 def _other_bits(way: Way) -> str:
-    why = f" (the step is not fused here, because {way.reason})" if way.reason else ""
+    why = f" (the step is not fused here: {way.reason})" if way.reason else ""
     return f"results would not be the same to the bit{why}; to resume anyway: --allow-environment-change"
 
 
