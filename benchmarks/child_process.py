@@ -55,7 +55,7 @@ class Child:
         """Send a request and return the answer.
 
         Raises:
-            ChildError: if the child has failed, or does not answer within `limit` seconds.
+            ChildError: as for `receive`.
         """
         with suppress(ConnectionError):  # if the child has ended, its last message tells why
             self.connection.send(request)
@@ -65,9 +65,10 @@ class Child:
         """Return the next message of the child.
 
         Raises:
-            ChildError: if the child has failed, or sends nothing within `limit` seconds.
+            ChildError: if the child has failed; or sends nothing within `limit` seconds, and is killed.
         """
         if not self.connection.poll(limit):
+            self.kill()  # it would disturb what is measured next
             raise ChildError(f"its process did not answer within {limit:.0f} s")
         try:
             answer = self.connection.recv()

@@ -12,18 +12,22 @@ import torch
 import yaml
 
 import torchnet
-from benchmarks import __main__ as command_line
-from benchmarks import commands, depth, gpu, overhead
+from benchmarks import commands, depth, overhead
 from benchmarks.autograd_loop import autograd_loop, build_network
+from benchmarks.child_process import ChildError
+from benchmarks.comparison.compare import Result
+from benchmarks.comparison.epoch_timing import EpochTiming
+from benchmarks.comparison.summary import ratios
 from benchmarks.depth import measure_depth
 from benchmarks.plots import plot_depth
 from benchmarks.processes.gpu_estimate import GpuConstants, gpu_estimates
 from benchmarks.processes.model import Cluster, Link, Workload, fit, message, predict, speedup
 from benchmarks.processes.networks import Network
-from benchmarks.scale import measure
-from benchmarks.scale_points import Point
+from benchmarks.scale.measure import measure
+from benchmarks.scale.points import Measured, Point, points
+from benchmarks.tables import scale_table
+from benchmarks.torchnet_loop import torchnet_loop
 from torchnet.cli.start import main
-from torchnet.engine import Engine
 from torchnet.training.nonfinite import WatchedSteps
 
 from .conftest import ROOT
@@ -36,56 +40,86 @@ def benchmarks(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "peers",
-    ["torchnet,autograd", pytest.param("torchnet,train_py,autograd,numpy_reference", marks=pytest.mark.sweep)],
+    [
+        "torchnet,products,autograd",
+        pytest.param(
+            "torchnet,torchnet_captured,torchnet_eager,products,train_py,autograd,numpy_reference",
+            marks=pytest.mark.sweep,
+        ),
+    ],
 )
 def test_peers_race_and_end_with_the_same_accuracy(peers, mnist_place, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCHNET_DATA", str(mnist_place))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # threads that wait for each other on a busy machine take long
     done = benchmarks(tmp_path, "--peers", peers, "--epochs", "2")
     assert done.returncode == 0, done.stderr
-    rows = json.loads((tmp_path / "results.json").read_text())["summary"]
-    assert [row["fault"] for row in rows] == [""] * len(peers.split(","))
-    accuracies = [row["accuracy"] for row in rows]
-    assert accuracies == pytest.approx([accuracies[0]] * len(rows), abs=5e-4)  # rounding may flip some images
+    results = json.loads((tmp_path / "results.json").read_text())
+    rows = {row["peer"]: row for row in results["summary"]}
+    assert [row["fault"] for row in rows.values()] == [""] * len(peers.split(","))
+    assert rows["products"]["accuracy"] is None  # nothing is trained
+    accuracies = [row["accuracy"] for name, row in rows.items() if name != "products"]
+    assert accuracies == pytest.approx([accuracies[0]] * len(accuracies), abs=5e-4)  # rounding may flip some images
     assert accuracies[0] > 0.9
-    assert "torchnet loop" in done.stdout
+    assert {"autograd, matched / torchnet, fused", "torchnet, fused / products alone"} <= {
+        row["name"] for row in results["ratios"]
+    }
+    assert "torchnet, fused / products alone" in done.stdout
 
 
-def test_gpu_benchmark_without_a_gpu_is_an_error_of_one_line(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(command_line, "_set_environment", lambda *_: None)  # that of a process of its own
-    assert command_line.main(["--out", str(tmp_path), "gpu"]) == 1
-    assert capsys.readouterr().err == "error: no NVIDIA GPU found, or this build of torch does not support it\n"
+def test_ratios_are_those_of_medians_without_the_first_epoch():
+    seconds = {"torchnet": (9, 2, 4, 3), "products": (7, 1, 2, 6), "jax_scan": (1, 1, 1, 1), "autograd": (1, 1, 1, 1)}
+    results = [
+        Result(peer, epochs=[EpochTiming(value, 0, 0, []) for value in values]) for peer, values in seconds.items()
+    ]
+    results[-1].fault = "it failed"
+    jax, products = ratios(results)
+    assert (jax.name, jax.value) == ("JAX, jit and scan / torchnet, fused", pytest.approx(1 / 3))
+    assert (products.name, products.value) == ("torchnet, fused / products alone", 3 / 2)
+    assert products.quartiles == (1.25, 2)  # of 2 / 1, 4 / 2 and 3 / 6
 
 
-def test_all_gpu_implementations_take_the_same_steps(mnist_place, monkeypatch):
-    monkeypatch.setenv("TORCHNET_DATA", str(mnist_place))
-    build = gpu._implementations
-    monkeypatch.setattr(gpu, "_implementations", lambda: {k: v for k, v in build().items() if "compile" not in k})
-    _, rows = gpu.measure(epochs=1, seed=10, device="cpu")
-    assert [row.accuracy for row in rows] == pytest.approx([rows[0].accuracy] * 5, abs=2e-3)
-    assert rows[0].accuracy > 0.85
-
-
-def test_the_baseline_takes_the_steps_of_torchnet():
+@pytest.mark.parametrize("way", ["eager", "captured", "fused"])
+def test_the_baseline_takes_the_steps_of_torchnet(way):
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(256, (60, 5), dtype=torch.uint8, generator=generator)
     labels = torch.randint(3, (60,), generator=generator)
     net, twin = torchnet.MLP((5, 4, 4, 3), generator=generator), build_network((5, 4, 4, 3))
     twin.load_state_dict(net.state_dict())
-    engine = Engine(net, torchnet.cross_entropy, torchnet.SGD(net.parameters(), lr=0.5), images, labels)
-    order = torch.randperm(60, generator=generator)
-    losses = engine.run(order, 10), autograd_loop(twin, images, labels, 0.5)(order.view(6, 10))
-    torch.testing.assert_close(*losses, rtol=1e-5, atol=1e-6)
+    order = torch.randperm(60, generator=generator).view(6, 10)
+    loops = torchnet_loop(net, images, labels, 0.5, way), autograd_loop(twin, images, labels, 0.5)
+    torch.testing.assert_close(*(loop(order) for loop in loops), rtol=1e-5, atol=1e-6)
     for weight, expected in zip(net.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(weight, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_a_loop_is_not_measured_under_the_name_of_another_one():
+    net = torchnet.MLP((5, 4, 3), normalization="batch_norm")
+    images, labels = torch.zeros((4, 5), dtype=torch.uint8), torch.zeros(4, dtype=torch.int64)
+    with pytest.raises(ChildError, match=r"^not fused: "):
+        torchnet_loop(net, images, labels, 0.5, "fused")
+
+
 def test_a_point_of_scale_is_measured(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("benchmarks.scale._BUDGET", 0.01)
-    monkeypatch.setattr("benchmarks.scale._RUN", 0.001)
+    monkeypatch.setattr("benchmarks.scale.measure._BUDGET", 0.01)
+    monkeypatch.setattr("benchmarks.scale.measure._RUN", 0.001)
     measured = measure(Point("width", width=8, batch=16))
-    assert min(measured.torchnet_ms, measured.autograd_ms, measured.products_ms) > 0
+    assert {*measured.ms} == {"fused", "captured", "autograd", "products"}
+    assert min(measured.ms.values()) > 0
+    assert measured.default == "fused"
     assert measured.flops == 16 * (4 * 784 * 8 + 6 * 8 * 8 + 6 * 8 * 10)
+
+
+def test_scale_compares_both_ways_with_the_products():
+    wide = {(point.width, point.batch) for point in points() if point.depth == 3}
+    assert {(1024, 256), (1024, 500)} <= wide
+    ms = {"fused": 3.0, "captured": 2.0, "autograd": 6.0, "products": 1.5}
+    without = {"captured": 2.0, "autograd": 6.0, "products": 1.5}
+    rows = [Measured(Point("width"), ms, "fused", 9), Measured(Point("width"), without, "captured", 9)]
+    cells = [list(column.cells) for column in scale_table(rows, 1).columns]
+    assert ["2.00", "-"] in cells  # fused / products
+    assert ["1.33", "1.33"] in cells  # captured / products
+    assert ["2.00", "1.33"] in cells  # default / products
+    assert ["2.00", "3.00"] in cells  # autograd / default
 
 
 def test_the_nan_check_is_left_out_of_a_timed_run(monkeypatch):

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from benchmarks.child_process import ChildError
@@ -80,8 +81,8 @@ def measure(
     for turn, first in enumerate(range(0, epochs, EPOCHS_PER_TURN)):
         end, place = min(first + EPOCHS_PER_TURN, epochs), turn % len(rows)
         # Rotate the order: none always follows the same other one.
-        try_all(rows[place:] + rows[:place], lambda row, child: row.seconds.extend(_ask(child, "epochs", first, end)))  # noqa: B023
-    try_all(rows, lambda row, child: _evaluate(row, child, task))
+        try_all(rows[place:] + rows[:place], partial(_train, first=first, end=end))
+    try_all(rows, partial(_evaluate, task=task))
     return rows
 
 
@@ -96,6 +97,10 @@ def _ask(child: Child, *request: object) -> Any:
 
 def _build(row: GpuTimes, child: Child) -> None:
     row.build = _ask(child, "build")
+
+
+def _train(row: GpuTimes, child: Child, first: int, end: int) -> None:
+    row.seconds += _ask(child, "epochs", first, end)
 
 
 def _evaluate(row: GpuTimes, child: Child, task: Task) -> None:
