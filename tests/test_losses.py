@@ -11,6 +11,7 @@ from torchnet import cross_entropy, mean_squared_error, one_vs_rest_cross_entrop
 from torchnet.engine.tape import Tape
 from torchnet.engine.variants import same_bits
 from torchnet.losses import LOSSES
+from torchnet.losses.softmax import softmax
 
 
 def random_case(n: int, classes: int, scale: float = 3.0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -386,3 +387,16 @@ def test_every_loss_is_captured_and_replayed_on_other_numbers(loss, kind):
     targets.copy_(targets.flip(0))
     tape.replay()
     assert all(map(same_bits, results, loss(logits, targets)))
+
+
+class OnGpu(torch.Tensor):
+    """A tensor that says that it is on a GPU."""
+
+    is_cuda = True
+
+
+@pytest.mark.parametrize("scale", [1, 1e4])
+def test_the_softmax_of_a_gpu_is_that_of_a_cpu(scale, expect_equal):
+    logits, _ = random_case(50, 10, scale)
+    for got, expected in zip(softmax(logits.as_subclass(OnGpu)), softmax(logits), strict=True):
+        expect_equal(f"softmax with logits of {scale}", got.as_subclass(torch.Tensor), expected, "separate operations")

@@ -97,7 +97,7 @@ class BatchNorm1d(Layer):
         if not input_grad:
             return None
         if self.share is None:
-            grad = torch.addcmul(grad_output, normalized, self.weight.grad / len(normalized), value=-1)
+            grad = torch.addcmul(grad_output, normalized, self.weight.grad, value=-1 / len(normalized))
             mean = grad.mean(dim=0)
         else:
             sums = torch.stack((self.bias.grad, self.weight.grad, normalized.sum(dim=0)))

@@ -41,8 +41,8 @@ class ELU(Layer):
         """
         x = self.recall()
         expect_shape("grad_output", grad_output, x.shape, "pass the gradient of this layer's output")
-        # eˣ may overflow where x > 0; that branch of torch.where is not used there.
-        return torch.where(x > 0, grad_output, self.alpha * grad_output * torch.exp(x)) if input_grad else None
+        # torch.where(x > 0, grad_output, grad_output * self.alpha * torch.exp(x)) in one pass; False: x is the input
+        return torch.ops.aten.elu_backward(grad_output, self.alpha, 1, 1, False, x) if input_grad else None
 
     def extra_repr(self) -> str:
         return f"alpha={self.alpha}"

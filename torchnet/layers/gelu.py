@@ -42,7 +42,7 @@ class GELU(Layer):
         if self.approximate == "none":
             cdf = 0.5 * torch.erfc(-math.sqrt(0.5) * x)
         else:
-            cdf = torch.sigmoid(_SLOPE_AT_0 * (x + _CUBIC * x * x * x))
+            cdf = torch.sigmoid(_SLOPE_AT_0 * torch.addcmul(x, x * x, x, value=_CUBIC))
         self.remember(x, cdf)
         return x * cdf
 
@@ -62,11 +62,11 @@ class GELU(Layer):
         if not input_grad:
             return None
         if self.approximate == "none":
-            x_density = _DENSITY_AT_0 * x * torch.exp(-0.5 * x * x)
+            slope = torch.addcmul(cdf, x, torch.exp(-0.5 * x * x), value=_DENSITY_AT_0)
         else:
             bell = x * cdf * (1 - cdf)  # multiplied first below: it is 0 far from zero, where x² alone may overflow
-            x_density = _SLOPE_AT_0 * (bell + 3 * _CUBIC * bell * x * x)
-        return grad_output * (cdf + x_density)
+            slope = torch.add(cdf, torch.addcmul(bell, bell * x, x, value=3 * _CUBIC), alpha=_SLOPE_AT_0)
+        return grad_output * slope
 
     def extra_repr(self) -> str:
         return f"approximate={self.approximate!r}"

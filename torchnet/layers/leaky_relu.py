@@ -39,7 +39,8 @@ class LeakyReLU(Layer):
         """
         x = self.recall()
         expect_shape("grad_output", grad_output, x.shape, "pass the gradient of this layer's output")
-        return torch.where(x > 0, grad_output, self.negative_slope * grad_output) if input_grad else None
+        # torch.where(x > 0, grad_output, self.negative_slope * grad_output) in one pass; False: x is the input
+        return torch.ops.aten.leaky_relu_backward(grad_output, x, self.negative_slope, False) if input_grad else None
 
     def extra_repr(self) -> str:
         return f"negative_slope={self.negative_slope}"

@@ -65,6 +65,8 @@ class Linear(Layer):
                 f"expected input of dtype {self.weight.dtype}, got {x.dtype}: convert it with x.to({self.weight.dtype})"
             )
         self.remember(operand)
+        if self.bias is not None and operand.dtype == self.weight.dtype:
+            return torch.addmm(self.bias, operand, weight.T)  # the sum within the product
         product = operand @ weight.T
         y = product.to(self.weight.dtype) if product.dtype == self.matmul_dtype else product
         return y if self.bias is None else y + self.bias

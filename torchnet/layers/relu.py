@@ -30,4 +30,5 @@ class ReLU(Layer):
         """
         y = self.recall()
         expect_shape("grad_output", grad_output, y.shape, "pass the gradient of this layer's output")
-        return torch.where(y > 0, grad_output, 0) if input_grad else None
+        # torch.where(y > 0, grad_output, 0) in one pass
+        return torch.ops.aten.threshold_backward(grad_output, y, 0) if input_grad else None

@@ -34,4 +34,4 @@ class SiLU(Layer):
         """
         s, y = self.recall()
         expect_shape("grad_output", grad_output, y.shape, "pass the gradient of this layer's output")
-        return grad_output * (s + y * (1 - s)) if input_grad else None
+        return grad_output * torch.addcmul(s, y, 1 - s) if input_grad else None

@@ -70,20 +70,25 @@ def cross_entropy(
             targets = (1 - label_smoothing) * targets + label_smoothing / classes
         if weight is not None:
             targets = targets * weight.to(logits.dtype)
-        loss = -(targets * log_probs).sum() / n
+        loss = (targets * log_probs).sum() / -n
         with torch.no_grad():  # keep the gradient out of any autograd graph that the logits belong to
-            grad_logits = (probs * targets.sum(dim=1, keepdim=True) - targets) / n
+            grad_logits = (probs * targets.sum(dim=1, keepdim=True)).sub_(targets).div_(n)
         return loss, grad_logits
     with classes_within(logits, targets):
         log_probs_there = log_probs.gather(1, targets)
-    if label_smoothing == 0 and weight is None:
-        loss = -log_probs_there.sum() / n
-        with torch.no_grad():
-            grad_logits = probs.scatter(1, targets, -1, reduce="add") / n
-        return loss, grad_logits
-    weights = logits.new_ones(classes) if weight is None else weight.to(logits.dtype)
+    if weight is None:
+        log_likelihood = log_probs_there.sum()
+        if label_smoothing > 0:
+            log_likelihood = (1 - label_smoothing) * log_likelihood + label_smoothing / classes * log_probs.sum()
+        loss = log_likelihood / -n
+        with torch.no_grad():  # in place: nobody else has p
+            grad_logits = probs.detach().scatter_(1, targets, label_smoothing - 1, reduce="add")
+            if label_smoothing > 0:
+                grad_logits.sub_(label_smoothing / classes)
+            return loss, grad_logits.div_(n)
+    weights = weight.to(logits.dtype)
     weights_there = weights.take(targets)
-    if weight is not None and divisor is None:
+    if divisor is None:
         n = weights_there.sum()
     # the two parts of t/n: at the class of the sample (N, 1), and at every class (C,)
     there, everywhere = (1 - label_smoothing) * weights_there / n, label_smoothing / classes * weights / n

@@ -4,6 +4,7 @@ Softmax is fused into the loss. Taken alone, the derivative of softmax is a full
 may be log(0). Fused, the matrix cancels, and all values are finite if the differences of the logits in a row are.
 """
 
+import torch
 from torch import Tensor
 
 
@@ -14,6 +15,8 @@ def softmax(logits: Tensor) -> tuple[Tensor, Tensor]:
         logits: (N, C).
         returns: (N, C) and (N, C).
     """
+    if logits.is_cuda:  # The same in one kernel each; on a CPU, they take three times as long for ten classes.
+        return torch.log_softmax(logits, dim=1), torch.softmax(logits, dim=1)
     # Shift by the maximum of each row, so that the largest exponential is e⁰ = 1. A shift does not change softmax, so
     # the maximum can be detached.
     shifted = logits - logits.amax(dim=1, keepdim=True).detach()
