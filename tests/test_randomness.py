@@ -15,7 +15,7 @@ from torch import Tensor
 from torchnet import randomness
 from torchnet.engine.tape import Tape
 from torchnet.engine.variants import same_bits
-from torchnet.randomness import uniform
+from torchnet.randomness import uniform, uniforms
 
 SHAPE = (300, 400)
 N = math.prod(SHAPE)
@@ -65,6 +65,16 @@ def test_matches_python_integers(seed, stream, step, shape):
 def test_the_numbers_never_change():
     got = uniform((4,), 1, 2, torch.tensor(3)).mul(2**24).tolist()
     assert got == [2609337, 1205949, 4006535, 1970455]
+    got = uniform((2, 1, 2), 7, 2**31 + 1, torch.tensor(2**31 + 5), start=3).mul(2**24).flatten().tolist()
+    assert got == [10217227, 1769165, 813463, 9229067]
+
+
+@pytest.mark.parametrize("start", [0, 5])
+def test_several_streams_at_once_have_the_numbers_of_each_alone(start):
+    shapes = {2**31: (3, 6), 1: (3, 2, 4, 5), 0: (3, 1)}
+    step = torch.tensor(12)
+    for (stream, shape), numbers in zip(shapes.items(), uniforms(shapes, 9, step, start), strict=True):
+        assert same_bits(numbers, uniform(shape, 9, stream, step, start))
 
 
 @pytest.mark.parametrize(("seed", "stream", "step"), DRAWS.values(), ids=DRAWS)

@@ -35,7 +35,7 @@ def draw(monkeypatch):
 
     def draw(numbers: list[float]) -> None:
         draws = (torch.tensor(numbers, dtype=torch.float64) + 1) / 2
-        monkeypatch.setattr(augmentation, "uniform", lambda shape, *_: draws.expand(shape))
+        monkeypatch.setattr(augmentation, "uniforms", lambda shapes, *_: [draws.expand(s) for s in shapes.values()])
 
     return draw
 

@@ -25,9 +25,6 @@ EQUIVALENT = {
         f"1 / (1 - self.p) if self.p < 1 else {scale}": "With p = 1 no element is kept: the scale multiplies zeros."
         for scale in (1.0, -1.0)
     },
-    "torchnet/randomness.py _bits: step.to(torch.int32) -> step": (
-        "The lower 32 bits of a mix are the same in int64, and only they reach the int32 of the rows."
-    ),
     "torchnet/losses/softmax.py softmax: "
     "logits.amax(dim=1, keepdim=True).detach() -> logits.amax(dim=1, keepdim=True)": (
         "A shift does not change softmax, so the derivative by the maximum is zero: only autograd's rounding differs."

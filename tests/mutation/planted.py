@@ -28,21 +28,23 @@ _B_GRAD = "self.bias.grad = grad_output.sum(dim=0)"
 _G_W = "(grad @ self._operand(self.weight)).to(dtype) if"
 _OPERAND = "if self.matmul_dtype and tensor.dtype == torch.float32 else tensor"
 _SQUARE = "if len(self.weight) == len(self.weight.T) else"
-_D_SIGMOID = "grad_output * y * (1 - y)"
-_D_TANH = "grad_output * (1 - y * y)"
-_D_RELU = "torch.where(y > 0, grad_output, 0)"
-_D_LEAKY = "torch.where(x > 0, grad_output, self.negative_slope * grad_output)"
-_D_ELU = "torch.where(x > 0, grad_output, self.alpha * grad_output * torch.exp(x))"
-_D_SILU = "grad_output * (s + y * (1 - s))"
+_D_SIGMOID = "torch.ops.aten.sigmoid_backward(grad_output, y)"
+_D_TANH = "torch.ops.aten.tanh_backward(grad_output, y)"
+_D_RELU = "torch.ops.aten.threshold_backward(grad_output, y, 0)"
+_D_LEAKY = "torch.ops.aten.leaky_relu_backward(grad_output, x, self.negative_slope, False)"
+_WHERE_LEAKY = "torch.where(x > 0, grad_output, self.negative_slope * grad_output)"
+_D_ELU = "torch.ops.aten.elu_backward(grad_output, self.alpha, 1, 1, False, x)"
+_WHERE_ELU = "torch.where(x > 0, grad_output, self.alpha * grad_output * torch.exp(x))"
+_D_SILU = "grad_output * torch.addcmul(s, y, 1 - s)"
 _SOFTPLUS = "slope = -torch.expm1(-self.beta * y)"
 _D_SOFTPLUS = "torch.where(self.beta * x > self.threshold, grad_output, grad_output * slope)"
 _CDF = "cdf = 0.5 * torch.erfc(-math.sqrt(0.5) * x)"
-_X_DENSITY = "x_density = _DENSITY_AT_0 * x * torch.exp(-0.5 * x * x)"
-_BELL = "x_density = _SLOPE_AT_0 * (bell + 3 * _CUBIC * bell * x * x)"
-_D_GELU = "grad_output * (cdf + x_density)"
+_SLOPE = "slope = torch.addcmul(cdf, x, torch.exp(-0.5 * x * x), value=_DENSITY_AT_0)"
+_BELL = "slope = torch.add(cdf, torch.addcmul(bell, bell * x, x, value=3 * _CUBIC), alpha=_SLOPE_AT_0)"
+_D_GELU = "grad_output * slope"
 _RSTD = "rstd = (var + self.eps).rsqrt()"
 _TRACK_VAR = "self.running_var.lerp_(var * (n / (n - 1)), rate)"
-_BATCH_VARIANCE_PATH = "grad = torch.addcmul(grad_output, normalized, self.weight.grad / len(normalized), value=-1)"
+_BATCH_VARIANCE_PATH = "grad = torch.addcmul(grad_output, normalized, self.weight.grad, value=-1 / len(normalized))"
 _D_BATCH_NORM = "(grad - mean) * (self.weight * rstd)"
 _SUMS = (
     "        if self.share is not None:\n"
@@ -55,10 +57,14 @@ _D_RMS_NORM = "(grad - normalized * (grad * normalized).mean(dim=1, keepdim=True
 _MASK = ">= self.p).to(x.dtype) * scale"
 _SKIP = "return grad_output + cast(Tensor, grad) if input_grad else None"
 _UNIFORM = ">> 9).to(torch.float32) * 2.0**-23 + (0.5 + 2.0**-24)"
-_LOSS = "loss = -(targets * log_probs).sum() / n"
-_GRAD = "grad_logits = (probs * targets.sum(dim=1, keepdim=True) - targets) / n"
-_CLASS_LOSS = "loss = -log_probs_there.sum() / n"
-_CLASS_GRAD = 'grad_logits = probs.scatter(1, targets, -1, reduce="add") / n'
+_LOSS = "loss = (targets * log_probs).sum() / -n"
+_GRAD = "grad_logits = (probs * targets.sum(dim=1, keepdim=True)).sub_(targets).div_(n)"
+_CLASS_SUM = "log_likelihood = log_probs_there.sum()"
+_CLASS_LOSS = "loss = log_likelihood / -n"
+_CLASS_GRAD = 'grad_logits = probs.detach().scatter_(1, targets, label_smoothing - 1, reduce="add")'
+_CLASS_MEAN = "grad_logits.div_(n)"
+_EVEN_LOSS = "(1 - label_smoothing) * log_likelihood + label_smoothing / classes * log_probs.sum()"
+_EVEN_GRAD = "grad_logits.sub_(label_smoothing / classes)"
 _SHIFT = "shifted = logits - logits.amax(dim=1, keepdim=True).detach()"
 _LOG_SUM = "shifted - total.log(), exponentials / total"
 _CLASSES = "targets.long().unsqueeze(1)"
@@ -126,7 +132,13 @@ PLANTED: tuple[Planted, ...] = (
         ),
         ("bfloat16: the output left in it", _SUM, "product.add_(self.bias)"),
         ("bfloat16: the output left in it, without a bias", _ROUNDED, "y = product"),
-        ("no bias ever added", "y if self.bias is None else y + self.bias", "y"),
+        ("no bias added to unrounded products", "torch.addmm(self.bias, operand, weight.T)", "operand @ weight.T"),
+        ("no bias added to rounded products", "y if self.bias is None else y + self.bias", "y"),
+        (
+            "forward: no transpose within the sum if square",
+            "operand, weight.T)",
+            f"operand, weight {_SQUARE} weight.T)",
+        ),
         ("bias=False leaves out the weight", "requires_grad=False) if bias else None", "requires_grad=not bias)"),
         (
             "bfloat16: the bias added in it",
@@ -196,6 +208,7 @@ PLANTED: tuple[Planted, ...] = (
     *_in(
         "layers/relu.py",
         ("mask >= where y is 0", _D_RELU, "torch.where(y >= 0, grad_output, 0)"),
+        ("threshold 1", _D_RELU, _D_RELU.replace("0)", "1)")),
         ("half a gradient at the kink", _D_RELU, "grad_output * (y.sign() + 1) / 2"),
         ("mask of the gradient", _D_RELU, "torch.where(grad_output > 0, grad_output, 0)"),
         ("y for its mask", _D_RELU, "grad_output * y"),
@@ -206,8 +219,8 @@ PLANTED: tuple[Planted, ...] = (
     ),
     *_in(
         "layers/leaky_relu.py",
-        ("slope at the kink of the right side", _D_LEAKY, _D_LEAKY.replace("x > 0", "x >= 0")),
-        ("mask of the gradient", _D_LEAKY, _D_LEAKY.replace("x > 0", "grad_output > 0")),
+        ("slope at the kink of the right side", _D_LEAKY, _WHERE_LEAKY.replace("x > 0", "x >= 0")),
+        ("mask of the gradient", _D_LEAKY, _WHERE_LEAKY.replace("x > 0", "grad_output > 0")),
         ("no leak in the gradient", _D_LEAKY, "torch.where(x > 0, grad_output, 0)"),
         ("the leak of the default", _D_LEAKY, _D_LEAKY.replace("self.negative_slope", "0.01")),
         ("the leak squared", _D_LEAKY, _D_LEAKY.replace("self.negative_slope", "self.negative_slope**2")),
@@ -216,11 +229,11 @@ PLANTED: tuple[Planted, ...] = (
     ),
     *_in(
         "layers/elu.py",
-        ("slope at the kink of the right side", _D_ELU, _D_ELU.replace("x > 0", "x >= 0")),
-        ("slope without alpha", _D_ELU, _D_ELU.replace("self.alpha * ", "")),
-        ("the value for the slope", _D_ELU, _D_ELU.replace("torch.exp(x)", "torch.expm1(x)")),
+        ("slope at the kink of the right side", _D_ELU, _WHERE_ELU.replace("x > 0", "x >= 0")),
+        ("slope without alpha", _D_ELU, _D_ELU.replace("self.alpha", "1")),
+        ("the value for the slope", _D_ELU, _WHERE_ELU.replace("torch.exp(x)", "torch.expm1(x)")),
         ("the slope at y", "self.remember(x)", "self.remember(functional.elu(x, self.alpha))"),
-        ("the slope as y + 1", _D_ELU, _D_ELU.replace("torch.exp(x)", "(torch.expm1(x) + 1)")),
+        ("the slope as y + 1", _D_ELU, _WHERE_ELU.replace("torch.exp(x)", "(torch.expm1(x) + 1)")),
         ("not a number where exp overflows", _D_ELU, "grad_output * ((x > 0) + self.alpha * torch.exp(x) * (x <= 0))"),
         ("alpha in the exponent", "functional.elu(x, self.alpha)", "functional.elu(x * self.alpha)"),
     ),
@@ -254,27 +267,27 @@ PLANTED: tuple[Planted, ...] = (
     *_in(
         "layers/gelu.py",
         ("x held constant", _D_GELU, "grad_output * cdf"),
-        ("density without x", _X_DENSITY, _X_DENSITY.replace(" * x *", " *", 1)),
-        ("density not normed", _X_DENSITY, _X_DENSITY.replace("_DENSITY_AT_0 * ", "")),
-        ("density of a normal of variance 1/2", _X_DENSITY, _X_DENSITY.replace("-0.5 *", "-")),
+        ("density without x", _SLOPE, _SLOPE.replace("cdf, x,", "cdf, torch.ones_like(x),")),
+        ("density not normed", _SLOPE, _SLOPE.replace("_DENSITY_AT_0", "1")),
+        ("density of a normal of variance 1/2", _SLOPE, _SLOPE.replace("-0.5 *", "-")),
         ("erf of x for erf of x / √2", _CDF, "cdf = 0.5 * torch.erfc(-x)"),
         ("1 - Φ for Φ", _CDF, "cdf = 0.5 * torch.erfc(math.sqrt(0.5) * x)"),
         ("1 + erf, which cancels", _CDF, "cdf = 0.5 * (1 + torch.erf(math.sqrt(0.5) * x))"),
-        ("approximation: v' without its square term", _BELL, "x_density = _SLOPE_AT_0 * bell"),
+        ("approximation: v' without its square term", _BELL, "slope = cdf + _SLOPE_AT_0 * bell"),
         ("approximation: v' without the factor 3", _BELL, _BELL.replace("3 * ", "")),
-        ("approximation: x² first", _BELL, _BELL.replace("_CUBIC * bell * x * x", "_CUBIC * (x * x) * bell")),
+        ("approximation: x² first", _BELL, _BELL.replace("bell * x, x", "x * x, bell")),
         ("approximation: the slope of tanh's argument", _BELL, _BELL.replace("_SLOPE_AT_0", "_SLOPE_AT_0 / 2")),
         (
             "approximation: the exact density",
-            'if self.approximate == "none":\n            x_density',
-            "if True:\n            x_density",
+            'if self.approximate == "none":\n            slope',
+            "if True:\n            slope",
         ),
         (
             "approximation: the sigmoid of 1.702 x",
-            "torch.sigmoid(_SLOPE_AT_0 * (x + _CUBIC * x * x * x))",
+            "torch.sigmoid(_SLOPE_AT_0 * torch.addcmul(x, x * x, x, value=_CUBIC))",
             "torch.sigmoid(1.702 * x)",
         ),
-        ("overwrites grad_output", _D_GELU, "grad_output.mul_(cdf + x_density)"),
+        ("overwrites grad_output", _D_GELU, "grad_output.mul_(slope)"),
     ),
     *_in(
         "layers/identity.py",
@@ -330,14 +343,18 @@ PLANTED: tuple[Planted, ...] = (
         ("statistics as if they were constants", _D_BATCH_NORM, "grad_output * (self.weight * rstd)"),
         ("grad_input: path through the mean missing", _D_BATCH_NORM, "grad * (self.weight * rstd)"),
         ("grad_input: path through the variance missing", _BATCH_VARIANCE_PATH, "grad = grad_output"),
-        ("grad_input: path through the variance added", _BATCH_VARIANCE_PATH, _BATCH_VARIANCE_PATH.replace("-1", "1")),
+        (
+            "grad_input: path through the variance added",
+            _BATCH_VARIANCE_PATH,
+            _BATCH_VARIANCE_PATH.replace("-1 /", "1 /"),
+        ),
         (
             "grad_input: path through the variance of x",
             _BATCH_VARIANCE_PATH,
             _BATCH_VARIANCE_PATH.replace("normalized,", "normalized / rstd,"),
         ),
         ("grad_input: mean of grad_output alone", "mean = grad.mean(dim=0)", "mean = grad_output.mean(dim=0)"),
-        ("grad_input: N - 1", _BATCH_VARIANCE_PATH, _BATCH_VARIANCE_PATH.replace("(normalized),", "(normalized[1:]),")),
+        ("grad_input: N - 1", _BATCH_VARIANCE_PATH, _BATCH_VARIANCE_PATH.replace("(normalized))", "(normalized[1:]))")),
         ("grad_input: without 1/N", _BATCH_VARIANCE_PATH, _BATCH_VARIANCE_PATH.replace(" / len(normalized)", "")),
         ("grad_input: without the weight", _D_BATCH_NORM, "(grad - mean) * rstd"),
         ("grad_input: without rstd", _D_BATCH_NORM, "(grad - mean) * self.weight"),
@@ -477,19 +494,24 @@ PLANTED: tuple[Planted, ...] = (
         ("stream ignored", 'f"{seed} {stream}"', 'f"{seed}"'),
         ("seed and stream run together", 'f"{seed} {stream}"', 'f"{seed}{stream}"'),
         ("sum of seed and stream", 'f"{seed} {stream}"', 'f"{seed + stream}"'),
-        ("step ignored", "step.to(torch.int32) ^ word", "(0 * step).to(torch.int32) ^ word"),
+        ("step ignored", "words ^ step)", "words ^ 0 * step)"),
         ("the sign shifted in", "(x >> 16 & 0xFFFF)", "(x >> 16)"),
         ("0 among the numbers", _UNIFORM, ">> 9).to(torch.float32) * 2.0**-23 + 0.5"),
-        ("every part begins at its place in the columns", "_count(0, columns,", "_count(start, start + columns,"),
+        ("every part begins at its place in the columns", "range(columns)]", "range(start, start + columns)]"),
         ("every part begins at its place in the first dimension", "start * math.prod(leading[1:])", "start"),
+        (
+            "all streams with the keys of the first",
+            "torch.full((length,), i)",
+            "torch.full((length,), i % 2)",
+        ),
         ("fewer bits", _UNIFORM, _UNIFORM.replace(">> 9", ">> 20 << 11")),
     ),
     *_in(
         "losses/cross_entropy.py",
-        ("gradient: without 1/n", _GRAD, _GRAD.removesuffix(" / n")),
-        ("gradient: 1/n twice", _GRAD, f"{_GRAD} / n"),
-        ("gradient: last partial batch over its own n", _GRAD, _GRAD.replace("/ n", "/ len(logits)")),
-        ("gradient: a mean over all elements", _GRAD, _GRAD.replace("/ n", "/ targets.numel()")),
+        ("gradient: without 1/n", _GRAD, _GRAD.removesuffix(".div_(n)")),
+        ("gradient: 1/n twice", _GRAD, f"{_GRAD}.div_(n)"),
+        ("gradient: last partial batch over its own n", _GRAD, _GRAD.replace("div_(n)", "div_(len(logits))")),
+        ("gradient: a mean over all elements", _GRAD, _GRAD.replace("div_(n)", "div_(targets.numel())")),
         ("gradient: of the other sign", _GRAD, f"{_GRAD}; grad_logits = -grad_logits"),
         ("gradient: softmax's Jacobian diagonal only", _GRAD, "grad_logits = -targets * (1 - probs) / n"),
         ("gradient: as if targets summed to one", _GRAD, "grad_logits = (probs - targets) / n"),
@@ -497,17 +519,14 @@ PLANTED: tuple[Planted, ...] = (
         ("gradient: in float32", _GRAD, f"{_GRAD}; grad_logits = grad_logits.float().to(logits.dtype)"),
         ("loss: softmax twice", _LOSS, "loss = -(targets * softmax(probs)[0]).sum() / n"),
         ("loss: 1/n twice", _LOSS, f"{_LOSS} / n"),
-        ("loss: without 1/n", _LOSS, _LOSS.removesuffix(" / n")),
+        ("loss: without 1/n", _LOSS, _LOSS.replace("/ -n", "* -1")),
         ("loss: of the other sign", _LOSS, _LOSS.replace("-", "")),
-        ("loss: last partial batch over its own n", _LOSS, _LOSS.replace("/ n", "/ len(logits)")),
-        ("classes, gradient: without 1/n", _CLASS_GRAD, _CLASS_GRAD.removesuffix(" / n")),
-        ("classes, gradient: 1/n twice", _CLASS_GRAD, f"{_CLASS_GRAD} / n"),
-        (
-            "classes, gradient: last partial batch over its own n",
-            _CLASS_GRAD,
-            _CLASS_GRAD.replace("/ n", "/ len(probs)"),
-        ),
-        ("classes, gradient: p + 1 at the class", _CLASS_GRAD, _CLASS_GRAD.replace("-1", "1")),
+        ("loss: last partial batch over its own n", _LOSS, _LOSS.replace("/ -n", "/ -len(logits)")),
+        ("classes, gradient: without 1/n", _CLASS_MEAN, "grad_logits"),
+        ("classes, gradient: 1/n twice", _CLASS_MEAN, f"{_CLASS_MEAN}.div_(n)"),
+        ("classes, gradient: last partial batch over its own n", _CLASS_MEAN, "grad_logits.div_(len(probs))"),
+        ("classes, gradient: p + 1 at the class", _CLASS_GRAD, _CLASS_GRAD.replace("label_smoothing - 1", "1")),
+        ("classes, gradient: p - 1 with smoothing too", _CLASS_GRAD, _CLASS_GRAD.replace("label_smoothing - 1", "-1")),
         ("classes, gradient: -1 in place of p - 1", _CLASS_GRAD, _CLASS_GRAD.replace(', reduce="add"', "")),
         ("classes, gradient: -p at the class", _CLASS_GRAD, _CLASS_GRAD.replace('"add"', '"multiply"')),
         (
@@ -532,11 +551,19 @@ PLANTED: tuple[Planted, ...] = (
             f"{_CLASS_GRAD}; grad_logits = grad_logits.float().to(logits.dtype)",
         ),
         ("classes, loss: of the other sign", _CLASS_LOSS, _CLASS_LOSS.replace("-", "")),
-        ("classes, loss: without 1/n", _CLASS_LOSS, _CLASS_LOSS.removesuffix(" / n")),
+        ("classes, loss: without 1/n", _CLASS_LOSS, _CLASS_LOSS.replace("/ -n", "* -1")),
         ("classes, loss: 1/n twice", _CLASS_LOSS, f"{_CLASS_LOSS} / n"),
-        ("classes, loss: last partial batch over its own n", _CLASS_LOSS, _CLASS_LOSS.replace("/ n", "/ len(probs)")),
-        ("classes, loss: of all classes", _CLASS_LOSS, "loss = -log_probs.sum() / n"),
-        ("classes, loss: of p, and log(0)", _CLASS_LOSS, "loss = -probs.gather(1, targets).log().sum() / n"),
+        ("classes, loss: last partial batch over its own n", _CLASS_LOSS, _CLASS_LOSS.replace("-n", "-len(probs)")),
+        ("classes, loss: of all classes", _CLASS_SUM, "log_likelihood = log_probs.sum()"),
+        ("classes, loss: of p, and log(0)", _CLASS_SUM, "log_likelihood = probs.gather(1, targets).log().sum()"),
+        ("classes, even part: over the other classes", _EVEN_LOSS, _EVEN_LOSS.replace("classes *", "(classes - 1) *")),
+        ("classes, even part: added to the whole", _EVEN_LOSS, _EVEN_LOSS.replace("(1 - label_smoothing) * ", "")),
+        ("classes, even part: not in the gradient", _EVEN_GRAD, "pass"),
+        (
+            "classes, even part: over the other classes in the gradient",
+            _EVEN_GRAD,
+            _EVEN_GRAD.replace("es)", "es - 1)"),
+        ),
         ("smoothing: not scaled down", _SMOOTHED, "targets = targets + label_smoothing / classes"),
         ("smoothing: over the other classes", _SMOOTHED, _SMOOTHED.replace("/ classes", "/ max(1, classes - 1)")),
         ("smoothing: not spread", _SMOOTHED, _SMOOTHED.replace(" / classes", "")),
@@ -564,7 +591,7 @@ PLANTED: tuple[Planted, ...] = (
         ),
         ("classes, mean: over all weights", _MEAN, "n = weights.sum()"),
         ("classes, mean: over the samples", _MEAN, "n = samples"),
-        ("classes, mean: in spite of a divisor", " and divisor is None", ""),
+        ("classes, mean: in spite of a divisor", "    if divisor is None:", "    if True:"),
         ("classes, smoothing: over the other classes", _PARTS, _PARTS.replace("/ classes", "/ max(1, classes - 1)")),
         (
             "classes, smoothing: unweighted",

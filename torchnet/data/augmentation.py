@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from torchnet.randomness import uniform
+from torchnet.randomness import uniforms
 
 _AFFINE, _ELASTIC = 2**31, 2**31 + 1  # random streams, far from the small numbers that layers use
 _SPACING = 1.5  # between control points, in units of elastic_smoothness: correlations are then exact to 0.04
@@ -129,28 +129,24 @@ class Deformation:
         n, height, width = images.shape
         dtype, device = images.dtype, images.device
         unit = _unit(height, width, dtype, device)
-        maps = self._draw_maps(n, step, start, dtype) if self.is_affine else torch.eye(2, 3, device=device)
+        shapes: dict[int, tuple[int, ...]] = {_AFFINE: (n, 6)} if self.is_affine else {}
+        if self.is_elastic:
+            rows = smoothing(height, self.elastic_smoothness, dtype, device)
+            columns = smoothing(width, self.elastic_smoothness, dtype, device)
+            shapes[_ELASTIC] = (n, 2, rows.shape[1], columns.shape[1])
+        draws = dict(zip(shapes, uniforms(shapes, self.seed, step, start), strict=True)) if shapes else {}
+        maps = self._maps(draws[_AFFINE].to(dtype)) if self.is_affine else torch.eye(2, 3, device=device)
         points = (unit * maps @ _pixels(height, width, dtype, device)).view(-1, 2, height, width)
         if not self.is_elastic:
             return points
-        rows = smoothing(height, self.elastic_smoothness, dtype, device)
-        columns = smoothing(width, self.elastic_smoothness, dtype, device)
-        noise = uniform((n, 2, rows.shape[1], columns.shape[1]), self.seed, _ELASTIC, step, start).to(dtype)
-        noise = (noise - 0.5) * (math.sqrt(12) * self.elastic_strength)  # uniform numbers have variance 1/12
-        return (rows @ (unit[:, None] * noise @ columns.T)).add_(points)
+        noise = draws[_ELASTIC].to(dtype) - 0.5
+        deviations = unit[:, None] * (math.sqrt(12) * self.elastic_strength)  # uniform numbers have variance 1/12
+        return (rows @ (deviations * noise @ columns.T)).add_(points)
 
-    def _draw_maps(self, n: int, step: Tensor, start: int, dtype: torch.dtype) -> Tensor:
-        """Return a random inverse affine map for each image, (n, 2, 3)."""
-        draws = 2 * uniform((n, 6), self.seed, _AFFINE, step, start).to(dtype) - 1  # over (-1, 1)
-        wider, taller, leans, angles, right, down = draws.unbind(1)
-        return inverse_affine(
-            1 + self.scale * wider,
-            1 + self.scale * taller,
-            math.radians(self.shear) * leans,
-            math.radians(self.rotation) * angles,
-            self.translation * right,
-            self.translation * down,
-        )
+    def _maps(self, draws: Tensor) -> Tensor:
+        """Return random inverse affine maps, (n, 2, 3), from numbers that are uniform on (0, 1), (n, 6)."""
+        lowest, spread = _limits(self, draws.dtype, draws.device)
+        return inverse_affine(*torch.addcmul(lowest, spread, draws).unbind(1))
 
 
 def inverse_affine(
@@ -196,6 +192,16 @@ def smoothing(length: int, smoothness: float, dtype: torch.dtype, device: torch.
     distances = (_centered(length)[:, None] - spacing * _centered(count)) / smoothness
     weights = (-0.5 * distances**2).exp() * (distances.abs() < _REACH)
     return (weights / weights.norm(dim=1, keepdim=True)).to(device, dtype)
+
+
+@cache
+def _limits(deformation: Deformation, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the smallest arguments of `inverse_affine`, and the differences of the largest from them, (6,) each."""
+    d = deformation
+    largest = (d.scale, d.scale, math.radians(d.shear), math.radians(d.rotation), d.translation, d.translation)
+    half = torch.tensor(largest, dtype=torch.float64)
+    middle = torch.tensor((1, 1, 0, 0, 0, 0), dtype=torch.float64)
+    return (middle - half).to(device, dtype), (2 * half).to(device, dtype)
 
 
 @cache
