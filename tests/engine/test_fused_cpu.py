@@ -1,6 +1,7 @@
 """The C++ step against the plain step in float64."""
 
 import dataclasses
+from functools import partial
 
 import pytest
 import torch
@@ -142,6 +143,20 @@ def test_inf_and_nan_are_passed_on():
             assert not found["losses"].isfinite().all() or (number == torch.inf and found["losses"].isfinite().all())
             if number is torch.nan:
                 assert found["losses"].isnan().all(), activation
+
+
+def test_logits_of_any_size_are_as_exact():
+    for factor in (100, 1e4):
+        case = Case((6, 5, 4), 40, "tanh", steps=1)
+
+        def scaled(recipe, *arguments, run, factor=factor):
+            recipe.net[2].weight *= factor
+            return run(recipe, *arguments)
+
+        exact = run_case(case, partial(scaled, run=plain), torch.float64)
+        found = run_case(case, partial(scaled, run=fused))
+        for name, tensor in exact.items():
+            torch.testing.assert_close(found[name].double(), tensor, rtol=1e-4, atol=1e-5 * tensor.abs().max().item())
 
 
 def test_samples_and_classes_out_of_range_are_refused():
