@@ -1,6 +1,8 @@
 """Shared fixtures: MNIST, a browser, the command line, and a comparison of tensors that reports the worst errors."""
 
+import atexit
 import contextlib
+import gc
 import itertools
 import json
 import os
@@ -134,6 +136,12 @@ def expect_equal(record_property: Callable[[str, object], None]) -> Callable[...
         assert error <= tolerance, f"{what}: relative error {error:.3g} against {oracle}, allowed is {tolerance:.3g}"
 
     return check
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of every later search for garbage."""
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # Python's end frees it
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

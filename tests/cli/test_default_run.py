@@ -23,7 +23,15 @@ def test_without_arguments_it_trains_the_notebooks_network_past_97_2_percent(cli
     assert weights["net.0.weight"].dtype == torch.float32
 
 
-@pytest.mark.parametrize("config", [[], ["--data.order", "notebook", "--model.dtype", "float64"]], ids=str)
+@pytest.mark.parametrize(
+    "config",
+    [
+        ["--data.order", "notebook", "--model.dtype", "float64", "--trainer.max_epochs", "1"],
+        pytest.param([], marks=pytest.mark.sweep),
+        pytest.param(["--data.order", "notebook", "--model.dtype", "float64"], marks=pytest.mark.sweep),
+    ],
+    ids=str,
+)
 def test_every_format_gives_the_same_numbers(config, cli, mnist_place, mat_file):
     results = []
     for source in (mnist_place, mat_file):

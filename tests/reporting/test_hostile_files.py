@@ -166,7 +166,9 @@ def extreme_report(classes: int, count: int, content: dict[str, Any]) -> dict[st
     }
 
 
-@pytest.mark.parametrize(("classes", "count"), [(1, 0), (1, 2**53), (2, 0), (32, 2**53)])
+@pytest.mark.parametrize(
+    ("classes", "count"), [(1, 0), (1, 2**53), (2, 0), pytest.param(32, 2**53, marks=pytest.mark.sweep)]
+)
 def test_extreme_reports_are_drawn(classes, count, run, report):
     content = extreme_report(classes, count, json.loads((run / "report.json").read_text()))
     write_report(content, run / "report.json")
