@@ -22,7 +22,6 @@ from pathlib import Path
 
 from benchmarks.child_process import ChildError
 from benchmarks.commands import run_depth, run_overhead, run_peers, run_processes, run_recipes, run_scale
-from benchmarks.gpu.run import run_gpu
 from benchmarks.peers import PEERS
 
 _SEEDS = 5
@@ -47,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             elif options.what == "processes":
                 run_processes(_TURNS, Path(folder), options.out)
             elif options.what == "gpu":
+                from benchmarks.gpu.run import run_gpu  # imported late, as it imports torch: see commands.py
+
                 run_gpu(options.epochs, options.seed, Path(folder), options.out)
             else:
                 run_peers(options.peers, options.epochs, options.seed, Path(folder), options.out)

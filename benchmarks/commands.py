@@ -1,4 +1,8 @@
-"""The subcommands: measure, then print, write and plot the results."""
+"""The subcommands: measure, then print, write and plot the results.
+
+This process imports torch only where it has to: the peak memory of a child is at least the memory of its parent when it
+starts.
+"""
 
 import json
 import os
@@ -11,7 +15,6 @@ from rich.console import Group
 from benchmarks.child_process import Child, ChildError, Terminal, call
 from benchmarks.comparison.compare import compare
 from benchmarks.comparison.summary import ratios, summarize
-from benchmarks.depth import ROOT, measure_depth
 from benchmarks.machine import describe
 from benchmarks.output import bar, plot, publish
 from benchmarks.overhead import VARIANTS, measure_overhead, overhead_table
@@ -67,6 +70,8 @@ def run_recipes(seeds: int, folder: Path, out: Path) -> None:
 
 def run_depth(folder: Path, out: Path) -> None:
     """Train two networks of 20 layers, with sigmoids and with residual blocks, and show their gradients."""
+    from benchmarks.depth import ROOT, measure_depth
+
     runs = []
     with bar(2) as show:
         for config in ("deep_sigmoid", "deep_residual"):

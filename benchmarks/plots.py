@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib
 
@@ -17,9 +18,11 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 from benchmarks.comparison.compare import Result
 from benchmarks.comparison.summary import Summary
 from benchmarks.comparison.task import TARGET
-from benchmarks.depth import Depth
 from benchmarks.peers import BASELINE, OWN, PEERS
 from benchmarks.scale.points import Measured
+
+if TYPE_CHECKING:
+    from benchmarks.depth import Depth
 
 _TAB20 = plt.get_cmap("tab20").colors  # ten pairs of a dark and a light color
 _COLORS = dict(zip(PEERS, _TAB20[::2] + _TAB20[1::2], strict=False))
@@ -89,7 +92,7 @@ def plot_scale(rows: Sequence[Measured], path: Path) -> None:
         plt.close(figure)
 
 
-def plot_depth(runs: Sequence[Depth], path: Path) -> None:
+def plot_depth(runs: Sequence["Depth"], path: Path) -> None:
     """Draw the gradient norm of each layer before and after training, and the loss of each epoch."""
     with plt.rc_context(_STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), width_ratios=(3, 2), layout="constrained")

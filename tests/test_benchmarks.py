@@ -66,6 +66,11 @@ def test_peers_race_and_end_with_the_same_accuracy(peers, mnist_place, tmp_path,
     assert "torchnet, fused / products alone" in done.stdout
 
 
+def test_the_memory_of_the_parent_does_not_count_as_that_of_a_peer():
+    code = "import sys, benchmarks.__main__, benchmarks.plots; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
 def test_ratios_are_those_of_medians_without_the_first_epoch():
     seconds = {"torchnet": (9, 2, 4, 3), "products": (7, 1, 2, 6), "jax_scan": (1, 1, 1, 1), "autograd": (1, 1, 1, 1)}
     results = [
