@@ -175,6 +175,19 @@ def test_samples_and_classes_out_of_range_are_refused():
     assert all(map(same_bits, recipe.net.parameters(), before))
 
 
+def test_too_little_memory_is_reported(monkeypatch):
+    case = Case()
+    steps = CpuSteps(describe(case.recipe()), case.recipe())
+
+    class Full:
+        rounds_to_bfloat16 = staticmethod(lambda: 1)
+        run_steps = staticmethod(lambda job: 1)
+
+    monkeypatch.setattr(steps, "library", Full())
+    with pytest.raises(MemoryError, match="out of memory, or of threads, for steps of 6 samples"):
+        steps.run(case.order(), case.numbers(), None)
+
+
 def test_a_processor_without_bfloat16_has_no_rounded_step(monkeypatch):
     recipe = Case(matmul_dtype=torch.bfloat16).recipe()
     steps = CpuSteps(describe(Case().recipe()), Case().recipe())

@@ -28,7 +28,6 @@ from ..engine import fused_cases as cases
 from ..engine import test_fused_cpu as tests
 from ..engine.test_fused_cpu import fused
 
-_FILES = ("step.cpp", "products.h", "activations.h")
 _SECONDS = 60  # for the tests of a mutant
 _OPERATORS = {
     r" \+ ": (" - ",),
@@ -85,7 +84,7 @@ def mutants(file: str, text: str) -> Iterator[Mutant]:
 
 def compiled(mutant: Mutant | None, folder: Path) -> Path | None:
     """Compile the step with a mutant; return None if the compiler refuses it."""
-    for name in _FILES:
+    for name in build._SOURCES:
         lines = (build._FOLDER / name).read_text().splitlines()
         if mutant is not None and name == mutant.file:
             lines[mutant.line - 1] = mutant.new
@@ -142,7 +141,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="a text of the line")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every n-th mutant")
     options = parser.parse_args()
-    found = [it for name in _FILES for it in mutants(name, (build._FOLDER / name).read_text())]
+    found = [it for name in build._SOURCES for it in mutants(name, (build._FOLDER / name).read_text())]
     found = [it for it in found if options.only in it.old][:: options.every]
     survivors, refused = [], 0
     with tempfile.TemporaryDirectory() as folder:

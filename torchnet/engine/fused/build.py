@@ -18,7 +18,7 @@ from pathlib import Path
 from torchnet.engine.fused.description import NotFusedError
 
 _FOLDER = Path(__file__).parent
-_SOURCES = ("step.cpp", "products.h", "activations.h")
+_SOURCES = ("step.cpp", "activations.h", "barrier.h", "operands.h", "products.h")
 _OPTIONS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-pthread", "-fno-math-errno", "-fno-trapping-math")
 _TIMEOUT = 120  # seconds; it takes 4 on a current processor
 

@@ -117,7 +117,8 @@ class CpuSteps:
             has_velocity=has_velocity,
             losses=losses.data_ptr(),
         )
-        self.library.run_steps(ctypes.byref(job))
+        if self.library.run_steps(ctypes.byref(job)) != 0:
+            raise MemoryError(f"out of memory, or of threads, for steps of {batch} samples: try a smaller mini-batch")
         return losses
 
     def _layer(self, place: int, velocities: Mapping[Any, Tensor]) -> _Layer:

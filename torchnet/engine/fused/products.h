@@ -55,10 +55,14 @@ struct Factor {
 };
 
 template <class Word>
-Factor<Word> rows_of(const Matrix<Word>& matrix) { return {matrix.row(0), matrix.stride, 1}; }
+Factor<Word> rows_of(const Matrix<Word>& matrix) {
+    return {matrix.row(0), matrix.stride, 1};
+}
 
 template <class Word>
-Factor<Word> transposed(const Matrix<Word>& matrix) { return {matrix.row(0), 1, matrix.stride}; }
+Factor<Word> transposed(const Matrix<Word>& matrix) {
+    return {matrix.row(0), 1, matrix.stride};
+}
 
 // sum + a b, for one word a and a vector of words b.
 inline Vector multiply_add(float a, Vector b, Vector sum) { return sum + a * b; }
@@ -77,7 +81,8 @@ inline Vector multiply_add(Pair a, __m512bh b, Vector sum) {
 
 // product (+)= a b for one tile.
 template <int64_t VECTORS, class Word>
-inline void multiply_tile(int64_t ks, Factor<Word> a, const Word* b, int64_t b_stride, float* product, int64_t stride, bool add) {
+inline void multiply_tile(int64_t ks, Factor<Word> a, const Word* b, int64_t b_stride, float* product, int64_t stride,
+                          bool add) {
     Vector sums[TILE_ROWS][VECTORS] = {};
     for (int64_t k = 0; k < ks; k++) {
         decltype(load(b)) of_b[VECTORS];
@@ -98,20 +103,24 @@ inline void multiply_tile(int64_t ks, Factor<Word> a, const Word* b, int64_t b_s
 }
 
 template <int64_t VECTORS, class Word>
-inline void multiply_tiles(int64_t rows, int64_t ks, Factor<Word> a, const Word* b, int64_t b_stride, float* product, int64_t stride) {
+inline void multiply_tiles(int64_t rows, int64_t ks, Factor<Word> a, const Word* b, int64_t b_stride, float* product,
+                           int64_t stride) {
     const int64_t blocks = (ks + MOST - 1) / MOST, size = (ks + blocks - 1) / blocks;
     for (int64_t k = 0; k < ks; k += size)
         for (int64_t i = 0; i < rows; i += TILE_ROWS)
-            multiply_tile<VECTORS, Word>(std::min(size, ks - k), {a.words + i * a.row_step + k * a.k_step, a.row_step, a.k_step},
+            multiply_tile<VECTORS, Word>(std::min(size, ks - k),
+                                         {a.words + i * a.row_step + k * a.k_step, a.row_step, a.k_step},
                                          b + k * b_stride, b_stride, product + i * stride, stride, k > 0);
 }
 
 // product = a b, with `ks` words between them. The order of summation depends on the sizes alone.
 template <class Word>
-void multiply(int64_t rows, int64_t columns, int64_t ks, Factor<Word> a, const Matrix<Word>& b, Matrix<float>& product) {
+void multiply(int64_t rows, int64_t columns, int64_t ks, Factor<Word> a, const Matrix<Word>& b,
+              Matrix<float>& product) {
     int64_t column = 0;
     for (; column + TILE_VECTORS * LANES <= round_up(columns, LANES); column += TILE_VECTORS * LANES)
-        multiply_tiles<TILE_VECTORS, Word>(rows, ks, a, b.row(0) + column, b.stride, product.row(0) + column, product.stride);
+        multiply_tiles<TILE_VECTORS, Word>(rows, ks, a, b.row(0) + column, b.stride, product.row(0) + column,
+                                           product.stride);
     for (; column < columns; column += LANES)
         multiply_tiles<1, Word>(rows, ks, a, b.row(0) + column, b.stride, product.row(0) + column, product.stride);
 }

@@ -1,9 +1,9 @@
 // Training steps on a CPU: what torchnet/step.py computes, for a network of Linear layers and activations.
 //
-// Each thread takes its rows of the mini-batch through the whole step: gather, forward, loss, backward. Its numbers stay
-// in the cache of its core. Then the gradients of the threads are added, in the order of the threads, and the weights
-// are updated, each thread updating its share of them. So a step has two barriers, and its bits depend on the number of
-// threads but not on their speed.
+// Each thread takes its rows of the mini-batch through the whole step: gather, forward, loss, backward. Its numbers
+// stay in the cache of its core. Then the gradients of the threads are added, in the order of the threads, and the
+// weights are updated, each thread updating its share of them. So a step has two barriers, and its bits depend on the
+// number of threads but not on their speed.
 //
 // Weights are kept transposed, (I, O): rows of x multiply them without a rearrangement, and the weight gradient xᵀ G
 // comes out in the same layout. With bfloat16, factors are packed as pairs along the dimension of summation.
@@ -11,134 +11,50 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <exception>
 #include <thread>
-#include <type_traits>
 #include <vector>
 
 #include "activations.h"
+#include "barrier.h"
+#include "operands.h"
 #include "products.h"
 
 extern "C" {
 struct Layer {
     int64_t inputs, outputs;
-    float *weight, *bias;                      // (O, I), (O,) or null
-    float *weight_velocity, *bias_velocity;    // null without momentum
-    float *weight_grad, *bias_grad;            // of the last step
-    int64_t activation;                        // in the order of ACTIVATION_NAMES
+    float *weight, *bias;                    // (O, I), (O,) or null
+    float *weight_velocity, *bias_velocity;  // null without momentum
+    float *weight_grad, *bias_grad;          // of the last step
+    int64_t activation;                      // in the order of ACTIVATION_NAMES
     float parameter;
 };
 
 struct Job {
     Layer* layers;
     int64_t depth, threads, bfloat16;
-    const uint8_t* images;    // (n, I)
-    const int64_t* classes;   // (n,), or null
-    const float* rows;        // (n, C), or null
-    const int64_t* order;     // (steps, N)
-    const float* options;     // (steps, 2): learning rate and momentum
+    const uint8_t* images;   // (n, I)
+    const int64_t* classes;  // (n,), or null
+    const float* rows;       // (n, C), or null
+    const int64_t* order;    // (steps, N)
+    const float* options;    // (steps, 2): learning rate and momentum
     int64_t steps, batch;
     float divisor;
-    int64_t squared_error;    // the loss: mean squared error, else softmax cross-entropy
+    int64_t squared_error;  // the loss: mean squared error, else softmax cross-entropy
     float dampening, weight_decay;
     int64_t nesterov, has_velocity;
-    float* losses;            // (steps,)
+    float* losses;  // (steps,)
 };
 }
 
 constexpr int64_t AHEAD = 8;  // samples: their pixels are fetched into the cache meanwhile
 
-// Threads wait for each other for microseconds, so they spin; on a busy machine they give way.
-class Barrier {
-  public:
-    explicit Barrier(int64_t threads) : threads(threads) {}
-    void wait() {
-        const int64_t mine = turn.load();
-        if (arrived.fetch_add(1) + 1 == threads) {
-            arrived.store(0);
-            turn.store(mine + 1);
-        } else {
-            for (int64_t spins = 0; turn.load() == mine; spins++)
-                if (spins < 2000) pause();
-                else std::this_thread::yield();
-        }
-    }
-
-  private:
-    static void pause() {  // leaves the core to the thread that shares it
-#if defined(__x86_64__)
-        __builtin_ia32_pause();
-#endif
-    }
-
-    const int64_t threads;
-    std::atomic<int64_t> arrived{0}, turn{0};
-};
-
-template <class Activation>
-void activate(const Matrix<float>& z, Matrix<float>& y, int64_t rows, int64_t columns, float p) {
-    for (int64_t n = 0; n < rows; n++) {
-        const float* from = z.row(n);
-        float* to = y.row(n);
-        for (int64_t o = 0; o < columns; o++) to[o] = Activation::forward(from[o], p);
-    }
-}
-
-template <class Activation>
-void times_slope(Matrix<float>& grad, const Matrix<float>& z, const Matrix<float>& y, int64_t rows, int64_t columns, float p) {
-    for (int64_t n = 0; n < rows; n++) {
-        float* g = grad.row(n);
-        const float *x = z.row(n), *of_x = y.row(n);
-        for (int64_t o = 0; o < columns; o++) g[o] *= Activation::slope(x[o], of_x[o], p);
-    }
-}
-
-struct Kind {
-    decltype(&activate<Identity>) activate;
-    decltype(&times_slope<Identity>) times_slope;
-};
-
-template <class... Activations>
-std::vector<Kind> kinds() { return {{activate<Activations>, times_slope<Activations>}...}; }
-
-static const std::vector<Kind> KINDS =
-    kinds<Identity, Sigmoid, Tanh, ReLU, LeakyReLU, ELU, SiLU, Softplus, GELU, GELUTanh>();
-// Numbers in rows, and the words of them that products read: the same memory for float32, packed pairs for bfloat16.
-template <class Word>
-struct Operand {
-    Matrix<float> numbers;
-    Matrix<Pair> along, across;  // pairs of neighbors in a row, (n, k/2), and in a column, (n/2, k)
-
-    Operand() = default;
-    Operand(int64_t rows, int64_t columns) : numbers(rows, columns) {
-        if (std::is_same_v<Word, Pair>) along = Matrix<Pair>(rows, (columns + 1) / 2), across = Matrix<Pair>((rows + 1) / 2, columns);
-    }
-    const Matrix<Word>& by_rows() const {
-        if constexpr (std::is_same_v<Word, float>) return numbers; else return along;
-    }
-    const Matrix<Word>& by_columns() const {
-        if constexpr (std::is_same_v<Word, float>) return numbers; else return across;
-    }
-    void pack_along(int64_t rows, int64_t columns) {
-        if constexpr (std::is_same_v<Word, Pair>)
-            for (int64_t n = 0; n < rows; n++) to_pairs(numbers.row(n), columns, along.row(n));
-    }
-    void pack_across(int64_t first, int64_t rows, int64_t columns) {  // from an even row on
-        if constexpr (std::is_same_v<Word, Pair>)
-            for (int64_t n = first; n < rows; n += 2)
-                to_pairs(numbers.row(n), n + 1 < rows ? numbers.row(n + 1) : nullptr, columns, across.row(n / 2));
-    }
-};
-
-// The number of words that `numbers` neighbors take.
-template <class Word>
-int64_t words(int64_t numbers) { return std::is_same_v<Word, float> ? numbers : (numbers + 1) / 2; }
-
 // What one thread needs for its rows of a mini-batch.
 template <class Word>
 struct Rows {
-    std::vector<Operand<Word>> y, grad;      // y[l] is the input of layer l; grad[l] is that of its output, (N, O)
-    std::vector<Matrix<float>> z;            // the output of layer l, before its activation
-    std::vector<Matrix<float>> weight_grad;  // (I, O)
+    std::vector<Operand<Word>> y, grad;          // y[l] is the input of layer l; grad[l] is that of its output, (N, O)
+    std::vector<Matrix<float>> z;                // the output of layer l, before its activation
+    std::vector<Matrix<float>> weight_grad;      // (I, O)
     std::vector<std::vector<double>> bias_grad;  // sums of many numbers of one kind lose digits in float
     double loss = 0;
 };
@@ -156,14 +72,29 @@ class Steps {
         for (Rows<Word>& its : threads) allocate(its);
     }
 
+    // Throws std::system_error if there are no more threads; then nothing has changed.
     void run() {
         std::vector<std::thread> others;
-        for (int64_t t = 1; t < job.threads; t++) others.emplace_back([this, t] { run_thread(t); });
+        try {
+            for (int64_t t = 1; t < job.threads; t++) others.emplace_back([this, t] { run_when_complete(t); });
+        } catch (...) {
+            team = Team::cancelled;
+            for (std::thread& other : others) other.join();
+            throw;
+        }
+        team = Team::complete;
         run_thread(0);
         for (std::thread& other : others) other.join();
     }
 
   private:
+    enum class Team { forming, complete, cancelled };
+
+    void run_when_complete(int64_t t) {
+        while (team == Team::forming) std::this_thread::yield();
+        if (team == Team::complete) run_thread(t);
+    }
+
     void run_thread(int64_t t) {
         const int64_t first = t * job.batch / job.threads, rows = (t + 1) * job.batch / job.threads - first;
         copy_weights(t, true);
@@ -188,8 +119,10 @@ class Steps {
             const auto [first, last] = share(l, t);
             copy_transposed(layer.weight, weight_t[l].numbers, l, first, last, in);
             if (layer.weight_velocity) copy_transposed(layer.weight_velocity, velocity_t[l], l, first, last, in);
-            if (in) pack_weight(l, first, last);
-            else copy_transposed(layer.weight_grad, threads[0].weight_grad[l], l, first, last, false);
+            if (in)
+                pack_weight(l, first, last);
+            else
+                copy_transposed(layer.weight_grad, threads[0].weight_grad[l], l, first, last, false);
         }
     }
 
@@ -199,8 +132,10 @@ class Steps {
         for (int64_t block = first; block < last; block += LANES)
             for (int64_t o = 0; o < outputs; o++)
                 for (int64_t i = block; i < std::min(block + LANES, last); i++)
-                    if (in) rows.row(i)[o] = numbers[o * inputs + i];
-                    else numbers[o * inputs + i] = rows.row(i)[o];
+                    if (in)
+                        rows.row(i)[o] = numbers[o * inputs + i];
+                    else
+                        numbers[o * inputs + i] = rows.row(i)[o];
     }
 
     // The rows of Wᵀ that a thread updates: whole blocks of LANES.
@@ -219,8 +154,10 @@ class Steps {
             const uint8_t* pixels[] = {job.images + samples[n] * inputs,
                                        n + 1 < rows ? job.images + samples[n + 1] * inputs : nullptr};
             for (int64_t m = n; m < std::min(n + 2, rows); m++) {
-                if constexpr (std::is_same_v<Word, float>) std::copy_n(pixels[m - n], inputs, x.numbers.row(m));
-                else to_pairs(pixels[m - n], inputs, x.along.row(m));
+                if constexpr (std::is_same_v<Word, float>)
+                    std::copy_n(pixels[m - n], inputs, x.numbers.row(m));
+                else
+                    to_pairs(pixels[m - n], inputs, x.along.row(m));
             }
             if constexpr (std::is_same_v<Word, Pair>) to_pairs(pixels[0], pixels[1], inputs, x.across.row(n / 2));
         }
@@ -230,7 +167,8 @@ class Steps {
     void forward(Rows<Word>& its, int64_t rows) {
         for (int64_t l = 0; l < job.depth; l++) {
             const auto [inputs, outputs] = sizes(l);
-            multiply(rows, outputs, words<Word>(inputs), rows_of(its.y[l].by_rows()), weight_t[l].by_columns(), its.z[l]);
+            multiply(rows, outputs, words<Word>(inputs), rows_of(its.y[l].by_rows()), weight_t[l].by_columns(),
+                     its.z[l]);
             const float* bias = job.layers[l].bias;
             for (int64_t n = 0; n < rows; n++)
                 for (int64_t o = 0; o < outputs; o++)
@@ -253,7 +191,8 @@ class Steps {
             if (job.classes) one_hot[job.classes[samples[n]]] = 1;
             const float* z = its.z[last].row(n);
             float* grad = its.grad[last].numbers.row(n);
-            its.loss += job.squared_error ? squared_error(z, target, grad, classes) : cross_entropy(z, target, grad, classes);
+            its.loss +=
+                job.squared_error ? squared_error(z, target, grad, classes) : cross_entropy(z, target, grad, classes);
             if (job.classes) one_hot[job.classes[samples[n]]] = 0;
         }
     }
@@ -290,15 +229,17 @@ class Steps {
             const auto [inputs, outputs] = sizes(l);
             Operand<Word>& grad = its.grad[l];
             grad.pack_across(0, rows, outputs);
-            multiply(inputs, outputs, words<Word>(rows), transposed(its.y[l].by_columns()), grad.by_columns(), its.weight_grad[l]);
+            multiply(inputs, outputs, words<Word>(rows), transposed(its.y[l].by_columns()), grad.by_columns(),
+                     its.weight_grad[l]);
             std::fill(its.bias_grad[l].begin(), its.bias_grad[l].end(), 0.0);
             for (int64_t n = 0; n < rows; n++)
                 for (int64_t o = 0; o < outputs; o++) its.bias_grad[l][o] += grad.numbers.row(n)[o];
             if (l == 0) break;
             grad.pack_along(rows, outputs);
-            multiply(rows, inputs, words<Word>(outputs), rows_of(grad.by_rows()), weight[l].by_columns(), its.grad[l - 1].numbers);
-            KINDS[job.layers[l - 1].activation].times_slope(its.grad[l - 1].numbers, its.z[l - 1], its.y[l].numbers, rows,
-                                                            inputs, job.layers[l - 1].parameter);
+            multiply(rows, inputs, words<Word>(outputs), rows_of(grad.by_rows()), weight[l].by_columns(),
+                     its.grad[l - 1].numbers);
+            KINDS[job.layers[l - 1].activation].times_slope(its.grad[l - 1].numbers, its.z[l - 1], its.y[l].numbers,
+                                                            rows, inputs, job.layers[l - 1].parameter);
         }
     }
 
@@ -314,7 +255,8 @@ class Steps {
                     for (int64_t o = 0; o < outputs; o++) grad[o] += more[o];
                 }
                 for (int64_t o = 0; o < outputs; o++) grad[o] *= input_scale(l);
-                sgd(k, grad, weight_t[l].numbers.row(i), job.layers[l].weight_velocity ? velocity_t[l].row(i) : nullptr, outputs);
+                sgd(k, grad, weight_t[l].numbers.row(i), job.layers[l].weight_velocity ? velocity_t[l].row(i) : nullptr,
+                    outputs);
             }
             pack_weight(l, first, last);
             if (t == l % job.threads && job.layers[l].bias) {
@@ -358,9 +300,12 @@ class Steps {
             for (int64_t o = 0; o < outputs; o++)
                 for (int64_t i = block; i < std::min(block + LANES, last); i++) {
                     const float number = weight_t[l].numbers.row(i)[o];
-                    if constexpr (std::is_same_v<Word, float>) weight[l].numbers.row(o)[i] = number;
-                    else if (o % 2) weight[l].across.row(o / 2)[i].second = to_bfloat16(number);
-                    else weight[l].across.row(o / 2)[i].first = to_bfloat16(number);
+                    if constexpr (std::is_same_v<Word, float>)
+                        weight[l].numbers.row(o)[i] = number;
+                    else if (o % 2)
+                        weight[l].across.row(o / 2)[i].second = to_bfloat16(number);
+                    else
+                        weight[l].across.row(o / 2)[i].first = to_bfloat16(number);
                 }
     }
 
@@ -383,16 +328,26 @@ class Steps {
 
     const Job& job;
     Barrier barrier;
+    std::atomic<Team> team{Team::forming};
     std::vector<Operand<Word>> weight_t, weight;  // (I, O) and (O, I)
     std::vector<Matrix<float>> velocity_t;
     std::vector<Rows<Word>> threads;
 };
 
-extern "C" void run_steps(const Job* job) {
+// Returns 0, or 1 if there is not enough memory or there are not enough threads; then nothing has changed.
+extern "C" int run_steps(const Job* job) {
+    try {
 #if defined(__AVX512BF16__)
-    if (job->bfloat16) return Steps<Pair>(*job).run();
+        if (job->bfloat16) {
+            Steps<Pair>(*job).run();
+            return 0;
+        }
 #endif
-    Steps<float>(*job).run();
+        Steps<float>(*job).run();
+        return 0;
+    } catch (const std::exception&) {
+        return 1;
+    }
 }
 
 extern "C" int rounds_to_bfloat16() {
