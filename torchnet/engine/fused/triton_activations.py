@@ -85,7 +85,7 @@ def _log1p(u):
     """log(1 + u) for 0 ≤ u ≤ 1, as 2 artanh(s) with s = u / (2 + u) ≤ 1/3."""
     s = u / (2 + u)
     q = s * s
-    return 2 * s * (1 + q * (1 / 3 + q * (1 / 5 + q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * (1 / 13 + q / 15)))))))
+    return 2 * s * (1 + q * (1 / 3 + q * (1 / 5 + q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q / 13))))))
 
 
 @triton.jit
