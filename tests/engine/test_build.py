@@ -34,7 +34,9 @@ def compiler(tmp_path, monkeypatch):
 
     def make(text: str) -> Path:
         path = tmp_path / "fake-c++"
-        path.write_text(f"#!{sys.executable}\nimport sys, pathlib, time\nif '--version' in sys.argv: sys.exit(print('fake 1.0'))\n{text}\n")
+        path.write_text(
+            f"#!{sys.executable}\nimport sys, pathlib, time\nif '--version' in sys.argv: sys.exit(print('fake 1.0'))\n{text}\n"
+        )
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
         monkeypatch.setenv("CXX", str(path))
         return path
@@ -88,7 +90,7 @@ def test_without_a_compiler_there_is_a_sentence(monkeypatch, tmp_path):
 
 def test_a_compiler_that_fails_or_hangs_is_reported(compiler, monkeypatch):
     compiler("sys.exit('step.cpp:1: error: something is wrong')")
-    with pytest.raises(NotFusedError, match="fails .*something is wrong"):
+    with pytest.raises(NotFusedError, match=r"fails .*something is wrong"):
         build()
     monkeypatch.setattr(module, "_TIMEOUT", 0.5)
     compiler("time.sleep(60)")

@@ -30,7 +30,7 @@ def fused(recipe, order, options, divisor, tf32=False):
     """Run the fused step of a recipe; its tensors are on the device meanwhile."""
     _move(recipe, DEVICE)
     steps = GpuSteps(describe(recipe), recipe, tf32)
-    losses = steps.run(order.to(DEVICE), options.to(DEVICE), divisor).cpu()
+    losses = steps.run(order.to(DEVICE), options.to(DEVICE), divisor, bool(options[:, 1].any())).cpu()
     _move(recipe, "cpu")
     return losses
 
@@ -166,7 +166,9 @@ def _in_blocks(*lengths):
         _move(recipe, DEVICE)
         steps = GpuSteps(describe(recipe), recipe, tf32=False)
         arguments = zip(order.to(DEVICE).split(lengths), options.to(DEVICE).split(lengths), strict=True)
-        losses = torch.cat([steps.run(*block, divisor).clone() for block in arguments]).cpu()
+        losses = torch.cat(
+            [steps.run(*block, divisor, bool(block[1][:, 1].any())).clone() for block in arguments]
+        ).cpu()
         _move(recipe, "cpu")
         return losses
 
@@ -215,7 +217,7 @@ def test_a_last_short_batch_follows_and_the_next_block_is_long_again():
 
     def fused_once(recipe, order, options, divisor):
         steps = kept.setdefault("steps", GpuSteps(describe(recipe), recipe, tf32=False))
-        return steps.run(order, options, divisor)
+        return steps.run(order, options, divisor, bool(options[:, 1].any()))
 
     found = run_case(case, short_between(fused_once if INTERPRETED else fused))
     _expect_close(found, run_case(case, short_between(plain), torch.float64))
@@ -249,7 +251,7 @@ def _with_graphs(recipe, order, options, divisor):
     steps = GpuSteps(describe(recipe), recipe, tf32=False)
     steps.uses_graphs = True
     for part in (slice(0, 4), slice(4, 8)):
-        losses = steps.run(order[part], options[part], divisor)
+        losses = steps.run(order[part], options[part], divisor, bool(options[:, 1].any()))
     return losses
 
 
@@ -276,7 +278,7 @@ def test_a_step_is_recorded_again_if_something_has_changed():
 
     def recorded(divisor=None):
         before = _Graph.recorded
-        steps.run(order, options, divisor)
+        steps.run(order, options, divisor, bool(options[:, 1].any()))
         return _Graph.recorded - before
 
     assert recorded() == 1
@@ -287,7 +289,9 @@ def test_a_step_is_recorded_again_if_something_has_changed():
     recipe.optimizer.load_state_dict(recipe.optimizer.state_dict())
     recipe.optimizer.state[velocity]["momentum_buffer"] = recipe.optimizer.state[velocity]["momentum_buffer"].clone()
     assert recorded(divisor=9) == 1
-    steps.run(torch.cat((order, order)), torch.cat((options, options)), 9)  # needs more memory
+    steps.run(
+        torch.cat((order, order)), torch.cat((options, options)), 9, bool(options[:, 1].any())
+    )  # needs more memory
     assert _Graph.recorded == 5
 
 

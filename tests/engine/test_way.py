@@ -85,7 +85,12 @@ def test_the_bits_do_not_depend_on_blocks_and_interruptions():
 
 def test_options_of_the_optimizer_that_change_between_blocks_are_followed():
     fused, plain = engine("fused", momentum=0.9), engine("captured", momentum=0.9)
-    for numbers in ({"lr": 0.1}, {"weight_decay": 0.1}, {"momentum": 0.5, "nesterov": True}, {"dampening": 0.3, "nesterov": False}):
+    for numbers in (
+        {"lr": 0.1},
+        {"weight_decay": 0.1},
+        {"momentum": 0.5, "nesterov": True},
+        {"dampening": 0.3, "nesterov": False},
+    ):
         for it in (fused, plain):
             it.recipe.optimizer.param_groups[0].update(numbers)
         torch.testing.assert_close(train(fused, 1), train(plain, 1), rtol=1e-4, atol=1e-6)
@@ -112,7 +117,9 @@ RECIPES: dict[str, tuple[dict[str, Any], str]] = {
 def recipe(**parts: Any) -> Recipe:
     net = parts.pop("net", mlp())
     optimizer = parts.pop("optimizer", SGD(net.parameters()))
-    return Recipe(**{"net": net, "loss": cross_entropy, "optimizer": optimizer, "images": IMAGES, "targets": LABELS} | parts)
+    return Recipe(
+        **{"net": net, "loss": cross_entropy, "optimizer": optimizer, "images": IMAGES, "targets": LABELS} | parts
+    )
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -153,7 +160,10 @@ def test_a_wide_network_is_fused_on_request():
     assert choose_way(None, wide).name == "captured"
     assert "more than 256 outputs" in choose_way(None, wide).reason
     assert choose_way("fused", wide).name == "fused"
-    assert choose_way(None, recipe(net=mlp((300, 256, 4)), images=torch.zeros((2, 300), dtype=torch.uint8))).name == "fused"
+    assert (
+        choose_way(None, recipe(net=mlp((300, 256, 4)), images=torch.zeros((2, 300), dtype=torch.uint8))).name
+        == "fused"
+    )
 
 
 def test_the_choice_changes_nothing():
@@ -192,7 +202,7 @@ def test_a_wrong_fused_step_is_found_at_the_third_step(kind, monkeypatch):
 
     monkeypatch.setattr(torchnet.engine.fused.cpu.CpuSteps, "run", wrong)
     trained.run(order(0)[:14], 7)
-    with pytest.raises(FusedStepError, match="the fused step differs from the plain one: .* --model.step captured"):
+    with pytest.raises(FusedStepError, match=r"the fused step differs from the plain one: .* --model\.step captured"):
         trained.run(order(1)[:14], 7)
 
 

@@ -143,7 +143,9 @@ class Engine:
             return self._block(order.shape[1], divisor, schedule).run(order, schedule)
         (group,) = self.recipe.optimizer.param_groups
         options = [[{**group, **own}[name] for name in ("lr", "momentum")] for own in schedule or [{}] * len(order)]
-        losses = self.fused.run(order.to(self.step.device), torch.tensor(options, device=self.step.device), divisor)
+        numbers = torch.tensor(options, dtype=torch.float32, device=self.step.device)
+        has_momentum = any(momentum != 0 for _, momentum in options)
+        losses = self.fused.run(order.to(self.step.device), numbers, divisor, has_momentum)
         self.step += len(order)
         return losses
 

@@ -62,23 +62,29 @@ class CpuSteps:
         if description.bfloat16 and not self.library.rounds_to_bfloat16():
             raise NotFusedError("this processor has no AVX512-BF16")
 
-    def run(self, order: Tensor, options: Tensor, divisor: int | None) -> Tensor:
+    def run(self, order: Tensor, options: Tensor, divisor: int | None, has_momentum: bool) -> Tensor:
         """Run one step per row of samples; return their losses.
 
         Weights and momentum buffers change in place; `.grad` holds the gradients of the last step.
 
+        Args:
+            order: the samples of each mini-batch.
+            options: the learning rate and the momentum of each step.
+            divisor: what a loss divides the sum over samples by; None for the size of a mini-batch.
+            has_momentum: whether the momentum of any step is not 0. Velocities exist then.
+
         Shape:
             order: (steps, N) int64.
-            options: (steps, 2) float32: the learning rate and the momentum of each step.
+            options: (steps, 2) float32.
             returns: (steps,).
         """
         self._expect_samples(order)
         weights = sum(linear.weight.numel() for linear in self.description.linears)
         steps = max(1, int(_OPERATIONS / (6 * weights * order.shape[1])))
         calls = zip(order.split(steps), options.split(steps), strict=True)
-        return torch.cat([self._call(samples, numbers, divisor) for samples, numbers in calls])
+        return torch.cat([self._call(samples, numbers, divisor, has_momentum) for samples, numbers in calls])
 
-    def _call(self, order: Tensor, options: Tensor, divisor: int | None) -> Tensor:
+    def _call(self, order: Tensor, options: Tensor, divisor: int | None, has_momentum: bool) -> Tensor:
         recipe, (group,) = self.recipe, self.recipe.optimizer.param_groups
         steps, batch = order.shape
         order, options, images = order.contiguous(), options.contiguous(), recipe.images.contiguous()
@@ -87,7 +93,7 @@ class CpuSteps:
         weights = [weight for linear in self.description.linears for weight in linear.parameters()]
         velocities: dict[Any, Tensor] = {}
         has_velocity = all("momentum_buffer" in recipe.optimizer.state.get(weight, {}) for weight in weights)
-        if group["momentum"] != 0 or bool((options[:, 1] != 0).any()):
+        if has_momentum:
             for weight in weights:
                 state = recipe.optimizer.state[weight]
                 velocities[weight] = state.setdefault("momentum_buffer", torch.zeros_like(weight))

@@ -36,7 +36,7 @@ class GpuSteps:
         self._steps: dict[int, _Step] = {}
 
     @torch.no_grad()
-    def run(self, order: Tensor, options: Tensor, divisor: int | None) -> Tensor:
+    def run(self, order: Tensor, options: Tensor, divisor: int | None, has_momentum: bool) -> Tensor:
         """Run a step for each row of `order`; return the losses, still on the device.
 
         The weights and the velocities of the optimizer change in place. `.grad` gets the gradients of the last step.
@@ -45,6 +45,7 @@ class GpuSteps:
             order: the samples of each mini-batch.
             options: learning rate and momentum of each step.
             divisor: what the loss divides the sum over samples by; None for the size of a mini-batch.
+            has_momentum: whether the momentum of any step is not 0. Velocities exist then.
 
         Shape:
             order: (steps, N) int64; options: (steps, 2) float32; returns: (steps,).
@@ -55,7 +56,7 @@ class GpuSteps:
             step = self._steps.get(samples)
             if step is None or len(step.order) < steps:
                 step = self._steps[samples] = _Step(self, steps, samples)
-            step.prepare(order, options, divisor or samples)
+            step.prepare(order, options, divisor or samples, has_momentum)
             for k in range(steps):
                 if k == steps - 1:
                     step.launch(keep_gradients=True)
@@ -91,7 +92,7 @@ class _Step:
         self.graph: Graph | None = None
         self.recorded: Any = None  # what the graph takes for granted
 
-    def prepare(self, order: Tensor, options: Tensor, divisor: int) -> None:
+    def prepare(self, order: Tensor, options: Tensor, divisor: int, has_momentum: bool) -> None:
         """Take over what a block of steps works with, and the options of the optimizer as they are now."""
         self.order[: len(order)], self.options[: len(order)], self.divisor = order, options, float(divisor)
         self.counter.zero_()
@@ -101,7 +102,7 @@ class _Step:
         self.new: set[nn.Parameter | None] = set()  # weights whose velocity starts as their gradient
         for weight in group["params"]:
             weight.grad = torch.empty_like(weight) if weight.grad is None else weight.grad
-            if group["momentum"] != 0:
+            if has_momentum:
                 state = self.optimizer.state[weight]
                 if state.get("momentum_buffer") is None:
                     state["momentum_buffer"] = torch.zeros_like(weight)

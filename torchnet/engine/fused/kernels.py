@@ -164,7 +164,7 @@ def _descend(w, V, kept, at, inside, grad, lr, momentum, keep, weight_decay, NES
     if kept is not None:
         tl.store(kept + at, grad, mask=inside)
     old = tl.load(w + at, mask=inside, other=0)
-    grad += weight_decay * old
+    grad = tl.where(weight_decay != 0, grad + weight_decay * old, grad)  # 0 times infinity is NaN
     if V is not None:
         velocity = momentum * tl.load(V + at, mask=inside, other=0) + keep * grad
         tl.store(V + at, velocity, mask=inside)

@@ -23,7 +23,7 @@ _TOLERANCE, _ROUNDED_TOLERANCE = 1e-3, 0.25
 class Steps(Protocol):
     """Blocks of steps in one call."""
 
-    def run(self, order: Tensor, options: Tensor, divisor: int | None) -> Tensor:
+    def run(self, order: Tensor, options: Tensor, divisor: int | None, has_momentum: bool) -> Tensor:
         """Run one step per row of samples; return their losses. See CpuSteps.run."""
 
 
@@ -44,31 +44,26 @@ class FusedSteps:
         self.steps = _steps(recipe, tf32, notice)
         self.tolerance = _ROUNDED_TOLERANCE if tf32 or recipe.net.matmul_dtype is not None else _TOLERANCE
 
-    def run(self, order: Tensor, options: Tensor, divisor: int | None) -> Tensor:
+    def run(self, order: Tensor, options: Tensor, divisor: int | None, has_momentum: bool) -> Tensor:
         """Run one step per row of samples; return their losses.
 
-        Weights and momentum buffers change in place; `.grad` holds the gradients of the last step.
-
-        Shape:
-            order: (steps, N) int64.
-            options: (steps, 2) float32: the learning rate and the momentum of each step.
-            returns: (steps,).
+        The arguments are those of `CpuSteps.run`.
 
         Raises:
             FusedStepError: if the third step differs from the plain step by more than rounding.
         """
         if self.taken > _COMPARED_STEP:
-            return self.steps.run(order, options, divisor)
+            return self.steps.run(order, options, divisor, has_momentum)
         losses = []
         for of_step, numbers in zip(order.split(1), options.split(1), strict=True):
             if self.taken == _COMPARED_STEP:
-                losses.append(self._compare(of_step, numbers, divisor))
+                losses.append(self._compare(of_step, numbers, divisor, has_momentum))
             else:
-                losses.append(self.steps.run(of_step, numbers, divisor))
+                losses.append(self.steps.run(of_step, numbers, divisor, has_momentum))
             self.taken += 1
         return torch.cat(losses)
 
-    def _compare(self, order: Tensor, options: Tensor, divisor: int | None) -> Tensor:
+    def _compare(self, order: Tensor, options: Tensor, divisor: int | None, has_momentum: bool) -> Tensor:
         """Run a step plainly, undo it, run it fused, and compare what they leave behind."""
         recipe = self.recipe
         state = TrainingState(recipe.net, recipe.optimizer)
@@ -78,7 +73,7 @@ class FusedSteps:
         loss = train_step(recipe, order[0], counter, divisor, options=[{"lr": lr, "momentum": momentum}])
         plain = {"the loss": loss[None], **state.snapshot()}
         state.restore(before)
-        losses = self.steps.run(order, options, divisor)
+        losses = self.steps.run(order, options, divisor, has_momentum)
         for name, found in {"the loss": losses, **state.kept()}.items():
             expected, change = plain[name], plain[name] - before.get(name, torch.zeros_like(plain[name]))
             allowed = self.tolerance * change.norm() + 8 * torch.finfo(expected.dtype).eps * expected.norm()
@@ -121,7 +116,7 @@ def try_fused_steps(
     options = torch.tensor([[1e-2, optimizer.param_groups[0]["momentum"]]], device=images.device)
     try:
         steps = FusedSteps(replace(recipe, net=net, optimizer=optimizer, images=images, targets=targets), tf32, notice)
-        steps.run(order, options.expand(len(order), 2), None)
+        steps.run(order, options.expand(len(order), 2), None, bool(options[0, 1] != 0))
     except (NotFusedError, FusedStepError) as error:
         raise NotFusedError(str(error)) from error
     except Exception as error:  # whatever a compiler or a driver may raise: the plain step works without it

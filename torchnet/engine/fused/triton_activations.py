@@ -90,9 +90,9 @@ def _log1p(u):
 
 @triton.jit
 def _normal_cdf(x):
-    """Φ(x) = ½ erfc(-x / √2). Far below zero 1 + erf cancels: there by erfcc of Numerical Recipes, section 6.2."""
+    """Φ(x) = ½ erfc(-x / √2). Far below zero 1 + erf cancels: there by a fit, the one of activations.h."""
     z = 0.7071067811865476 * tl.abs(x)
     t = 1 / (1 + 0.5 * z)
-    p = t * (-0.18628806 + t * (0.27886807 + t * (-1.13520398 + t * (1.48851587 + t * (-0.82215223 + t * 0.17087277)))))
-    p = -1.26551223 + t * (1.00002368 + t * (0.37409196 + t * (0.09678418 + p)))
-    return tl.where(x < -1, 0.5 * t * tl.exp(p - z * z), 0.5 + 0.5 * tl.erf(0.7071067811865476 * x))
+    p = 0.20536043 + t * (-0.03339902 + t * (0.28851515 + t * (-0.49682958 + t * (0.2894461 + t * -0.060108708))))
+    p = t * (0.28208236 + t * (0.28245384 + t * (0.24247938 + t * p)))
+    return tl.where(x < -1, 0.5 * tl.exp(-z * z) * p, 0.5 + 0.5 * tl.erf(0.7071067811865476 * x))
