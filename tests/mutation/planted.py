@@ -714,7 +714,7 @@ PLANTED: tuple[Planted, ...] = (
         (
             "a new tensor for the average",
             _LERP,
-            "[average.set_(average.lerp(value, part)) for average, value in zip(moved, values)]",
+            "[setattr(self.net, name, averages[name].lerp(current[name], part)) for name in numbers]",
         ),
     ),
     *_in(
