@@ -61,6 +61,7 @@ class CpuSteps:
         self.description, self.recipe, self.library = description, recipe, load(notice)
         if description.bfloat16 and not self.library.rounds_to_bfloat16():
             raise NotFusedError("this processor has no AVX512-BF16")
+        self.checked_targets: Any = None
 
     def run(self, order: Tensor, options: Tensor, divisor: int | None, has_momentum: bool) -> Tensor:
         """Run one step per row of samples; return their losses.
@@ -149,11 +150,14 @@ class CpuSteps:
         samples = len(self.recipe.images)
         if least < 0 or most >= samples:
             raise ValueError(f"expected indices within 0..{samples - 1}, got {int(least)}..{int(most)}")
-        if not self.recipe.targets.is_floating_point():
+        targets = self.recipe.targets
+        version = (targets.data_ptr(), targets._version)
+        if not targets.is_floating_point() and version != self.checked_targets:
             classes = self.description.sizes[-1]
-            least, most = self.recipe.targets.aminmax()
+            least, most = targets.aminmax()
             if least < 0 or most >= classes:
                 raise ValueError(f"expected classes within 0..{classes - 1}, got {int(least)}..{int(most)}")
+            self.checked_targets = version
 
 
 def _address(tensor: Tensor | None) -> int | None:
