@@ -2,6 +2,7 @@
 
 import gc
 import os
+import runpy
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import torch
 
 from torchnet.cli import ahead, start
 from torchnet.data import DataError, load, sources
+from torchnet.runs import fast_exit
 
 from ..conftest import ROOT
 
@@ -188,6 +190,30 @@ def test_while_libraries_are_imported_no_garbage_is_collected(monkeypatch):
 def run_program(lines: str, **options: object) -> subprocess.CompletedProcess:
     program = f"from torchnet.runs.fast_exit import exit_with\n{lines}"
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, **options)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "30000"),
+        ({"GOMP_SPINCOUNT": "7"}, "7"),
+        ({"OMP_WAIT_POLICY": "passive"}, None),  # a count would override it
+    ],
+    ids=str,
+)
+def test_how_idle_threads_wait_is_the_users_choice(given, expected, monkeypatch):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.setenv(name, "")  # restored at the end
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    found = []
+    monkeypatch.setattr(start, "main", lambda configs: found.append(os.environ.get("GOMP_SPINCOUNT")) or 0)
+    monkeypatch.setattr(fast_exit, "exit_with", lambda run: run())
+    runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
+    assert found == [expected]
 
 
 class TestTheEnd:
