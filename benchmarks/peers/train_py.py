@@ -1,7 +1,10 @@
 """`python train.py` with the default config, including progress bar, logs and checkpoints."""
 
+import os
 import tempfile
 from pathlib import Path
+
+os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as train.py does, before torch is imported
 
 from benchmarks.comparison.lightning_callback import EpochTimingCallback
 from benchmarks.comparison.task import Task
