@@ -34,9 +34,8 @@ def compiler(tmp_path, monkeypatch):
 
     def make(text: str) -> Path:
         path = tmp_path / "fake-c++"
-        path.write_text(
-            f"#!{sys.executable}\nimport sys, pathlib, time\nif '--version' in sys.argv: sys.exit(print('fake 1.0'))\n{text}\n"
-        )
+        head = "import sys, pathlib, time\nif '--version' in sys.argv: sys.exit(print('fake 1.0'))"
+        path.write_text(f"#!{sys.executable}\n{head}\n{text}\n")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
         monkeypatch.setenv("CXX", str(path))
         return path

@@ -14,7 +14,7 @@ from torchnet.runs.streams import open_streams
 
 _COMMANDS = (report, predict, demo, export, check, deformation, build)
 _OF_RUNS = {report: "+", predict: None, demo: None, export: None}  # and the number of runs, as argparse counts them
-_DESCRIPTION = "Inspect, use and export trained networks; check gradients; compile the training step."
+_DESCRIPTION = "Inspect, use and export trained networks; check gradients; compile steps."
 _EPILOG = """\
 COMMAND --help shows the options of a command, and examples. Networks are
 trained by python train.py; see python train.py --help.
