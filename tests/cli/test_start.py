@@ -234,6 +234,14 @@ class TestTheEnd:
         assert run_program(f"{lines}exit_with(lambda: 0)").stdout == ""
         assert run_program(lines).stdout == "freed\n"  # as Python does
 
+    def test_is_that_of_python_if_a_tool_waits_for_it(self):
+        program = (
+            "import atexit\natexit.register(print, 'tool')\nfrom torchnet.runs.fast_exit import exit_with\n"
+            "exit_with(lambda: 65)"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (65, "tool\n")
+
     def test_of_an_error_is_that_of_python(self):
         done = run_program("def run(): raise RuntimeError('a fault')\nexit_with(run)")
         assert done.returncode == 1

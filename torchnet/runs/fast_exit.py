@@ -13,9 +13,11 @@ def exit_with(run: Callable[[], int]) -> NoReturn:
 
     Threads are joined and the functions of `atexit` run, as always. Then the operating system frees the memory. Call
     this before the libraries are imported: functions of `atexit` run in reverse order, and this one has to be the last.
+    If there are others already, such as those of a tool that runs the program, the end is Python's own.
     """
     codes: list[int] = []
-    atexit.register(_end, codes)
+    if atexit._ncallbacks() == 0:
+        atexit.register(_end, codes)
     codes.append(run())
     sys.exit(codes[0])
 
