@@ -233,7 +233,7 @@ def test_default_configuration_says_what_the_code_says(cli, capsys):
         (["--name", "../elsewhere"], "name: expected up to 64 letters, digits, dots"),
         (["--trainer.precision", "16-mixed"], "trainer.precision: expected 32-true"),
         ([*ON_CPU, "--model.matmul_dtype", "tf32"], "matmul_dtype: tf32 needs an NVIDIA GPU from Ampere (2020) on"),
-        (["--model.matmul_dtype", "int8"], "matmul_dtype: expected one of tf32, bfloat16, None, got 'int8'"),
+        (["--model.matmul_dtype", "int8"], "matmul_dtype: expected one of tf32, bfloat16, auto, None, got 'int8'"),
         (["--model.matmul_dtype", "bfloat16", "--model.dtype", "float64"], "matmul_dtype: expected None with dtype"),
         (
             [f"--model.scheduler={SCHEDULERS}.ReduceLROnPlateau"],
