@@ -25,7 +25,7 @@ def cases(sample: bool) -> list[Case]:
 
 
 def _task_of(site: str) -> str:
-    return "replayed" if site == "within a replayed step" else "plain"
+    return {"within a replayed step": "replayed", "before the steps of a fused block": "fused"}.get(site, "plain")
 
 
 def spread(calls: int) -> list[int]:

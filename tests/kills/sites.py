@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from torchnet.engine import Engine
+from torchnet.engine.fused.cpu import CpuSteps
 from torchnet.engine.tape import Tape
 from torchnet.layers import Linear
 from torchnet.network import MLP
@@ -75,10 +76,6 @@ def _is_first_layer(layer: Linear, grad_output: Any, input_grad: bool = True) ->
     return not input_grad
 
 
-def _is_second_weight(optimizer: SGD, weight: Any, grad: Any, group: dict[str, Any]) -> bool:
-    return weight is group["params"][1]
-
-
 # In the order in which a save comes by them.
 SAVE = {
     "before the temporary file of a checkpoint": on_disk("open", ".ckpt"),
@@ -97,12 +94,13 @@ SITES: dict[str, Callable[[Hit], None]] = {
     "before a forward": before(MLP, "forward", _trains),
     "after a forward": after(MLP, "forward", _trains),
     "between two layers of a backward": before(Linear, "backward", _is_first_layer),
-    "half-way through an update": after(SGD, "_update", _is_second_weight),
+    "half-way through an update": after(SGD, "_velocities"),
     "between an update and its being counted": after(Engine, "run"),
     "in a validation": before(Classifier, "validation_step"),
     "at the end of an epoch": before(Classifier, "on_train_epoch_end"),
     "within a loss line": _in_the_loss_line,
     "within a replayed step": _within_a_replay,
+    "before the steps of a fused block": before(CpuSteps, "_call"),
     "before a row of metrics": on_disk("at 0 %", METRICS),
     "within a row of metrics": on_disk("at 50 %", METRICS),
     "after a row of metrics": on_disk("after write", METRICS),

@@ -44,7 +44,8 @@ _EVERYTHING = (
 TASKS: dict[str, tuple[str, ...]] = {
     # Each step is taken in Python, one at a time, where it can be disturbed at any point; validated in mid-epoch.
     "plain": (*_VALIDATED, *_MOMENTUM, "--model.captured=false", "--trainer.val_check_interval=5"),
-    "replayed": (*_VALIDATED, *_MOMENTUM),
+    "replayed": (*_VALIDATED, *_MOMENTUM, "--model.step=captured"),
+    "fused": (*_VALIDATED, *_MOMENTUM, "--model.step=fused"),
     "everything, blocks of 1": (*_VALIDATED, *_EVERYTHING, "--data.block_size=1"),
     "everything, blocks of 4": (*_VALIDATED, *_EVERYTHING, "--data.block_size=4"),
     "everything, blocks of 1000": (*_VALIDATED, *_EVERYTHING, "--data.block_size=1000"),

@@ -15,6 +15,7 @@ from torchnet.state import TrainingState
 from torchnet.step import Recipe, train_step
 
 _COMPARED_STEP = 2  # the third; its momentum has a past
+_MOST_SAMPLES = 4096  # of a mini-batch in a trial
 # The largest distance from the plain step, as a share of what the step changes. A wrong sign or factor makes it about
 # 1; in float32 rounding makes it about 1e-6, and more where the gradients of the samples nearly cancel.
 _TOLERANCE, _ROUNDED_TOLERANCE = 1e-3, 0.25
@@ -112,7 +113,8 @@ def try_fused_steps(
     images = torch.arange(2 * recipe.images[0].numel(), device=recipe.images.device).to(torch.uint8)
     images = images.view(2, *recipe.images.shape[1:])
     targets = recipe.targets.new_zeros((2, *recipe.targets.shape[1:]))
-    order = torch.arange((_COMPARED_STEP + 1) * batch_size, device=images.device).view(-1, batch_size) % 2
+    samples = min(batch_size, _MOST_SAMPLES)
+    order = torch.arange((_COMPARED_STEP + 1) * samples, device=images.device).view(-1, samples) % 2
     options = torch.tensor([[1e-2, optimizer.param_groups[0]["momentum"]]], device=images.device)
     try:
         steps = FusedSteps(replace(recipe, net=net, optimizer=optimizer, images=images, targets=targets), tf32, notice)
