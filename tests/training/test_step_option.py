@@ -135,6 +135,7 @@ def test_a_checkpoint_from_before_there_were_fused_steps_resumes_captured(cli, c
     path = checkpoint()
     contents = read_checkpoint(path)
     del contents["torchnet"]["environment"]["training step"]
+    contents["torchnet"]["format"] = 1
     write_checkpoint(path, contents)
     config = path.parent.parent / "config.yaml"
     config.write_text("".join(line for line in config.read_text().splitlines(True) if "  step: " not in line))

@@ -43,7 +43,7 @@ _CONTENTS: dict[str, Any] = {  # an example of each type; further checks look in
 }
 _OURS = {"format": 0, "steps_per_epoch": 0, "metrics": {}, "metrics_rows": 0, "options": {}, "environment": {}}
 _DEFAULTS = {"trainer.overfit_batches": 0}  # of options that a checkpoint has only if they have another value
-_OLD_ENVIRONMENT = {"training step": "plain"}  # of checkpoints from before there was another step
+_OLD_ENVIRONMENT = {"training step": "plain"}  # of checkpoints of format 1, from before there was another step
 _LIGHTNING = r"2\.[0-9]+\.[0-9]+(\.?(a|b|rc|post|dev)[0-9]+)?"
 _STEPS = {"Checkpoints": "best_step", "GradientCheck": "steps"}  # numbers of steps in the states of callbacks
 _OTHER_DATA = "the run could not continue the same training; start a new run, or set the option as it was"
@@ -84,7 +84,8 @@ def check_resume(
         if not allow_environment_change:
             way: Any = model.way
             here = environment(trainer.strategy.root_device, trainer.world_size, way.order_of_sums)
-            expect_same(f"{path}: environment", _OLD_ENVIRONMENT | ours["environment"], here, _other_bits(way))
+            known = _OLD_ENVIRONMENT if _is_of_old_format(ours) else {}
+            expect_same(f"{path}: environment", ours["environment"] | known, here, _other_bits(way))
 
 
 def resumed_order_of_sums(checkpoint: dict[str, Any]) -> str:
@@ -92,6 +93,12 @@ def resumed_order_of_sums(checkpoint: dict[str, Any]) -> str:
     ours = checkpoint.get("torchnet")
     found = ours.get("environment") if isinstance(ours, dict) else None
     return "fused" if isinstance(found, dict) and found.get("training step") == "fused" else "plain"
+
+
+def _is_of_old_format(ours: dict[str, Any]) -> bool:
+    """Return whether a checkpoint has the format from before there were fused steps."""
+    environment = ours.get("environment")
+    return ours.get("format") == 1 and isinstance(environment, dict) and "training step" not in environment
 
 
 def _other_bits(way: Way) -> str:
@@ -110,7 +117,7 @@ def _expect_contents(path: Path, checkpoint: dict[str, Any]) -> None:
     """Expect everything that a run saves, with the right types, and counters that agree."""
     expect_keys(f"{path}: contents", checkpoint, _CONTENTS)
     ours = checkpoint["torchnet"]
-    if isinstance(ours, dict) and "format" in ours:  # another version may have other contents
+    if isinstance(ours, dict) and "format" in ours and not _is_of_old_format(ours):  # another may have other contents
         expect_same(f"{path}: format", ours["format"], FORMAT, "another version of torchnet saved it")
     expect_like(f"{path}: contents", checkpoint, _CONTENTS | {"torchnet": _OURS})
     for name, value in ours["metrics"].items():

@@ -172,7 +172,7 @@ class Steps {
             const float* bias = job.layers[l].bias;
             for (int64_t n = 0; n < rows; n++)
                 for (int64_t o = 0; o < outputs; o++)
-                    its.z[l].row(n)[o] = its.z[l].row(n)[o] * input_scale(l) + (bias ? bias[o] : 0);
+                    its.z[l].row(n)[o] = its.z[l].row(n)[o] / input_divisor(l) + (bias ? bias[o] : 0);
             if (l + 1 == job.depth) break;
             Operand<Word>& y = its.y[l + 1];
             KINDS[job.layers[l].activation].activate(its.z[l], y.numbers, rows, outputs, job.layers[l].parameter);
@@ -254,7 +254,7 @@ class Steps {
                     const float* more = threads[other].weight_grad[l].row(i);
                     for (int64_t o = 0; o < outputs; o++) grad[o] += more[o];
                 }
-                for (int64_t o = 0; o < outputs; o++) grad[o] *= input_scale(l);
+                for (int64_t o = 0; o < outputs; o++) grad[o] /= input_divisor(l);
                 sgd(k, grad, weight_t[l].numbers.row(i), job.layers[l].weight_velocity ? velocity_t[l].row(i) : nullptr,
                     outputs);
             }
@@ -323,8 +323,9 @@ class Steps {
 
     std::pair<int64_t, int64_t> sizes(int64_t l) const { return {job.layers[l].inputs, job.layers[l].outputs}; }
 
-    // Pixels are scaled to 0..1; the outputs of other layers are not scaled.
-    static float input_scale(int64_t l) { return l == 0 ? 1 / 255.0f : 1; }
+    // Pixels are scaled to 0..1; the outputs of other layers are not scaled. A product with 1/255, which is rounded,
+    // would make every number wrong in the same direction.
+    static float input_divisor(int64_t l) { return l == 0 ? 255 : 1; }
 
     const Job& job;
     Barrier barrier;

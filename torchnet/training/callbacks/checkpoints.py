@@ -25,7 +25,7 @@ from torchnet.training.callbacks.metrics_log import MetricsLog
 from torchnet.training.callbacks.throttle import Throttle
 from torchnet.training.lightning_internals import Position, dump_state, restore_metrics, validation_is_due
 
-FORMAT = 1  # the version of the contents of a checkpoint
+FORMAT = 2  # the version of the contents of a checkpoint; 1 had no "training step" in its environment
 _COPY_SHARE = 0.005  # the largest share of a run's time that copies in memory may take
 
 
