@@ -146,6 +146,15 @@ def test_inf_and_nan_are_passed_on():
                 assert found["losses"].isnan().all(), activation
 
 
+def test_an_infinite_bias_stays_infinite():
+    for optimizer in ("plain", "momentum"):
+        case = Case((6, 5, 4), 7, optimizer=optimizer)
+        recipe = case.recipe()
+        recipe.net[0].bias[2] = torch.inf
+        fused(recipe, case.order(), case.numbers(), None)
+        assert recipe.net[0].bias[2] == torch.inf  # 0 times infinity, as of no weight decay, would make it NaN
+
+
 def test_logits_of_any_size_are_as_exact():
     for factor in (100, 1e4):
         case = Case((6, 5, 4), 40, "tanh", steps=1)

@@ -115,6 +115,7 @@ def run_tests() -> None:
                 assert error <= 2 * allowed + 2**-9 * tensor.norm().item(), name
         tests.test_operands_are_rounded_to_the_nearest_bfloat16()
     tests.test_inf_and_nan_are_passed_on()
+    tests.test_an_infinite_bias_stays_infinite()
     tests.test_logits_of_any_size_are_as_exact()
     tests.test_velocities_exist_only_with_momentum_and_rest_without_it()
 
