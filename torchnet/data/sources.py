@@ -59,4 +59,5 @@ def _load_digits() -> Dataset:
     bundled = datasets.load_digits()
     images = np.rint(bundled.images * (255 / 16)).astype(np.uint8)  # from 0..16 to 0..255
     train, test = stratified_split(bundled.target, fraction=0.2)
-    return verify("digits", images[train], bundled.target[train], images[test], bundled.target[test])
+    arrays = images[train], bundled.target[train], images[test], bundled.target[test]
+    return verify("digits", *arrays, is_digits=True)
