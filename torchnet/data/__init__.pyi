@@ -7,7 +7,7 @@ from .inputs import CategoricalColumn, NumericColumn, Pixels, Table
 from .mnist import MnistUnavailableError
 from .photo.image_file import read_image
 from .photo.mnist_form import to_mnist_form
-from .prepare import Preparation, PreparedData, SplitError, prepare
+from .preparation import Preparation, PreparedData, SplitError, prepare
 from .preprocessing import Preprocessing
 from .sources import load
 from .targets import Classes, Quantities
