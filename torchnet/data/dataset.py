@@ -71,7 +71,9 @@ def verify(
 
 def _checked(source: object, part: str, inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if inputs.dtype.kind not in "uif" or inputs.dtype.itemsize > 8:
-        raise DataError(f"{source}: expected {part} inputs that are numbers, uint8 or floating point, got {inputs.dtype}")
+        raise DataError(
+            f"{source}: expected {part} inputs that are numbers, uint8 or floating point, got {inputs.dtype}"
+        )
     if inputs.ndim < 2 or 0 in inputs.shape or not _is_image_shape(inputs.shape[1:]):
         raise DataError(
             f"{source}: expected {part} inputs of shape (n, features), (n, height, width), or with 1 or 3 channels "

@@ -1,5 +1,6 @@
 """Load a data set by name or path."""
 
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from torchnet.data.npz import read_npz
 _ahead: dict[Path, Future[Dataset]] = {}  # folders of IDX files that are read in a thread
 
 
-def load(source: str) -> Dataset:
+def load(
+    source: str, target: str | list[str] | None = None, ignore: Sequence[str] = (), image_size: int | None = None
+) -> Dataset:
     """Read a data set.
 
     Args:
