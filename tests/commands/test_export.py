@@ -36,7 +36,7 @@ def expected_logits(images: Tensor, options: tuple[str, ...]) -> Tensor:
 @pytest.mark.parametrize("options", [(), MIXED], ids=["plain", "mixed, average"])
 def test_the_printed_program_runs_the_file(options, cli, capsys, expect_equal):
     assert cli(*EPOCH, *options) == 0
-    images = torch.from_numpy(load("digits").test_images)
+    images = torch.from_numpy(load("digits").test_inputs)
     expected = expected_logits(images, options)
     for file in ("net.safetensors", "net.pt", "net.onnx"):
         capsys.readouterr()

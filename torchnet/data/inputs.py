@@ -5,6 +5,7 @@ It is learned on the training set and travels with the network, as plain values.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
 import numpy as np
 
 _ROWS_AT_ONCE = 8192  # converted together, so that nothing large is copied more often than once
@@ -49,7 +50,7 @@ class Pixels:
             image = np.rint(255 * image.clip(0, 1)).astype(np.uint8)
         return image.transpose(1, 2, 0) if image.ndim == 3 and self.shape[-1] != 3 else image
 
-    def encode(self, images: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
+    def encode(self, images: np.ndarray | Columns, dtype: np.dtype | type) -> np.ndarray:
         """Return images as the inputs of training: bytes as they are, other numbers scaled to 0..1.
 
         Shape:
@@ -58,6 +59,8 @@ class Pixels:
         Raises:
             ValueError: if an image has another shape.
         """
+        if isinstance(images, Mapping):
+            raise ValueError(f"expected images of shape {self.shape}, got a table")
         if images.shape[1:] != self.shape:
             raise ValueError(f"expected images of shape {self.shape}, got {images.shape[1:]}")
         if self.is_scaled_in_steps and images.dtype == np.uint8:
