@@ -9,6 +9,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
+from torchnet.cli.best_weights import BestWeights, load_best_weights, why_stopped
 from torchnet.cli.build import build
 from torchnet.cli.config_file import Select
 from torchnet.cli.finished import is_finished, zero_limit
@@ -27,7 +28,7 @@ from torchnet.training.callbacks.run_stats import RunStats
 from torchnet.training.resume_checks import check_resume, override_patience, resumed_order_of_sums
 from torchnet.training.run_engine import way_of_steps
 
-_WIDE = 130  # columns of a table without a terminal
+_WIDTH = 80  # columns of a table without a terminal
 
 
 class Session:
@@ -87,13 +88,14 @@ class Session:
         fit, stats = Fit(self.options, self.parts), RunStats(self.arguments)
         self.trainer.callbacks += [stats, fit]
         fit.run()
-        for callback in self.trainer.early_stopping_callbacks:
-            if callback.stopped_epoch > 0:
-                epoch = callback.stopped_epoch + 1
-                print(f"stopped after epoch {epoch}: {callback.monitor} did not improve any more")
         if fit.folder is None or not self.trainer.is_global_zero:
             return
-        write_report(self._report(list(self.data.splits)), fit.folder / REPORT)
+        best, why = self._load_evaluated(fit.folder), why_stopped(self.trainer)
+        if why is not None:
+            print(f"{why}; kept {best or 'the last weights'}")
+        elif best is not None:
+            print(f"evaluated: {best}, the best ones; for the last ones: --evaluate last")
+        write_report(self._report(list(self.data.splits), best), fit.folder / REPORT)
         stats.write(fit.folder / FACTS, self.trainer)
         print(f"results in {printable(fit.folder)}", flush=True)
         if self.values.report:
@@ -128,17 +130,24 @@ class Session:
         if self.trainer.is_global_zero:
             for place in (folder, found.path.parent, folder / FIGURES):
                 remove_temporary_files(place)
+            self.model.load_state_dict(found.contents["state_dict"])
+            best = self._load_evaluated(folder)
             if not _is_report(folder / REPORT):
-                self.model.load_state_dict(found.contents["state_dict"])
                 lines = self.parts.loss_line
                 lines.load_state_dict(found.contents["callbacks"][lines.state_key])
-                write_report(self._report(list(self.data.splits)), folder / REPORT)
+                if best is not None:
+                    print(f"evaluated: {best}, the best ones; for the last ones: --evaluate last")
+                write_report(self._report(list(self.data.splits), best), folder / REPORT)
             if self.values.report and not (folder / PAGE).is_file():
-                write_page([read_record(folder)], folder / PAGE, folder / FIGURES)
+                write_page([read_record(folder, self.model.trained)], folder / PAGE, folder / FIGURES)
         steps = found.contents["global_step"]
         print(f"finished: the run is at its end, after {steps} steps; results in {printable(folder)}")
 
-    def _report(self, splits: list[str]) -> dict[str, Any]:
+    def _load_evaluated(self, folder: Path) -> BestWeights | None:
+        """Load the weights that the results are about; None if they are the last ones, which the network has."""
+        return load_best_weights(folder, self.model, self.trainer) if self.values.evaluate == "best" else None
+
+    def _report(self, splits: list[str], best: BestWeights | None = None) -> dict[str, Any]:
         """Evaluate the network on whole splits, print the report and return it."""
         self.model.to(self.trainer.strategy.root_device)  # Lightning leaves the network on the CPU
         report = run_report(
@@ -147,7 +156,9 @@ class Session:
             {split: evaluate(self.model.trained, self.data.evaluation_loader(split)) for split in splits},
             {split: self.data.splits[split][0] for split in splits if split != "train"},
         )
-        print_report(report, Console(width=None if sys.stdout.isatty() else _WIDE))
+        if best is not None:
+            report["best"] = {"step": best.step, "epoch": best.epoch, "val_loss": best.val_loss}
+        print_report(report, Console(width=None if sys.stdout.isatty() else _WIDTH))
         return report
 
 

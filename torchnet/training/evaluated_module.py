@@ -14,6 +14,7 @@ from torchnet.data import Batch
 from torchnet.losses import LOSSES
 from torchnet.network import MLP
 from torchnet.replicas import connection_expected
+from torchnet.reporting import evaluate
 from torchnet.runs.errors import UsageError
 from torchnet.step import scale_pixels
 from torchnet.training.callbacks.user_callbacks import refuse_callbacks
@@ -23,6 +24,9 @@ from torchnet.training.trainer_options import refuse_options_of
 class EvaluatedModule(LightningModule):
     """A module with a network that classifies images. `loss` is the name of the loss that evaluations report."""
 
+    score_name = "accuracy"  # the second metric of an evaluation, in the logs ...
+    score_title = "accuracy"  # ... and on the screen
+
     def __init__(self, loss: str, num_classes: int, dtype: torch.dtype) -> None:
         super().__init__()
         self.loss_name, self.weight_dtype = loss, dtype
@@ -30,6 +34,7 @@ class EvaluatedModule(LightningModule):
         gather = connection_expected()(gather_all_tensors)  # from all processes; one may be lost
         self.mean_loss = MeanMetric(nan_strategy="disable", dist_sync_fn=gather).set_dtype(dtype)
         self.accuracy = MulticlassAccuracy(num_classes, average="micro", dist_sync_fn=gather)
+        self.tested: tuple[int, tuple[Tensor, Tensor]] | None = None  # the step of the newest test outputs, and these
 
     def configure_callbacks(self) -> list[Callback]:
         trainer: Any = self.trainer
@@ -54,6 +59,18 @@ class EvaluatedModule(LightningModule):
         """Return the logits, (N, C), of uint8 images, (N, ...)."""
         logits: Tensor = self.trained(scale_pixels(images, self.weight_dtype))
         return logits
+
+    def loss_and_score(self, logits: Tensor, targets: Tensor) -> tuple[float, float]:
+        """Return the loss and the score that evaluations report, of the outputs of a whole split."""
+        accuracy = (logits.argmax(dim=1) == targets).double().mean()
+        return self.evaluation_loss(logits, targets)[0].item(), accuracy.item()
+
+    def test_outputs(self) -> tuple[Tensor, Tensor]:
+        """Return the network's outputs on the whole test set and the targets; computed once after a step."""
+        trainer: Any = self.trainer
+        if self.tested is None or self.tested[0] != trainer.global_step:
+            self.tested = trainer.global_step, evaluate(self.trained, trainer.datamodule.evaluation_loader("test"))
+        return self.tested[1]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._log_evaluation("val", batch)
