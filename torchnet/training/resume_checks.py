@@ -54,6 +54,7 @@ _OLD = {1: {"preprocessing"}, 2: {"preprocessing"}}  # earlier formats, and what
 _DEFAULTS = {"trainer.overfit_batches": 0}  # of options that a checkpoint has only if they have another value
 _OLD_ENVIRONMENT = {"training step": "plain"}  # of checkpoints of format 1, from before there was another step
 _LIGHTNING = r"2\.[0-9]+\.[0-9]+(\.?(a|b|rc|post|dev)[0-9]+)?"
+_NEW = ("EpochLine",)  # callbacks whose state checkpoints of earlier versions lack
 _STEPS = {"Checkpoints": "best_step", "GradientCheck": "steps"}  # numbers of steps in the states of callbacks
 _OTHER_DATA = "the run could not continue the same training; start a new run, or set the option as it was"
 
@@ -64,7 +65,7 @@ def check_resume(
     model: Classifier,
     trainer: Any,
     options: dict[str, Any] | None,
-    preprocessing: dict[str, Any],
+    preprocessing: dict[str, Any] | None,
     allow_environment_change: bool,
 ) -> None:
     """Check a checkpoint against the network and the Trainer that are to start from it.
@@ -76,7 +77,7 @@ def check_resume(
         trainer: the Trainer with its callbacks.
         options: to continue training, the options that must be those of the checkpoint's run, as the order of the
             samples depends on them; None to evaluate.
-        preprocessing: the preprocessing of the data, which must be that of the checkpoint's run.
+        preprocessing: to continue training, the preprocessing of the data, which must be that of the checkpoint's run.
         allow_environment_change: accept another processor, build of torch, number of threads or training step.
 
     Raises:
@@ -171,7 +172,7 @@ def _expect_callbacks(path: Path, checkpoint: dict[str, Any], callbacks: Iterabl
     for callback in callbacks:
         name, expected = callback.state_key, callback.state_dict()
         place, is_ours = f"{path}: {name}", callback.__module__.startswith("torchnet.")
-        if not expected or (name not in states and not is_ours):
+        if not expected or (name not in states and (name in _NEW or not is_ours)):
             continue
         if is_ours or callback.__module__.startswith("pytorch_lightning."):  # a user's may change in any way
             expect_like(place, _without_words(states.get(name), expected), expected)
