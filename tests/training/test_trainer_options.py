@@ -385,5 +385,5 @@ def test_sizes_that_no_memory_holds(plain, cli, capsys):
 
 
 def test_a_checkpoint_is_loaded_by_another_function(tmp_path):
-    with pytest.raises(UsageError, match=r"use torchnet\.runs\.load_network\.load_network"):
+    with pytest.raises(UsageError, match=r"use torchnet\.load\(path\)"):
         Classifier.load_from_checkpoint(tmp_path / "step=1.ckpt")

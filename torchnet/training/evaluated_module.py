@@ -41,8 +41,7 @@ class EvaluatedModule(LightningModule):
     def load_from_checkpoint(cls, *args: Any, **kwargs: Any) -> NoReturn:
         """Raise a UsageError: a checkpoint has no arguments of a constructor."""
         raise UsageError(
-            "load_from_checkpoint: the options of a network are in the config.yaml of its run: use "
-            "torchnet.runs.load_network.load_network(path)"
+            "load_from_checkpoint: the options of a network are in the config.yaml of its run: use torchnet.load(path)"
         )
 
     @property
