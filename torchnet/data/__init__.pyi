@@ -3,21 +3,36 @@
 from .augmentation import Deformation
 from .dataset import DataError, Dataset, stratified_split
 from .loader import Batch, BatchLoader, Block, BlockLoader
+from .inputs import CategoricalColumn, NumericColumn, Pixels, Table
 from .mnist import MnistUnavailableError
 from .photo.image_file import read_image
 from .photo.mnist_form import to_mnist_form
+from .preparation import Preparation, PreparedData, SplitError, prepare
+from .preprocessing import Preprocessing
 from .sources import load
+from .targets import Classes, Quantities
 
 __all__ = [
     "Batch",
     "BatchLoader",
     "Block",
     "BlockLoader",
+    "CategoricalColumn",
+    "Classes",
     "DataError",
     "Dataset",
     "Deformation",
     "MnistUnavailableError",
+    "NumericColumn",
+    "Pixels",
+    "Preparation",
+    "PreparedData",
+    "Preprocessing",
+    "Quantities",
+    "SplitError",
+    "Table",
     "load",
+    "prepare",
     "read_image",
     "stratified_split",
     "to_mnist_form",

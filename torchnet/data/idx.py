@@ -47,7 +47,7 @@ def read_idx_folder(folder: Path) -> Dataset:
                 f"{paths[images]}: {_claim(shapes[images])}, but there are {shapes[labels][0]} labels in "
                 f"{paths[labels]}"
             )
-    return verify(folder, **{key: _read_array(path, shapes[key]) for key, path in paths.items()})
+    return verify(folder, *(_read_array(paths[key], shapes[key]) for key in FILES))
 
 
 def _read_shape(path: Path, dimensions: int) -> tuple[int, ...]:

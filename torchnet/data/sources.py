@@ -1,5 +1,6 @@
 """Load a data set by name or path."""
 
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from torchnet.data.npz import read_npz
 _ahead: dict[Path, Future[Dataset]] = {}  # folders of IDX files that are read in a thread
 
 
-def load(source: str) -> Dataset:
+def load(
+    source: str, target: str | list[str] | None = None, ignore: Sequence[str] = (), image_size: int | None = None
+) -> Dataset:
     """Read a data set.
 
     Args:
@@ -59,4 +62,5 @@ def _load_digits() -> Dataset:
     bundled = datasets.load_digits()
     images = np.rint(bundled.images * (255 / 16)).astype(np.uint8)  # from 0..16 to 0..255
     train, test = stratified_split(bundled.target, fraction=0.2)
-    return verify("digits", images[train], bundled.target[train], images[test], bundled.target[test])
+    arrays = images[train], bundled.target[train], images[test], bundled.target[test]
+    return verify("digits", *arrays, is_digits=True)
