@@ -9,7 +9,7 @@ import numpy as np
 import scipy.io
 
 from torchnet.data.dataset import Dataset
-from torchnet.data.idx import FILES
+from torchnet.data.formats.idx import FILES
 
 RNG = np.random.default_rng(0)
 TRAIN_LABELS = RNG.permutation(np.repeat(np.arange(10), 3))

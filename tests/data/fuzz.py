@@ -37,7 +37,7 @@ import scipy.io
 
 from torchnet.data import DataError, load, mat, mat_to_npz
 from torchnet.data.dataset import Dataset
-from torchnet.data.idx import FILES
+from torchnet.data.formats.idx import FILES
 
 from .byte_damage import mutated
 from .formats import idx, mat_arrays, small_set

@@ -29,7 +29,7 @@ import numpy as np
 import scipy.io
 
 from torchnet.data import DataError, load, mnist
-from torchnet.data.idx import FILES
+from torchnet.data.formats.idx import FILES
 
 from . import mirrors
 from .formats import TRAIN_LABELS, gzipped_zeros, idx, small_set, write_idx, write_mat

@@ -10,7 +10,7 @@ import pytest
 
 from torchnet.data import DataError, load
 from torchnet.data.dataset import Dataset, stratified_split
-from torchnet.data.idx import FILES
+from torchnet.data.formats.idx import FILES
 
 from .formats import TEST_LABELS, TRAIN_LABELS, idx, small_set, write_idx, write_mat, write_npz
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from torchnet.data import MnistUnavailableError, load, mnist
-from torchnet.data.idx import FILES
+from torchnet.data.formats.idx import FILES
 
 from .mirrors import (
     CONTENT,

@@ -2,8 +2,9 @@
 
 from .augmentation import Deformation
 from .dataset import DataError, Dataset, stratified_split
-from .loader import Batch, BatchLoader, Block, BlockLoader
+from .formats.tables import read_columns
 from .inputs import CategoricalColumn, NumericColumn, Pixels, Table
+from .loader import Batch, BatchLoader, Block, BlockLoader
 from .mnist import MnistUnavailableError
 from .photo.image_file import read_image
 from .photo.mnist_form import to_mnist_form
@@ -33,6 +34,7 @@ __all__ = [
     "Table",
     "load",
     "prepare",
+    "read_columns",
     "read_image",
     "stratified_split",
     "to_mnist_form",

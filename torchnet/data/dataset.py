@@ -65,13 +65,15 @@ def verify(
     if first.dtype.kind != last.dtype.kind or (first.dtype == np.uint8) != (last.dtype == np.uint8):
         raise DataError(f"{source}: expected training and test inputs of one type, got {first.dtype} and {last.dtype}")
     names = tuple(f"target {k}" for k in range(targets.shape[1])) if targets.ndim == 2 else ("target",)
-    test = checked[1] if len(checked) == 2 else (None, None)
-    return Dataset(str(source), *checked[0], *test, names, is_digits)
+    test: tuple[np.ndarray, np.ndarray] | tuple[None, None] = checked[1] if len(checked) == 2 else (None, None)
+    return Dataset(str(source), *checked[0], test[0], test[1], names, is_digits)
 
 
 def _checked(source: object, part: str, inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if inputs.dtype.kind not in "uif" or inputs.dtype.itemsize > 8:
-        raise DataError(f"{source}: expected {part} inputs that are numbers, uint8 or floating point, got {inputs.dtype}")
+        raise DataError(
+            f"{source}: expected {part} inputs that are numbers, uint8 or floating point, got {inputs.dtype}"
+        )
     if inputs.ndim < 2 or 0 in inputs.shape or not _is_image_shape(inputs.shape[1:]):
         raise DataError(
             f"{source}: expected {part} inputs of shape (n, features), (n, height, width), or with 1 or 3 channels "

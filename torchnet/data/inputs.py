@@ -5,6 +5,7 @@ It is learned on the training set and travels with the network, as plain values.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
 import numpy as np
 
 _ROWS_AT_ONCE = 8192  # converted together, so that nothing large is copied more often than once

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
 from torchnet.data.dataset import DataError
-from torchnet.data.idx import FILES, find_idx_files, gunzip
+from torchnet.data.formats.idx import FILES, find_idx_files, gunzip
 from torchnet.printable import printable
 from torchnet.storage import write_durably
 

@@ -71,7 +71,9 @@ class Preparation:
         if not 0 < self.test_fraction < 1:
             raise ValueError(f"test_fraction: expected a number between 0 and 1, got {self.test_fraction}")
         if not 0 <= self.validation_fraction < 1:
-            raise ValueError(f"validation_fraction: expected a number from 0 to below 1, got {self.validation_fraction}")
+            raise ValueError(
+                f"validation_fraction: expected a number from 0 to below 1, got {self.validation_fraction}"
+            )
 
 
 def prepare(data: Dataset, how: Preparation, known: Preprocessing | None = None) -> PreparedData:
@@ -128,7 +130,9 @@ def _as_targets(targets: np.ndarray, classifies: bool, source: str) -> np.ndarra
         raise DataError(f"{source}: expected a finite target in every row, got {targets[row]} in row {row + 1}")
     if not classifies:
         if kind not in "biuf":
-            raise DataError(f"{source}: expected numbers as targets of a regression, got text such as {targets[0]!s:.40}")
+            raise DataError(
+                f"{source}: expected numbers as targets of a regression, got text such as {targets[0]!s:.40}"
+            )
         return targets.astype(np.float64, copy=False)
     if targets.ndim != 1:
         raise DataError(
@@ -153,9 +157,7 @@ def _expect_few_classes(classes: Targets, samples: int) -> None:
         )
 
 
-def _rows(
-    train: np.ndarray, test: np.ndarray | None, classifies: bool, how: Preparation
-) -> dict[str, np.ndarray]:
+def _rows(train: np.ndarray, test: np.ndarray | None, classifies: bool, how: Preparation) -> dict[str, np.ndarray]:
     """Return the rows of each part of a data set."""
     rows = {"train": np.argsort(train, kind="stable") if classifies else np.arange(len(train))}
     if test is None:

@@ -104,7 +104,9 @@ def _check_sizes(place: str, made: Any) -> None:
             raise ValueError(f"{place}: expected low < high and at most {_MOST} pixels")
         case Table() if len({column.name for column in made.columns}) < len(made.columns):
             raise ValueError(f"{place}: expected columns with different names")
-        case Classes(label_type="int") if not all(name.lstrip("-").isdecimal() and len(name) < 20 for name in made.names):
+        case Classes(label_type="int") if not all(
+            name.lstrip("-").isdecimal() and len(name) < 20 for name in made.names
+        ):
             raise ValueError(f"{place}: expected whole numbers as names of classes")
         case Quantities() if not len(made.names) == len(made.means) == len(made.stds):
             raise ValueError(f"{place}: expected a mean and a std for each name")

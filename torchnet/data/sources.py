@@ -1,25 +1,35 @@
 """Load a data set by name or path."""
 
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from torchnet.data.dataset import DataError, Dataset, stratified_split, verify
-from torchnet.data.idx import FILES, read_idx_folder
-from torchnet.data.mat import read_mat
+from torchnet.data.formats.idx import FILES, read_idx_folder
+from torchnet.data.formats.mat import read_mat
+from torchnet.data.formats.npz import read_npz
+from torchnet.data.formats.tables import is_table, read_tables, tables_of
 from torchnet.data.mnist import find_in_folder, find_mnist, mnist_path
-from torchnet.data.npz import read_npz
 
 _ahead: dict[Path, Future[Dataset]] = {}  # folders of IDX files that are read in a thread
 
 
-def load(source: str) -> Dataset:
+def load(
+    source: str,
+    target: str | Sequence[str] | None = None,
+    ignore: Collection[str] = (),
+    image_size: int | None = None,
+) -> Dataset:
     """Read a data set.
 
     Args:
         source: "mnist", found on disk or downloaded; "digits", bundled with scikit-learn; or the path of a .mat file,
-            an .npz file, or a folder that holds one of them or the four IDX files.
+            an .npz file, a table, or a folder that holds one of them or the four IDX files.
+        target: the name of a table's column to predict, or several.
+        ignore: the names of a table's columns to leave out.
+        image_size: the side to which image files are resized; None if they have one size.
 
     Raises:
         DataError: if the data set is missing or malformed. The message names the file and the fault.
@@ -27,6 +37,10 @@ def load(source: str) -> Dataset:
     if source == "digits":
         return _load_digits()
     path = mnist_path() if source == "mnist" else Path(source)
+    if path.is_dir() and (tables := tables_of(path)):
+        return read_tables(tables, target, ignore)
+    if is_table(path):
+        return read_tables([path], target, ignore)
     if path.is_dir():
         found = find_in_folder(path)
         if found is None:
