@@ -84,6 +84,8 @@ def _checked(source: object, part: str, inputs: np.ndarray, targets: np.ndarray)
             f"{source}: expected {part} targets of shape (n,), one per sample, or (n, K), got {targets.shape} for "
             f"{len(inputs)} samples"
         )
+    if targets.dtype.kind not in "biufU" or (targets.dtype.itemsize > 8 and targets.dtype.kind == "f"):
+        raise DataError(f"{source}: expected {part} targets that are numbers, text or booleans, got {targets.dtype}")
     if inputs.ndim == 4:  # one channel is none
         inputs = inputs[..., 0] if inputs.shape[-1] == 1 else inputs[:, 0] if inputs.shape[1] == 1 else inputs
     return inputs, targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets

@@ -28,24 +28,28 @@ def is_table(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def tables_of(folder: Path) -> list[Path]:
-    """Return the tables in a folder: train.* and test.* if both are there, else all of them."""
-    found = sorted(path for path in folder.iterdir() if is_table(path) and not path.name.startswith("."))
-    named = [path for name in ("train", "test") for path in found if path.name.lower().partition(".")[0] == name]
-    return named if len(named) == 2 else found
+def tables_in(folder: Path) -> list[Path]:
+    """Return train.* and test.* if a folder holds both; else all of its tables, unless it holds folders, too."""
+    inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    tables = [path for path in inside if is_table(path)]
+    named = [path for name in ("train", "test") for path in tables if path.name.lower().partition(".")[0] == name]
+    return named if len(named) == 2 else [] if any(path.is_dir() for path in inside) else tables
 
 
 def read_tables(paths: Sequence[Path], target: str | Sequence[str] | None, ignore: Collection[str]) -> Dataset:
     """Read a table, or a table for training and one for testing.
 
     Args:
-        paths: of one or two files.
+        paths: of the files.
         target: the name of the column to predict, or several; None if there is a column "label" beside pixels.
         ignore: the names of columns to leave out.
 
     Raises:
         DataError: if a table or a column cannot be used.
     """
+    if len(paths) > 1 and not paths[0].name.lower().startswith("train."):
+        names = ", ".join(path.name for path in paths[:_MOST_NAMES])
+        raise DataError(f"{paths[0].parent}: expected one table, or train.* and test.*, got {names}: name one of them")
     table = _read(paths[0])
     targets = _names_of_targets(paths[0], table.columns, target)
     parts = [_inputs_and_targets(paths[0], table, targets, ignore)]
