@@ -38,6 +38,18 @@ class Pixels:
         """Whether pixels stay bytes until a training step scales them (torchnet.step.scale_pixels)."""
         return (self.low, self.high) == (0.0, 255.0)
 
+    @property
+    def is_image(self) -> bool:
+        """Whether a sample is an image that can be drawn, not a flat row."""
+        return len(self.shape) > 1
+
+    def drawn(self, encoded: np.ndarray) -> np.ndarray:
+        """Return one encoded image as it is drawn: (height, width) or (height, width, 3) uint8."""
+        image = encoded.reshape(self.shape)
+        if image.dtype != np.uint8:
+            image = np.rint(255 * image.clip(0, 1)).astype(np.uint8)
+        return image.transpose(1, 2, 0) if image.ndim == 3 and self.shape[-1] != 3 else image
+
     def encode(self, images: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
         """Return images as the inputs of training: bytes as they are, other numbers scaled to 0..1.
 

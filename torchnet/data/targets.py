@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+AVERAGES = ("macro avg", "micro avg", "weighted avg")  # beside the classes in a report, which cannot have these names
 LABEL_TYPES = ("int", "str", "bool")
 
 
@@ -87,6 +88,8 @@ def learn_classes(labels: np.ndarray) -> Classes:
     names = np.unique(labels)
     if len(names) < 2:
         raise ValueError(f"expected labels of at least two classes, got {names[0]!s} only")
+    if reserved := {*AVERAGES}.intersection(map(str, names)):
+        raise ValueError(f"expected other names of classes than {', '.join(AVERAGES)}, got {reserved.pop()}: rename it")
     return Classes(tuple(str(name) for name in names), label_type)
 
 

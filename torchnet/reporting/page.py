@@ -81,7 +81,7 @@ def _figures(runs: Sequence[RunData]) -> dict[str, Callable[[], Figure | None]]:
     """
     labels = _labels(runs)
     figures: dict[str, Callable[[], Figure | None]] = {
-        what: partial(curves, runs, labels, what) for what in ("loss", "accuracy")
+        what: partial(curves, runs, labels, what) for what in ("loss", "score")
     }
     for k, run in enumerate(runs, 1):
         number = "" if len(runs) == 1 else f"_{k}"

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchnet.data import DataError
+from torchnet.data import DataError, Preprocessing
 from torchnet.network import MLP
 from torchnet.printable import printable
 from torchnet.runs.config import read_config
@@ -29,6 +29,7 @@ class TrainedNetwork:
     config: dict[str, Any]
     checkpoint: Path
     steps: int  # completed steps of training
+    preprocessing: Preprocessing
 
     @property
     def name(self) -> str:
@@ -37,7 +38,7 @@ class TrainedNetwork:
 
     @property
     def in_features(self) -> int:
-        """The number of pixels of an image."""
+        """The number of inputs."""
         return int(next(self.net.parameters()).shape[1])
 
 
@@ -71,7 +72,28 @@ def load_network(checkpoint: Path, contents: dict[str, Any] | None = None) -> Tr
     steps = contents.get("global_step", 0)
     if not isinstance(steps, int) or not 0 <= steps < 2**63:
         raise CheckpointError(f"{checkpoint}: expected a number of steps as global_step, got something else")
-    return TrainedNetwork(net.eval(), config, checkpoint, steps)
+    preprocessing = saved_preprocessing(checkpoint, contents) or Preprocessing.of_digits(sizes[0], sizes[-1])
+    if (preprocessing.inputs.in_features, preprocessing.targets.width) != (sizes[0], sizes[-1]):
+        raise CheckpointError(
+            f"{checkpoint}: expected a preprocessing for {sizes[0]} inputs and {sizes[-1]} outputs, got one for "
+            f"{preprocessing.inputs.in_features} and {preprocessing.targets.width}: train again"
+        )
+    return TrainedNetwork(net.eval(), config, checkpoint, steps, preprocessing)
+
+
+def saved_preprocessing(checkpoint: Path, contents: dict[str, Any]) -> Preprocessing | None:
+    """Return the preprocessing in a checkpoint; None if the checkpoint is from before there was one.
+
+    Raises:
+        CheckpointError: if it holds something else.
+    """
+    ours = contents.get("torchnet")
+    if not isinstance(ours, dict) or "preprocessing" not in ours:
+        return None
+    try:
+        return Preprocessing.from_dict(ours["preprocessing"])
+    except ValueError as error:
+        raise CheckpointError(f"{checkpoint}: preprocessing: {error}: train again") from error
 
 
 def read_config_of(checkpoint: Path, contents: dict[str, Any]) -> tuple[dict[str, Any], tuple[int, ...]]:

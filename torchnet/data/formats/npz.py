@@ -6,6 +6,7 @@ Archives are untrusted: their members are found by their exact names, and pickle
 import errno
 import math
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import shorten
 from typing import IO, BinaryIO
@@ -41,7 +42,7 @@ def read_npz(path: Path, file: BinaryIO) -> Dataset:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         raise DataError(f"{path}: not a readable .npz archive ({shorten(str(error), 300)})") from error
-    test = arrays[2:] or [None, None]
+    test: Sequence[np.ndarray | None] = arrays[2:] or (None, None)
     return verify(path, arrays[0], arrays[1], test[0], test[1])
 
 

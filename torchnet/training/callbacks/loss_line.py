@@ -31,7 +31,7 @@ class LossLine(Callback):
         self.losses: list[dict[str, float]] = []
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.current_epoch % self.every_n_epochs != 0:
+        if trainer.current_epoch % self.every_n_epochs != 0 or pl_module.task == "regression":
             return
         data = trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit, missing from its annotations
         epoch = trainer.current_epoch + 1
