@@ -64,7 +64,7 @@ def verify(
         _expect_same(source, "inputs", inputs, test[0])
         _expect_same(source, "targets", targets, test[1])
     names = tuple(f"target {k}" for k in range(targets.shape[1])) if targets.ndim == 2 else ("target",)
-    return Dataset(str(source), inputs, targets, *test, names, is_digits)
+    return Dataset(str(source), inputs, targets, test[0], test[1], names, is_digits)
 
 
 def _inputs(source: object, part: str, inputs: np.ndarray) -> np.ndarray:

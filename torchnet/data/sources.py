@@ -41,8 +41,7 @@ def load(
     if source == "digits":
         _refuse(source, target=target, ignore=ignore, image_size=image_size)
         return _load_digits()
-    path = mnist_path() if source == "mnist" else Path(source)
-    _expect_exists(path)
+    path = mnist_path() if source == "mnist" else _existing(source)
     found = find_in_folder(path) if path.is_dir() else path
     tables = tables_in(path) if found is None else [found] if is_table(found) else []
     if tables:
@@ -63,15 +62,17 @@ def _refuse(source: str, **options: object) -> None:
             raise DataError(f"{source}: --data.{name} {value} is for {kind}, and this is other data: leave it out")
 
 
-def _expect_exists(path: Path) -> None:
+def _existing(source: str) -> Path:
+    path = Path(source)
     try:
-        if path.exists():
-            return
+        if source and path.exists():
+            return path
         others = [it.name for it in path.parent.iterdir()] if path.parent.is_dir() else []
-    except (OSError, ValueError) as error:  # a name that is too long, or contains a NUL
-        raise DataError(f"{path}: expected a file or folder, got {str(error)!r}") from error
-    hint = did_you_mean(nearest(path.name, others)) or "; expected mnist, digits, or the path of a data set"
-    raise DataError(f"{path}: no such file or folder{hint}")
+    except (OSError, ValueError) as error:  # a name that is too long, for example
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"{source[:200]}: expected a file or folder, got {reason!r}") from error
+    hint = did_you_mean(nearest(path.name, [*others, "mnist", "digits"]))
+    raise DataError(f"{source}: no such file or folder{hint or '; expected mnist, digits, or the path of a data set'}")
 
 
 def _load_folder(folder: Path, image_size: int | None) -> Dataset:

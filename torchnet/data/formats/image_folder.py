@@ -5,6 +5,7 @@ Images are gray if all are gray, else RGB. Their sizes are the same, or they are
 
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -51,7 +52,9 @@ def read_image_folder(folder: Path, image_size: int | None = None) -> Dataset:
     if test is not None:
         more, more_names = _files_of_classes(test)
         files, names = files + more, names + more_names
-    images, labels = _read_images(files, image_size), _as_labels(names)
+    with warnings.catch_warnings(action="ignore"):  # of Pillow
+        images = _read_images(files, image_size)
+    labels = _as_labels(names)
     if test is None:
         return verify(folder, images, labels)
     return verify(folder, images[:count], labels[:count], images[count:], labels[count:])
@@ -76,6 +79,8 @@ def _files_of_classes(folder: Path) -> tuple[list[Path], list[str]]:
     names: list[str] = []
     for place in _folders_in(folder):
         found = _visible(place)
+        if inner := next((path for path in found if path.is_dir()), None):
+            raise DataError(f"{inner}: expected an image, got a folder: name the folder with one folder per class")
         if not found:
             raise DataError(f"{place}: expected images of a class, got an empty folder: remove it")
         files += found

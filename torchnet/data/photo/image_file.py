@@ -39,7 +39,7 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         DataError: if the file is not a readable image, or is too large; OSError: if the disk fails.
     """
-    with decoded(path, LONGEST_SIDE) as image:
+    with warnings.catch_warnings(action="ignore"), decoded(path, LONGEST_SIDE) as image:
         return _colors(_reduced(image))
 
 
@@ -47,7 +47,8 @@ def read_image(path: Path) -> np.ndarray:
 def decoded(path: Path, side: int | None = None) -> Iterator[Image.Image]:
     """Decode an image file: upright, of mode L, RGB, RGBA, or F, gray from 0 to 255.
 
-    A JPEG may be decoded at a fraction of its size, with at least `side` pixels per side.
+    A JPEG may be decoded at a fraction of its size, with at least `side` pixels per side. Pillow warns of what is odd
+    about a file; the caller silences it, since warnings are silenced for all threads at once.
 
     Raises:
         DataError: if the file is not a readable image, or is too large; OSError: if the disk fails.
@@ -57,7 +58,7 @@ def decoded(path: Path, side: int | None = None) -> Iterator[Image.Image]:
         if re.match(beginning, content):
             raise DataError(f"{path}: expected an image such as PNG or JPEG, got {name}: {_HOW}")
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content)) as image:
             yield _upright(path, image, side)
     except DataError:
         raise
