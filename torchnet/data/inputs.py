@@ -68,6 +68,8 @@ class Pixels:
         scaled = np.empty(images.shape, dtype)
         for rows in _slices(len(images)):
             scaled[rows] = (images[rows].astype(np.float64) - self.low) / (self.high - self.low)
+            if not np.isfinite(scaled[rows]).all():
+                raise ValueError("expected finite pixels, got Inf or NaN")
         return scaled
 
 
@@ -95,7 +97,14 @@ class NumericColumn:
 
     def encode(self, values: np.ndarray, into: np.ndarray, first_row: int = 0) -> None:
         """Write the inputs of some rows, the first of which has this number. Shape: values (n,); into (n, width)."""
-        numbers = np.asarray(values, np.float64)
+        try:
+            numbers = np.asarray(values, np.float64)
+        except ValueError as error:
+            raise ValueError(f"column {self.name}: expected numbers, got text ({error})") from error
+        if (is_infinite := np.isinf(numbers)).any():
+            row = int(is_infinite.argmax())
+            message = f"column {self.name}: expected finite numbers, got {numbers[row]} in row {first_row + row + 1}"
+            raise ValueError(message)
         is_missing = np.isnan(numbers)
         if self.missing == "refuse" and is_missing.any():
             raise ValueError(missing_value(self.name, "a number", first_row + int(is_missing.argmax())))
@@ -112,7 +121,7 @@ class CategoricalColumn:
 
     Attributes:
         name: the name of the column.
-        categories: those of the training set, sorted. The empty text stands for a missing value, if there were any.
+        categories: those of the training set, sorted. The empty text stands for a missing value, if they are allowed.
     """
 
     name: str
