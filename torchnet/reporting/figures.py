@@ -72,10 +72,14 @@ def svg(figure: Figure) -> Markup:
 
 
 def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure | None:
-    """Draw "loss" or "accuracy" of each split over the epochs; one color per split, or per run if there are several."""
+    """Draw "loss" or "accuracy" of each split over the epochs; one color per split, or per run if there are several.
+
+    Of many runs, the first ones have a color and a name, and the others are thin lines behind them.
+    """
     single = len(runs) == 1
-    room = 0.0 if single else _LINE * len(runs)
+    room = 0.0 if single else _LINE * min(len(runs), len(SERIES))
     figure, axes = _figure(xlabel="epoch", ylabel=what if what == "loss" else "accuracy, %", below=room)
+    named: set[int] = set()  # the runs that are in the legend
     for k, run in enumerate(runs):
         for number, (split, (line, width)) in enumerate(_SPLITS.items()):
             x, y = run.series(f"{split}/{what}", "epoch")
@@ -83,17 +87,20 @@ def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure 
                 x, y = [*x, run.epochs - 1], [*y, run.accuracy[split]]
             if not x:
                 continue
+            is_named = single or k < len(SERIES)
             axes.plot(
                 [epoch + 1 for epoch in x],
                 y if what == "loss" else [100 * value for value in y],
-                line if k < len(SERIES) else ":",
-                color=SERIES[(number if single else k) % len(SERIES)],
-                linewidth=width if single else 1 + (split == "test"),
-                alpha=1 if single or split != "train" else 0.55,
-                marker="o" if len(x) <= _FEW else "",
+                line,
+                color=SERIES[number if single else k] if is_named else _FAINT,
+                linewidth=width if single else (1 + (split == "test") if is_named else 0.5),
+                alpha=1 if single or (split != "train" and is_named) else 0.55,
+                zorder=2 if is_named else 1.5,
+                marker="o" if len(x) <= _FEW and is_named else "",
                 markersize=3,
-                label=split if single else (labels[k] if split == "test" else None),
+                label=split if single else (labels[k] if is_named and k not in named else None),
             )
+            named.add(k)
     if not axes.lines:
         return None
     if what == "loss":
@@ -112,6 +119,8 @@ def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure 
         )
         for text in legend.get_texts():
             text.set_parse_math(False)  # the name of a run may have a $
+        for handle in legend.get_lines():
+            handle.set(alpha=1, linewidth=2.2, linestyle="-")  # whichever split its run begins with
     return figure
 
 
