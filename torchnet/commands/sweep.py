@@ -23,8 +23,8 @@ EPILOG = """\
 examples:
   python -m torchnet sweep --model.lr 0.03,0.1,0.3
   python -m torchnet sweep --config configs/digits.yaml --jobs 2 \\
-                           --data.validation_fraction 0.2 \\
-                           --model.lr 0.03,0.1 --model.hidden_sizes '[64],[256]'
+                           --data.validation_fraction 0.2 --model.lr 0.1,0.3 \\
+                           --model.hidden_sizes '[64],[256]'
 
 Every option of python train.py can be given. Commas outside of brackets
 separate values; an option with several values is swept, one with a single
@@ -50,7 +50,7 @@ class _Choice(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command; the others are those of train.py."""
-    parser.usage = "%(prog)s [--jobs N] [--output PAGE.html] [OPTIONS OF train.py]"
+    parser.usage = "%(prog)s [--jobs N] [--output PAGE.html] OPTIONS_OF_TRAIN"
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="train N runs at a time (default: 1)")
     help = "the comparison to write (default: comparison.html)"
     parser.add_argument("--output", type=Path, default=Path("comparison.html"), metavar="PAGE.html", help=help)
@@ -214,11 +214,11 @@ def _compare(trials: "list[Trial]", page: Path, console: "Console") -> None:
     from torchnet.runs.listing import table_of
     from torchnet.runs.record import read_record
 
-    folders = [folder for trial in trials if (folder := trial.finished()) is not None]
-    if not folders:
+    label_of = {folder: trial.label for trial in trials if (folder := trial.finished()) is not None}
+    if not label_of:
         return
-    runs = [read_record(folder) for folder in folders]
-    compared = compare(runs)
+    runs = [read_record(folder) for folder in label_of]
+    compared = [it._replace(label=label_of[it.run.folder]) for it in compare(runs)]
     columns = [("options", [f"{it.label} (best)" if it.is_best else it.label for it in compared])]
     columns += [column for column in results(compared) if column[0] not in ("weights", "started")]
     console.print()

@@ -12,7 +12,7 @@ from torchnet.reporting.run_data import RunData, duration
 _SCORES = ("accuracy", "r2")  # larger is better; of the loss, less is better
 _DECISIVE = ("model", "data", "seed_everything")  # what these sections of a configuration say decides the result
 _LENGTHS = ("epochs", "steps", "time", "batches")  # and so do max_epochs, limit_train_batches and so on of the Trainer
-_MOST_OPTIONS, _LONGEST_VALUE = 4, 24  # in a label; the latter in characters
+_MOST_OPTIONS, _LONGEST_NAME, _LONGEST_VALUE = 4, 48, 24  # in a label; the latter two in characters
 
 
 class Score(NamedTuple):
@@ -184,7 +184,8 @@ def _short(options: Sequence[str]) -> list[str]:
     """Return the last part of the name of each option, or the whole name where two would be equal."""
     whole = [option.replace(".init_args", "").removesuffix(".class_path") for option in options]
     short = [name.rpartition(".")[2] for name in whole]
-    return [name if short.count(word) > 1 else word for word, name in zip(short, whole, strict=True)]
+    names = [name if short.count(word) > 1 else word for word, name in zip(short, whole, strict=True)]
+    return [printable(name)[:_LONGEST_NAME] for name in names]
 
 
 def _shortened(option: str, value: str) -> str:
