@@ -22,7 +22,7 @@ from torchnet.cli.session import Session
 from torchnet.data import MnistUnavailableError
 from torchnet.printable import printable
 from torchnet.runs.errors import StoppedError, UsageError, report_error
-from torchnet.runs.folders import CONFIG, RUNS, FoundCheckpoint, checkpoint_needed, find_checkpoint, run_of
+from torchnet.runs.folders import CONFIG, RUNS, FoundCheckpoint, checkpoint_needed, find_checkpoint, find_run, run_of
 from torchnet.runs.load_network import read_config_of, trained_weights
 from torchnet.runs.predict_images import predict_image_files
 from torchnet.runs.signals import stopped_by_signals
@@ -168,7 +168,7 @@ def _predict_files(options: list[str], files: list[str]) -> int:
         )
     if named.ckpt_path is None:
         raise checkpoint_needed("predict")
-    found = find_checkpoint(named.ckpt_path, Path(named.root), named.name)
+    found = find_run(named.ckpt_path, Path(named.root), named.name)
     return predict_image_files(found, [Path(file) for file in files], named.output)
 
 

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Predict the images; return the exit code."""
-    from torchnet.runs.folders import find_checkpoint
+    from torchnet.runs.folders import find_run
     from torchnet.runs.predict_images import predict_image_files
 
-    return predict_image_files(find_checkpoint(options.named, options.root), options.images, options.output)
+    return predict_image_files(find_run(options.named, options.root), options.images, options.output)
