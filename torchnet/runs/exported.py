@@ -39,7 +39,8 @@ def load_exported(path: Path) -> TrainedNetwork:
     weights, said = read_weights_and_metadata(path)
     try:
         model: Any = json.loads(said["network"])
-        sizes = expect_widths(path, {"state_dict": weights}, model)
+        in_order = dict(sorted(weights.items(), key=lambda it: _place(it[0])))  # the file has an order of its own
+        sizes = expect_widths(path, {"state_dict": in_order}, model)
         net = network_of(sizes, model)
         net.load_state_dict(weights)
         preprocessing = Preprocessing.from_dict(json.loads(said["preprocessing"]))
@@ -53,3 +54,8 @@ def load_exported(path: Path) -> TrainedNetwork:
         ) from error
     expect_fitting(path, preprocessing, sizes)
     return TrainedNetwork(net.eval(), {"name": said.get("name", ""), "model": model}, path, steps, preprocessing)
+
+
+def _place(name: str) -> list[int]:
+    """Return the numbers of the layers in a name such as 2.0.weight."""
+    return [int(part) for part in name.split(".") if part.isdecimal()]
