@@ -211,7 +211,7 @@ def test_an_exported_file_is_a_run_without_its_folder(name, dtype, tmp_path, cap
     assert exported.preprocessing == run.preprocessing
     assert (exported.name, exported.steps, exported.classes) == (run.name, run.steps, run.classes)
     np.testing.assert_array_equal(exported(example.samples), run(example.samples))
-    with pytest.raises(UsageError, match="expected the results of the run of .*, found none: load the run itself"):
+    with pytest.raises(UsageError, match=r"expected the results of the run of .*, found none: load the run itself"):
         exported.report()
 
 
