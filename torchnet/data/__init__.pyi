@@ -2,8 +2,8 @@
 
 from .augmentation import Deformation
 from .dataset import DataError, Dataset, stratified_split
-from .loader import Batch, BatchLoader, Block, BlockLoader
 from .inputs import CategoricalColumn, NumericColumn, Pixels, Table
+from .loader import Batch, BatchLoader, Block, BlockLoader
 from .mnist import MnistUnavailableError
 from .photo.image_file import read_image
 from .photo.mnist_form import to_mnist_form

@@ -66,7 +66,7 @@ def verify(
         raise DataError(f"{source}: expected training and test inputs of one type, got {first.dtype} and {last.dtype}")
     names = tuple(f"target {k}" for k in range(targets.shape[1])) if targets.ndim == 2 else ("target",)
     test = checked[1] if len(checked) == 2 else (None, None)
-    return Dataset(str(source), *checked[0], *test, names, is_digits)
+    return Dataset(str(source), *checked[0], test[0], test[1], names, is_digits)
 
 
 def _checked(source: object, part: str, inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

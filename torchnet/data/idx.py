@@ -47,7 +47,8 @@ def read_idx_folder(folder: Path) -> Dataset:
                 f"{paths[images]}: {_claim(shapes[images])}, but there are {shapes[labels][0]} labels in "
                 f"{paths[labels]}"
             )
-    return verify(folder, *(_read_array(paths[key], shapes[key]) for key in FILES))
+    inputs, targets, test_inputs, test_targets = (_read_array(paths[key], shapes[key]) for key in FILES)
+    return verify(folder, inputs, targets, test_inputs, test_targets)
 
 
 def _read_shape(path: Path, dimensions: int) -> tuple[int, ...]:

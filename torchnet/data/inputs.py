@@ -51,7 +51,7 @@ class Pixels:
             image = np.rint(255 * image.clip(0, 1)).astype(np.uint8)
         return image.transpose(1, 2, 0) if image.ndim == 3 and self.shape[-1] != 3 else image
 
-    def encode(self, images: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
+    def encode(self, images: np.ndarray | Columns, dtype: np.dtype | type) -> np.ndarray:
         """Return images as the inputs of training: bytes as they are, other numbers scaled to 0..1.
 
         Shape:
@@ -60,6 +60,8 @@ class Pixels:
         Raises:
             ValueError: if an image has another shape.
         """
+        if isinstance(images, Mapping):
+            raise ValueError(f"expected images of shape {self.shape}, got a table")
         if images.shape[1:] != self.shape:
             raise ValueError(f"expected images of shape {self.shape}, got {images.shape[1:]}")
         if self.is_scaled_in_steps and images.dtype == np.uint8:

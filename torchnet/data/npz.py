@@ -30,13 +30,13 @@ def read_npz(path: Path, file: BinaryIO) -> Dataset:
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            arrays = [_read_array(archive, name) for name in _NAMES]
+            train_inputs, train_targets, test_inputs, test_targets = (_read_array(archive, name) for name in _NAMES)
     except Exception as error:  # numpy and zipfile raise ValueError, BadZipFile, MemoryError and others
         # An OSError is a fault of the disk, except for EINVAL: a seek to a negative offset that the file contains.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         raise DataError(f"{path}: not a readable .npz archive ({shorten(str(error), 200)})") from error
-    return verify(path, *arrays)
+    return verify(path, train_inputs, train_targets, test_inputs, test_targets)
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:

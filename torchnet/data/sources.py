@@ -23,6 +23,9 @@ def load(
     Args:
         source: "mnist", found on disk or downloaded; "digits", bundled with scikit-learn; or the path of a .mat file,
             an .npz file, or a folder that holds one of them or the four IDX files.
+        target: of a table, the column to predict, or several.
+        ignore: of a table, columns to leave out.
+        image_size: resize image files to this height and width.
 
     Raises:
         DataError: if the data set is missing or malformed. The message names the file and the fault.

@@ -145,8 +145,9 @@ def pixels_of(mistake: dict[str, Any]) -> np.ndarray:
 
 
 def write_predictions(predictions: Tensor, targets: Classes | Quantities, path: Path) -> None:
-    """Write a CSV file with one row per sample: its index, and its most probable label with the probability of each
-    label, or its predicted quantities in their units.
+    """Write a CSV file with one row per sample: its index and its prediction.
+
+    A prediction is the most probable label with the probability of each label, or the quantities in their units.
 
     Shape:
         predictions: (n, C) probabilities, or (n, K) outputs of a regression.

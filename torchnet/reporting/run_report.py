@@ -60,17 +60,17 @@ def run_report(
 
 def _of_quantities(outputs: dict[str, tuple[Tensor, Tensor]], quantities: Quantities) -> dict[str, Any]:
     """Return the tables of a regression, and a sample of its predictions for a picture."""
-    values = {
-        split: [quantities.decode(tensor.double().cpu().numpy()) for tensor in both] for split, both in outputs.items()
-    }
-    reports = {split: regression_report(*both, quantities.names) for split, both in values.items()}
+    values = {}
+    for split, (predicted, true) in outputs.items():
+        values[split] = tuple(quantities.decode(tensor.double().cpu().numpy()) for tensor in (predicted, true))
+    reports = {split: regression_report(both[0], both[1], quantities.names) for split, both in values.items()}
     return {
         "quantities": [*quantities.names],
         "r2": {split: float(np.mean([*rows["r2"].values()])) for split, rows in reports.items()},
         "regression_report": reports,
         "predictions": {
-            split: {"predicted": predicted[:MAX_POINTS].tolist(), "true": true[:MAX_POINTS].tolist()}
-            for split, (predicted, true) in values.items()
+            split: {"predicted": both[0][:MAX_POINTS].tolist(), "true": both[1][:MAX_POINTS].tolist()}
+            for split, both in values.items()
             if split != "train"
         },
     }
