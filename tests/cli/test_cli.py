@@ -21,7 +21,7 @@ import torch
 import yaml
 
 from torchnet.data import Block, load
-from torchnet.data.idx import FILES
+from torchnet.data.formats.idx import FILES
 from torchnet.engine.matmul_precision import unsupported
 from torchnet.storage import write_checkpoint
 from torchnet.training.module import Classifier

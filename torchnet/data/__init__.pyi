@@ -2,6 +2,7 @@
 
 from .augmentation import Deformation
 from .dataset import DataError, Dataset, stratified_split
+from .formats.tables import read_columns
 from .inputs import CategoricalColumn, NumericColumn, Pixels, Table
 from .loader import Batch, BatchLoader, Block, BlockLoader
 from .mnist import MnistUnavailableError
@@ -33,6 +34,7 @@ __all__ = [
     "Table",
     "load",
     "prepare",
+    "read_columns",
     "read_image",
     "stratified_split",
     "to_mnist_form",

@@ -69,6 +69,8 @@ class Pixels:
         scaled = np.empty(images.shape, dtype)
         for rows in _slices(len(images)):
             scaled[rows] = (images[rows].astype(np.float64) - self.low) / (self.high - self.low)
+            if not np.isfinite(scaled[rows]).all():
+                raise ValueError("expected finite pixels, got Inf or NaN")
         return scaled
 
 
@@ -113,7 +115,7 @@ class CategoricalColumn:
 
     Attributes:
         name: the name of the column.
-        categories: those of the training set, sorted. The empty text stands for a missing value, if there were any.
+        categories: those of the training set, sorted. The empty text stands for a missing value, if they are allowed.
     """
 
     name: str
@@ -219,7 +221,7 @@ def _as_numbers(column: str, values: np.ndarray, first_row: int) -> np.ndarray:
     if values.dtype == object:
         values = np.array([value if _word(value) else None for value in values], object)
     try:
-        return values.astype(np.float64, copy=False)
+        numbers = values.astype(np.float64, copy=False)
     except (TypeError, ValueError):
         for row, value in enumerate(values, first_row + 1):
             try:
@@ -227,6 +229,10 @@ def _as_numbers(column: str, values: np.ndarray, first_row: int) -> np.ndarray:
             except (TypeError, ValueError) as error:
                 raise ValueError(f"column {column}: expected numbers, got {value!s:.40} in row {row}") from error
         raise
+    if (is_infinite := np.isinf(numbers)).any():
+        row = int(is_infinite.argmax())
+        raise ValueError(f"column {column}: expected finite numbers, got {numbers[row]} in row {first_row + row + 1}")
+    return numbers
 
 
 def _some(names: Collection[str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from torchnet.data.inputs import CategoricalColumn, Inputs, NumericColumn, Pixels, Table
-from torchnet.data.targets import LABEL_TYPES, Classes, Quantities, Targets
+from torchnet.data.targets import LABEL_TYPES, LONGEST_NAME, Classes, Quantities, Targets
 
 MISSING = ("refuse", "mean", "indicator")
 _MOST = 2**24  # inputs or names: far more than a network takes
@@ -114,7 +114,7 @@ def _check_sizes(place: str, made: Any) -> None:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= 1000 and not any("\ud800" <= it <= "\udfff" for it in value)
+    return isinstance(value, str) and len(value) <= LONGEST_NAME and not any("\ud800" <= it <= "\udfff" for it in value)
 
 
 def _is_number(value: Any) -> bool:

@@ -1,0 +1,93 @@
+"""The columns of a table as arrays: numbers with NaN, or text and booleans with None, where values are missing.
+
+Columns that a network cannot use are refused by name.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from torchnet.data.formats.csv_file import MISSING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_MISSING = [*{word.lower() for word in MISSING}, ""]
+
+
+def as_array(column: "pl.Series", mostly: float = 0.5) -> np.ndarray:
+    """Return a column of numbers, booleans or text. Numbers that polars holds as numbers are not copied.
+
+    Args:
+        column: the column.
+        mostly: a column of text of which at least this share are numbers is a column of numbers with a fault.
+
+    Raises:
+        ValueError: if the column holds something else, mixes numbers and text, or has an infinite number.
+    """
+    import polars as pl
+
+    if column.dtype in (pl.String, pl.Categorical, pl.Enum):
+        column = _as_numbers(column.name, _stripped(column), mostly)
+    if column.dtype == pl.Boolean:
+        return column.to_numpy() if column.null_count() == 0 else np.array(column.to_list(), object)
+    if column.dtype == pl.String:
+        return _shared_words(column)
+    if column.null_count() == len(column):
+        raise ValueError(
+            f"column {column.name}: expected values, got missing ones only: leave it out with --data.ignore"
+        )
+    if column.dtype.is_decimal() or column.dtype in (pl.Int128, pl.UInt128):
+        column = column.cast(pl.Float64)
+    if not column.dtype.is_numeric():
+        raise ValueError(
+            f"column {column.name}: expected numbers, categories or booleans, got {_kind(column.dtype)}: leave it out "
+            "with --data.ignore, or turn it into numbers"
+        )
+    if column.dtype.is_float() and (is_infinite := column.is_infinite().fill_null(False)).any():
+        row = is_infinite.arg_max() or 0
+        raise ValueError(f"column {column.name}: expected finite numbers, got {column[row]} in row {row + 1}")
+    return column.to_numpy()
+
+
+def _kind(dtype: "pl.DataType") -> str:
+    if dtype.is_temporal():
+        return "dates or times"
+    return "lists or structures" if dtype.is_nested() else f"values of type {dtype}"
+
+
+def _stripped(column: "pl.Series") -> "pl.Series":
+    """Return text without spaces around it, and without words for a missing value."""
+    import polars as pl
+
+    words = column.cast(pl.String).str.strip_chars()
+    return words.set(words.str.to_lowercase().is_in(_MISSING), None)
+
+
+def _as_numbers(name: str, words: "pl.Series", mostly: float) -> "pl.Series":
+    """Return words as numbers if all of them are."""
+    import polars as pl
+
+    numbers = words.str.strip_prefix("+").cast(pl.Float64, strict=False)
+    is_word = words.is_not_null() & numbers.is_null()
+    present = len(words) - words.null_count()
+    if not is_word.any():
+        return numbers
+    if is_word.sum() <= (1 - mostly) * present:
+        row = is_word.arg_max() or 0
+        raise ValueError(
+            f"column {name}: expected a number in every row, got {words[row][:40]!r} in row {row + 1}: correct it, "
+            "leave it empty if it is missing, or leave the column out with --data.ignore"
+        )
+    return words
+
+
+def _shared_words(words: "pl.Series") -> np.ndarray:
+    """Return text as objects; rows of the same category share one."""
+    import polars as pl
+
+    different = words.drop_nulls().unique(maintain_order=True)
+    if different.str.contains("\0", literal=True).any():
+        raise ValueError(f"column {words.name}: expected text, got NUL characters")
+    places = words.cast(pl.Enum(different)).to_physical().fill_null(len(different))
+    return np.array([*different, None], object)[places.to_numpy()]
