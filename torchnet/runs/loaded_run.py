@@ -15,6 +15,7 @@ from torchnet.runs.exported import SUFFIX, load_exported
 from torchnet.runs.folders import LAST, RUNS, find_checkpoint, run_of
 from torchnet.runs.load_network import TrainedNetwork, load_network
 from torchnet.step import scale_pixels
+from torchnet.storage import CheckpointError
 
 _REPORT = "report.json"
 _AT_ONCE = 8192  # samples that pass through the network together
@@ -76,8 +77,6 @@ class LoadedRun:
         encoded = inputs.encode(raw, _numpy_dtype(self.net))
         if len(encoded) == 0:
             raise ValueError(f"expected at least one sample, got {encoded.shape}")
-        if encoded.dtype != np.uint8 and not (is_finite := np.isfinite(encoded).reshape(len(encoded), -1).all(1)).all():
-            raise ValueError(f"expected finite numbers, got Inf or NaN in row {int((~is_finite).argmax()) + 1}")
         return encoded
 
     def outputs(self, encoded: np.ndarray) -> np.ndarray:
@@ -129,9 +128,25 @@ def load(named: str | Path = LAST, root: str | Path = RUNS, name: str = "*") -> 
         CheckpointError: if there is no such checkpoint, or it is corrupt; DataError or UsageError: if the configuration
             of its run is invalid, or missing.
     """
+    return LoadedRun(find_network(str(named), Path(root), name))
+
+
+def find_network(named: str, root: Path, name: str = "*") -> TrainedNetwork:
+    """Return the network that a word or a path names, as `load` does."""
     if Path(named).suffix == SUFFIX and Path(named).is_file():
-        return LoadedRun(load_exported(Path(named)))
-    return LoadedRun(load_network(*find_checkpoint(str(named), Path(root), name)))
+        return load_exported(Path(named))
+    return load_network(*find_checkpoint(named, root, name))
+
+
+def expect_finite(place: Path, answers: np.ndarray) -> np.ndarray:
+    """Return the answers of the network of a checkpoint.
+
+    Raises:
+        CheckpointError: if some are Inf or NaN, as its weights then are.
+    """
+    if not np.isfinite(answers).all():
+        raise CheckpointError(f"{place}: expected a network with finite outputs, got Inf or NaN")
+    return answers
 
 
 def _raw(samples: Any) -> Any:
