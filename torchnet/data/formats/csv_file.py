@@ -28,8 +28,10 @@ _CHUNK = 2**24
 _BYTES_PER_CELL = 16  # 8 as a number, and as much again while it is prepared
 
 
-def read_csv(path: Path, text: Collection[str] = ()) -> "pl.DataFrame":
+def read_csv(path: Path, text: Collection[str] = (), infer: bool = True) -> "pl.DataFrame":
     """Return the table that a file holds. Columns of pixels are bytes, and those named in `text` are text.
+
+    Others have the type that their values look like, or are text, too, if `infer` is False.
 
     Raises:
         DataError: if the file is not a table with a header, in UTF-8.
@@ -46,6 +48,7 @@ def read_csv(path: Path, text: Collection[str] = ()) -> "pl.DataFrame":
                 separator=separator,
                 new_columns=names,
                 schema_overrides=given,
+                infer_schema=infer,
                 infer_schema_length=None,
                 try_parse_dates=True,
                 null_values=list(MISSING),
