@@ -1,6 +1,6 @@
 """The way back from a run to Python: `torchnet.load`."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
