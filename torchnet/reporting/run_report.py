@@ -42,7 +42,7 @@ def run_report(
 
 def print_report(report: dict[str, Any], console: Console) -> None:
     """Print the report: the accuracy of each split, and a table of the classes for all splits but the training set."""
-    console.print(f"\n{printable(report['title'])}", highlight=False, markup=False, style="bold")
+    console.print(f"\n{printable(report['title'])}", highlight=False, markup=False, style="bold", soft_wrap=True)
     for split, accuracy in report["accuracy"].items():
         console.print(f"{split} accuracy = {accuracy:.6g}", highlight=False)
     for split, metrics in report["classification_report"].items():
