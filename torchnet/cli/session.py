@@ -152,7 +152,7 @@ class Session:
 
     def _load_evaluated(self, folder: Path) -> BestWeights | None:
         """Load the weights that the results are about; None if they are the last ones, which the network has."""
-        return load_best_weights(folder, self.model, self.trainer) if self.values.evaluate == "best" else None
+        return load_best_weights(folder, self.model) if self.values.evaluate == "best" else None
 
     def _report(self, splits: list[str], best: BestWeights | None = None) -> dict[str, Any]:
         """Evaluate the network on whole splits, print the report and return it."""
