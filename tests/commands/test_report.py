@@ -119,7 +119,7 @@ def test_the_report_has_the_confusion_matrix_and_the_images_of_the_test_set(fini
     counts = np.array(report["confusion_matrix"]["test"])
     assert counts.sum() == 360
     assert np.trace(counts) / 360 == pytest.approx(report["accuracy"]["test"])
-    shown = {tuple(row) for row in load("digits").test_images.reshape(360, -1).tolist()}
+    shown = {tuple(row) for row in load("digits").test_inputs.reshape(360, -1).tolist()}
     for mistake in report["mistakes"]["test"]:
         assert tuple(pixels_of(mistake).reshape(-1).tolist()) in shown
 
@@ -258,7 +258,7 @@ def test_a_run_without_logs_and_checkpoints_has_a_page(cli):
 def test_flat_inputs_have_no_images_in_the_report(cli):
     data = load("digits")
     images = {f"x_{split}": getattr(data, f"{split}_images").reshape(-1, 64)[:, :60] for split in ("train", "test")}
-    np.savez("flat.npz", **images, y_train=data.train_labels, y_test=data.test_labels)
+    np.savez("flat.npz", **images, y_train=data.train_targets, y_test=data.test_targets)
     assert cli(DIGITS, "--trainer.max_epochs=1", "--data.source=flat.npz", "--report=true") == 0
     (run,) = all_runs()
     expect_sound(run / "report.html")
@@ -269,7 +269,7 @@ def test_user_input_is_escaped(cli):
     data = load("digits")
     name = "<script>alert(1)<.npz"  # & < > in a configuration
     np.savez(
-        name, x_train=data.train_images, y_train=data.train_labels, x_test=data.test_images, y_test=data.test_labels
+        name, x_train=data.train_inputs, y_train=data.train_targets, x_test=data.test_inputs, y_test=data.test_targets
     )
     assert cli(DIGITS, "--trainer.max_epochs=1", f"--data.source={name}", "--report=true") == 0
     (run,) = all_runs()

@@ -87,7 +87,7 @@ def _figures(
     If there are several runs, the name of a figure that belongs to one run ends with the number of the run.
     """
     figures: dict[str, Callable[[], Figure | None]] = {
-        what: partial(curves, runs, labels, what) for what in ("loss", "accuracy")
+        what: partial(curves, runs, labels, what) for what in ("loss", "score")
     }
     for k, run in enumerate(shown, 1):
         number = "" if len(runs) == 1 else f"_{k}"

@@ -80,6 +80,18 @@ def step_checkpoints(folder: Path) -> list[Path]:
     return [steps[step] for step in sorted(steps, reverse=True)]
 
 
+def evaluated_checkpoints(folder: Path, which: str) -> list[Path]:
+    """Return the checkpoints of a run whose weights may stand for it, the first choice first.
+
+    Args:
+        folder: the folder of the run.
+        which: "best" for the smallest validation loss, if there is one; "last" for the newest weights.
+    """
+    best = folder / CHECKPOINTS / BEST
+    is_first = which == "best" and best.is_file()
+    return [best] * is_first + step_checkpoints(folder / CHECKPOINTS)
+
+
 def folders_of_runs(root: Path, name: str = "*") -> list[Path]:
     """Return the folders of the runs of a name, "*" for all, the newest last, without folders of other things."""
     folders = [path for path in root.glob(f"{name}/*") if path.is_dir()]

@@ -14,7 +14,7 @@ from torchnet.printable import printable
 from torchnet.reporting.run_data import RunData
 from torchnet.runs.config import read_config
 from torchnet.runs.errors import UsageError
-from torchnet.runs.folders import CHECKPOINTS, CONFIG, step_checkpoints
+from torchnet.runs.folders import CONFIG, evaluated_checkpoints
 from torchnet.runs.load_network import load_network
 from torchnet.storage import CheckpointError
 
@@ -38,13 +38,13 @@ def read_record(folder: Path, net: MLP | None = None) -> RunData:
 
     Args:
         folder: the folder of the run.
-        net: its trained network; None to load it from the newest checkpoint.
+        net: its trained network; None to load it from the checkpoint that was evaluated.
 
     Raises:
         UsageError: if it is not the folder of a run; DataError: if its configuration is invalid.
     """
     outline = read_outline(folder)
-    net = net or _newest_network(folder)
+    net = net or _network(folder, outline.config.get("evaluate", "best"))
     linears = [] if net is None else [part for part in net.modules() if isinstance(part, Linear)]
     sizes = [str(size) for linear in linears[:1] for size in linear.weight.shape[::-1]]
     sizes += [str(linear.out_features) for linear in linears[1:]]
@@ -66,8 +66,8 @@ def _as_images(weight: Tensor) -> np.ndarray | None:
     return weight.detach().cpu().double().view(-1, side, side).numpy() if side**2 == weight.shape[1] else None
 
 
-def _newest_network(folder: Path) -> MLP | None:
-    for checkpoint in step_checkpoints(folder / CHECKPOINTS):
+def _network(folder: Path, which: str) -> MLP | None:
+    for checkpoint in evaluated_checkpoints(folder, which):
         try:
             return load_network(checkpoint).net
         except CheckpointError as error:
