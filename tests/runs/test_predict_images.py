@@ -57,8 +57,8 @@ def predict(request: pytest.FixtureRequest, place: Path) -> Command:
 
     def call(*words: object) -> int:
         if request.param == "train.py predict":
-            return main(ROOT / "configs", ["predict", "--ckpt_path", "last", *map(str, words)])
-        return commands.main(["predict", "last", *map(str, words)])
+            return main(ROOT / "configs", ["predict", "--ckpt_path", str(run_folder()), *map(str, words)])
+        return commands.main(["predict", str(run_folder()), *map(str, words)])
 
     return call
 
