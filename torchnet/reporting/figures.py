@@ -79,8 +79,8 @@ def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure 
     for k, run in enumerate(runs):
         for number, (split, (line, width)) in enumerate(_SPLITS.items()):
             x, y = run.series(f"{split}/{what}", "epoch")
-            if what == "accuracy" and split in run.accuracy and (not x or x[-1] < run.epochs - 1):
-                x, y = [*x, run.epochs - 1], [*y, run.accuracy[split]]
+            if what == "accuracy" and split in run.accuracy and (epoch := run.evaluated_epoch - 1) not in x:
+                x, y = map(list, zip(*sorted([*zip(x, y, strict=True), (epoch, run.accuracy[split])]), strict=True))
             if not x:
                 continue
             axes.plot(

@@ -11,6 +11,7 @@ from torchnet.storage import write_durably
 
 _SPLITS = ("test", "val", "train")
 _SHARE = number(0, 1 + 1e-9)  # a mean of numbers up to 1 may be rounded up
+_LARGEST = 1.7e308  # of a loss
 _MOST_CLASSES = 32  # more do not fit the figure of the confusion matrix
 _OUTLINE = record(
     {
@@ -56,7 +57,8 @@ def _content(classes: int, splits: list[str]) -> Check:
             "confusion_matrix": record(dict.fromkeys(splits, counts), exact=True),
             "classification_report": record(dict.fromkeys(splits, record(rows, exact=True)), exact=True),
             "mistakes": record({"test": mistakes}),
-        }
+        },
+        {"best": record({"step": whole(), "epoch": whole(low=1), "val_loss": number(-_LARGEST, _LARGEST)})},
     )
 
 

@@ -166,6 +166,12 @@ class RunData:
         return {} if self.report is None else dict(self.report["accuracy"])
 
     @property
+    def evaluated_epoch(self) -> int:
+        """The epoch, from 1, of the weights that the report is about: the best one if there is one, else the last."""
+        best = (self.report or {}).get("best")
+        return self.epochs if best is None else int(best["epoch"])
+
+    @property
     def confusion(self) -> np.ndarray | None:
         """The confusion matrix of the test set, (C, C), or None if the run was stopped early."""
         return None if self.report is None else np.array(self.report["confusion_matrix"]["test"])
