@@ -1,9 +1,10 @@
 """The public names and where they are defined. torchnet/__init__.py reads this file and imports names lazily."""
 
-from . import checking, data, initializers, layers, losses, network, optimizers, reference
+from . import checking, data, estimators, initializers, layers, losses, network, optimizers, reference
 from .averaging import WeightAverage
 from .checking import check
 from .clipping import clip_by_norm, clip_by_value
+from .estimators import MLPClassifier, MLPRegressor, fit
 from .layers import (
     ELU,
     GELU,
@@ -42,6 +43,8 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "MLPClassifier",
+    "MLPRegressor",
     "RMSNorm",
     "ReLU",
     "Residual",
@@ -56,6 +59,8 @@ __all__ = [
     "clip_by_value",
     "cross_entropy",
     "data",
+    "estimators",
+    "fit",
     "initializers",
     "layer_sizes",
     "layers",
