@@ -56,7 +56,8 @@ def _learn_column(name: str, values: np.ndarray, rows: np.ndarray, missing: str)
     low, high = float(present.min()), float(present.max())
     if low == high:  # the standard deviation may be a rounding error, not 0
         return NumericColumn(name, low, 1.0, missing)
-    mean, std = float(present.mean()), float(present.std())
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, std = float(present.mean()), float(present.std())
     if not 0 < std < np.inf:
         raise DataError(f"column {name}: expected numbers whose squares are finite and not 0, got {low:g} to {high:g}")
     return NumericColumn(name, mean, std, missing)
