@@ -144,7 +144,7 @@ def test_a_malformed_idx_file_is_refused(tmp_path, name, content, message):
 def test_a_missing_idx_file_is_refused(tmp_path):
     write_idx(tmp_path, small_set())
     (tmp_path / LABELS).unlink()
-    expect_data_error(tmp_path, "expected train-images-idx3-ubyte, train-labels-idx1-ubyte")
+    expect_data_error(tmp_path, r"expected train-labels-idx1-ubyte \(plain or .gz\), found t10k-images-idx3-ubyte")
 
 
 @pytest.mark.parametrize("keep", [0, 128, 1000, -1])

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from torchnet.data.dataset import DataError, Dataset, verify
-from torchnet.data.formats.idx_files import FILES, find_idx_files
+from torchnet.data.formats.idx_files import FILES, find_idx_files, missing_files
 from torchnet.data.memory import expect_fits
 
 _MOST_COMPRESSION = 1040  # deflate makes at most this many bytes of one
@@ -34,9 +34,8 @@ def read_idx_files(source: Path, paths: dict[str, Path]) -> Dataset:
     Raises:
         DataError: if a file is missing or corrupt, or the files do not match.
     """
-    if missing := [name for key, name in FILES.items() if key not in paths]:
-        got = [path.name for path in paths.values()]
-        raise DataError(f"{source}: expected {', '.join(missing)} (plain or .gz) beside {', '.join(got)}, got none")
+    if paths.keys() != FILES.keys():
+        raise DataError(missing_files(source, paths, []))
     shapes = {key: _read_shape(paths[key], dimensions=3 if "images" in key else 1) for key in FILES}
     for split in ("train", "test"):
         images, labels = f"{split}_images", f"{split}_labels"
