@@ -78,7 +78,8 @@ def _plain(part: Any) -> dict[str, Any]:
 
 def _read(place: str, values: Any, *kinds: type) -> Any:
     """Return an object of one of these kinds, whose arguments are values of the right types."""
-    kind = _KINDS.get(values.get("kind")) if isinstance(values, dict) and isinstance(values.get("kind"), str) else None
+    found = values.get("kind") if isinstance(values, dict) else None
+    kind = _KINDS.get(found) if isinstance(found, str) else None
     if kind not in kinds:
         raise ValueError(f"{place}: expected {' or '.join(_NAMES[it] for it in kinds)}, got {values!r:.100}")
     expected = {field.name for field in fields(kind)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from torchnet.data.formats.csv_file import MISSING
+from torchnet.data.inputs import CategoricalColumn, Column
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,6 +50,25 @@ def as_array(column: "pl.Series", is_text: bool = False, mostly: float = 0.5) ->
         row = is_infinite.arg_max() or 0
         raise ValueError(f"column {column.name}: expected finite numbers, got {column[row]} in row {row + 1}")
     return column.to_numpy()
+
+
+def as_input(column: "pl.Series", learned: Column) -> np.ndarray:
+    """Return a column as a trained network takes it, whatever its values look like: as numbers, or as categories.
+
+    Raises:
+        ValueError: if the column holds something else.
+    """
+    import polars as pl
+
+    if isinstance(learned, CategoricalColumn) and not column.dtype.is_nested():
+        words = _stripped(column)
+        is_boolean = {*learned.categories} <= {"True", "False", ""}
+        return _shared_words(words.str.to_titlecase() if is_boolean else words)
+    if column.dtype == pl.String:
+        column = _stripped(column)
+    if column.null_count() == len(column):
+        return np.full(len(column), np.nan)
+    return as_array(column, mostly=1.0)
 
 
 def _unusable(name: str, kind: str) -> str:

@@ -30,8 +30,10 @@ _ROWS_TO_INFER = 1000
 _BYTES_PER_CELL = 24  # 16 as text, or 8 as a number and as much again while it is prepared
 
 
-def read_csv(path: Path, text: Collection[str] = ()) -> "pl.DataFrame":
+def read_csv(path: Path, text: Collection[str] = (), infer: bool = True) -> "pl.DataFrame":
     """Return the table that a file holds. Columns of pixels are bytes, those named in `text` and some others are text.
+
+    All others are text if `infer` is False.
 
     Raises:
         DataError: if the file is not a table with a header, in UTF-8.
@@ -55,7 +57,7 @@ def read_csv(path: Path, text: Collection[str] = ()) -> "pl.DataFrame":
         try:
             try:
                 file.seek(0)
-                table = read(source, infer_schema_length=_ROWS_TO_INFER)
+                table = read(source, infer_schema=infer, infer_schema_length=_ROWS_TO_INFER)
             except pl.exceptions.ComputeError:  # a later row has another type: columns.py decides for the whole column
                 file.seek(0)
                 table = read(source, infer_schema=False)

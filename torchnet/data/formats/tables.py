@@ -9,9 +9,9 @@ import numpy as np
 
 from torchnet.choices import did_you_mean, nearest
 from torchnet.data.dataset import DataError, Dataset
-from torchnet.data.formats.columns import as_array
+from torchnet.data.formats.columns import as_array, as_input
 from torchnet.data.formats.csv_file import pixels_of_images, read_csv
-from torchnet.data.inputs import Columns
+from torchnet.data.inputs import Columns, Inputs, Pixels
 from torchnet.data.memory import expect_fits
 from torchnet.storage import open_regular_file
 
@@ -61,23 +61,35 @@ def read_tables(paths: Sequence[Path], target: str | Sequence[str] | None, ignor
     return Dataset(source, inputs, values, test_inputs, test_values, tuple(targets))
 
 
-def read_columns(path: Path, text: Collection[str] = ()) -> Columns:
-    """Return all columns of a table by name; those named in `text` are text even if they look like numbers.
+def read_rows(path: Path, inputs: Inputs) -> tuple["pl.DataFrame", np.ndarray | Columns]:
+    """Return a table as it is in its file, and those of its columns that are the inputs of a trained network.
 
     Raises:
-        DataError: if the file is not a readable table, or a column cannot be used.
+        DataError: if the file is not a readable table, or a column is missing or holds something else.
     """
-    table = _read(path, text)
-    return {name: _array(path, table[name], name in text) for name in table.columns}
+    table = _read(path, infer=False)
+    if isinstance(inputs, Pixels):
+        pixels = pixels_of_images(table.columns)
+        if not pixels:
+            raise DataError(f"{path}: expected columns of pixels, pixel0, pixel1, ...; {_there_are(table.columns)}")
+        return table, _images(path, table.select(pixels))
+    for column in inputs.columns:
+        if column.name not in table.columns:
+            hint = did_you_mean(nearest(column.name, table.columns)) or f"; {_there_are(table.columns)}"
+            raise DataError(f"{path}: expected a column {column.name[:60]}, as in training{hint}")
+    try:
+        return table, {column.name: as_input(table[column.name], column) for column in inputs.columns}
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
-def _read(path: Path, text: Collection[str] = ()) -> "pl.DataFrame":
+def _read(path: Path, text: Collection[str] = (), infer: bool = True) -> "pl.DataFrame":
     try:
         import polars as pl
     except ImportError as error:
         raise DataError(f"{path}: tables are read with polars, which is not installed: pip install polars") from error
     if path.suffix.lower() != ".parquet":
-        return read_csv(path, text)
+        return read_csv(path, text, infer)
     with open_regular_file(path, "a table", DataError):
         try:
             lazy = pl.scan_parquet(path.absolute(), glob=False)
