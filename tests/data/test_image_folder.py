@@ -155,9 +155,9 @@ def test_the_first_fault_ends_the_reading(tmp_path, monkeypatch):
     write(tmp_path, np.repeat(GRAY, 40, axis=0))
     (tmp_path / "x" / "000.bad").write_text("x")
     read = []
-    inner = image_folder._pixels
+    inner = image_folder.read_pixels
     monkeypatch.setattr(
-        image_folder, "_pixels", lambda path, size: (read.append(path), time.sleep(0.003), inner(path, size))[2]
+        image_folder, "read_pixels", lambda path, size: (read.append(path), time.sleep(0.003), inner(path, size))[2]
     )
     monkeypatch.setattr(image_folder, "_TOGETHER", 1)
     (tmp_path / "x" / "000.bad").rename(tmp_path / "x" / "zzz.bad")
@@ -177,8 +177,8 @@ def test_a_bar_appears_on_a_terminal_after_a_second(tmp_path, monkeypatch, capsy
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr(image_folder, "_TOGETHER", 1)
-    inner = image_folder._pixels
-    monkeypatch.setattr(image_folder, "_pixels", lambda path, size: (time.sleep(0.05), inner(path, size))[1])
+    inner = image_folder.read_pixels
+    monkeypatch.setattr(image_folder, "read_pixels", lambda path, size: (time.sleep(0.05), inner(path, size))[1])
     load(str(tmp_path))
     assert "images" in capsys.readouterr().err
 

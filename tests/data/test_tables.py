@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from sklearn import datasets
 
-from torchnet.data import CategoricalColumn, DataError, NumericColumn, Preparation, load, prepare, read_columns
+from torchnet.data import CategoricalColumn, DataError, NumericColumn, Preparation, Table, load, prepare, read_rows
 
 ROWS = 30
 RNG = np.random.default_rng(2)
@@ -195,13 +195,20 @@ def test_other_values_than_pixels_are_refused(tmp_path, bad):
         load(csv_file(tmp_path, text))
 
 
-def test_columns_of_a_table_for_predictions(tmp_path):
-    path = Path(csv_file(tmp_path, "a,code,truth\n1,007,true\n,12,\n"))
-    columns = read_columns(path, text=["code", "truth"])
-    np.testing.assert_array_equal(columns["a"], [1, np.nan])
+def test_rows_for_predictions_are_read_as_training_has_read_them(tmp_path):
+    path = Path(csv_file(tmp_path, "more,truth,code,a\nx,true,007,1\ny,,12,\n"))
+    learned = (
+        CategoricalColumn("code", ("007", "B")),
+        CategoricalColumn("truth", ("", "True")),
+        NumericColumn("a", 0, 1),
+    )
+    table, columns = read_rows(path, Table(learned))
+    assert table.columns == ["more", "truth", "code", "a"]
     assert columns["code"].tolist() == ["007", "12"]
-    assert columns["truth"].tolist() == ["true", None]
-    assert read_columns(path)["code"].tolist() == [7, 12]
+    assert columns["truth"].tolist() == ["True", None]
+    np.testing.assert_array_equal(columns["a"], [1, np.nan])
+    with pytest.raises(DataError, match="expected a column codes, as in training: did you mean code?"):
+        read_rows(path, Table((CategoricalColumn("codes", ("a",)),)))
 
 
 def test_without_polars_a_sentence_says_what_to_install(tmp_path, monkeypatch):
