@@ -81,6 +81,7 @@ def _draw_answer(axes: Any, x: float, y: float, answer: Answer, longest_name: in
     label, value = answer.shown[0]
     is_class = isinstance(answer.targets, Classes)
     text = f"{_cut(label, 14)}   {100 * value:.1f} %" if is_class else f"{value:.5g}"
+    text = text if is_class or answer.targets.width == 1 else ""
     longest_name -= 2 * max(0, len(text) - _LABEL_LENGTH)
     name = printable(answer.path)
     name = name if len(name) <= longest_name else "…" + name[1 - longest_name :]  # the end tells files apart
