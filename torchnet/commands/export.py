@@ -47,13 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the network; return the exit code."""
     from torchnet.printable import printable
-    from torchnet.runs.folders import CHECKPOINTS, CONFIG, find_checkpoint, run_of
+    from torchnet.runs.folders import CHECKPOINTS, CONFIG, find_run, run_of
     from torchnet.runs.load_network import load_network, trained_weights
     from torchnet.runs.output_file import check_output
     from torchnet.storage import CheckpointError, make_folder
 
     to = _format(options.to, options.output)
-    checkpoint, contents = find_checkpoint(options.named, options.root)
+    checkpoint, contents = find_run(options.named, options.root)
     output = options.output or checkpoint.with_suffix(_SUFFIXES[to])
     check_output(output, (_SUFFIXES[to],))
     if options.output is None and checkpoint.parent.name == CHECKPOINTS:

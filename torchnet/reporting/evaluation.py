@@ -86,22 +86,31 @@ def confusion_matrix(predictions: Tensor, labels: Tensor, num_classes: int) -> l
     return rows
 
 
+def r_squared(predictions: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the coefficient of determination of each quantity; 0 where all values are the same.
+
+        R² = 1 - Σ (y - ŷ)² / Σ (y - ȳ)²
+
+    Shape:
+        predictions: (n, K); values: (n, K); returns: (K,).
+    """
+    spread = np.square(values - values.mean(axis=0)).sum(axis=0)
+    unexplained = np.square(predictions - values).sum(axis=0) / np.where(spread > 0, spread, np.inf)
+    return np.where(spread > 0, 1 - unexplained, 0.0)
+
+
 def regression_report(predictions: np.ndarray, values: np.ndarray, names: Sequence[str]) -> dict[str, dict[str, float]]:
     """Return R², the mean absolute error and the root of the mean squared error of each quantity, in its units.
 
-        R² = 1 - Σ (y - ŷ)² / Σ (y - ȳ)²    MAE = 1/n Σ |y - ŷ|    RMSE = √(1/n Σ (y - ŷ)²)
-
-    R² is 0 where all y are the same, or there is a single one.
+        MAE = 1/n Σ |y - ŷ|    RMSE = √(1/n Σ (y - ŷ)²)
 
     Shape:
         predictions: (n, K); values: (n, K).
         returns: {"r2", "mae", "rmse": {name: value}}.
     """
     errors = predictions - values
-    spread = np.square(values - values.mean(axis=0)).sum(axis=0)
-    unexplained = np.square(errors).sum(axis=0) / np.where(spread > 0, spread, np.inf)
     columns = {
-        "r2": np.where(spread > 0, 1 - unexplained, 0.0),
+        "r2": r_squared(predictions, values),
         "mae": np.abs(errors).mean(axis=0),
         "rmse": np.sqrt(np.square(errors).mean(axis=0)),
     }

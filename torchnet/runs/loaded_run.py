@@ -1,6 +1,6 @@
 """The way back from a run to Python: `torchnet.load`."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from torchnet.network import MLP
 from torchnet.reporting import read_report
 from torchnet.runs.errors import UsageError
 from torchnet.runs.exported import SUFFIX, load_exported
-from torchnet.runs.folders import LAST, RUNS, find_checkpoint, run_of
+from torchnet.runs.folders import LAST, RUNS, FoundCheckpoint, find_checkpoint, find_run, run_of
 from torchnet.runs.load_network import TrainedNetwork, load_network
 from torchnet.step import scale_pixels
 from torchnet.storage import CheckpointError
@@ -131,14 +131,16 @@ def load(named: str | Path = LAST, root: str | Path = RUNS, name: str = "*") -> 
         CheckpointError: if there is no such checkpoint, or it is corrupt; DataError or UsageError: if the configuration
             of its run is invalid, or missing.
     """
-    return LoadedRun(find_network(str(named), Path(root), name))
+    return LoadedRun(find_network(str(named), Path(root), name, find=find_checkpoint))
 
 
-def find_network(named: str, root: Path, name: str = "*") -> TrainedNetwork:
-    """Return the network that a word or a path names, as `load` does."""
+def find_network(
+    named: str, root: Path, name: str = "*", find: Callable[..., FoundCheckpoint] = find_run
+) -> TrainedNetwork:
+    """Return the network that a word or a path names; `find` looks for its checkpoint."""
     if Path(named).suffix == SUFFIX and Path(named).is_file():
         return load_exported(Path(named))
-    return load_network(*find_checkpoint(named, root, name))
+    return load_network(*find(named, root, name))
 
 
 def expect_finite(place: Path, answers: np.ndarray) -> np.ndarray:

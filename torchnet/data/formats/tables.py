@@ -52,11 +52,10 @@ def read_tables(paths: Sequence[Path], target: str | Sequence[str] | None, ignor
         raise DataError(f"{paths[0].parent}: expected one table, or train.* and test.*, got {names}: name one of them")
     table = _read(paths[0])
     targets = _names_of_targets(paths[0], table.columns, target)
-    parts = [_inputs_and_targets(paths[0], table, targets, ignore)]
+    parts = [_inputs_and_targets(paths[0], table, targets, ignore, ())]
     if len(paths) == 2:
-        text = [name for name, kind in table.schema.items() if kind == "String"]
         del table  # test sets are large, too
-        parts.append(_test_set(paths[1], text, parts[0], targets, ignore))
+        parts.append(_test_set(paths[1], parts[0], targets, ignore))
     (inputs, values), (test_inputs, test_values) = parts[0], parts[1] if len(parts) == 2 else (None, None)
     source = str(paths[0] if len(paths) == 1 else paths[0].parent)
     return Dataset(source, inputs, values, test_inputs, test_values, tuple(targets))
@@ -131,7 +130,7 @@ def _there_are(columns: list[str]) -> str:
 
 
 def _inputs_and_targets(
-    path: Path, table: "pl.DataFrame", targets: list[str], ignore: Collection[str]
+    path: Path, table: "pl.DataFrame", targets: list[str], ignore: Collection[str], text: Collection[str]
 ) -> tuple[np.ndarray | Columns, np.ndarray]:
     for name in ignore:
         _expect_column(path, "--data.ignore", name, table.columns)
@@ -140,7 +139,7 @@ def _inputs_and_targets(
     names = [name for name in table.columns if name not in targets and name not in ignore]
     if not names:
         raise DataError(f"{path}: expected columns of inputs beside {', '.join(targets)}, got none")
-    values = [_array(path, table[name], _MOSTLY_NUMBERS) for name in targets]
+    values = [_array(path, table[name], name in text, _MOSTLY_NUMBERS) for name in targets]
     if len(values) > 1:
         for name, column in zip(targets, values, strict=True):
             if column.dtype.kind not in "iuf":
@@ -149,13 +148,13 @@ def _inputs_and_targets(
     if names == pixels_of_images(names):
         inputs = _images(path, table.select(names))
     else:
-        inputs = {name: _array(path, table[name]) for name in names}
+        inputs = {name: _array(path, table[name], name in text) for name in names}
     return inputs, values[0] if len(values) == 1 else np.stack(values, axis=1).astype(np.float64, copy=False)
 
 
-def _array(path: Path, column: "pl.Series", mostly: float = 0.5) -> np.ndarray:
+def _array(path: Path, column: "pl.Series", is_text: bool, mostly: float = 0.5) -> np.ndarray:
     try:
-        return as_array(column, mostly)
+        return as_array(column, is_text, mostly)
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
 
@@ -176,21 +175,23 @@ def _images(path: Path, table: "pl.DataFrame") -> np.ndarray:
     return table.to_numpy(order="c").reshape(-1, side, side)
 
 
+def _is_text(values: np.ndarray) -> bool:
+    return values.dtype == object and isinstance(next(it for it in values if it is not None), str)
+
+
 def _test_set(
-    path: Path,
-    text: Collection[str],
-    train: tuple[np.ndarray | Columns, np.ndarray],
-    targets: list[str],
-    ignore: Collection[str],
+    path: Path, train: tuple[np.ndarray | Columns, np.ndarray], targets: list[str], ignore: Collection[str]
 ) -> tuple[np.ndarray | Columns, np.ndarray]:
     """Read the table of a test set, whose columns are to be those of the training set."""
+    columns = (dict(train[0]) if isinstance(train[0], Mapping) else {}) | dict.fromkeys(targets, train[1])
+    text = [name for name, values in columns.items() if _is_text(values)]
     table = _read(path, text)
     if missing := [name for name in targets if name not in table.columns]:
         raise DataError(
             f"{path}: expected a column {missing[0]}, as for training, ; {_there_are(table.columns)}: to split "
             "off a test set, name the training table alone as --data.source"
         )
-    inputs, values = _inputs_and_targets(path, table, targets, [name for name in ignore if name in table.columns])
+    inputs, values = _inputs_and_targets(path, table, targets, [name for name in ignore if name in table.columns], text)
     if isinstance(train[0], Mapping) and isinstance(inputs, Mapping):
         if {*inputs} != {*train[0]}:
             odd = sorted({*inputs} ^ {*train[0]})[0]
