@@ -108,10 +108,10 @@ class LoadedRun:
 
     def __repr__(self) -> str:
         targets = self.preprocessing.targets
-        what = "classes" if isinstance(targets, Classes) else "quantities"
+        what = f"{targets.width} classes" if isinstance(targets, Classes) else "quantities"
         return (
             f"<run {self.name} after {self.steps:,} steps, {self.path}: {_described(self.preprocessing.inputs)} -> "
-            f"{targets.width} {what} ({_some(targets.names)})>"
+            f"{what} {_some(targets.names)}>"
         )
 
 
