@@ -1,0 +1,54 @@
+// Named numbers as a list of bars. Names may be long, and there may be many: the largest are shown.
+
+const MOST_BARS = 20;
+const LONGEST_NAME = 14; // characters; a longer name is cut, and shown in full when pointed at
+
+class Bars {
+  /**
+   * @param names a name for each number.
+   * @param values a function that returns the numbers; `update` calls it.
+   * @param signed whether numbers may be negative.
+   * @param limit the number with the longest bar, by default the largest absolute value.
+   * @param text a function from a number and its place to its text.
+   * @param caption is shown above, if there is one.
+   */
+  constructor({ names, values, signed = false, limit, text = numberText, caption = "", id = "" }) {
+    Object.assign(this, { names, values, signed, limit, text });
+    this.lines = Array.from({ length: Math.min(names.length, MOST_BARS) }, () => {
+      const [name, number] = [element("b"), element("span", { className: "number" })];
+      const node = element("li", {}, name, element("span", { className: "bar" }, element("i")), number);
+      return { node, name, number };
+    });
+    const list = element("ol", { className: "bars", id, "aria-label": caption }, ...this.lines.map((line) => line.node));
+    list.classList.toggle("signed", signed);
+    const longest = Math.max(...names.map((name) => [...name].length));
+    list.style.setProperty("--name", `${Math.min(longest, LONGEST_NAME)}ch`);
+    const note = `The ${MOST_BARS} largest of ${countText(names.length)}.`;
+    const isCut = names.length > MOST_BARS;
+    this.node = element("figure", { className: "picture named" }, ...(isCut ? [element("p", { className: "fact" }, note)] : []), list);
+    if (caption) this.node.prepend(element("figcaption", {}, caption));
+  }
+
+  /** Show the numbers; mark the largest if `marked`. */
+  update(marked = false) {
+    const values = this.values();
+    const limit = this.limit ?? largestOf(values);
+    const places = this.shown(values);
+    const top = marked ? places.reduce((best, k) => (values[k] > values[best] ? k : best)) : null;
+    this.lines.forEach(({ node, name, number }, line) => {
+      const k = places[line];
+      node.classList.toggle("first", k === top);
+      node.classList.toggle("negative", values[k] < 0);
+      node.style.setProperty("--share", limit > 0 ? Math.max(-1, Math.min(1, values[k] / limit)) : 0);
+      name.textContent = name.title = this.names[k];
+      number.textContent = this.text(values[k], k);
+    });
+  }
+
+  /** Return the places of the numbers to show: all in order, or those of the largest. */
+  shown(values) {
+    const places = [...values.keys()];
+    if (places.length <= MOST_BARS) return places;
+    return places.sort((a, b) => Math.abs(values[b]) - Math.abs(values[a])).slice(0, MOST_BARS);
+  }
+}
