@@ -1,6 +1,6 @@
 // Named numbers as a list of bars. Names may be long, and there may be many: the largest are shown.
 
-const MOST_BARS = 20;
+const MOST_BARS = 10; // unless an option says otherwise
 const LONGEST_NAME = 14; // characters; a longer name is cut, and shown in full when pointed at
 
 class Bars {
@@ -11,29 +11,31 @@ class Bars {
    * @param limit the number with the longest bar, by default the largest absolute value.
    * @param text a function from a number and its place to its text.
    * @param caption is shown above, if there is one.
+   * @param most the number of bars.
    */
-  constructor({ names, values, signed = false, limit, text = numberText, caption = "", id = "" }) {
+  constructor({ names, values, signed = false, limit, text = numberText, caption = "", id = "", most = MOST_BARS }) {
     Object.assign(this, { names, values, signed, limit, text });
-    this.lines = Array.from({ length: Math.min(names.length, MOST_BARS) }, () => {
+    this.lines = Array.from({ length: Math.min(names.length, most) }, () => {
       const [name, number] = [element("b"), element("span", { className: "number" })];
       const node = element("li", {}, name, element("span", { className: "bar" }, element("i")), number);
       return { node, name, number };
     });
-    const list = element("ol", { className: "bars", id, "aria-label": caption }, ...this.lines.map((line) => line.node));
+    const list = element("ol", { className: "bars", id }, ...this.lines.map(({ node }) => node));
+    if (caption) list.setAttribute("aria-label", caption);
     list.classList.toggle("signed", signed);
     const longest = Math.max(...names.map((name) => [...name].length));
     list.style.setProperty("--name", `${Math.min(longest, LONGEST_NAME)}ch`);
-    const note = `The ${MOST_BARS} largest of ${countText(names.length)}.`;
-    const isCut = names.length > MOST_BARS;
-    this.node = element("figure", { className: "picture named" }, ...(isCut ? [element("p", { className: "fact" }, note)] : []), list);
+    this.node = element("figure", { className: "picture named" }, list);
     if (caption) this.node.prepend(element("figcaption", {}, caption));
+    const others = names.length - this.lines.length;
+    if (others > 0) this.node.append(element("p", { className: "fact" }, `and ${countText(others)} smaller`));
   }
 
   /** Show the numbers; mark the largest if `marked`. */
   update(marked = false) {
     const values = this.values();
     const limit = this.limit ?? largestOf(values);
-    const places = this.shown(values);
+    const places = this.largest(values);
     const top = marked ? places.reduce((best, k) => (values[k] > values[best] ? k : best)) : null;
     this.lines.forEach(({ node, name, number }, line) => {
       const k = places[line];
@@ -46,9 +48,9 @@ class Bars {
   }
 
   /** Return the places of the numbers to show: all in order, or those of the largest. */
-  shown(values) {
+  largest(values) {
     const places = [...values.keys()];
-    if (places.length <= MOST_BARS) return places;
-    return places.sort((a, b) => Math.abs(values[b]) - Math.abs(values[a])).slice(0, MOST_BARS);
+    if (places.length === this.lines.length) return places;
+    return places.sort((a, b) => Math.abs(values[b]) - Math.abs(values[a])).slice(0, this.lines.length);
   }
 }

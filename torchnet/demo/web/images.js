@@ -13,7 +13,8 @@ function imageLayout(shape) {
 }
 
 const [BLACK, WHITE] = ["#000000", "#ffffff"];
-const BRUSH = 1 / 12; // width of a line, relative to the board; at least a pixel
+const BRUSH = 1 / 12; // width of a line, relative to the board
+const THINNEST = 1.5; // pixels, so that a line has the color of the brush somewhere
 
 /** A board with the pixels of the network's input, from 0 to 1. */
 class Painting {
@@ -39,7 +40,7 @@ class Painting {
     const { context } = this;
     context.strokeStyle = this.color;
     context.lineCap = "round";
-    context.lineWidth = Math.max(1, BRUSH * side);
+    context.lineWidth = Math.max(THINNEST, BRUSH * side);
     context.beginPath();
     for (const [x, y] of points) context.lineTo(x * side, y * side);
     context.stroke();

@@ -5,6 +5,8 @@
 // input; and the texts of its rows in both views. `changed` is called when the input changed, `renewed` before it is
 // another sample.
 
+const MOST_FEATURES = 20; // that are shown of a row
+
 class ImageInput {
   constructor({ shape }) {
     this.layout = imageLayout(shape);
@@ -126,7 +128,8 @@ class TableInput {
       "deviations of their column, so their gradients can be compared.";
     this.sliders = new Sliders(columns, this.row, oncePerFrame(changed));
     byId("columns").append(this.sliders.node);
-    byId("clear").onclick = () => (renewed(), this.start());
+    byId("clear").onclick = () => (this.sliders.set(({ mean }) => mean), renewed());
+    byId("random").onclick = () => (this.sliders.shuffle(), renewed());
     this.changed = changed;
   }
 
@@ -138,13 +141,14 @@ class TableInput {
     return encodeRow(this.columns, this.row);
   }
 
+  /** Show a row beside the mean, where x is 0, and so are the gradients of the first weights. */
   start() {
-    this.sliders.reset();
+    this.sliders.set(({ mean, std }, k) => mean + (k % 2 ? -std : std));
     this.changed();
   }
 
   picture(caption, values, options) {
-    return new Bars({ names: this.names, caption, values, signed: true, ...options });
+    return new Bars({ names: this.names, caption, values, signed: true, most: MOST_FEATURES, ...options });
   }
 
   show() {}

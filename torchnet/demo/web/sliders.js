@@ -10,6 +10,12 @@ function unitText(value, std) {
   return value.toFixed(decimals).replace("-", MINUS);
 }
 
+/** Return a number from the standard normal distribution, as Box and Muller did, within the reach of a slider. */
+function randomNormal() {
+  const number = Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+  return Math.max(-REACH, Math.min(REACH, number));
+}
+
 class Sliders {
   /**
    * @param row the values of all columns, which the controls change.
@@ -17,7 +23,7 @@ class Sliders {
    */
   constructor(columns, row, changed) {
     Object.assign(this, { columns, row, changed });
-    this.resets = [];
+    this.setters = []; // for each control, a function that sets it to a value
     const lines = columns.slice(0, MOST_SLIDERS).map((it, k) => (it.kind === "numeric" ? this.slider(it, k) : this.list(it, k)));
     this.node = element("div", { className: "columns" }, ...lines);
     const others = columns.length - lines.length;
@@ -25,9 +31,20 @@ class Sliders {
     if (others > 0) this.node.append(element("p", { className: "fact" }, text));
   }
 
-  /** Set all columns to the values with which the page starts. */
-  reset() {
-    for (const reset of this.resets) reset();
+  /** Set each slider to the number that a function of its column and its place returns, each list to a category. */
+  set(numberOf, categoryOf = ([first]) => first) {
+    this.setters.forEach((set, k) => {
+      const column = this.columns[k];
+      set(column.kind === "numeric" ? numberOf(column, k) : categoryOf(column.categories));
+    });
+  }
+
+  /** Set all controls to random values: numbers as they are spread in training, any category. */
+  shuffle() {
+    this.set(
+      ({ mean, std }) => mean + std * randomNormal(),
+      (categories) => categories[Math.floor(Math.random() * categories.length)],
+    );
   }
 
   line(k, control, ...others) {
@@ -47,7 +64,7 @@ class Sliders {
       text.textContent = box.checked ? "missing" : unitText(value, std);
     };
     slider.oninput = box.onchange = () => (set(Number(slider.value)), this.changed());
-    this.resets.push(() => ((box.checked = false), (slider.value = mean), set(mean)));
+    this.setters.push((value) => ((box.checked = false), (slider.value = value), set(value)));
     const others = missing === "indicator" ? [element("label", { className: "missing" }, box, " missing")] : [];
     return this.line(k, slider, text, ...others);
   }
@@ -56,7 +73,7 @@ class Sliders {
     const options = categories.map((it) => element("option", { value: it }, categoryText(it)));
     const list = element("select", {}, ...options);
     list.onchange = () => ((this.row[k] = list.value), this.changed());
-    this.resets.push(() => (this.row[k] = list.value = categories[0]));
+    this.setters.push((value) => (this.row[k] = list.value = value));
     return this.line(k, list);
   }
 }
