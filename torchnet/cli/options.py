@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning
 from jsonargparse import ActionConfigFile, Namespace
@@ -12,7 +12,7 @@ from pytorch_lightning import Trainer
 from torchnet.cli.command_list import COMMANDS
 from torchnet.cli.config_file import Select, parse_with_files
 from torchnet.cli.help import TEXTS_OF_COMMANDS, HelpFormatter, give_titles
-from torchnet.cli.parser import Parser, suggestion
+from torchnet.cli.parser import Parser, full_names, suggestion
 from torchnet.runs.errors import UsageError
 from torchnet.runs.folders import RUNS, FoundCheckpoint, checkpoint_needed, find_checkpoint
 from torchnet.runs.sections import SECTIONS
@@ -98,10 +98,10 @@ class Options:
 
     def _parse(self, arguments: list[str]) -> Namespace:
         try:
-            return self.parser.parse_args(arguments)
+            return self.parser.parse_args(full_names(arguments))
         except UsageError as error:
             known = self.of_command.get_defaults()
-            raise UsageError(f"{error}{suggestion(str(error), known)}") from error
+            raise UsageError(f"{error}{suggestion(str(error), known, arguments)}") from error
 
     def _check(self) -> None:
         values, defaults = self.values, self.of_command.get_defaults()
@@ -151,6 +151,12 @@ def _parser_of_command(command: str) -> Parser:
         "--seed_everything", type=_Seed, default=10, help="seed of weights, order of the data, dropout and deformation."
     )
     parser.add_argument("--report", type=bool, default=True, help="write report.html and its figures after training.")
+    parser.add_argument(
+        "--evaluate",
+        type=Literal["best", "last"],
+        default="best",
+        help="the weights that the report is about: those with the smallest validation loss, or the last ones.",
+    )
     parser.add_argument(
         "--allow_environment_change",
         type=bool,
