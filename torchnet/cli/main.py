@@ -160,6 +160,7 @@ def _predict_files(options: list[str], files: list[str]) -> int:
     """Predict image files, as `python -m torchnet predict` does; return the exit code."""
     parser = _checkpoint_parser()
     parser.add_argument("--output", type=Path)
+    parser.add_argument("--trust-run", "--trust_run", action="store_true")
     named, others = parser.parse_known_args(options)
     if others:
         raise UsageError(
@@ -169,7 +170,7 @@ def _predict_files(options: list[str], files: list[str]) -> int:
     if named.ckpt_path is None:
         raise checkpoint_needed("predict")
     found = find_checkpoint(named.ckpt_path, Path(named.root), named.name)
-    return predict_image_files(found, [Path(file) for file in files], named.output)
+    return predict_image_files(found, [Path(file) for file in files], named.output, named.trust_run)
 
 
 class _Parser(argparse.ArgumentParser):

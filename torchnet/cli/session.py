@@ -141,7 +141,7 @@ class Session:
                 lines.load_state_dict(found.contents["callbacks"][lines.state_key])
                 write_report(self._report(self.data.splits), folder / REPORT)
             if self.values.report and not (folder / PAGE).is_file():
-                write_page([read_record(folder)], folder / PAGE, folder / FIGURES)
+                write_page([read_record(folder, trust=True)], folder / PAGE, folder / FIGURES)
         steps = found.contents["global_step"]
         print(f"finished: the run is at its end, after {steps} steps; results in {printable(folder)}")
 

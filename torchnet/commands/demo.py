@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         check_output(options.output, (".html", ".htm"))
     found = find_checkpoint(options.named, options.root)
     folder = run_of(found.path)
-    trained = load_network(*found)
+    trained = load_network(*found, options.trust_run)
     if math.isqrt(trained.in_features) ** 2 != trained.in_features:
         raise UsageError(
             f"{found.path}: expected a network for square images, got one with {trained.in_features} inputs: the page "
@@ -49,7 +49,10 @@ def run(options: argparse.Namespace) -> int:
     if not isinstance(loss, str) or loss not in LOSSES:
         raise DataError(f"{folder / CONFIG}: model.loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
     output = options.output or folder / "demo.html"
-    page = demo_page(trained.net, loss, trained.name, trained.steps)
+    try:
+        page = demo_page(trained.net, loss, trained.name, trained.steps)
+    except ValueError as error:
+        raise UsageError(f"{found.path}: {error}: the page cannot compute it") from error
     write_durably(output, page.encode())
     print(printable(output))
     return 0

@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output is None and checkpoint.parent.name == CHECKPOINTS:
         make_folder(checkpoint.parent)  # refuses a link out of the run
     if to == "onnx" or (run_of(checkpoint) / CONFIG).is_file():
-        trained = load_network(checkpoint, contents)
+        trained = load_network(checkpoint, contents, options.trust_run)
         weights = trained.net.state_dict()
         metadata = {"name": trained.name, "global_step": str(trained.steps)}
         program = (_write_onnx if to == "onnx" else _write_weights_of)(trained, output, metadata)
@@ -113,12 +113,17 @@ def _write_onnx(trained: "TrainedNetwork", output: Path, metadata: dict[str, str
     return _RUN_ONNX.format(path=str(output), dtype=str(dtype).removeprefix("torch."))
 
 
-def _write_weights_of(trained: "TrainedNetwork", output: Path, metadata: dict[str, str]) -> str:
-    """Write the weights; return a program that builds the network and loads them."""
+def _write_weights_of(trained: "TrainedNetwork", output: Path, metadata: dict[str, str]) -> str | None:
+    """Write the weights; return a program that builds the network and loads them, if there can be one."""
     from torchnet.exporting.torch_source import torch_source
 
     load = _LOAD[output.suffix]
-    source = torch_source(trained.net, load.format(path=output.name))
+    try:
+        source = torch_source(trained.net, load.format(path=output.name))
+    except ValueError as error:
+        print(f"without a program that runs the weights: {error}")
+        _write_weights(trained.net.state_dict(), output, metadata)
+        return None
     _write_weights(trained.net.state_dict(), output, metadata | {"source": source})
     return torch_source(trained.net, load.format(path=str(output)))
 

@@ -31,4 +31,5 @@ def run(options: argparse.Namespace) -> int:
     from torchnet.runs.folders import find_checkpoint
     from torchnet.runs.predict_images import predict_image_files
 
-    return predict_image_files(find_checkpoint(options.named, options.root), options.images, options.output)
+    found = find_checkpoint(options.named, options.root)
+    return predict_image_files(found, options.images, options.output, options.trust_run)

@@ -9,7 +9,7 @@ import torch
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from torch import Tensor
 
-from torchnet.layers import Layer, Residual
+from torchnet.layers import Layer, Residual, expect_layers_of_torchnet
 from torchnet.losses import LOSSES
 
 _WEB = Path(__file__).parent / "web"
@@ -36,7 +36,13 @@ def demo_page(layers: Iterable[Layer], loss: str, name: str, steps: int) -> str:
     """Return the page of a run as HTML: of the layers of its network in order, with a loss of `LOSSES`.
 
     The page also shows the name of the run and the number of its training steps.
+
+    Raises:
+        ValueError: if a layer is not torchnet's.
     """
+    layers = list(layers)
+    for layer in layers:
+        expect_layers_of_torchnet(layer)
     network, numbers = describe(layers, loss)
     environment = Environment(autoescape=True, undefined=StrictUndefined, loader=FileSystemLoader(_WEB))
     return environment.get_template("demo.html").render(

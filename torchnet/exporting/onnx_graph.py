@@ -32,8 +32,10 @@ def onnx_model(net: nn.Sequential, metadata: Mapping[str, str]) -> onnx.ModelPro
         metadata: text to store in the model.
 
     Raises:
-        ValueError: if the weights are too large for an ONNX file, or ONNX Runtime lacks an operation.
+        ValueError: if the weights are too large for an ONNX file, ONNX Runtime lacks an operation, or a layer is not
+            torchnet's.
     """
+    layers.expect_layers_of_torchnet(net)
     weights = net.state_dict()
     linears = [layer for layer in net.modules() if isinstance(layer, layers.Linear)]
     dtype = linears[0].weight.dtype

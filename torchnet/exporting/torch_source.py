@@ -25,7 +25,11 @@ def torch_source(net: nn.Sequential, load: str) -> str:
         net: the network to export, built from torchnet's layers.
         load: the expression that loads the `state_dict`, such as 'torch.load("weights.pt")'. If it begins with
             load_file, the program imports load_file from safetensors.
+
+    Raises:
+        ValueError: if a layer is not torchnet's.
     """
+    layers.expect_layers_of_torchnet(net)
     has_residual = any(isinstance(layer, layers.Residual) for layer in net.modules())
     is_double = next(net.parameters()).dtype == torch.float64
     double, images = (".double()", "images.flatten(1).double()") if is_double else ("", "images.flatten(1)")

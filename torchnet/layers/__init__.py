@@ -8,7 +8,7 @@ from torchnet.layers.dropout import Dropout, set_step
 from torchnet.layers.elu import ELU
 from torchnet.layers.gelu import GELU
 from torchnet.layers.identity import Identity
-from torchnet.layers.layer import Layer, step_known
+from torchnet.layers.layer import Layer, expect_layers_of_torchnet, own_layers, step_known
 from torchnet.layers.layer_norm import LayerNorm
 from torchnet.layers.leaky_relu import LeakyReLU
 from torchnet.layers.linear import Linear
@@ -59,6 +59,8 @@ __all__ = [
     "Sigmoid",
     "Softplus",
     "Tanh",
+    "expect_layers_of_torchnet",
+    "own_layers",
     "set_step",
     "step_known",
 ]

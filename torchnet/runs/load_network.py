@@ -14,11 +14,12 @@ from torchnet.printable import printable
 from torchnet.runs.config import read_config
 from torchnet.runs.errors import UsageError
 from torchnet.runs.folders import CONFIG, run_of
+from torchnet.runs.own_layer import UntrustedLayerError, dotted_names, with_own_layers
 from torchnet.storage import CheckpointError, read_checkpoint
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _MAX_NAME = 64  # characters
-_OPTIONS = ("activation", "normalization", "dropout", "residual")  # arguments of MLP in a configuration
+_OPTIONS = ("normalization", "dropout", "residual")  # arguments of MLP in a configuration
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,16 @@ class TrainedNetwork:
         return int(next(self.net.parameters()).shape[1])
 
 
-def load_network(checkpoint: Path, contents: dict[str, Any] | None = None) -> TrainedNetwork:
+def load_network(checkpoint: Path, contents: dict[str, Any] | None = None, trust: bool = False) -> TrainedNetwork:
     """Build the network of a run and load the weights of one of its checkpoints.
 
     Args:
         checkpoint: the file.
         contents: its contents, if it was read already.
+        trust: whether a layer that is not torchnet's may be imported, which runs its code.
 
     Raises:
+        UntrustedLayerError: if there is such a layer, and it may not.
         CheckpointError: if the checkpoint cannot be used, or its weights do not fit the configuration.
         DataError: if the configuration of the run is invalid, or that of another network; UsageError: if there is none.
     """
@@ -59,8 +62,15 @@ def load_network(checkpoint: Path, contents: dict[str, Any] | None = None) -> Tr
         raise UsageError(f"{path}: expected the configuration of the run of {checkpoint}, found no file")
     config, sizes = read_config_of(checkpoint, contents)
     model = config["model"]
+    if not trust:
+        for name in dotted_names(model.get("activation")):
+            raise UntrustedLayerError(
+                f"{path}: model.activation: {name} is a layer of somebody's own, and to import it runs their code: if "
+                "you trust them, add --trust-run"
+            )
+    activation = with_own_layers(model.get("activation", "sigmoid"))
     try:
-        options = {name: model[name] for name in _OPTIONS if name in model}
+        options = {name: model[name] for name in _OPTIONS if name in model} | {"activation": activation}
         net = MLP(sizes, initializer="zeros", dtype=DTYPES[model.get("dtype", "float32")], **options)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path}: expected the options of a network under model ({error})") from error

@@ -26,7 +26,9 @@ _THUMBNAIL = 200  # pixels, the size of the copies in the picture
 _WIDE = 130  # columns of a table without a terminal
 
 
-def predict_image_files(found: FoundCheckpoint, files: Sequence[Path], output: Path | None = None) -> int:
+def predict_image_files(
+    found: FoundCheckpoint, files: Sequence[Path], output: Path | None = None, trust: bool = False
+) -> int:
     """Print the predictions for image files, draw what the network saw, and return the exit code.
 
     A file that is not an image of a digit is skipped with a line on stderr; the first such file sets the exit code.
@@ -35,6 +37,7 @@ def predict_image_files(found: FoundCheckpoint, files: Sequence[Path], output: P
         found: the checkpoint of a run.
         files: the images.
         output: the picture to write; None for predictions.png in the folder of the run.
+        trust: whether a layer that is not torchnet's may be imported.
 
     Raises:
         UsageError: if the network is not for square images, or the name of the picture cannot be used.
@@ -44,7 +47,7 @@ def predict_image_files(found: FoundCheckpoint, files: Sequence[Path], output: P
     check_output(picture, PICTURE_SUFFIXES)
     if any(os.path.realpath(file) == os.path.realpath(picture) for file in files):
         raise UsageError(f"{picture}: expected another name for the picture, this is one of the images")
-    trained = load_network(*found)
+    trained = load_network(*found, trust)
     answers: list[Answer] = []
     codes: list[int] = []
     for result in answers_to(files, trained):

@@ -15,15 +15,17 @@ from torchnet.runs.config import read_config
 from torchnet.runs.errors import UsageError
 from torchnet.runs.folders import CHECKPOINTS, CONFIG, step_checkpoints
 from torchnet.runs.load_network import load_network
+from torchnet.runs.own_layer import UntrustedLayerError
 from torchnet.storage import CheckpointError
 
 
-def read_record(folder: Path, net: MLP | None = None) -> RunData:
+def read_record(folder: Path, net: MLP | None = None, trust: bool = False) -> RunData:
     """Return the data of the run in a folder.
 
     Args:
         folder: the folder of the run.
         net: its trained network; None to load it from the newest checkpoint.
+        trust: whether a layer that is not torchnet's may be imported; without it the record has no weights.
 
     Raises:
         UsageError: if it is not the folder of a run; DataError: if its configuration is invalid.
@@ -32,7 +34,7 @@ def read_record(folder: Path, net: MLP | None = None) -> RunData:
     if not path.is_file():
         raise UsageError(f"{folder}: expected the folder of a run, found no {CONFIG} in it")
     config = read_config(path)
-    net = net or _newest_network(folder)
+    net = net or _newest_network(folder, trust)
     linears = [] if net is None else [part for part in net.modules() if isinstance(part, Linear)]
     sizes = [str(size) for linear in linears[:1] for size in linear.weight.shape[::-1]]
     sizes += [str(linear.out_features) for linear in linears[1:]]
@@ -56,12 +58,15 @@ def _as_images(weight: Tensor) -> np.ndarray | None:
     return weight.detach().cpu().double().view(-1, side, side).numpy() if side**2 == weight.shape[1] else None
 
 
-def _newest_network(folder: Path) -> MLP | None:
+def _newest_network(folder: Path, trust: bool) -> MLP | None:
     for checkpoint in step_checkpoints(folder / CHECKPOINTS):
         try:
-            return load_network(checkpoint).net
+            return load_network(checkpoint, trust=trust).net
         except CheckpointError as error:
             print(f"skipped: {printable(error)}", file=sys.stderr)
+        except UntrustedLayerError as error:
+            print(f"without the weights: {printable(error)}", file=sys.stderr)
+            break
     return None
 
 
