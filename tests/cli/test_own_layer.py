@@ -111,7 +111,7 @@ def test_it_trains_as_the_layer_of_torchnet_does(mylayers, cli):
         (
             "torch.nn.ReLU",
             2,
-            "activation: expected a subclass of torchnet.Layer, got torch.nn.ReLU: did you mean relu?",
+            "activation: expected a subclass of torchnet.Layer, got torch.nn.ReLU: write those",
         ),
         ("mylayers.Silu", 2, "got mylayers.Silu (AttributeError: module 'mylayers' has no attribute 'Silu')"),
         ("mylayer.SiLU", 2, "got mylayer.SiLU (ModuleNotFoundError: No module named 'mylayer')"),

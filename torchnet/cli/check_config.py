@@ -13,8 +13,9 @@ from torchnet.cli.build import build
 from torchnet.cli.console import silence_libraries
 from torchnet.cli.foreign_config import known_part
 from torchnet.cli.options import Options
+from torchnet.layers import dotted_names
 from torchnet.runs.config import read_yaml
-from torchnet.runs.own_layer import UntrustedLayerError, dotted_names
+from torchnet.runs.load_network import UntrustedLayerError
 from torchnet.step import scale_pixels
 from torchnet.training.data_module import DataModule
 from torchnet.training.module import Classifier

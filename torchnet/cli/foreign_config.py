@@ -12,8 +12,8 @@ from typing import Any
 
 from torch import optim
 
+from torchnet.layers import dotted_names
 from torchnet.runs.errors import UsageError
-from torchnet.runs.own_layer import dotted_names
 from torchnet.runs.sections import SECTIONS
 from torchnet.training.known_classes import CALLBACKS, LOGGERS, REQUIRED
 

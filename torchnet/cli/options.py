@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning
 from jsonargparse import ActionConfigFile, Namespace
@@ -151,6 +151,12 @@ def _parser_of_command(command: str) -> Parser:
         "--seed_everything", type=_Seed, default=10, help="seed of weights, order of the data, dropout and deformation."
     )
     parser.add_argument("--report", type=bool, default=True, help="write report.html and its figures after training.")
+    parser.add_argument(
+        "--evaluate",
+        type=Literal["best", "last"],
+        default="best",
+        help="the weights that the report is about: those with the smallest validation loss, or the last ones.",
+    )
     parser.add_argument(
         "--allow_environment_change",
         type=bool,

@@ -10,6 +10,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
+from torchnet.cli.best_weights import BestWeights, load_best_weights, why_stopped
 from torchnet.cli.build import build
 from torchnet.cli.config_file import Select
 from torchnet.cli.finished import is_finished, zero_limit
@@ -30,7 +31,7 @@ from torchnet.training.data_module import preprocessing_known
 from torchnet.training.resume_checks import check_resume, override_patience, resumed_order_of_sums
 from torchnet.training.run_engine import way_of_steps
 
-_WIDE = 130  # columns of a table without a terminal
+_WIDTH = 80  # columns of a table without a terminal
 
 
 class Session:
@@ -83,25 +84,26 @@ class Session:
 
     def check_checkpoint(self, found: FoundCheckpoint) -> None:
         """Raise a CheckpointError unless the command can start from this checkpoint."""
-        options = None
+        options = preprocessing = None
         if self.options.command == "fit":
-            options = decisive_options(self.options, self.parts)
+            options, preprocessing = decisive_options(self.options, self.parts), self.data.preprocessing.as_dict()
             self.model.way = way_of_steps(self.model, self.trainer, self.data, resumed_order_of_sums(found.contents))
-        preprocessing = self.data.preprocessing.as_dict()
-        check_resume(*found, self.model, self.trainer, options, preprocessing, self.values.allow_environment_change)
+        environment_may_change = self.values.allow_environment_change
+        check_resume(*found, self.model, self.trainer, options, preprocessing, environment_may_change)
 
     def fit(self) -> None:
         """Train, print and write the report."""
         fit, stats, board = Fit(self.options, self.parts), RunStats(self.arguments), TensorBoardLog(self.values.items())
         self.trainer.callbacks += [stats, board, fit]
         fit.run()
-        for callback in self.trainer.early_stopping_callbacks:
-            if callback.stopped_epoch > 0:
-                epoch = callback.stopped_epoch + 1
-                print(f"stopped after epoch {epoch}: {callback.monitor} did not improve any more")
         if fit.folder is None or not self.trainer.is_global_zero:
             return
-        report = self._report(self.data.splits)
+        best, why = self._load_evaluated(fit.folder), why_stopped(self.trainer)
+        if why is not None:
+            print(f"{why}; kept {best or 'the last weights'}")
+        elif best is not None:
+            print(f"evaluated: {best}, the best ones; for the last ones: --evaluate last")
+        report = self._report(self.data.splits, best)
         write_report(report, fit.folder / REPORT)
         board.log_report(self.trainer, report)
         stats.write(fit.folder / FACTS, self.trainer)
@@ -138,17 +140,24 @@ class Session:
         if self.trainer.is_global_zero:
             for place in (folder, found.path.parent, folder / FIGURES):
                 remove_temporary_files(place)
+            self.model.load_state_dict(found.contents["state_dict"])
+            best = self._load_evaluated(folder)
             if not _is_report(folder / REPORT):
-                self.model.load_state_dict(found.contents["state_dict"])
                 lines = self.parts.loss_line
                 lines.load_state_dict(found.contents["callbacks"][lines.state_key])
-                write_report(self._report(self.data.splits), folder / REPORT)
+                if best is not None:
+                    print(f"evaluated: {best}, the best ones; for the last ones: --evaluate last")
+                write_report(self._report(self.data.splits, best), folder / REPORT)
             if self.values.report and not (folder / PAGE).is_file():
-                write_page([read_record(folder, trust=True)], folder / PAGE, folder / FIGURES)
+                write_page([read_record(folder, self.model.trained)], folder / PAGE, folder / FIGURES)
         steps = found.contents["global_step"]
         print(f"finished: the run is at its end, after {steps} steps; results in {printable(folder)}")
 
-    def _report(self, splits: list[str]) -> dict[str, Any]:
+    def _load_evaluated(self, folder: Path) -> BestWeights | None:
+        """Load the weights that the results are about; None if they are the last ones, which the network has."""
+        return load_best_weights(folder, self.model) if self.values.evaluate == "best" else None
+
+    def _report(self, splits: list[str], best: BestWeights | None = None) -> dict[str, Any]:
         """Evaluate the network on whole splits, print the report and return it."""
         self.model.to(self.trainer.strategy.root_device)  # Lightning leaves the network on the CPU
         report = run_report(
@@ -158,7 +167,9 @@ class Session:
             self.data.preprocessing,
             {split: partial(self.data.picture, split) for split in splits if split != "train" and self.data.has_images},
         )
-        print_report(report, Console(width=None if sys.stdout.isatty() else _WIDE))
+        if best is not None:
+            report["best"] = {"step": best.step, "epoch": best.epoch, "val_loss": best.val_loss}
+        print_report(report, Console(width=None if sys.stdout.isatty() else _WIDTH))
         return report
 
 

@@ -3,21 +3,20 @@
 Nothing large is copied more than once: parts of a data set are rows of arrays that they share.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from torchnet.choices import expect_one_of
 from torchnet.data.dataset import DataError, Dataset, random_split, stratified_split
-from torchnet.data.inputs import CategoricalColumn, Column, Inputs, NumericColumn, Pixels, Table
+from torchnet.data.inputs import Inputs
+from torchnet.data.learn_inputs import learn_inputs
+from torchnet.data.memory import expect_fits
 from torchnet.data.preprocessing import MISSING, Preprocessing
 from torchnet.data.targets import Classes, Targets, learn_classes, learn_quantities
 
 TASKS = ("auto", "classification", "regression")
-_MOST_CATEGORIES = 100  # a column of text with more is free text
 _MOST_CLASSES = 10_000
-_EMPTY_RING = 0.9  # the share of images of digits whose outermost pixels are all 0
 
 
 class SplitError(ValueError):
@@ -101,8 +100,9 @@ def prepare(data: Dataset, how: Preparation, known: Preprocessing | None = None)
             learned = train_targets[rows["train"]]
             targets = learn_classes(learned) if classifies else learn_quantities(learned, data.target_names)
             _expect_few_classes(targets, len(learned))
-            known = Preprocessing(_learn_inputs(data, rows["train"], targets, how.missing), targets)
+            known = Preprocessing(learn_inputs(data, rows["train"], targets, how.missing), targets)
         dtype = np.dtype(how.dtype)
+        _expect_fits(data, known.inputs, dtype)
         inputs, encoded = known.inputs.encode(data.train_inputs, dtype), known.targets.encode(train_targets)
         parts = {split: Part(inputs, encoded, rows[split]) for split in rows}
         if data.test_inputs is not None:
@@ -140,7 +140,7 @@ def _as_targets(targets: np.ndarray, classifies: bool, source: str) -> np.ndarra
             "quantities set --data.task regression"
         )
     if kind == "f":
-        if not (is_whole := targets == np.rint(targets)).all():
+        if not (is_whole := (targets == np.rint(targets)) & (abs(targets) < 2**53)).all():
             raise DataError(
                 f"{source}: expected whole numbers, text or booleans as labels of classes, got "
                 f"{targets[(~is_whole).argmax()]:g}: for quantities set --data.task regression"
@@ -155,6 +155,13 @@ def _expect_few_classes(classes: Targets, samples: int) -> None:
             f"expected at most {_MOST_CLASSES:,} classes, got {classes.width:,} in {samples:,} samples: if the target "
             "is a quantity, set --data.task regression"
         )
+
+
+def _expect_fits(data: Dataset, inputs: Inputs, dtype: np.dtype) -> None:
+    """Raise a DataError unless there is memory for the inputs that are encoded; bytes are used as they are."""
+    if not (isinstance(data.train_inputs, np.ndarray) and data.train_inputs.dtype == np.uint8):
+        samples = len(data.train_targets) + (0 if data.test_targets is None else len(data.test_targets))
+        expect_fits(data.source, samples * inputs.in_features * dtype.itemsize)
 
 
 def _rows(train: np.ndarray, test: np.ndarray | None, classifies: bool, how: Preparation) -> dict[str, np.ndarray]:
@@ -173,66 +180,16 @@ def _rows(train: np.ndarray, test: np.ndarray | None, classifies: bool, how: Pre
 def _parted(
     option: str, targets: np.ndarray, rows: np.ndarray, fraction: float, classifies: bool
 ) -> tuple[np.ndarray, np.ndarray]:
+    if classifies:
+        names, counts = np.unique(targets[rows], return_counts=True)
+        if counts.min() < 2:
+            raise SplitError(
+                f"{option} {fraction}: expected at least 2 samples of each class, to split them, got 1 of "
+                f"{names[counts.argmin()]!s:.40}: if the target is a quantity, set --data.task regression"
+            )
     try:
         split = stratified_split(targets[rows], fraction) if classifies else random_split(len(rows), fraction)
     except ValueError as error:
         hint = ": if the target is a quantity, set --data.task regression" if classifies else ""
         raise SplitError(f"{option} {fraction}: {error}{hint}") from error
     return rows[split[0]], rows[split[1]]
-
-
-def _learn_inputs(data: Dataset, rows: np.ndarray, targets: object, missing: str) -> Inputs:
-    """Return the preprocessing of inputs, learned on some rows of the training set."""
-    inputs = data.train_inputs
-    if isinstance(inputs, Mapping):
-        return Table(tuple(_learn_column(name, values, rows, missing) for name, values in inputs.items()))
-    shape = inputs.shape[1:]
-    if inputs.dtype != np.uint8 and len(shape) == 1:
-        return Table(tuple(_learn_column(str(k), inputs[:, k], rows, missing) for k in range(shape[0])))
-    if inputs.dtype == np.uint8:
-        is_digits = data.is_digits
-        return Pixels(shape, digits=_are_digits(inputs, targets) if is_digits is None else is_digits)
-    low, high = float(inputs.min()), float(inputs.max())
-    if not np.isfinite([low, high]).all():
-        raise DataError(f"{data.source}: expected finite pixels, got Inf or NaN")
-    if low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
-    if low == high:
-        raise DataError(f"{data.source}: expected images that differ, got {low:g} in every pixel")
-    return Pixels(shape, low, high)
-
-
-def _learn_column(name: str, values: np.ndarray, rows: np.ndarray, missing: str) -> Column:
-    if values.dtype.kind not in "uif":
-        return _learn_categories(name, values, rows, missing)
-    numbers = values[rows].astype(np.float64)
-    if np.isinf(numbers).any():
-        row = int(rows[np.isinf(numbers).argmax()])
-        raise DataError(f"column {name}: expected finite numbers, got {values[row]} in row {row + 1}")
-    present = numbers[~np.isnan(numbers)]
-    if len(present) == 0:
-        raise DataError(f"column {name}: expected numbers, got missing values only: --data.ignore it")
-    std = float(present.std())
-    return NumericColumn(name, float(present.mean()), std if std > 0 else 1.0, missing)
-
-
-def _learn_categories(name: str, values: np.ndarray, rows: np.ndarray, missing: str) -> Column:
-    words = {"" if value is None else str(value) for value in values[rows]}
-    has_missing = "" in words
-    if len(words) > _MOST_CATEGORIES:
-        example = next(str(value) for value in values if value is not None)
-        raise DataError(
-            f"column {name}: expected numbers, or at most {_MOST_CATEGORIES} categories, got {len(words)} different "
-            f"texts such as {example[:40]!r}: leave the column out with --data.ignore"
-        )
-    if has_missing and missing == "refuse":
-        words.discard("")  # CategoricalColumn.encode says in which row
-    return CategoricalColumn(name, tuple(sorted(words)))
-
-
-def _are_digits(images: np.ndarray, targets: object) -> bool:
-    """Return whether images have the form of MNIST's digits: square, gray, of ten classes, and empty at the border."""
-    if images.ndim != 3 or images.shape[1] != images.shape[2] or not isinstance(targets, Classes):
-        return False
-    ring = np.concatenate([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]], axis=1)
-    return targets.names == tuple("0123456789") and bool((ring.max(axis=1) == 0).mean() >= _EMPTY_RING)

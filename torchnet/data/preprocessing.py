@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from torchnet.data.inputs import CategoricalColumn, Inputs, NumericColumn, Pixels, Table
-from torchnet.data.targets import LABEL_TYPES, Classes, Quantities, Targets
+from torchnet.data.targets import LABEL_TYPES, LONGEST_NAME, Classes, Quantities, Targets
 
 MISSING = ("refuse", "mean", "indicator")
 _MOST = 2**24  # inputs or names: far more than a network takes
@@ -78,7 +78,8 @@ def _plain(part: Any) -> dict[str, Any]:
 
 def _read(place: str, values: Any, *kinds: type) -> Any:
     """Return an object of one of these kinds, whose arguments are values of the right types."""
-    kind = _KINDS.get(values.get("kind")) if isinstance(values, dict) and isinstance(values.get("kind"), str) else None
+    found = values.get("kind") if isinstance(values, dict) else None
+    kind = _KINDS.get(found) if isinstance(found, str) else None
     if kind not in kinds:
         raise ValueError(f"{place}: expected {' or '.join(_NAMES[it] for it in kinds)}, got {values!r:.100}")
     expected = {field.name for field in fields(kind)}
@@ -113,7 +114,7 @@ def _check_sizes(place: str, made: Any) -> None:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= 1000 and not any("\ud800" <= it <= "\udfff" for it in value)
+    return isinstance(value, str) and len(value) <= LONGEST_NAME and not any("\ud800" <= it <= "\udfff" for it in value)
 
 
 def _is_number(value: Any) -> bool:

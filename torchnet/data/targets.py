@@ -7,6 +7,8 @@ import numpy as np
 
 AVERAGES = ("macro avg", "micro avg", "weighted avg")  # beside the classes in a report, which cannot have these names
 LABEL_TYPES = ("int", "str", "bool")
+LONGEST_NAME = 1000  # letters, of a class or a category
+_LARGEST_LABEL = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,11 @@ def learn_classes(labels: np.ndarray) -> Classes:
     label_type = {"b": "bool", "i": "int", "u": "int"}.get(labels.dtype.kind, "str")
     names = np.unique(labels)
     if len(names) < 2:
-        raise ValueError(f"expected labels of at least two classes, got {names[0]!s} only")
+        raise ValueError(f"expected labels of at least two classes, got {names[0]!s:.40} only")
+    if names.dtype.kind == "u" and names[-1] > _LARGEST_LABEL:
+        raise ValueError(f"expected labels up to {_LARGEST_LABEL}, got {names[-1]}")
+    if names.dtype.kind == "U" and max(map(len, names)) > LONGEST_NAME:
+        raise ValueError(f"expected labels of at most {LONGEST_NAME} letters, got {names[0]!s:.40} and longer ones")
     if reserved := {*AVERAGES}.intersection(map(str, names)):
         raise ValueError(f"expected other names of classes than {', '.join(AVERAGES)}, got {reserved.pop()}: rename it")
     return Classes(tuple(str(name) for name in names), label_type)
@@ -101,7 +107,9 @@ def learn_quantities(values: np.ndarray, names: Sequence[str]) -> Quantities:
     """
     rows = values.reshape(len(values), -1).astype(np.float64, copy=False)
     means, stds = rows.mean(axis=0), rows.std(axis=0)
-    for name, std in zip(names, stds, strict=True):
-        if not std > 0:
-            raise ValueError(f"target {name}: expected numbers that differ, got {rows[0, names.index(name)]:g} only")
+    for name, low, high, std in zip(names, rows.min(axis=0), rows.max(axis=0), stds, strict=True):
+        if low == high:
+            raise ValueError(f"target {name}: expected numbers that differ, got {low:g} only")
+        if not np.isfinite(std):
+            raise ValueError(f"target {name}: expected numbers whose squares are finite, got {low:g} to {high:g}")
     return Quantities(tuple(names), tuple(means.tolist()), tuple(stds.tolist()))

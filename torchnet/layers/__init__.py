@@ -8,10 +8,11 @@ from torchnet.layers.dropout import Dropout, set_step
 from torchnet.layers.elu import ELU
 from torchnet.layers.gelu import GELU
 from torchnet.layers.identity import Identity
-from torchnet.layers.layer import Layer, expect_layers_of_torchnet, own_layers, step_known
+from torchnet.layers.layer import Layer, step_known
 from torchnet.layers.layer_norm import LayerNorm
 from torchnet.layers.leaky_relu import LeakyReLU
 from torchnet.layers.linear import Linear
+from torchnet.layers.own import dotted_names, expect_layers_of_torchnet, own_layers, with_own_layers
 from torchnet.layers.relu import ReLU
 from torchnet.layers.residual import Residual
 from torchnet.layers.rms_norm import RMSNorm
@@ -59,8 +60,10 @@ __all__ = [
     "Sigmoid",
     "Softplus",
     "Tanh",
+    "dotted_names",
     "expect_layers_of_torchnet",
     "own_layers",
     "set_step",
     "step_known",
+    "with_own_layers",
 ]

@@ -81,19 +81,6 @@ class Layer(nn.Module, ABC):
         return tensors if len(tensors) > 1 else next(iter(tensors))
 
 
-def own_layers(net: nn.Module) -> dict[str, "Layer"]:
-    """Return the layers that are not torchnet's but the user's own, one of each class, by dotted name."""
-    layers = [part for part in net.modules() if isinstance(part, Layer)]
-    named = {f"{type(layer).__module__}.{type(layer).__qualname__}": layer for layer in layers}
-    return {name: layer for name, layer in named.items() if not name.startswith("torchnet.layers.")}
-
-
-def expect_layers_of_torchnet(net: nn.Module) -> None:
-    """Raise a ValueError if a layer is not torchnet's: no other program knows what it computes."""
-    for name in own_layers(net):
-        raise ValueError(f"expected layers of torchnet, got {name}, a layer of your own that no other program knows")
-
-
 @contextmanager
 def step_known(net: nn.Module, step_counter: Tensor, share: "Share | None" = None) -> Iterator[None]:
     """Within this context, give the layers of a network the counter of steps, and the rows that they work on."""

@@ -86,22 +86,31 @@ def confusion_matrix(predictions: Tensor, labels: Tensor, num_classes: int) -> l
     return rows
 
 
+def r_squared(predictions: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the coefficient of determination of each quantity; 0 where all values are the same.
+
+        R² = 1 - Σ (y - ŷ)² / Σ (y - ȳ)²
+
+    Shape:
+        predictions: (n, K); values: (n, K); returns: (K,).
+    """
+    spread = np.square(values - values.mean(axis=0)).sum(axis=0)
+    unexplained = np.square(predictions - values).sum(axis=0) / np.where(spread > 0, spread, np.inf)
+    return np.where(spread > 0, 1 - unexplained, 0.0)
+
+
 def regression_report(predictions: np.ndarray, values: np.ndarray, names: Sequence[str]) -> dict[str, dict[str, float]]:
     """Return R², the mean absolute error and the root of the mean squared error of each quantity, in its units.
 
-        R² = 1 - Σ (y - ŷ)² / Σ (y - ȳ)²    MAE = 1/n Σ |y - ŷ|    RMSE = √(1/n Σ (y - ŷ)²)
-
-    R² is 0 where all y are the same, or there is a single one.
+        MAE = 1/n Σ |y - ŷ|    RMSE = √(1/n Σ (y - ŷ)²)
 
     Shape:
         predictions: (n, K); values: (n, K).
         returns: {"r2", "mae", "rmse": {name: value}}.
     """
     errors = predictions - values
-    spread = np.square(values - values.mean(axis=0)).sum(axis=0)
-    unexplained = np.square(errors).sum(axis=0) / np.where(spread > 0, spread, np.inf)
     columns = {
-        "r2": np.where(spread > 0, 1 - unexplained, 0.0),
+        "r2": r_squared(predictions, values),
         "mae": np.abs(errors).mean(axis=0),
         "rmse": np.sqrt(np.square(errors).mean(axis=0)),
     }
@@ -145,8 +154,9 @@ def pixels_of(mistake: dict[str, Any]) -> np.ndarray:
 
 
 def write_predictions(predictions: Tensor, targets: Classes | Quantities, path: Path) -> None:
-    """Write a CSV file with one row per sample: its index, and its most probable label with the probability of each
-    label, or its predicted quantities in their units.
+    """Write a CSV file with one row per sample: its index and its prediction.
+
+    A prediction is the most probable label with the probability of each label, or the quantities in their units.
 
     Shape:
         predictions: (n, C) probabilities, or (n, K) outputs of a regression.
@@ -154,7 +164,9 @@ def write_predictions(predictions: Tensor, targets: Classes | Quantities, path: 
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(["image", *prediction_columns(targets)])
-    for index, cells in enumerate(prediction_cells(predictions.double().cpu().numpy(), targets)):
+    values = predictions.double().cpu().numpy()
+    values = targets.decode(values) if isinstance(targets, Quantities) else values
+    for index, cells in enumerate(prediction_cells(values, targets)):
         writer.writerow([index, *cells])
     write_durably(path, text.getvalue().encode())
 
@@ -165,10 +177,10 @@ def prediction_columns(targets: Classes | Quantities) -> list[str]:
 
 
 def prediction_cells(predictions: np.ndarray, targets: Classes | Quantities) -> Iterator[list[str]]:
-    """Yield the cells of each row of predictions, (n, C) probabilities or (n, K) outputs of a regression."""
+    """Yield the cells of each row of predictions, (n, C) probabilities or (n, K) quantities in their units."""
     if isinstance(targets, Classes):
         for row in predictions:
             yield [targets.names[row.argmax()], *(f"{probability:.6g}" for probability in row)]
     else:
-        for row in targets.decode(predictions):
+        for row in predictions:
             yield [f"{value:.9g}" for value in row]

@@ -74,12 +74,14 @@ def svg(figure: Figure) -> Markup:
 def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure | None:
     """Draw "loss" or "score" of each split over the epochs; one color per split, or per run if there are several.
 
-    The score is the accuracy in percent, or R² of a regression.
+    The score is the accuracy in percent, or R² of a regression. Of many runs, the first ones have a color and a name,
+    and the others are thin lines behind them.
     """
     single, is_loss = len(runs) == 1, what == "loss"
-    room = 0.0 if single else _LINE * len(runs)
+    room = 0.0 if single else _LINE * min(len(runs), len(SERIES))
     score, factor = ("R²", 1) if runs[0].is_regression else ("accuracy, %", 100)
     figure, axes = _figure(xlabel="epoch", ylabel="loss" if is_loss else score, below=room)
+    named: set[int] = set()  # the runs that are in the legend
     for k, run in enumerate(runs):
         for number, (split, (line, width)) in enumerate(_SPLITS.items()):
             x, y = run.series(f"{split}/{what if is_loss else run.score_name}", "epoch")
@@ -87,17 +89,20 @@ def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure 
                 x, y = [*x, run.epochs - 1], [*y, run.scores[split]]
             if not x:
                 continue
+            is_named = single or k < len(SERIES)
             axes.plot(
                 [epoch + 1 for epoch in x],
                 y if is_loss else [factor * value for value in y],
-                line if k < len(SERIES) else ":",
-                color=SERIES[(number if single else k) % len(SERIES)],
-                linewidth=width if single else 1 + (split == "test"),
-                alpha=1 if single or split != "train" else 0.55,
-                marker="o" if len(x) <= _FEW else "",
+                line,
+                color=SERIES[number if single else k] if is_named else _FAINT,
+                linewidth=width if single else (1 + (split == "test") if is_named else 0.5),
+                alpha=1 if single or (split != "train" and is_named) else 0.55,
+                zorder=2 if is_named else 1.5,
+                marker="o" if len(x) <= _FEW and is_named else "",
                 markersize=3,
-                label=split if single else (labels[k] if split == "test" else None),
+                label=split if single else (labels[k] if is_named and k not in named else None),
             )
+            named.add(k)
     if not axes.lines:
         return None
     if is_loss:
@@ -116,6 +121,8 @@ def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure 
         )
         for text in legend.get_texts():
             text.set_parse_math(False)  # the name of a run may have a $
+        for handle in legend.get_lines():
+            handle.set(alpha=1, linewidth=2.2, linestyle="-")  # whichever split its run begins with
     return figure
 
 

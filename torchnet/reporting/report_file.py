@@ -28,7 +28,13 @@ def read_report(path: Path) -> dict[str, Any]:
         DataError: if the file does not hold a report; OSError: if the disk fails.
     """
     report: dict[str, Any] = read_json(path, "the report of a run", _check)
-    return report
+    return report if report.get("task") == "regression" else {"classes": _classes(report)} | report
+
+
+def _classes(report: dict[str, Any]) -> list[str]:
+    """Return the names of the classes; digits, in reports from before there were others."""
+    names: list[str] = report.get("classes") or [str(k) for k in range(len(report["confusion_matrix"]["test"]))]
+    return names
 
 
 def _check(report: Any, place: str) -> None:
@@ -43,11 +49,11 @@ def _check(report: Any, place: str) -> None:
         return
     record({"title": _NAME, "accuracy": record({"test": _SHARE})})(report, place)
     splits = [split for split in _SPLITS if split in report["accuracy"]]
-    if "classes" not in report:
+    if "classes" in report:
+        list_of(_NAME, 1, _MOST_CLASSES)(report["classes"], f"{place}.classes")
+    else:
         record({"confusion_matrix": record({"test": list_of(anything, 1, MAX_MATRIX)})})(report, place)
-        report["classes"] = [str(label) for label in range(len(report["confusion_matrix"]["test"]))]
-    list_of(_NAME, 1, _MOST_CLASSES)(report["classes"], f"{place}.classes")
-    _classification(report["classes"], splits)(report, place)
+    _classification(_classes(report), splits)(report, place)
 
 
 def _classification(classes: list[str], splits: list[str]) -> Check:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -224,3 +225,10 @@ class RunData:
 
 def _is_there(path: Path) -> bool:
     return path.exists() or path.is_symlink()  # also a pipe or a broken link, to be refused rather than overlooked
+
+
+def duration(seconds: float) -> str:
+    """Return a time as text, such as "3 min 20 s"."""
+    whole = math.floor(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole % 60} s" if minutes else f"{seconds:.1f} s"

@@ -1,6 +1,5 @@
 """The report of a finished run: build it and print it."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from rich.text import Text
 from torch import Tensor
 
 from torchnet.data import Preprocessing, Quantities
+from torchnet.data.targets import AVERAGES
 from torchnet.printable import printable
 from torchnet.reporting.evaluation import (
     MAX_MATRIX,
@@ -22,7 +22,8 @@ from torchnet.reporting.evaluation import (
     regression_report,
 )
 
-_FIRST_COLUMN, _COLUMN = 10, 9  # width in characters, with padding: row names, and values such as 0.123456
+MOST_ROWS = 20  # of classes that are printed; more than a screen would not be read
+_METRICS = ("precision", "recall", "f1-score", "support")
 
 
 def run_report(
@@ -60,41 +61,37 @@ def run_report(
 
 def _of_quantities(outputs: dict[str, tuple[Tensor, Tensor]], quantities: Quantities) -> dict[str, Any]:
     """Return the tables of a regression, and a sample of its predictions for a picture."""
-    values = {
-        split: [quantities.decode(tensor.double().cpu().numpy()) for tensor in both] for split, both in outputs.items()
-    }
-    reports = {split: regression_report(*both, quantities.names) for split, both in values.items()}
+    values = {}
+    for split, (predicted, true) in outputs.items():
+        values[split] = tuple(quantities.decode(tensor.double().cpu().numpy()) for tensor in (predicted, true))
+    reports = {split: regression_report(both[0], both[1], quantities.names) for split, both in values.items()}
     return {
         "quantities": [*quantities.names],
         "r2": {split: float(np.mean([*rows["r2"].values()])) for split, rows in reports.items()},
         "regression_report": reports,
         "predictions": {
-            split: {"predicted": predicted[:MAX_POINTS].tolist(), "true": true[:MAX_POINTS].tolist()}
-            for split, (predicted, true) in values.items()
+            split: {"predicted": both[0][:MAX_POINTS].tolist(), "true": both[1][:MAX_POINTS].tolist()}
+            for split, both in values.items()
             if split != "train"
         },
     }
 
 
 def print_report(report: dict[str, Any], console: Console) -> None:
-    """Print the report as tables. A table that is wider than the console is split into blocks of columns."""
+    """Print the report: the accuracy of each split, and a table of the classes for all splits but the training set."""
+    console.print(f"\n{printable(report['title'])}", highlight=False, markup=False, style="bold", soft_wrap=True)
     if report["task"] == "regression":
         _print_regression(report, console)
         return
-    console.print(f"\n{printable(report['title'])}", highlight=False, markup=False, style="bold")
     for split, accuracy in report["accuracy"].items():
         console.print(f"{split} accuracy = {accuracy:.6g}", highlight=False)
-    for split, rows in report["classification_report"].items():
-        console.print(f"\n{split} classification report", style="bold")
-        columns = list(rows["support"])
-        blocks = math.ceil(len(columns) / max(1, (console.width - _FIRST_COLUMN) // _COLUMN))
-        per_block = math.ceil(len(columns) / blocks)
-        for start in range(0, len(columns), per_block):
-            console.print(_block(rows, columns[start : start + per_block]))
+    for split, metrics in report["classification_report"].items():
+        if split != "train":
+            console.print(f"\n{split} classification report", style="bold")
+            console.print(_table(metrics))
 
 
 def _print_regression(report: dict[str, Any], console: Console) -> None:
-    console.print(f"\n{printable(report['title'])}", highlight=False, markup=False, style="bold")
     for split, rows in report["regression_report"].items():
         console.print(f"{split} R2 = {report['r2'][split]:.4f}", highlight=False)
         if split == "train":
@@ -107,11 +104,28 @@ def _print_regression(report: dict[str, Any], console: Console) -> None:
         console.print(table)
 
 
-def _block(rows: dict[str, dict[str, float]], columns: list[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
-    table.add_column("", min_width=_FIRST_COLUMN - 1)
-    for column in columns:
-        table.add_column(column.replace(" ", "\n"), justify="right", min_width=_COLUMN - 1)
-    for row, cells in rows.items():
-        table.add_row(row, *(f"{round(cells[column], 6):.6g}" for column in columns))
+def _table(metrics: dict[str, dict[str, float]]) -> Table:
+    """Return a table with a row per class, or per class among the worst, and the averages."""
+    columns = list(metrics["support"])
+    averages = [column for column in columns if column in AVERAGES]
+    shown = [column for column in columns if column not in averages]
+    left_out = len(shown) - MOST_ROWS
+    if left_out > 0:
+        shown = sorted(shown, key=lambda column: metrics["f1-score"][column])[:MOST_ROWS]
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("class", no_wrap=True, overflow="ellipsis")
+    for metric in _METRICS:
+        table.add_column(metric, justify="right", no_wrap=True)
+    for column in shown:
+        table.add_row(*_cells(printable(column), column, metrics))
+    if left_out > 0:
+        table.add_row(f"({left_out} more, with larger f1-scores)")
+    table.add_section()
+    for column in averages:
+        table.add_row(*_cells(column, column, metrics))
     return table
+
+
+def _cells(name: str, column: str, metrics: dict[str, dict[str, float]]) -> list[Text | str]:
+    values = [f"{metrics[row][column]:{'' if row == 'support' else '.4f'}}" for row in _METRICS]
+    return [Text(name), *values]  # a Text has no markup: the name of a class may have brackets

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +14,13 @@ from torchnet.printable import printable
 from torchnet.reporting.run_data import RunData
 from torchnet.runs.config import read_config
 from torchnet.runs.errors import UsageError
-from torchnet.runs.folders import CHECKPOINTS, CONFIG, step_checkpoints
-from torchnet.runs.load_network import load_network
-from torchnet.runs.own_layer import UntrustedLayerError
+from torchnet.runs.folders import CONFIG, evaluated_checkpoints
+from torchnet.runs.load_network import UntrustedLayerError, load_network
 from torchnet.storage import CheckpointError
 
 
-def read_record(folder: Path, net: MLP | None = None, trust: bool = False) -> RunData:
-    """Return the data of the run in a folder.
-
-    Args:
-        folder: the folder of the run.
-        net: its trained network; None to load it from the newest checkpoint.
-        trust: whether a layer that is not torchnet's may be imported; without it the record has no weights.
+def read_outline(folder: Path) -> RunData:
+    """Return the data of the run in a folder without its network, which would have to be read from a checkpoint.
 
     Raises:
         UsageError: if it is not the folder of a run; DataError: if its configuration is invalid.
@@ -34,15 +29,29 @@ def read_record(folder: Path, net: MLP | None = None, trust: bool = False) -> Ru
     if not path.is_file():
         raise UsageError(f"{folder}: expected the folder of a run, found no {CONFIG} in it")
     config = read_config(path)
-    net = net or _newest_network(folder, trust)
+    words = ", ".join(_words(config["model"]))
+    return RunData(folder, config, path.read_text(encoding="utf-8-sig"), words, weights=0, first_layer=None)
+
+
+def read_record(folder: Path, net: MLP | None = None, trust: bool = False) -> RunData:
+    """Return the data of the run in a folder.
+
+    Args:
+        folder: the folder of the run.
+        net: its trained network; None to load it from the checkpoint that was evaluated.
+        trust: whether a layer that is not torchnet's may be imported; without it the record has no weights.
+
+    Raises:
+        UsageError: if it is not the folder of a run; DataError: if its configuration is invalid.
+    """
+    outline = read_outline(folder)
+    net = net or _network(folder, outline.config.get("evaluate", "best"), trust)
     linears = [] if net is None else [part for part in net.modules() if isinstance(part, Linear)]
     sizes = [str(size) for linear in linears[:1] for size in linear.weight.shape[::-1]]
     sizes += [str(linear.out_features) for linear in linears[1:]]
-    return RunData(
-        folder=folder,
-        config=config,
-        config_text=path.read_text(encoding="utf-8-sig"),
-        network=", ".join(["-".join(sizes)] * bool(sizes) + _words(config["model"])),
+    return replace(
+        outline,
+        network=", ".join(["-".join(sizes)] * bool(sizes) + [outline.network]),
         weights=0 if net is None else sum(weight.numel() for weight in net.parameters()),
         first_layer=_as_images(linears[0].weight) if linears else None,
     )
@@ -58,8 +67,8 @@ def _as_images(weight: Tensor) -> np.ndarray | None:
     return weight.detach().cpu().double().view(-1, side, side).numpy() if side**2 == weight.shape[1] else None
 
 
-def _newest_network(folder: Path, trust: bool) -> MLP | None:
-    for checkpoint in step_checkpoints(folder / CHECKPOINTS):
+def _network(folder: Path, which: str, trust: bool) -> MLP | None:
+    for checkpoint in evaluated_checkpoints(folder, which):
         try:
             return load_network(checkpoint, trust=trust).net
         except CheckpointError as error:

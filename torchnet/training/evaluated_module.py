@@ -14,6 +14,8 @@ from torchnet.data import Batch
 from torchnet.losses import LOSSES
 from torchnet.network import MLP
 from torchnet.replicas import connection_expected
+from torchnet.reporting import evaluate
+from torchnet.reporting.evaluation import r_squared
 from torchnet.runs.errors import UsageError
 from torchnet.step import scale_pixels
 from torchnet.training.callbacks.user_callbacks import refuse_callbacks
@@ -32,6 +34,7 @@ class EvaluatedModule(LightningModule):
     Attributes:
         score_name: what is logged beside the loss, the larger the better: "accuracy", or "r2", the coefficient of
             determination R².
+        score_title: the same on the screen.
     """
 
     def __init__(self, task: str, loss: str, num_outputs: int, dtype: torch.dtype) -> None:
@@ -40,12 +43,13 @@ class EvaluatedModule(LightningModule):
         self.evaluation_loss = LOSSES[loss]
         gather = connection_expected()(gather_all_tensors)  # from all processes; one may be lost
         self.mean_loss = MeanMetric(nan_strategy="disable", dist_sync_fn=gather).set_dtype(dtype)
-        self.score_name = "accuracy" if task == "classification" else "r2"
+        self.score_name, self.score_title = ("accuracy",) * 2 if task == "classification" else ("r2", "R2")
         self.score: Metric = (
             MulticlassAccuracy(num_outputs, average="micro", dist_sync_fn=gather)
             if task == "classification"
             else R2Score(dist_sync_fn=gather)
         )
+        self.tested: tuple[int, tuple[Tensor, Tensor]] | None = None  # the step of the newest test outputs, and these
 
     def configure_callbacks(self) -> list[Callback]:
         trainer: Any = self.trainer
@@ -69,6 +73,21 @@ class EvaluatedModule(LightningModule):
         """Return the outputs, (N, C), for inputs of uint8 or floating point, (N, ...)."""
         outputs: Tensor = self.trained(scale_pixels(inputs, self.weight_dtype))
         return outputs
+
+    def loss_and_score(self, logits: Tensor, targets: Tensor) -> tuple[float, float]:
+        """Return the loss and the score that evaluations report, for the outputs on a whole split."""
+        loss = self.evaluation_loss(logits, targets)[0].item()
+        if self.task == "classification":
+            return loss, (logits.argmax(dim=1) == targets).double().mean().item()
+        both = (tensor.double().cpu().numpy() for tensor in (logits, targets))
+        return loss, float(r_squared(*both).mean())
+
+    def test_outputs(self) -> tuple[Tensor, Tensor]:
+        """Return the network's outputs on the whole test set and the targets; computed once after a step."""
+        trainer: Any = self.trainer
+        if self.tested is None or self.tested[0] != trainer.global_step:
+            self.tested = trainer.global_step, evaluate(self.trained, trainer.datamodule.evaluation_loader("test"))
+        return self.tested[1]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._log_evaluation("val", batch)

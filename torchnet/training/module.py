@@ -157,6 +157,11 @@ class Classifier(EvaluatedModule):
         return self.net if self.average is None else cast(MLP, self.average.net)
 
     @property
+    def epoch_loss(self) -> float:
+        """The mean of the loss that training follows, over the samples of the epoch so far."""
+        return self.loss_sum / self.samples
+
+    @property
     def engine(self) -> Engine:
         """The engine that runs the steps; there is one once training has started."""
         return self.steps.engine
@@ -219,7 +224,7 @@ class Classifier(EvaluatedModule):
         stop_together(self.trainer)
 
     def on_train_epoch_end(self) -> None:
-        mean = torch.tensor(self.loss_sum / self.samples, dtype=self.weight_dtype)
+        mean = torch.tensor(self.epoch_loss, dtype=self.weight_dtype)
         self.log("train/loss", mean)
         if self.schedule is not None and self.schedule.interval == "epoch":
             if self.schedule.metric is None:

@@ -12,11 +12,10 @@ from torchnet import reference
 from torchnet.choices import expect_one_of
 from torchnet.engine import WAYS
 from torchnet.engine.matmul_precision import MATMUL_DTYPES, fastest_matmul_dtype
-from torchnet.layers import Linear, own_layers
+from torchnet.layers import Linear, own_layers, with_own_layers
 from torchnet.losses import LOSSES
 from torchnet.network import MLP
 from torchnet.runs.errors import UsageError
-from torchnet.runs.own_layer import with_own_layers
 
 Loss = Callable[..., tuple[Tensor, Tensor]]
 _NOTEBOOK_INITIALIZER = "notebook"

@@ -54,6 +54,7 @@ _OLD = {1: {"preprocessing"}, 2: {"preprocessing"}}  # earlier formats, and what
 _DEFAULTS = {"trainer.overfit_batches": 0}  # of options that a checkpoint has only if they have another value
 _OLD_ENVIRONMENT = {"training step": "plain"}  # of checkpoints of format 1, from before there was another step
 _LIGHTNING = r"2\.[0-9]+\.[0-9]+(\.?(a|b|rc|post|dev)[0-9]+)?"
+_NEW = ("EpochLine",)  # callbacks whose state checkpoints of earlier versions lack
 _STEPS = {"Checkpoints": "best_step", "GradientCheck": "steps"}  # numbers of steps in the states of callbacks
 _OTHER_DATA = "the run could not continue the same training; start a new run, or set the option as it was"
 
@@ -64,7 +65,7 @@ def check_resume(
     model: Classifier,
     trainer: Any,
     options: dict[str, Any] | None,
-    preprocessing: dict[str, Any],
+    preprocessing: dict[str, Any] | None,
     allow_environment_change: bool,
 ) -> None:
     """Check a checkpoint against the network and the Trainer that are to start from it.
@@ -76,14 +77,13 @@ def check_resume(
         trainer: the Trainer with its callbacks.
         options: to continue training, the options that must be those of the checkpoint's run, as the order of the
             samples depends on them; None to evaluate.
-        preprocessing: the preprocessing of the data, which must be that of the checkpoint's run.
+        preprocessing: to continue training, the preprocessing of the data, which must be that of the checkpoint's run.
         allow_environment_change: accept another processor, build of torch, number of threads or training step.
 
     Raises:
         CheckpointError: if the checkpoint cannot be used.
     """
-    _expect_contents(path, checkpoint)
-    _expect_weights(path, checkpoint, model)
+    check_weights(path, checkpoint, model)
     _expect_callbacks(path, checkpoint, trainer.callbacks)
     if options is not None:
         ours = checkpoint["torchnet"]
@@ -99,6 +99,12 @@ def check_resume(
             here = environment(trainer.strategy.root_device, trainer.world_size, way.order_of_sums)
             known = _OLD_ENVIRONMENT if _is_before_fused_steps(ours) else {}
             expect_same(f"{path}: environment", ours["environment"] | known, here, _other_bits(way))
+
+
+def check_weights(path: Path, checkpoint: dict[str, Any], model: Classifier) -> None:
+    """Raise a CheckpointError unless a checkpoint has everything that a run saves, and weights of this network."""
+    _expect_contents(path, checkpoint)
+    _expect_weights(path, checkpoint, model)
 
 
 def resumed_order_of_sums(checkpoint: dict[str, Any]) -> str:
@@ -171,7 +177,7 @@ def _expect_callbacks(path: Path, checkpoint: dict[str, Any], callbacks: Iterabl
     for callback in callbacks:
         name, expected = callback.state_key, callback.state_dict()
         place, is_ours = f"{path}: {name}", callback.__module__.startswith("torchnet.")
-        if not expected or (name not in states and not is_ours):
+        if not expected or (name not in states and (name in _NEW or not is_ours)):
             continue
         if is_ours or callback.__module__.startswith("pytorch_lightning."):  # a user's may change in any way
             expect_like(place, _without_words(states.get(name), expected), expected)

@@ -111,14 +111,14 @@ def test_strokes_are_as_thick_as_those_of_mnist(width, expected):
 
 def test_images_of_mnist_are_recovered_from_larger_pictures(mnist):
     rng = np.random.default_rng(0)
-    images = mnist.test_images[rng.choice(len(mnist.test_images), 50, replace=False)]
+    images = mnist.test_inputs[rng.choice(len(mnist.test_inputs), 50, replace=False)]
     likenesses = [likeness(to_mnist_form(pasted(image, rng)), image) for image in images]
     assert np.median(likenesses) > 0.97
     assert np.quantile(likenesses, 0.05) > 0.75  # a center of mass between two pixels may be rounded either way
 
 
 def test_digits_of_scikit_learn_are_recovered_from_larger_pictures():
-    images = load("digits").test_images[:50]
+    images = load("digits").test_inputs[:50]
     large = [np.asarray(Image.fromarray(image).resize((160, 160), Image.Resampling.BICUBIC)) for image in images]
     forms = [to_mnist_form(picture(np.pad(ink, 40) / np.float32(255)), 8) for ink in large]
     assert all(np.ptp(np.nonzero(form)[0]) + 1 == 8 for form in forms)
