@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         check_output(options.output, (".html", ".htm"))
     found = find_run(options.named, options.root)
     folder = run_of(found.path)
-    trained = load_network(*found)
+    trained = load_network(*found, options.trust_run)
     try:
         kind_of(trained.preprocessing.inputs)
     except ValueError as error:
@@ -53,7 +53,10 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise DataError(f"{folder / CONFIG}: model.{error}") from error
     output = options.output or folder / "demo.html"
-    page = demo_page(trained.net, loss, trained.name, trained.steps, trained.preprocessing)
+    try:
+        page = demo_page(trained.net, loss, trained.name, trained.steps, trained.preprocessing)
+    except ValueError as error:
+        raise UsageError(f"{found.path}: {error}: the page cannot compute it") from error
     write_durably(output, page.encode())
     print(printable(output))
     return 0

@@ -45,4 +45,6 @@ def run(options: argparse.Namespace) -> int:
     from torchnet.runs.prediction.files import predict_files
     from torchnet.runs.prediction.loaded_run import find_network
 
-    return predict_files(find_network(options.named, options.root), options.files, options.output, options.form)
+    return predict_files(
+        find_network(options.named, options.root, trust=options.trust_run), options.files, options.output, options.form
+    )

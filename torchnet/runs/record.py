@@ -15,7 +15,7 @@ from torchnet.reporting.run_data import RunData
 from torchnet.runs.config import read_config
 from torchnet.runs.errors import UsageError
 from torchnet.runs.folders import CONFIG, evaluated_checkpoints
-from torchnet.runs.load_network import load_network
+from torchnet.runs.load_network import UntrustedLayerError, load_network
 from torchnet.storage import CheckpointError
 
 
@@ -33,18 +33,19 @@ def read_outline(folder: Path) -> RunData:
     return RunData(folder, config, path.read_text(encoding="utf-8-sig"), words, weights=0, first_layer=None)
 
 
-def read_record(folder: Path, net: MLP | None = None) -> RunData:
+def read_record(folder: Path, net: MLP | None = None, trust: bool = False) -> RunData:
     """Return the data of the run in a folder.
 
     Args:
         folder: the folder of the run.
         net: its trained network; None to load it from the checkpoint that was evaluated.
+        trust: whether a layer that is not torchnet's may be imported; without it the record has no weights.
 
     Raises:
         UsageError: if it is not the folder of a run; DataError: if its configuration is invalid.
     """
     outline = read_outline(folder)
-    net = net or _network(folder, outline.config.get("evaluate", "best"))
+    net = net or _network(folder, outline.config.get("evaluate", "best"), trust)
     linears = [] if net is None else [part for part in net.modules() if isinstance(part, Linear)]
     sizes = [str(size) for linear in linears[:1] for size in linear.weight.shape[::-1]]
     sizes += [str(linear.out_features) for linear in linears[1:]]
@@ -66,12 +67,15 @@ def _as_images(weight: Tensor) -> np.ndarray | None:
     return weight.detach().cpu().double().view(-1, side, side).numpy() if side**2 == weight.shape[1] else None
 
 
-def _network(folder: Path, which: str) -> MLP | None:
+def _network(folder: Path, which: str, trust: bool) -> MLP | None:
     for checkpoint in evaluated_checkpoints(folder, which):
         try:
-            return load_network(checkpoint).net
+            return load_network(checkpoint, trust=trust).net
         except CheckpointError as error:
             print(f"skipped: {printable(error)}", file=sys.stderr)
+        except UntrustedLayerError as error:
+            print(f"without the weights: {printable(error)}", file=sys.stderr)
+            break
     return None
 
 

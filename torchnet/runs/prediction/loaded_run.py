@@ -115,7 +115,7 @@ class LoadedRun:
         )
 
 
-def load(named: str | Path = LAST, root: str | Path = RUNS, name: str = "*") -> LoadedRun:
+def load(named: str | Path = LAST, root: str | Path = RUNS, name: str = "*", trust: bool = False) -> LoadedRun:
     """Return the trained network of a run, which takes raw data.
 
         run = torchnet.load("last")
@@ -126,21 +126,22 @@ def load(named: str | Path = LAST, root: str | Path = RUNS, name: str = "*") -> 
             checkpoint; or a safetensors file that `python -m torchnet export` wrote.
         root: the folder of all runs.
         name: the name of the runs that last and best choose from; "*" for any.
+        trust: whether layers that are not torchnet's may be imported, which runs the code of whoever made the run.
 
     Raises:
         CheckpointError: if there is no such checkpoint, or it is corrupt; DataError or UsageError: if the configuration
             of its run is invalid, or missing.
     """
-    return LoadedRun(find_network(str(named), Path(root), name, find=find_checkpoint))
+    return LoadedRun(find_network(str(named), Path(root), name, find_checkpoint, trust))
 
 
 def find_network(
-    named: str, root: Path, name: str = "*", find: Callable[..., FoundCheckpoint] = find_run
+    named: str, root: Path, name: str = "*", find: Callable[..., FoundCheckpoint] = find_run, trust: bool = False
 ) -> TrainedNetwork:
     """Return the network that a word or a path names; `find` looks for its checkpoint."""
     if Path(named).suffix == SUFFIX and Path(named).is_file():
-        return load_exported(Path(named))
-    return load_network(*find(named, root, name))
+        return load_exported(Path(named), trust)
+    return load_network(*find(named, root, name), trust)
 
 
 def expect_finite(place: Path, answers: np.ndarray) -> np.ndarray:
