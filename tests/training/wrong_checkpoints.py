@@ -35,7 +35,7 @@ _SMALL = (
 )
 _SCHEDULER = "torch.optim.lr_scheduler.OneCycleLR"
 RUNS = {  # the options of the runs whose checkpoints are edited, each after 40 steps
-    "plain": (*_SMALL, "--name=plain", "--gradient_check.every_n_steps=20"),
+    "plain": (*_SMALL, "--name=plain", "--gradient_check.every_n_steps=20", "--loss_line.every_n_epochs=5"),
     "rich": (
         *_SMALL,
         "--name=rich",

@@ -12,7 +12,7 @@ from torchnet.runs.folders import BEST, CHECKPOINTS
 from torchnet.storage import CheckpointError, read_checkpoint
 from torchnet.training.callbacks.epoch_line import shown
 from torchnet.training.lightning_internals import Position, reads_metric_after_epoch
-from torchnet.training.resume_checks import check_resume
+from torchnet.training.resume_checks import check_weights
 
 
 class BestWeights(NamedTuple):
@@ -28,20 +28,19 @@ class BestWeights(NamedTuple):
         return f"the weights of epoch {self.epoch}{place} (val loss {shown(self.val_loss)})"
 
 
-def load_best_weights(folder: Path, model: Any, trainer: Any) -> BestWeights | None:
+def load_best_weights(folder: Path, model: Any) -> BestWeights | None:
     """Load the weights of best.ckpt into a network; return None if the run has no best.ckpt that can be read.
 
     Args:
         folder: the folder of the run.
         model: the module with the network.
-        trainer: the Trainer of the run, which has ended.
     """
     path = folder / CHECKPOINTS / BEST
     if not path.is_file():
         return None
     try:
         contents = read_checkpoint(path)
-        check_resume(path, contents, model, trainer, options=None, preprocessing=None, allow_environment_change=True)
+        check_weights(path, contents, model)
     except CheckpointError as error:
         print(f"skipped: {printable(error)}", file=sys.stderr)
         return None

@@ -151,7 +151,7 @@ class Session:
 
     def _load_evaluated(self, folder: Path) -> BestWeights | None:
         """Load the weights that the results are about; None if they are the last ones, which the network has."""
-        return load_best_weights(folder, self.model, self.trainer) if self.values.evaluate == "best" else None
+        return load_best_weights(folder, self.model) if self.values.evaluate == "best" else None
 
     def _write_page(self, folder: Path) -> None:
         """Write the page of a run about the weights that were evaluated."""

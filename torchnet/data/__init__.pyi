@@ -2,12 +2,14 @@
 
 from .augmentation import Deformation
 from .dataset import DataError, Dataset, stratified_split
-from .formats.tables import read_columns
+from .formats.npz import read_samples
+from .formats.tables import is_table, read_rows
 from .inputs import CategoricalColumn, NumericColumn, Pixels, Table
 from .loader import Batch, BatchLoader, Block, BlockLoader
 from .mnist import MnistUnavailableError
 from .photo.image_file import read_image
 from .photo.mnist_form import to_mnist_form
+from .photo.resize import read_pixels
 from .preparation import Preparation, PreparedData, SplitError, prepare
 from .preprocessing import Preprocessing
 from .sources import load
@@ -32,10 +34,13 @@ __all__ = [
     "Quantities",
     "SplitError",
     "Table",
+    "is_table",
     "load",
     "prepare",
-    "read_columns",
     "read_image",
+    "read_pixels",
+    "read_rows",
+    "read_samples",
     "stratified_split",
     "to_mnist_form",
 ]

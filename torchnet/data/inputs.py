@@ -3,12 +3,13 @@
 It is learned on the training set and travels with the network, as plain values.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 _ROWS_AT_ONCE = 8192  # converted together, so that nothing large is copied more often than once
+_MOST_NAMES = 20  # of columns in a message
 Columns = Mapping[str, np.ndarray]  # of a table, by name: (n,) each, numbers with NaN or text with None where missing
 
 
@@ -101,20 +102,13 @@ class NumericColumn:
 
     def encode(self, values: np.ndarray, into: np.ndarray, first_row: int = 0) -> None:
         """Write the inputs of some rows, the first of which has this number. Shape: values (n,); into (n, width)."""
-        try:
-            numbers = np.asarray(values, np.float64)
-        except ValueError as error:
-            raise ValueError(f"column {self.name}: expected numbers, got text ({error})") from error
-        if (is_infinite := np.isinf(numbers)).any():
-            row = int(is_infinite.argmax())
-            message = f"column {self.name}: expected finite numbers, got {numbers[row]} in row {first_row + row + 1}"
-            raise ValueError(message)
-        is_missing = np.isnan(numbers)
-        if self.missing == "refuse" and is_missing.any():
-            raise ValueError(missing_value(self.name, "a number", first_row + int(is_missing.argmax())))
-        into[:, 0] = np.where(is_missing, 0.0, (numbers - self.mean) / self.std)
+        numbers = _as_numbers(self.name, values, first_row)
+        is_nan = np.isnan(numbers)
+        if self.missing == "refuse" and is_nan.any():
+            raise ValueError(missing_value(self.name, "a number", first_row + int(is_nan.argmax())))
+        into[:, 0] = np.where(is_nan, 0.0, (numbers - self.mean) / self.std)
         if self.missing == "indicator":
-            into[:, 1] = is_missing
+            into[:, 1] = is_nan
 
 
 @dataclass(frozen=True)
@@ -142,7 +136,7 @@ class CategoricalColumn:
     def encode(self, values: np.ndarray, into: np.ndarray, first_row: int = 0) -> None:
         """Write the inputs of some rows, the first of which has this number. Shape: values (n,); into (n, width)."""
         places = {category: place for place, category in enumerate(self.categories)}
-        words = ("" if value is None else str(value) for value in values)
+        words = (value if isinstance(value, str) else _word(value) for value in values)
         found = np.fromiter((places.get(word, -1 if word else -2) for word in words), np.int64, len(values))
         if (found == -2).any():
             raise ValueError(missing_value(self.name, "a category", first_row + int((found == -2).argmax())))
@@ -152,7 +146,7 @@ class CategoricalColumn:
 
     def unknown(self, values: np.ndarray) -> list[str]:
         """Return the categories among values that the training set did not have."""
-        return sorted({str(value) for value in values if value is not None} - {*self.categories})
+        return sorted({_word(value) for value in values} - {"", *self.categories})
 
 
 Column = NumericColumn | CategoricalColumn
@@ -167,6 +161,13 @@ class Table:
     @property
     def in_features(self) -> int:
         return sum(column.width for column in self.columns)
+
+    @property
+    def is_array(self) -> bool:
+        """Whether the columns are those of an array (n, features), whose missing values are all treated alike."""
+        numbers = [column for column in self.columns if isinstance(column, NumericColumn)]
+        names = [column.name for column in numbers]
+        return names == [str(k) for k in range(len(self.columns))] and len({it.missing for it in numbers}) == 1
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -191,8 +192,13 @@ class Table:
         by_name: Columns = samples if isinstance(samples, Mapping) else self._named(samples)
         for column in self.columns:
             if column.name not in by_name:
-                raise ValueError(f"expected a column {column.name}, got {', '.join(by_name)}")
-        rows = len(by_name[self.columns[0].name]) if self.columns else 0
+                raise ValueError(f"expected a column {column.name}, got {_some(by_name)}")
+            if np.ndim(by_name[column.name]) != 1:
+                shape = np.shape(by_name[column.name])
+                raise ValueError(f"column {column.name}: expected values of shape (n,), got {shape}")
+        if len(lengths := {len(by_name[column.name]) for column in self.columns}) > 1:
+            raise ValueError(f"expected columns of one length, got {', '.join(map(str, sorted(lengths)))}")
+        rows = max(lengths, default=0)
         encoded = np.empty((rows, self.in_features), dtype)
         for part in _slices(rows):
             start = 0
@@ -203,7 +209,7 @@ class Table:
 
     def _named(self, samples: np.ndarray) -> dict[str, np.ndarray]:
         if samples.ndim != 2 or samples.shape[1] != len(self.columns):
-            raise ValueError(f"expected rows of {len(self.columns)} numbers, got shape {samples.shape[1:]}")
+            raise ValueError(f"expected rows of shape (n, {len(self.columns)}), got {samples.shape}")
         return {column.name: samples[:, k] for k, column in enumerate(self.columns)}
 
 
@@ -213,9 +219,39 @@ Inputs = Pixels | Table
 def missing_value(column: str, expected: str, row: int) -> str:
     """Return the message about a missing value. Rows count from 0 here, and from 1 in the message."""
     return (
-        f"column {column}: expected {expected}, got none in row {row + 1}: fill it, remove the row, or choose "
+        f"column {column}: expected {expected}, got none in row {row + 1}: fill it, remove the row, or train with "
         "--data.missing mean or indicator"
     )
+
+
+def _word(value: object) -> str:
+    """Return a category as text, which is empty if it is missing: None, or the NaN of NumPy or pandas."""
+    return "" if value is None or (word := str(value)) in ("nan", "<NA>", "NaT") else word
+
+
+def _as_numbers(column: str, values: np.ndarray, first_row: int) -> np.ndarray:
+    """Return values in float64, with NaN where they are missing."""
+    if values.dtype == object:
+        values = np.array([value if _word(value) else None for value in values], object)
+    try:
+        numbers = values.astype(np.float64, copy=False)
+    except (TypeError, ValueError):
+        for row, value in enumerate(values, first_row + 1):
+            try:
+                float("nan" if value is None else value)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"column {column}: expected numbers, got {value!s:.40} in row {row}") from error
+        raise
+    if (is_infinite := np.isinf(numbers)).any():
+        row = int(is_infinite.argmax())
+        raise ValueError(f"column {column}: expected finite numbers, got {numbers[row]} in row {first_row + row + 1}")
+    return numbers
+
+
+def _some(names: Collection[str]) -> str:
+    """Return the first of some names, for a message."""
+    shown = ", ".join(name[:60] for name in list(names)[:_MOST_NAMES])
+    return shown + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
 
 
 def _slices(n: int) -> Iterator[slice]:

@@ -164,7 +164,9 @@ def write_predictions(predictions: Tensor, targets: Classes | Quantities, path: 
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(["image", *prediction_columns(targets)])
-    for index, cells in enumerate(prediction_cells(predictions.double().cpu().numpy(), targets)):
+    values = predictions.double().cpu().numpy()
+    values = targets.decode(values) if isinstance(targets, Quantities) else values
+    for index, cells in enumerate(prediction_cells(values, targets)):
         writer.writerow([index, *cells])
     write_durably(path, text.getvalue().encode())
 
@@ -175,10 +177,10 @@ def prediction_columns(targets: Classes | Quantities) -> list[str]:
 
 
 def prediction_cells(predictions: np.ndarray, targets: Classes | Quantities) -> Iterator[list[str]]:
-    """Yield the cells of each row of predictions, (n, C) probabilities or (n, K) outputs of a regression."""
+    """Yield the cells of each row of predictions, (n, C) probabilities or (n, K) quantities in their units."""
     if isinstance(targets, Classes):
         for row in predictions:
             yield [targets.names[row.argmax()], *(f"{probability:.6g}" for probability in row)]
     else:
-        for row in targets.decode(predictions):
+        for row in predictions:
             yield [f"{value:.9g}" for value in row]

@@ -79,10 +79,10 @@ def _of_quantities(outputs: dict[str, tuple[Tensor, Tensor]], quantities: Quanti
 
 def print_report(report: dict[str, Any], console: Console) -> None:
     """Print the report: the accuracy of each split, and a table of the classes for all splits but the training set."""
+    console.print(f"\n{printable(report['title'])}", highlight=False, markup=False, style="bold", soft_wrap=True)
     if report["task"] == "regression":
         _print_regression(report, console)
         return
-    console.print(f"\n{printable(report['title'])}", highlight=False, markup=False, style="bold")
     for split, accuracy in report["accuracy"].items():
         console.print(f"{split} accuracy = {accuracy:.6g}", highlight=False)
     for split, metrics in report["classification_report"].items():
@@ -92,7 +92,6 @@ def print_report(report: dict[str, Any], console: Console) -> None:
 
 
 def _print_regression(report: dict[str, Any], console: Console) -> None:
-    console.print(f"\n{printable(report['title'])}", highlight=False, markup=False, style="bold")
     for split, rows in report["regression_report"].items():
         console.print(f"{split} R2 = {report['r2'][split]:.4f}", highlight=False)
         if split == "train":

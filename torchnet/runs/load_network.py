@@ -1,6 +1,6 @@
 """The trained network of a run, from its checkpoint and its configuration, without data or a Trainer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from torchnet.storage import CheckpointError, read_checkpoint
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _MAX_NAME = 64  # characters
-_OPTIONS = ("activation", "normalization", "dropout", "residual")  # arguments of MLP in a configuration
+OPTIONS = ("activation", "normalization", "dropout", "residual")  # arguments of MLP in a configuration
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,8 @@ def load_network(checkpoint: Path, contents: dict[str, Any] | None = None) -> Tr
     if not path.is_file():
         raise UsageError(f"{path}: expected the configuration of the run of {checkpoint}, found no file")
     config, sizes = read_config_of(checkpoint, contents)
-    model = config["model"]
     try:
-        options = {name: model[name] for name in _OPTIONS if name in model}
-        net = MLP(sizes, initializer="zeros", dtype=DTYPES[model.get("dtype", "float32")], **options)
+        net = network_of(sizes, config["model"])
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path}: expected the options of a network under model ({error})") from error
     try:
@@ -73,12 +71,27 @@ def load_network(checkpoint: Path, contents: dict[str, Any] | None = None) -> Tr
     if not isinstance(steps, int) or not 0 <= steps < 2**63:
         raise CheckpointError(f"{checkpoint}: expected a number of steps as global_step, got something else")
     preprocessing = saved_preprocessing(checkpoint, contents) or Preprocessing.of_digits(sizes[0], sizes[-1])
+    expect_fitting(checkpoint, preprocessing, sizes)
+    return TrainedNetwork(net.eval(), config, checkpoint, steps, preprocessing)
+
+
+def network_of(sizes: Sequence[int], model_options: Mapping[str, Any]) -> MLP:
+    """Return a network without its weights, from the options of a configuration.
+
+    Raises:
+        KeyError, TypeError, ValueError: if the options are not those of a network.
+    """
+    options = {name: model_options[name] for name in OPTIONS if name in model_options}
+    return MLP(sizes, initializer="zeros", dtype=DTYPES[model_options.get("dtype", "float32")], **options)
+
+
+def expect_fitting(place: Path, preprocessing: Preprocessing, sizes: Sequence[int]) -> None:
+    """Raise a CheckpointError if a preprocessing belongs to a network of other widths."""
     if (preprocessing.inputs.in_features, preprocessing.targets.width) != (sizes[0], sizes[-1]):
         raise CheckpointError(
-            f"{checkpoint}: expected a preprocessing for {sizes[0]} inputs and {sizes[-1]} outputs, got one for "
+            f"{place}: expected a preprocessing for {sizes[0]} inputs and {sizes[-1]} outputs, got one for "
             f"{preprocessing.inputs.in_features} and {preprocessing.targets.width}: train again"
         )
-    return TrainedNetwork(net.eval(), config, checkpoint, steps, preprocessing)
 
 
 def saved_preprocessing(checkpoint: Path, contents: dict[str, Any]) -> Preprocessing | None:

@@ -83,8 +83,7 @@ def check_resume(
     Raises:
         CheckpointError: if the checkpoint cannot be used.
     """
-    _expect_contents(path, checkpoint)
-    _expect_weights(path, checkpoint, model)
+    check_weights(path, checkpoint, model)
     _expect_callbacks(path, checkpoint, trainer.callbacks)
     if options is not None:
         ours = checkpoint["torchnet"]
@@ -100,6 +99,12 @@ def check_resume(
             here = environment(trainer.strategy.root_device, trainer.world_size, way.order_of_sums)
             known = _OLD_ENVIRONMENT if _is_before_fused_steps(ours) else {}
             expect_same(f"{path}: environment", ours["environment"] | known, here, _other_bits(way))
+
+
+def check_weights(path: Path, checkpoint: dict[str, Any], model: Classifier) -> None:
+    """Raise a CheckpointError unless a checkpoint has everything that a run saves, and weights of this network."""
+    _expect_contents(path, checkpoint)
+    _expect_weights(path, checkpoint, model)
 
 
 def resumed_order_of_sums(checkpoint: dict[str, Any]) -> str:

@@ -12,8 +12,9 @@ import re
 import zlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from torchnet.data.dataset import DataError
 from torchnet.data.memory import available_memory, expect_fits
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
 MISSING = ("NA", "N/A", "NaN", "nan", "null", "NULL", "?")  # and the empty text
 _LONGEST_HEADER = 2**22  # bytes
 _CHUNK = 2**24
-_BYTES_PER_CELL = 16  # 8 as a number, and as much again while it is prepared
+_ROWS_TO_INFER = 1000
+_BYTES_PER_CELL = 24  # 16 as text, or 8 as a number and as much again while it is prepared
 
 
-def read_csv(path: Path, text: Collection[str] = ()) -> "pl.DataFrame":
-    """Return the table that a file holds. Columns of pixels are bytes, and those named in `text` are text.
+def read_csv(path: Path, text: Collection[str] = (), infer: bool = True) -> "pl.DataFrame":
+    """Return the table that a file holds. Columns of pixels are bytes, those named in `text` and some others are text.
+
+    All others are text if `infer` is False.
 
     Raises:
         DataError: if the file is not a table with a header, in UTF-8.
@@ -38,19 +42,25 @@ def read_csv(path: Path, text: Collection[str] = ()) -> "pl.DataFrame":
 
     with _opened(path) as file:
         separator, names = _read_header(path, file)
-        given = dict.fromkeys(pixels_of_images(names), pl.UInt8) | dict.fromkeys({*text} & {*names}, pl.String)
-        file.seek(0)
+        given: dict[str, Any] = dict.fromkeys(pixels_of_images(names), pl.UInt8) | dict.fromkeys(
+            {*text} & {*names}, pl.String
+        )
+        read = partial(
+            pl.read_csv,
+            separator=separator,
+            new_columns=names,
+            schema_overrides=given,
+            null_values=list(MISSING),
+            glob=False,
+        )
+        source = file if isinstance(file, io.BytesIO) else path.absolute()
         try:
-            table = pl.read_csv(
-                file if isinstance(file, io.BytesIO) else path.absolute(),
-                separator=separator,
-                new_columns=names,
-                schema_overrides=given,
-                infer_schema_length=None,
-                try_parse_dates=True,
-                null_values=list(MISSING),
-                glob=False,
-            )
+            try:
+                file.seek(0)
+                table = read(source, infer_schema=infer, infer_schema_length=_ROWS_TO_INFER)
+            except pl.exceptions.ComputeError:  # a later row has another type: columns.py decides for the whole column
+                file.seek(0)
+                table = read(source, infer_schema=False)
         except pl.exceptions.PolarsError as error:
             raise DataError(f"{path}: {_explained(error, len(names))}") from error
         if table.height and table.to_series(-1).null_count():  # polars fills short rows

@@ -11,13 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 from rich.console import Console
 from rich.progress import Progress
 
 from torchnet.data.dataset import DataError, Dataset, verify
 from torchnet.data.memory import expect_fits
-from torchnet.data.photo.image_file import decoded
+from torchnet.data.photo.resize import read_pixels
 
 _TRAIN, _TEST = ("train", "training"), ("test", "testing", "val", "valid", "validation")  # in the order of preference
 _IGNORED = {"thumbs.db", "desktop.ini", "__macosx"}  # and hidden files
@@ -53,7 +52,7 @@ def read_image_folder(folder: Path, image_size: int | None = None) -> Dataset:
         more, more_names = _files_of_classes(test)
         files, names = files + more, names + more_names
     with warnings.catch_warnings(action="ignore"):  # of Pillow
-        images = _read_images(files, image_size)
+        images = _read_images(files, (image_size, image_size) if image_size else None)
     labels = _as_labels(names)
     if test is None:
         return verify(folder, images, labels)
@@ -95,28 +94,28 @@ def _as_labels(names: Sequence[str]) -> np.ndarray:
     return np.array(names).astype(np.int64) if are_numbers and max(map(len, names)) < 19 else np.array(names)
 
 
-def _read_images(files: Sequence[Path], image_size: int | None) -> np.ndarray:
+def _read_images(files: Sequence[Path], size: tuple[int, int] | None) -> np.ndarray:
     """Return images as (n, height, width) if all are gray, else (n, height, width, 3)."""
-    first = _pixels(files[0], image_size)
+    first = read_pixels(files[0], size)
     height, width = first.shape[:2]
     for channels in ((), (3,)) if first.ndim == 2 else ((3,),):
         shape = (len(files), height, width, *channels)
         expect_fits(files[0].parent, np.prod(shape, dtype=float))
         images = np.empty(shape, np.uint8)
         try:
-            _fill(images, files, image_size)
+            _fill(images, files, size)
         except _ColorError:
             continue
         return images
     raise AssertionError("images of colors take any image")
 
 
-def _fill(images: np.ndarray, files: Sequence[Path], image_size: int | None) -> None:
+def _fill(images: np.ndarray, files: Sequence[Path], size: tuple[int, int] | None) -> None:
     """Read the images of files into an array, in several threads."""
 
     def read(start: int) -> None:
         for row, path in enumerate(files[start : start + _TOGETHER], start):
-            pixels = _pixels(path, image_size)
+            pixels = read_pixels(path, size)
             if pixels.shape[:2] != images.shape[1:3]:
                 raise DataError(
                     f"{path}: expected an image of {_size(images[0])} pixels, as {files[0]}, got {_size(pixels)}: "
@@ -140,17 +139,3 @@ def _fill(images: np.ndarray, files: Sequence[Path], image_size: int | None) -> 
 
 def _size(pixels: np.ndarray) -> str:
     return f"{pixels.shape[1]} x {pixels.shape[0]}"
-
-
-def _pixels(path: Path, image_size: int | None) -> np.ndarray:
-    """Return an image as bytes: (height, width) if it is gray, else (height, width, 3)."""
-    with decoded(path, image_size) as image:
-        if image.mode == "RGBA":
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-        if image.mode == "F":
-            image = image.convert("L")
-        if image_size is not None:
-            image = ImageOps.fit(image, (image_size, image_size), Image.Resampling.BICUBIC)
-        pixels = np.asarray(image)
-    is_gray = pixels.ndim == 2 or (pixels[..., :1] == pixels[..., 1:]).all()
-    return pixels[..., 0] if is_gray and pixels.ndim == 3 else pixels

@@ -5,8 +5,10 @@ Archives are untrusted: their members are found by their exact names, and pickle
 
 import errno
 import math
+import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
 from typing import IO, BinaryIO
@@ -16,7 +18,9 @@ from numpy.lib import format as npy
 
 from torchnet.data.dataset import DataError, Dataset, verify
 from torchnet.data.memory import expect_fits
+from torchnet.storage import open_regular_file
 
+_SAMPLES = ("x_test", "x")  # the names of an array to predict, the preferred one first
 _SETS = (("x_train", "y_train", "x_test", "y_test"), ("x", "y"))  # X and Y may be capital
 _MAX_HEADER = 1024  # bytes; NumPy writes 128
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that NumPy writes; the others use unbounded memory
@@ -30,20 +34,50 @@ def read_npz(path: Path, file: BinaryIO) -> Dataset:
     Raises:
         DataError: if the file is corrupt, too large, or an array is missing, malformed or pickled.
     """
-    try:
+    with _explained(path), zipfile.ZipFile(file) as archive:
+        members = _members(archive)
+        expect_fits(path, sum(member.file_size for member in members.values()))
+        arrays = [_read_array(archive, name, member) for name, member in members.items()]
+    test: Sequence[np.ndarray | None] = arrays[2:] or (None, None)
+    return verify(path, arrays[0], arrays[1], test[0], test[1])
+
+
+def read_samples(path: Path) -> np.ndarray:
+    """Return the array of a .npy file; of an .npz archive the only one, x_test or x.
+
+    Raises:
+        DataError: if the file is corrupt, too large, or has no such array; OSError: if the disk fails.
+    """
+    with open_regular_file(path, "an array", DataError) as file, _explained(path):
+        if path.suffix.lower() != ".npz":
+            size = file.seek(0, os.SEEK_END)
+            expect_fits(path, size)
+            file.seek(0)
+            _expect_size(file, size)
+            file.seek(0)
+            return npy.read_array(file, allow_pickle=False, max_header_size=_MAX_HEADER)
         with zipfile.ZipFile(file) as archive:
-            members = _members(archive)
-            expect_fits(path, sum(member.file_size for member in members.values()))
-            arrays = [_read_array(archive, name, member) for name, member in members.items()]
+            stored = {it.filename.removesuffix(".npy").lower(): it for it in archive.infolist()}
+            name = next((name for name in _SAMPLES if name in stored), next(iter(stored), ""))
+            if not stored or (name not in _SAMPLES and len(stored) > 1):
+                raise ValueError(f"expected an array x_test or x, or a single one, got {', '.join(stored) or 'none'}")
+            expect_fits(path, stored[name].file_size)
+            return _read_array(archive, name, stored[name])
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn the errors of NumPy and zipfile into a DataError."""
+    try:
+        yield
     except DataError:
         raise
-    except Exception as error:  # numpy and zipfile raise ValueError, BadZipFile, MemoryError and others
+    except Exception as error:  # ValueError, BadZipFile, MemoryError and others
         # An OSError is a fault of the disk, except for EINVAL: a seek to a negative offset that the file contains.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
-        raise DataError(f"{path}: not a readable .npz archive ({shorten(str(error), 300)})") from error
-    test: Sequence[np.ndarray | None] = arrays[2:] or (None, None)
-    return verify(path, arrays[0], arrays[1], test[0], test[1])
+        kind = "archive" if path.suffix.lower() == ".npz" else "file"
+        raise DataError(f"{path}: not a readable {path.suffix.lower()} {kind} ({shorten(str(error), 300)})") from error
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:

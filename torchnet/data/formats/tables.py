@@ -9,9 +9,9 @@ import numpy as np
 
 from torchnet.choices import did_you_mean, nearest
 from torchnet.data.dataset import DataError, Dataset
-from torchnet.data.formats.columns import as_array
+from torchnet.data.formats.columns import as_array, as_input
 from torchnet.data.formats.csv_file import pixels_of_images, read_csv
-from torchnet.data.inputs import Columns
+from torchnet.data.inputs import Columns, Inputs, Pixels
 from torchnet.data.memory import expect_fits
 from torchnet.storage import open_regular_file
 
@@ -52,33 +52,44 @@ def read_tables(paths: Sequence[Path], target: str | Sequence[str] | None, ignor
         raise DataError(f"{paths[0].parent}: expected one table, or train.* and test.*, got {names}: name one of them")
     table = _read(paths[0])
     targets = _names_of_targets(paths[0], table.columns, target)
-    parts = [_inputs_and_targets(paths[0], table, targets, ignore)]
+    parts = [_inputs_and_targets(paths[0], table, targets, ignore, ())]
     if len(paths) == 2:
-        text = [name for name, kind in table.schema.items() if kind == "String"]
         del table  # test sets are large, too
-        parts.append(_test_set(paths[1], text, parts[0], targets, ignore))
+        parts.append(_test_set(paths[1], parts[0], targets, ignore))
     (inputs, values), (test_inputs, test_values) = parts[0], parts[1] if len(parts) == 2 else (None, None)
     source = str(paths[0] if len(paths) == 1 else paths[0].parent)
     return Dataset(source, inputs, values, test_inputs, test_values, tuple(targets))
 
 
-def read_columns(path: Path, text: Collection[str] = ()) -> Columns:
-    """Return all columns of a table by name; those named in `text` are text even if they look like numbers.
+def read_rows(path: Path, inputs: Inputs) -> tuple["pl.DataFrame", np.ndarray | Columns]:
+    """Return a table as it is in its file, and those of its columns that are the inputs of a trained network.
 
     Raises:
-        DataError: if the file is not a readable table, or a column cannot be used.
+        DataError: if the file is not a readable table, or a column is missing or holds something else.
     """
-    table = _read(path, text)
-    return {name: _array(path, table[name]) for name in table.columns}
+    table = _read(path, infer=False)
+    if isinstance(inputs, Pixels):
+        pixels = pixels_of_images(table.columns)
+        if not pixels:
+            raise DataError(f"{path}: expected columns of pixels, pixel0, pixel1, ...; {_there_are(table.columns)}")
+        return table, _images(path, table.select(pixels))
+    for column in inputs.columns:
+        if column.name not in table.columns:
+            hint = did_you_mean(nearest(column.name, table.columns)) or f"; {_there_are(table.columns)}"
+            raise DataError(f"{path}: expected a column {column.name[:60]}, as in training{hint}")
+    try:
+        return table, {column.name: as_input(table[column.name], column) for column in inputs.columns}
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
-def _read(path: Path, text: Collection[str] = ()) -> "pl.DataFrame":
+def _read(path: Path, text: Collection[str] = (), infer: bool = True) -> "pl.DataFrame":
     try:
         import polars as pl
     except ImportError as error:
         raise DataError(f"{path}: tables are read with polars, which is not installed: pip install polars") from error
     if path.suffix.lower() != ".parquet":
-        return read_csv(path, text)
+        return read_csv(path, text, infer)
     with open_regular_file(path, "a table", DataError):
         try:
             lazy = pl.scan_parquet(path.absolute(), glob=False)
@@ -119,7 +130,7 @@ def _there_are(columns: list[str]) -> str:
 
 
 def _inputs_and_targets(
-    path: Path, table: "pl.DataFrame", targets: list[str], ignore: Collection[str]
+    path: Path, table: "pl.DataFrame", targets: list[str], ignore: Collection[str], text: Collection[str]
 ) -> tuple[np.ndarray | Columns, np.ndarray]:
     for name in ignore:
         _expect_column(path, "--data.ignore", name, table.columns)
@@ -128,7 +139,7 @@ def _inputs_and_targets(
     names = [name for name in table.columns if name not in targets and name not in ignore]
     if not names:
         raise DataError(f"{path}: expected columns of inputs beside {', '.join(targets)}, got none")
-    values = [_array(path, table[name], _MOSTLY_NUMBERS) for name in targets]
+    values = [_array(path, table[name], name in text, _MOSTLY_NUMBERS) for name in targets]
     if len(values) > 1:
         for name, column in zip(targets, values, strict=True):
             if column.dtype.kind not in "iuf":
@@ -137,13 +148,13 @@ def _inputs_and_targets(
     if names == pixels_of_images(names):
         inputs = _images(path, table.select(names))
     else:
-        inputs = {name: _array(path, table[name]) for name in names}
+        inputs = {name: _array(path, table[name], name in text) for name in names}
     return inputs, values[0] if len(values) == 1 else np.stack(values, axis=1).astype(np.float64, copy=False)
 
 
-def _array(path: Path, column: "pl.Series", mostly: float = 0.5) -> np.ndarray:
+def _array(path: Path, column: "pl.Series", is_text: bool, mostly: float = 0.5) -> np.ndarray:
     try:
-        return as_array(column, mostly)
+        return as_array(column, is_text, mostly)
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
 
@@ -164,21 +175,23 @@ def _images(path: Path, table: "pl.DataFrame") -> np.ndarray:
     return table.to_numpy(order="c").reshape(-1, side, side)
 
 
+def _is_text(values: np.ndarray) -> bool:
+    return values.dtype == object and isinstance(next(it for it in values if it is not None), str)
+
+
 def _test_set(
-    path: Path,
-    text: Collection[str],
-    train: tuple[np.ndarray | Columns, np.ndarray],
-    targets: list[str],
-    ignore: Collection[str],
+    path: Path, train: tuple[np.ndarray | Columns, np.ndarray], targets: list[str], ignore: Collection[str]
 ) -> tuple[np.ndarray | Columns, np.ndarray]:
     """Read the table of a test set, whose columns are to be those of the training set."""
+    columns = (dict(train[0]) if isinstance(train[0], Mapping) else {}) | dict.fromkeys(targets, train[1])
+    text = [name for name, values in columns.items() if _is_text(values)]
     table = _read(path, text)
     if missing := [name for name in targets if name not in table.columns]:
         raise DataError(
             f"{path}: expected a column {missing[0]}, as for training, ; {_there_are(table.columns)}: to split "
             "off a test set, name the training table alone as --data.source"
         )
-    inputs, values = _inputs_and_targets(path, table, targets, [name for name in ignore if name in table.columns])
+    inputs, values = _inputs_and_targets(path, table, targets, [name for name in ignore if name in table.columns], text)
     if isinstance(train[0], Mapping) and isinstance(inputs, Mapping):
         if {*inputs} != {*train[0]}:
             odd = sorted({*inputs} ^ {*train[0]})[0]

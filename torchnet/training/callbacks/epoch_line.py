@@ -10,6 +10,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torchnet.runs.errors import NonFiniteError
 from torchnet.training.lightning_internals import Position, last_epoch, validation_is_due
 
+_STATE = ("best_loss", "best_epoch", "epoch_loss", "epoch_score")  # in checkpoints
 _ALWAYS, _PAUSE = 100, 0.1  # the first epochs all have a line; later ones at most one in so many seconds
 
 
@@ -45,6 +46,10 @@ class EpochLine(Callback):
         self.waiting: str | None = None  # a line that is printed only if it is the last one
         self.printed_at = -math.inf
 
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        if self.state_key not in checkpoint["callbacks"]:  # of an earlier version
+            self.best_loss = checkpoint["callbacks"].get("Checkpoints", {}).get("best_score")
+
     def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
         if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
             loss, score = (trainer.callback_metrics[f"val/{name}"].item() for name in ("loss", pl_module.score_name))
@@ -70,10 +75,16 @@ class EpochLine(Callback):
             self._print(self.waiting, is_due=True)
 
     def state_dict(self) -> dict[str, Any]:
-        names = ("best_loss", "best_epoch", "epoch_loss", "epoch_score")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in _STATE}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        best_loss, best_epoch, epoch_loss, epoch_score = (state_dict[name] for name in _STATE)
+        are_numbers = all(
+            it is None or (type(it) is float and math.isfinite(it)) for it in (best_loss, epoch_loss, epoch_score)
+        )
+        is_epoch = type(best_epoch) is int and best_epoch >= 0 and not (best_loss is None and best_epoch > 0)
+        if not are_numbers or not is_epoch or (epoch_loss is None) != (epoch_score is None):
+            raise ValueError(f"expected {', '.join(_STATE)} of a run, got {state_dict!r:.200}")
         vars(self).update(state_dict)
 
     def _test(self, trainer: Trainer, module: Any, counts: bool) -> None:
