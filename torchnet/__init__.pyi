@@ -26,6 +26,7 @@ from .layers import (
 from .losses import cross_entropy, mean_squared_error, one_vs_rest_cross_entropy
 from .network import MLP, layer_sizes
 from .optimizers import SGD
+from .runs.loaded_run import load
 
 __version__: str
 
@@ -58,6 +59,7 @@ __all__ = [
     "initializers",
     "layer_sizes",
     "layers",
+    "load",
     "losses",
     "mean_squared_error",
     "network",

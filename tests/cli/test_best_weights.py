@@ -119,7 +119,7 @@ def test_the_page_says_so_and_draws_their_accuracy_at_their_epoch(cli, capsys):
     assert cli(*OPTIONS, "--report=true", "--loss_line.every_n_epochs=3") == 0
     best = report(run_of())["best"]["epoch"]
     assert f"weights of epoch {best}, which had the smallest val" in (run_of() / "report.html").read_text()
-    figure: Any = curves([read_record(run_of())], [""], "accuracy")
+    figure: Any = curves([read_record(run_of())], [""], "score")
     points = {line.get_label(): dict(zip(*line.get_data(), strict=True)) for line in figure.axes[0].lines}
     assert list(points["train"]) == sorted({1, 4, 7, best})
     for split, accuracy in report(run_of())["accuracy"].items():

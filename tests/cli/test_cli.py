@@ -21,7 +21,7 @@ import torch
 import yaml
 
 from torchnet.data import Block, load
-from torchnet.data.idx import FILES
+from torchnet.data.formats.idx import FILES
 from torchnet.engine.matmul_precision import unsupported
 from torchnet.storage import write_checkpoint
 from torchnet.training.module import Classifier
@@ -109,7 +109,7 @@ def test_test_and_predict_start_from_a_checkpoint_and_its_configuration(cli, cap
     assert cli("predict", "--ckpt_path", "last") == 0
     rows = read_csv(the_run() / "predictions.csv")
     assert [int(row["image"]) for row in rows] == list(range(360))
-    accuracy = np.mean([int(row["label"]) for row in rows] == load("digits").test_labels)  # in the order of the file
+    accuracy = np.mean([int(row["label"]) for row in rows] == load("digits").test_targets)  # in the order of the file
     assert accuracy == pytest.approx(report["accuracy"]["test"])
     assert all(sum(float(row[f"p{label}"]) for label in range(10)) == pytest.approx(1, abs=1e-5) for row in rows)
 

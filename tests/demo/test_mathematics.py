@@ -39,7 +39,7 @@ def test_every_layer_and_loss_is_among_the_random_networks():
 def test_every_number_of_a_run_matches_torchnet(call, digits_run, expect_equal):
     net = load_network(*find_checkpoint(str(digits_run), digits_run)).net.double()
     data = load("digits")
-    for image, label in zip(data.test_images[:5], data.test_labels, strict=False):
+    for image, label in zip(data.test_inputs[:5], data.test_targets, strict=False):
         row = torch.from_numpy(image).flatten()[None].double() / 255
         example = Example(net, "cross_entropy", row, (int(label) + 1) % 10, by_hand=False)
         compare(example, None, call, expect_equal)

@@ -35,7 +35,7 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "images").mkdir()
     data = load("digits")
     for label in range(10):
-        image = Image.fromarray(255 - data.test_images[(data.test_labels == label).argmax()])
+        image = Image.fromarray(255 - data.test_inputs[(data.test_targets == label).argmax()])
         large = Image.new("L", (300, 200), 255)
         large.paste(image.resize((160, 160), Image.Resampling.BICUBIC), (100, 30))
         large.save(place / "images" / f"{label}.png")

@@ -14,13 +14,13 @@ from torchnet.cli.console import silence_libraries
 from torchnet.cli.foreign_config import known_part
 from torchnet.cli.options import Options
 from torchnet.step import scale_pixels
-from torchnet.training.data_module import ImageData
+from torchnet.training.data_module import DataModule
 from torchnet.training.module import Classifier
 
 _SAMPLES = 64  # of a mini-batch: enough for a check, and a wide network is checked in seconds
 
 
-def parts_of_config(config: Path) -> tuple[Classifier, ImageData]:
+def parts_of_config(config: Path) -> tuple[Classifier, DataModule]:
     """Return the network and the data of a configuration. Nothing that could run code is obeyed, or needed for it."""
     silence_libraries()
     options = ["--trainer.logger=false", "--trainer.enable_checkpointing=false", "--trainer.enable_progress_bar=false"]

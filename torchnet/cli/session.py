@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,10 +21,11 @@ from torchnet.reporting import evaluate, print_report, read_report, run_report, 
 from torchnet.reporting.page import FIGURES, PAGE, write_page
 from torchnet.reporting.run_data import FACTS, REPORT
 from torchnet.runs.folders import FoundCheckpoint, run_of
-from torchnet.runs.load_network import expect_widths, trained_weights
+from torchnet.runs.load_network import expect_widths, saved_preprocessing, trained_weights
 from torchnet.runs.record import read_record
 from torchnet.storage import remove_temporary_files
 from torchnet.training.callbacks.run_stats import RunStats
+from torchnet.training.data_module import preprocessing_known
 from torchnet.training.resume_checks import check_resume, override_patience, resumed_order_of_sums
 from torchnet.training.run_engine import way_of_steps
 
@@ -56,7 +58,11 @@ class Session:
         found = self.options.checkpoint
         if found is not None and trained_weights(found.contents):
             expect_widths(*found, self.values.model)  # before a network is built that may not fit into memory
-        self.parts = build(self.options)
+        known = None  # training learns its preprocessing, and compares it with that of a resumed run
+        if found is not None and self.options.command != "fit":
+            known = saved_preprocessing(*found)
+        with preprocessing_known(known):
+            self.parts = build(self.options)
         self.model, self.data, self.trainer = self.parts.model, self.parts.data, self.parts.trainer
 
     def run(self) -> None:
@@ -76,11 +82,12 @@ class Session:
 
     def check_checkpoint(self, found: FoundCheckpoint) -> None:
         """Raise a CheckpointError unless the command can start from this checkpoint."""
-        options = None
+        options = preprocessing = None
         if self.options.command == "fit":
-            options = decisive_options(self.options, self.parts)
+            options, preprocessing = decisive_options(self.options, self.parts), self.data.preprocessing.as_dict()
             self.model.way = way_of_steps(self.model, self.trainer, self.data, resumed_order_of_sums(found.contents))
-        check_resume(*found, self.model, self.trainer, options, self.values.allow_environment_change)
+        environment_may_change = self.values.allow_environment_change
+        check_resume(*found, self.model, self.trainer, options, preprocessing, environment_may_change)
 
     def fit(self) -> None:
         """Train, print and write the report."""
@@ -94,7 +101,7 @@ class Session:
             print(f"{why}; kept {best or 'the last weights'}")
         elif best is not None:
             print(f"evaluated: {best}, the best ones; for the last ones: --evaluate last")
-        write_report(self._report(list(self.data.splits), best), fit.folder / REPORT)
+        write_report(self._report(self.data.splits, best), fit.folder / REPORT)
         stats.write(fit.folder / FACTS, self.trainer)
         print(f"results in {printable(fit.folder)}", flush=True)
         if self.values.report:
@@ -116,12 +123,12 @@ class Session:
         self._report([split])
 
     def predict(self) -> None:
-        """Write label and class probabilities of every test image, in the order of the file."""
+        """Write the prediction for every test sample, in the order of the file."""
         results = self.trainer.predict(self.model, self.data, ckpt_path=self.values.ckpt_path)
-        probabilities = torch.cat(cast(list[Tensor], results))
+        predictions = torch.cat(cast(list[Tensor], results))
         path = run_of(cast(Path, self.options.ckpt_path)) / "predictions.csv"
-        write_predictions(probabilities, path)
-        print(f"{len(probabilities)} predictions in {printable(path)}")
+        write_predictions(predictions, self.data.preprocessing.targets, path)
+        print(f"{len(predictions)} predictions in {printable(path)}")
 
     def _complete(self, found: FoundCheckpoint) -> None:
         """Write the results that a run at its end lacks, as it was killed before it wrote them."""
@@ -136,7 +143,7 @@ class Session:
                 lines.load_state_dict(found.contents["callbacks"][lines.state_key])
                 if best is not None:
                     print(f"evaluated: {best}, the best ones; for the last ones: --evaluate last")
-                write_report(self._report(list(self.data.splits), best), folder / REPORT)
+                write_report(self._report(self.data.splits, best), folder / REPORT)
             if self.values.report and not (folder / PAGE).is_file():
                 write_page([read_record(folder, self.model.trained)], folder / PAGE, folder / FIGURES)
         steps = found.contents["global_step"]
@@ -153,7 +160,8 @@ class Session:
             self.title,
             self.parts.loss_line.losses,
             {split: evaluate(self.model.trained, self.data.evaluation_loader(split)) for split in splits},
-            {split: self.data.splits[split][0] for split in splits if split != "train"},
+            self.data.preprocessing,
+            {split: partial(self.data.picture, split) for split in splits if split != "train" and self.data.has_images},
         )
         if best is not None:
             report["best"] = {"step": best.step, "epoch": best.epoch, "val_loss": best.val_loss}

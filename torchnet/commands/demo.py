@@ -30,14 +30,14 @@ def run(options: argparse.Namespace) -> int:
     from torchnet.losses import LOSSES
     from torchnet.printable import printable
     from torchnet.runs.errors import UsageError
-    from torchnet.runs.folders import CONFIG, find_checkpoint, run_of
+    from torchnet.runs.folders import CONFIG, find_run, run_of
     from torchnet.runs.load_network import load_network
     from torchnet.runs.output_file import check_output
     from torchnet.storage import write_durably
 
     if options.output is not None:
         check_output(options.output, (".html", ".htm"))
-    found = find_checkpoint(options.named, options.root)
+    found = find_run(options.named, options.root)
     folder = run_of(found.path)
     trained = load_network(*found)
     if math.isqrt(trained.in_features) ** 2 != trained.in_features:

@@ -26,14 +26,14 @@ def run(options: argparse.Namespace) -> int:
     """Write the page; return the exit code."""
     from torchnet.printable import printable
     from torchnet.reporting.page import FIGURES, PAGE, write_page
-    from torchnet.runs.folders import find_checkpoint, run_of
+    from torchnet.runs.folders import find_run, run_of
     from torchnet.runs.output_file import check_output
     from torchnet.runs.record import read_record
 
     page: Path | None = options.output
     if page is not None:
         check_output(page, (".html", ".htm"))
-    found = [Path(it) if Path(it).is_dir() else run_of(find_checkpoint(it, options.root).path) for it in options.named]
+    found = [Path(it) if Path(it).is_dir() else run_of(find_run(it, options.root).path) for it in options.named]
     folders = list(dict.fromkeys(found))
     if page is None:
         page = folders[0] / PAGE if len(folders) == 1 else Path("comparison.html")

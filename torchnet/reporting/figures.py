@@ -72,46 +72,57 @@ def svg(figure: Figure) -> Markup:
 
 
 def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure | None:
-    """Draw "loss" or "accuracy" of each split over the epochs; one color per split, or per run if there are several."""
-    single = len(runs) == 1
-    room = 0.0 if single else _LINE * len(runs)
-    figure, axes = _figure(xlabel="epoch", ylabel=what if what == "loss" else "accuracy, %", below=room)
+    """Draw "loss" or "score" of each split over the epochs; one color per split, or per run if there are several.
+
+    The score is the accuracy in percent, or R² of a regression. Of many runs, the first ones have a color and a name,
+    and the others are thin lines behind them.
+    """
+    single, is_loss = len(runs) == 1, what == "loss"
+    room = 0.0 if single else _LINE * min(len(runs), len(SERIES))
+    score, factor = ("R²", 1) if runs[0].is_regression else ("accuracy, %", 100)
+    figure, axes = _figure(xlabel="epoch", ylabel="loss" if is_loss else score, below=room)
+    named: set[int] = set()  # the runs that are in the legend
     for k, run in enumerate(runs):
         for number, (split, (line, width)) in enumerate(_SPLITS.items()):
-            x, y = run.series(f"{split}/{what}", "epoch")
-            if what == "accuracy" and split in run.accuracy and (epoch := run.evaluated_epoch - 1) not in x:
-                x, y = map(list, zip(*sorted([*zip(x, y, strict=True), (epoch, run.accuracy[split])]), strict=True))
+            x, y = run.series(f"{split}/{what if is_loss else run.score_name}", "epoch")
+            if not is_loss and split in run.scores and (epoch := run.evaluated_epoch - 1) not in x:
+                x, y = map(list, zip(*sorted([*zip(x, y, strict=True), (epoch, run.scores[split])]), strict=True))
             if not x:
                 continue
+            is_named = single or k < len(SERIES)
             axes.plot(
                 [epoch + 1 for epoch in x],
-                y if what == "loss" else [100 * value for value in y],
-                line if k < len(SERIES) else ":",
-                color=SERIES[(number if single else k) % len(SERIES)],
-                linewidth=width if single else 1 + (split == "test"),
-                alpha=1 if single or split != "train" else 0.55,
-                marker="o" if len(x) <= _FEW else "",
+                y if is_loss else [factor * value for value in y],
+                line,
+                color=SERIES[number if single else k] if is_named else _FAINT,
+                linewidth=width if single else (1 + (split == "test") if is_named else 0.5),
+                alpha=1 if single or (split != "train" and is_named) else 0.55,
+                zorder=2 if is_named else 1.5,
+                marker="o" if len(x) <= _FEW and is_named else "",
                 markersize=3,
-                label=split if single else (labels[k] if split == "test" else None),
+                label=split if single else (labels[k] if is_named and k not in named else None),
             )
+            named.add(k)
     if not axes.lines:
         return None
-    if what == "loss":
+    if is_loss:
         _logarithmic(axes)
     else:
         low, high = axes.get_ylim()
-        wider = max(0.0, 1 - (high - low)) / 2  # show at least 1 %, or noise would look like progress
+        wider = max(0.0, factor / 100 - (high - low)) / 2  # show at least 1 %, or noise would look like progress
         axes.set_ylim(low - wider, high + wider)
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     if single:  # a fixed corner that is mostly free: to search for the best one takes as long as to draw the lines
-        axes.legend(labelcolor="linecolor", loc="upper right" if what == "loss" else "lower right", handlelength=1.6)
+        axes.legend(labelcolor="linecolor", loc="upper right" if is_loss else "lower right", handlelength=1.6)
     else:
         legend = figure.legend(
             labelcolor="linecolor", loc="lower left", handlelength=1.6, borderpad=0, labelspacing=0.3
         )
         for text in legend.get_texts():
             text.set_parse_math(False)  # the name of a run may have a $
+        for handle in legend.get_lines():
+            handle.set(alpha=1, linewidth=2.2, linestyle="-")  # whichever split its run begins with
     return figure
 
 

@@ -19,12 +19,13 @@ _UNITS = 64  # the number of units of the first layer that are shown
 _COLUMNS = 8
 _PICTURE = 720  # the approximate width of the picture of the first layer in pixels
 _TALLEST = 4  # height / width of the space for a mistake
+_MOST_CLASSES = 32  # that the figure of a confusion matrix shows
 _CELL, _MARGIN = 0.52, 0.8  # inches, in the confusion matrix: the size of a cell, and the space for labels
 
 
 def confusion(run: RunData) -> Figure | None:
     """Draw the confusion matrix of the test set: counts of images, with mistakes shaded."""
-    if run.confusion is None:
+    if run.confusion is None or len(run.confusion) > _MOST_CLASSES:
         return None
     classes = len(run.confusion)
     side = _MARGIN + _CELL * classes
@@ -37,7 +38,8 @@ def confusion(run: RunData) -> Figure | None:
     for (row, column), count in np.ndenumerate(run.confusion):
         if count:
             axes.text(column, row, str(count), ha="center", va="center")
-    axes.set(ylabel="true class", xticks=range(classes), yticks=range(classes))
+    ticks = range(classes)
+    axes.set(ylabel="true class", xticks=ticks, yticks=ticks, xticklabels=run.classes, yticklabels=run.classes)
     axes.set_xlabel("predicted class", labelpad=8)
     axes.xaxis.set_label_position("top")
     axes.tick_params(labeltop=True, labelbottom=False)
@@ -57,7 +59,7 @@ def mistakes(run: RunData) -> Figure | None:
     """Draw the most confident mistakes in the test set."""
     if not run.mistakes:
         return None
-    rows, (height, width) = math.ceil(len(run.mistakes) / 4), run.mistakes[0]["shape"]
+    rows, (height, width) = math.ceil(len(run.mistakes) / 4), run.mistakes[0]["shape"][:2]
     figure = Figure(figsize=(6.4, rows * (0.45 + 1.45 * min(height / width, _TALLEST))))
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=1 - 0.4 / figure.get_figheight(), hspace=0.3)
     for k, mistake in enumerate(run.mistakes, 1):
@@ -65,7 +67,7 @@ def mistakes(run: RunData) -> Figure | None:
         axes.imshow(pixels_of(mistake), "gray", vmin=0, vmax=255, interpolation="none")
         axes.set_axis_off()
         wrong, right = (mistake["probabilities"][mistake[key]] for key in ("predicted", "label"))
-        text = f"{mistake['label']} read as {mistake['predicted']}\n{wrong:.2%} vs {right:.2%}"
+        text = f"{mistake['label_name']} read as {mistake['read_as']}\n{wrong:.2%} vs {right:.2%}"
         axes.set_title(text, fontsize=9, loc="left", pad=4)
     return figure
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -138,7 +139,7 @@ class RunData:
         return {"command": "", "peak_memory_mib": None} | facts
 
     @property
-    def images_per_second(self) -> str:
+    def samples_per_second(self) -> str:
         """The speed of training, "–" if it is unknown."""
         return f"{self.facts['images'] / self.facts['seconds']:,.0f}" if self.facts.get("seconds") else "–"
 
@@ -161,9 +162,33 @@ class RunData:
         return 1 + int(max((row["epoch"] for row in self.rows if "epoch" in row), default=-1))
 
     @property
-    def accuracy(self) -> dict[str, float]:
-        """The final accuracy by split, empty if the run was stopped early."""
-        return {} if self.report is None else dict(self.report["accuracy"])
+    def is_regression(self) -> bool:
+        return self.report is not None and self.report.get("task") == "regression"
+
+    @property
+    def score_name(self) -> str:
+        """What is reported beside the loss: accuracy, or r2 of a regression."""
+        return "r2" if self.is_regression else "accuracy"
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The final accuracy or R² by split, empty if the run was stopped early."""
+        return {} if self.report is None else dict(self.report[self.score_name])
+
+    @property
+    def score_title(self) -> str:
+        return "R²" if self.is_regression else "accuracy"
+
+    def shown_score(self, split: str) -> str:
+        """Return the final score of a split as text, "–" if it is unknown."""
+        if split not in self.scores:
+            return "–"
+        return f"{self.scores[split]:.4f}" if self.is_regression else f"{self.scores[split]:.2%}"
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes, empty for a regression."""
+        return [] if self.report is None else list(self.report.get("classes", []))
 
     @property
     def evaluated_epoch(self) -> int:
@@ -173,14 +198,19 @@ class RunData:
 
     @property
     def confusion(self) -> np.ndarray | None:
-        """The confusion matrix of the test set, (C, C), or None if the run was stopped early."""
-        return None if self.report is None else np.array(self.report["confusion_matrix"]["test"])
+        """The confusion matrix of the test set, (C, C), or None if there is none."""
+        matrices = {} if self.report is None else self.report.get("confusion_matrix", {})
+        return np.array(matrices["test"]) if "test" in matrices else None
 
     @property
     def mistakes(self) -> list[dict[str, Any]]:
-        """The most confident mistakes in the test set whose images have a height and a width."""
-        found = [] if self.report is None else self.report["mistakes"]["test"]
-        return [mistake for mistake in found if len(mistake["shape"]) == 2]
+        """The most confident mistakes in the test set whose images can be drawn, with names of classes."""
+        found = [] if self.report is None else self.report.get("mistakes", {}).get("test", [])
+        return [
+            mistake | {"label_name": self.classes[mistake["label"]], "read_as": self.classes[mistake["predicted"]]}
+            for mistake in found
+            if len(mistake["shape"]) > 1
+        ]
 
     def series(self, metric: str, axis: str) -> tuple[list[float], list[float]]:
         """Return the positions on an axis, "step" or "epoch", at which a metric was logged, and its values.
@@ -201,3 +231,10 @@ class RunData:
 
 def _is_there(path: Path) -> bool:
     return path.exists() or path.is_symlink()  # also a pipe or a broken link, to be refused rather than overlooked
+
+
+def duration(seconds: float) -> str:
+    """Return a time as text, such as "3 min 20 s"."""
+    whole = math.floor(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole % 60} s" if minutes else f"{seconds:.1f} s"

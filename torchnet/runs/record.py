@@ -2,6 +2,7 @@
 
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,20 @@ from torchnet.runs.load_network import load_network
 from torchnet.storage import CheckpointError
 
 
+def read_outline(folder: Path) -> RunData:
+    """Return the data of the run in a folder without its network, which would have to be read from a checkpoint.
+
+    Raises:
+        UsageError: if it is not the folder of a run; DataError: if its configuration is invalid.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        raise UsageError(f"{folder}: expected the folder of a run, found no {CONFIG} in it")
+    config = read_config(path)
+    words = ", ".join(_words(config["model"]))
+    return RunData(folder, config, path.read_text(encoding="utf-8-sig"), words, weights=0, first_layer=None)
+
+
 def read_record(folder: Path, net: MLP | None = None) -> RunData:
     """Return the data of the run in a folder.
 
@@ -28,19 +43,14 @@ def read_record(folder: Path, net: MLP | None = None) -> RunData:
     Raises:
         UsageError: if it is not the folder of a run; DataError: if its configuration is invalid.
     """
-    path = folder / CONFIG
-    if not path.is_file():
-        raise UsageError(f"{folder}: expected the folder of a run, found no {CONFIG} in it")
-    config = read_config(path)
-    net = net or _network(folder, config.get("evaluate", "best"))
+    outline = read_outline(folder)
+    net = net or _network(folder, outline.config.get("evaluate", "best"))
     linears = [] if net is None else [part for part in net.modules() if isinstance(part, Linear)]
     sizes = [str(size) for linear in linears[:1] for size in linear.weight.shape[::-1]]
     sizes += [str(linear.out_features) for linear in linears[1:]]
-    return RunData(
-        folder=folder,
-        config=config,
-        config_text=path.read_text(encoding="utf-8-sig"),
-        network=", ".join(["-".join(sizes)] * bool(sizes) + _words(config["model"])),
+    return replace(
+        outline,
+        network=", ".join(["-".join(sizes)] * bool(sizes) + [outline.network]),
         weights=0 if net is None else sum(weight.numel() for weight in net.parameters()),
         first_layer=_as_images(linears[0].weight) if linears else None,
     )

@@ -2,7 +2,7 @@
 
 SECTIONS = {
     "model": "network and optimizer",
-    "data": "images",
+    "data": "data set and mini-batches",
     "checkpoints": "when checkpoints are saved, in addition to best.ckpt",
     "loss_line": "the notebook's loss on the whole training and test sets",
     "gradient_check": "comparison of gradients with autograd during training",

@@ -57,6 +57,16 @@ def chosen_step(step: str | None, captured: bool) -> str | None:
     return step if captured else "eager"
 
 
+def loss_of_task(loss: str | None, task: str) -> str:
+    """Return the name of the loss; None becomes the usual one of the task."""
+    if loss is None:
+        return "cross_entropy" if task == "classification" else "mean_squared_error"
+    expect_one_of("loss", loss, LOSSES)
+    if task == "regression" and loss != "mean_squared_error":
+        raise ValueError(f"loss: expected mean_squared_error for quantities as targets, got {loss}: leave it out")
+    return loss
+
+
 def class_weight_tensor(name: str, class_weights: list[float] | None, dtype: torch.dtype) -> Tensor | None:
     """Return the weights of classes as a tensor, (C,); None if all classes count the same."""
     if class_weights is None:

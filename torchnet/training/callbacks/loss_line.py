@@ -32,6 +32,8 @@ class LossLine(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         if self.every_n_epochs is None or trainer.current_epoch % self.every_n_epochs != 0:
             return
+        if pl_module.task == "regression":  # without classes there is no such loss
+            return
         data = trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit, missing from its annotations
         epoch = trainer.current_epoch + 1
         loss, logged = {}, {}
