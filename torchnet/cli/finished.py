@@ -82,7 +82,14 @@ def _difference(found: FoundCheckpoint, options: Options) -> str | None:
     if not config.is_file():
         return ""
     arguments = [options.command, f"--config={config}", f"--ckpt_path={found.path}"]
-    was = dict(_training(Options(arguments, lambda _, values: known_part(values)[0], found).values))
+    foreign: dict[str, Any] = {}
+
+    def select(_: Path, values: dict[str, Any]) -> dict[str, Any]:
+        known, others = known_part(values)
+        foreign.update(others)
+        return known
+
+    was = dict(_training(Options(arguments, select, found).values)) | foreign
     for name, value in _training(options.values):
         if value != was.get(name):
             return f", which had {name} {was.get(name)}, not {value}"

@@ -11,10 +11,10 @@ from torchnet.storage import write_durably
 
 _SPLITS = ("test", "val", "train")
 _SHARE = number(0, 1 + 1e-9)  # a mean of numbers up to 1 may be rounded up
-_VALUE = number(-1e300, 1e300)
+_VALUE = number(-1.7e308, 1.7e308)
 _MOST_CLASSES = 10_000
 _NAME = text(1000)
-_BEST = record({"step": whole(), "epoch": whole(low=1), "val_loss": _VALUE})
+_BEST = record({"step": whole(), "epoch": whole(low=1), "val_loss": _VALUE})  # where the weights come from
 
 
 def write_report(report: dict[str, Any], path: Path) -> None:
