@@ -42,7 +42,7 @@ class MLPEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         max_epochs: int = 100,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: int = 20,
         standardize: bool = True,
         dtype: str = "float32",
         random_state: Any = None,
