@@ -24,8 +24,8 @@ from torchnet.printable import printable
 from torchnet.runs.errors import StoppedError, UsageError, report_error
 from torchnet.runs.folders import CONFIG, RUNS, FoundCheckpoint, checkpoint_needed, find_checkpoint, run_of
 from torchnet.runs.load_network import read_config_of, trained_weights
-from torchnet.runs.loaded_run import find_network
 from torchnet.runs.prediction.files import predict_files
+from torchnet.runs.prediction.loaded_run import find_network
 from torchnet.runs.signals import stopped_by_signals
 
 _FALLBACK_TITLE = "NOT MNIST: scikit-learn's bundled 8x8 digits (MNIST could not be found or downloaded)"

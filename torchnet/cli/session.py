@@ -10,10 +10,9 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from torchnet.cli.best_weights import BestWeights, load_best_weights, why_stopped
 from torchnet.cli.build import build
 from torchnet.cli.config_file import Select
-from torchnet.cli.finished import is_finished, zero_limit
+from torchnet.cli.finished import BestWeights, is_finished, load_best_weights, why_stopped, zero_limit
 from torchnet.cli.fit import Fit, decisive_options
 from torchnet.cli.options import Options
 from torchnet.data import DataError

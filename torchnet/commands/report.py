@@ -13,7 +13,8 @@ examples:
 The page of one run is report.html in its folder; the figures are also written
 as PNG files to figures/ next to it. python train.py writes them when training
 ends. The page of several runs is comparison.html in the current folder, with
-its figures in comparison/. With --output PAGE.html, figures are in PAGE/.
+its figures in comparison/: the best run comes first, and the six best ones have
+figures. With --output PAGE.html, figures are in PAGE/.
 """
 
 

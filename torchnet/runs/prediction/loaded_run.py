@@ -81,9 +81,12 @@ class LoadedRun:
 
     def outputs(self, encoded: np.ndarray) -> np.ndarray:
         """Return the outputs of the network for its inputs."""
-        dtype, inputs = next(self.net.parameters()).dtype, torch.from_numpy(np.ascontiguousarray(encoded))
+        dtype, outputs = next(self.net.parameters()).dtype, []
         with torch.no_grad():
-            return torch.cat([self.net(scale_pixels(part, dtype)) for part in inputs.split(_AT_ONCE)]).numpy()
+            for start in range(0, len(encoded), _AT_ONCE):
+                part = np.require(encoded[start : start + _AT_ONCE], requirements=["C", "W"])  # as torch wants them
+                outputs.append(self.net(scale_pixels(torch.from_numpy(part), dtype)))
+        return torch.cat(outputs).numpy()
 
     def answers(self, encoded: np.ndarray) -> np.ndarray:
         """Return, for inputs of the network, the probability of each class, or the quantities in their units."""
@@ -105,10 +108,10 @@ class LoadedRun:
 
     def __repr__(self) -> str:
         targets = self.preprocessing.targets
-        what = "classes" if isinstance(targets, Classes) else "quantities"
+        what = f"{targets.width} classes" if isinstance(targets, Classes) else "quantities"
         return (
             f"<run {self.name} after {self.steps:,} steps, {self.path}: {_described(self.preprocessing.inputs)} -> "
-            f"{targets.width} {what} ({_some(targets.names)})>"
+            f"{what} {_some(targets.names)}>"
         )
 
 
