@@ -134,5 +134,5 @@ def test_names_sort_in_the_order_of_layers():
 
 def test_an_activation_that_nothing_is_known_of_does_not_shift_the_numbers_of_the_layers():
     net = MLP((4, 3, 3, 2), activation=["identity", "tanh"])
-    found = gradient_health(net, torch.ones(5, 4), {name: w for name, w in net.named_parameters()}, net)
+    found = gradient_health(net, torch.ones(5, 4), dict(net.named_parameters()), net)
     assert [name for name in found if "saturated" in name or "dead" in name] == ["saturated/layer_2"]

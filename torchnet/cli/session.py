@@ -108,8 +108,7 @@ class Session:
         stats.write(fit.folder / FACTS, self.trainer)
         print(f"results in {printable(fit.folder)}", flush=True)
         if self.values.report:
-            record = read_record(fit.folder, self.model.trained)
-            write_page([record], fit.folder / PAGE, fit.folder / FIGURES)
+            self._write_page(fit.folder)
             print(f"report in {printable(fit.folder / PAGE)}", flush=True)
 
     def validate(self) -> None:
@@ -148,13 +147,18 @@ class Session:
                     print(f"evaluated: {best}, the best ones; for the last ones: --evaluate last")
                 write_report(self._report(self.data.splits, best), folder / REPORT)
             if self.values.report and not (folder / PAGE).is_file():
-                write_page([read_record(folder, self.model.trained)], folder / PAGE, folder / FIGURES)
+                self._write_page(folder)
         steps = found.contents["global_step"]
         print(f"finished: the run is at its end, after {steps} steps; results in {printable(folder)}")
 
     def _load_evaluated(self, folder: Path) -> BestWeights | None:
         """Load the weights that the results are about; None if they are the last ones, which the network has."""
         return load_best_weights(folder, self.model) if self.values.evaluate == "best" else None
+
+    def _write_page(self, folder: Path) -> None:
+        """Write the page of a run about the weights that were evaluated."""
+        record = read_record(folder, (self.model.trained, self.data.preprocessing))
+        write_page([record], folder / PAGE, folder / FIGURES)
 
     def _report(self, splits: list[str], best: BestWeights | None = None) -> dict[str, Any]:
         """Evaluate the network on whole splits, print the report and return it."""

@@ -31,7 +31,6 @@ def run(options: argparse.Namespace) -> int:
     """Write the page; return the exit code."""
     from torchnet.data import DataError
     from torchnet.demo import demo_page, kind_of
-    from torchnet.layers import expect_layers_of_torchnet
     from torchnet.printable import printable
     from torchnet.runs.errors import UsageError
     from torchnet.runs.folders import CONFIG, find_run, run_of
@@ -47,7 +46,6 @@ def run(options: argparse.Namespace) -> int:
     trained = load_network(*found, options.trust_run)
     try:
         kind_of(trained.preprocessing.inputs)
-        expect_layers_of_torchnet(trained.net)
     except ValueError as error:
         raise UsageError(f"{found.path}: {error}") from error
     try:
@@ -55,7 +53,10 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise DataError(f"{folder / CONFIG}: model.{error}") from error
     output = options.output or folder / "demo.html"
-    page = demo_page(trained.net, loss, trained.name, trained.steps, trained.preprocessing)
+    try:
+        page = demo_page(trained.net, loss, trained.name, trained.steps, trained.preprocessing)
+    except ValueError as error:
+        raise UsageError(f"{found.path}: {error}: the page cannot compute it") from error
     write_durably(output, page.encode())
     print(printable(output))
     return 0

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from torchnet.data import Preprocessing
 from torchnet.data.inputs import Inputs, Table
-from torchnet.layers import Layer, Residual
+from torchnet.layers import Layer, Residual, expect_layers_of_torchnet
 from torchnet.losses import LOSSES
 
 _WEB = Path(__file__).parent / "web"
@@ -54,9 +54,12 @@ def demo_page(layers: Iterable[Layer], loss: str, name: str, steps: int, preproc
     images or rows of a table are set on the page, and what the outputs are called.
 
     Raises:
-        ValueError: if the inputs are images that are not square, or flat rows of pixels.
+        ValueError: if the inputs are images that are not square, or flat rows of pixels, or a layer is not torchnet's.
     """
     kind = kind_of(preprocessing.inputs)
+    layers = list(layers)
+    for layer in layers:
+        expect_layers_of_torchnet(layer)
     network, numbers = describe(layers, loss)
     environment = Environment(autoescape=True, undefined=StrictUndefined, loader=FileSystemLoader(_WEB))
     return environment.get_template("demo.html").render(

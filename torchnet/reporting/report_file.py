@@ -40,6 +40,7 @@ def _classes(report: dict[str, Any]) -> list[str]:
 
 def _check(report: Any, place: str) -> None:
     """Check the names first, and then whether all parts have these."""
+    record({}, {"best": _BEST})(report, place)
     task = report.get("task", "classification") if isinstance(report, dict) else None  # reports before 0.2 have none
     if task == "regression":
         record({"title": _NAME, "quantities": list_of(_NAME, 1, _MOST_CLASSES), "r2": record({"test": _VALUE})})(

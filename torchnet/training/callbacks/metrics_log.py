@@ -12,7 +12,7 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
-from torchnet.reporting.run_data import METRICS, read_metrics
+from torchnet.reporting.run_files import METRICS, read_metrics
 from torchnet.storage import write_durably
 
 
