@@ -150,6 +150,12 @@ def table_cases() -> Iterator[Case]:
         "column a: expected numbers whose squares are finite",
         y,
     )
+    yield Case(
+        "a number far from those of training",
+        two_tables(TABLE, TABLE + "1e300,u,no\n"),
+        "column a: expected numbers of the size of those in training, got 1e\\+300 in row 25",
+        y,
+    )
     yield Case("dates", table("a,y\n" + "2026-01-02,0\n2026-02-03,1\n" * 9), "column a: .* got dates or times", y)
     yield Case("other dates", table("a,y\n" + "1/2/2026 10:00,0\n12/31/2026 9:30,1\n" * 9), "got dates or times", y)
     text = "".join(
