@@ -15,7 +15,7 @@ from rich.console import Console
 from torchnet.reporting import pixels
 from torchnet.reporting.comparison import compare, results, twins, unlabeled
 from torchnet.reporting.figures import DPI, SERIES, STYLE, curves, health, predictions, svg
-from torchnet.reporting.findings import BLOCKED, USUAL, Finding, findings
+from torchnet.reporting.findings import BLOCKED, RISE, USUAL, Finding, findings
 from torchnet.reporting.picture import encoded
 from torchnet.reporting.run_data import RunData, duration
 from torchnet.reporting.tables import Tables, amount, noun, tables_of
@@ -90,17 +90,26 @@ def write_page(runs: Sequence[RunData], page: Path, folder: Path) -> None:
             applied=_applied(shown),
             has_first_layer=any(name.startswith("first_layer") for name in drawn),
             first_layers=sorted({pixels.kind_of_inputs(run) for run in shown}),
-            blocked=[metric for metric in BLOCKED if any(run.by_layer(metric) for run in shown)],
+            blocked=[metric for metric in BLOCKED if any(metric in _blocked(run) for run in shown)],
+            limits={metric: f"{100 * limit:g}" for metric, limit in BLOCKED.items()},
+            rise=f"{100 * RISE:g}",
             most_classes=pixels.MOST_CLASSES,
             drawn=drawn,
         )
     write_durably(page, text.encode())
 
 
+def _blocked(run: RunData) -> list[str]:
+    """Return which measures of blocked gradients were logged."""
+    return [metric for metric in BLOCKED if run.by_layer(metric)]
+
+
 def _applied(runs: Sequence[RunData]) -> str:
     """Return what is applied in training and not in evaluation."""
     options = ("model", "dropout"), ("data", "deformation")
-    return " and ".join(name for section, name in options if any(run.config[section].get(name) for run in runs))
+    return " and ".join(
+        name for section, name in options if any((run.config.get(section) or {}).get(name) for run in runs)
+    )
 
 
 def _figures(
@@ -122,6 +131,6 @@ def _figures(
             f"first_layer{number}": partial(pixels.first_layer, run),
             f"gradient_norm{number}": partial(health, run, ("gradient_norm",), "norm of the gradient", None),
             f"update_ratio{number}": partial(health, run, ("update_ratio",), "update / weight", USUAL),
-            f"blocked{number}": partial(health, run, tuple(BLOCKED), "saturated or dead, %", None),
+            f"blocked{number}": partial(health, run, _blocked(run), f"{' or '.join(_blocked(run))}, %", None),
         }
     return figures

@@ -14,8 +14,9 @@ from PIL import Image
 from torchnet.data import NumericColumn, Table
 from torchnet.printable import printable
 from torchnet.reporting.evaluation import pixels_of
-from torchnet.reporting.figures import DPI, SERIES, cut
+from torchnet.reporting.figures import DPI, SERIES
 from torchnet.reporting.run_data import RunData
+from torchnet.reporting.tables import cut
 
 _UNITS = 64  # the number of units of the first layer that are shown
 _COLUMNS = 8
