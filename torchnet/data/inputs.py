@@ -97,10 +97,6 @@ class NumericColumn:
         """The number of inputs that the column becomes."""
         return 2 if self.missing == "indicator" else 1
 
-    @property
-    def input_names(self) -> list[str]:
-        return [self.name, f"{self.name} is missing"][: self.width]
-
     def encode(self, values: np.ndarray, into: np.ndarray, first_row: int = 0) -> None:
         """Write the inputs of some rows, the first of which has this number. Shape: values (n,); into (n, width)."""
         numbers = _as_numbers(self.name, values, first_row)
@@ -136,10 +132,6 @@ class CategoricalColumn:
     @property
     def width(self) -> int:
         return len(self.categories)
-
-    @property
-    def input_names(self) -> list[str]:
-        return [f"{self.name} = {category or '(missing)'}" for category in self.categories]
 
     def encode(self, values: np.ndarray, into: np.ndarray, first_row: int = 0) -> None:
         """Write the inputs of some rows, the first of which has this number. Shape: values (n,); into (n, width)."""
@@ -181,11 +173,6 @@ class Table:
     def shape(self) -> tuple[int, ...]:
         """The shape of the input of one sample."""
         return (self.in_features,)
-
-    @property
-    def input_names(self) -> list[str]:
-        """The names of the inputs, such as "age", "age is missing" or "color = red"."""
-        return [name for column in self.columns for name in column.input_names]
 
     def encode(self, samples: Columns | np.ndarray, dtype: np.dtype | type) -> np.ndarray:
         """Return rows as the inputs of the network.
