@@ -1,10 +1,11 @@
 """The public names and the modules that define them. Each module is imported when one of its names is first used."""
 
 from .augmentation import Deformation
+from .column_encoding import CategoricalColumn, NumericColumn
 from .dataset import DataError, Dataset, stratified_split
 from .formats.npz import read_samples
 from .formats.tables import is_table, read_rows
-from .inputs import CategoricalColumn, NumericColumn, Pixels, Table
+from .inputs import Pixels, Table
 from .loader import Batch, BatchLoader, Block, BlockLoader
 from .mnist import MnistUnavailableError
 from .photo.image_file import read_image
