@@ -146,12 +146,12 @@ def _predicted(work: Path, run: Path, raw: Any) -> None:
     loaded = torchnet.load(run)
     expected = loaded.predict(raw)
     if loaded.classes is not None:
-        got = [str(label) for label in table["label"].to_list()]
+        got = [str(label) for label in table["prediction"].to_list()]
         assert [word.lower() for word in got] == [str(label).lower() for label in expected], (
             "predict gives other labels"
         )
     else:
-        np.testing.assert_allclose(table[table.columns[-1]].to_numpy(), expected, rtol=1e-5)
+        np.testing.assert_allclose(table["prediction"].to_numpy(), expected, rtol=1e-5)
 
 
 def _scikit_learn(options: list[str]) -> float:

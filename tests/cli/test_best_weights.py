@@ -1,5 +1,6 @@
 """The weights that are evaluated after training: the best ones if there is a validation set, else the last ones."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from torchnet.reporting.run_data import RunData
 from torchnet.runs.load_network import load_network
 from torchnet.runs.record import read_record
 from torchnet.storage import read_checkpoint
-from torchnet.training.data_module import ImageData
+from torchnet.training.data_module import DataModule
 
 from ..run_folders import DIGITS, expect_same_bits, last_of
 
@@ -33,7 +34,7 @@ def report(run: Path) -> dict[str, Any]:
 
 
 def accuracies(checkpoint: Path) -> dict[str, float]:
-    data, net = ImageData("digits", validation_fraction=0.2), load_network(checkpoint).net
+    data, net = DataModule("digits", validation_fraction=0.2), load_network(checkpoint).net
     outputs = {split: evaluate(net, data.evaluation_loader(split)) for split in data.splits}
     return {split: (logits.argmax(1) == labels).double().mean().item() for split, (logits, labels) in outputs.items()}
 
@@ -119,7 +120,7 @@ def test_the_page_says_so_and_draws_their_accuracy_at_their_epoch(cli, capsys):
     assert cli(*OPTIONS, "--report=true", "--loss_line.every_n_epochs=3") == 0
     best = report(run_of())["best"]["epoch"]
     assert f"weights of epoch {best}, which had the smallest val" in (run_of() / "report.html").read_text()
-    figure: Any = curves([read_record(run_of())], [""], "accuracy")
+    figure: Any = curves([read_record(run_of())], [""], "score")
     points = {line.get_label(): dict(zip(*line.get_data(), strict=True)) for line in figure.axes[0].lines}
     assert list(points["train"]) == sorted({1, 4, 7, best})
     for split, accuracy in report(run_of())["accuracy"].items():
@@ -140,8 +141,8 @@ def test_report_draws_them(cli):
 def test_predict_takes_the_last_ones(cli):
     assert cli(*OPTIONS) == 0
     assert cli("predict", "--ckpt_path=last") == 0
-    rows = (run_of() / "predictions.csv").read_text().splitlines()[1:]
-    accuracy = np.mean([int(row.split(",")[1]) for row in rows] == load("digits").test_labels)
+    rows = csv.DictReader((run_of() / "predictions.csv").read_text().splitlines())
+    accuracy = np.mean([int(row["label"]) for row in rows] == load("digits").test_targets)
     assert accuracy == pytest.approx(accuracies(last_of(run_of()))["test"])
 
 

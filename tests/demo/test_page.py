@@ -53,7 +53,7 @@ def colors(browser):
     """Return the number of colors in each picture of the layers."""
     code = """
         return [...document.querySelectorAll("#rows canvas")].map((canvas) => {
-            const { data } = canvas.getContext("2d").getDataModule(0, 0, canvas.width, canvas.height);
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
             return new Set(new Uint32Array(data.buffer)).size;
         });
     """
@@ -181,7 +181,7 @@ def test_the_palettes_change_with_light_and_dark(opened):
         set_media(opened, {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"})
         two_frames(opened)
         background.append(opened.execute_script("return getComputedStyle(document.body).backgroundColor"))
-        code = "return [...document.querySelector('#rows canvas').getContext('2d').getDataModule(0, 0, 1, 1).data]"
+        code = "return [...document.querySelector('#rows canvas').getContext('2d').getImageData(0, 0, 1, 1).data]"
         shades.append(sum(opened.execute_script(code)[:3]))
     assert background[0] != background[1]
     assert shades[0] > 600 > 200 > shades[1]  # the corner of the image is paper: light in light mode, dark in dark mode

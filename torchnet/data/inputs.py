@@ -99,11 +99,6 @@ class Table:
         """The shape of the input of one sample."""
         return (self.in_features,)
 
-    @property
-    def input_names(self) -> list[str]:
-        """The names of the inputs, such as "age", "age is missing" or "color = red"."""
-        return [name for column in self.columns for name in column.input_names]
-
     def encode(self, samples: Columns | np.ndarray, dtype: np.dtype | type) -> np.ndarray:
         """Return rows as the inputs of the network.
 

@@ -27,10 +27,6 @@ class NumericColumn:
         """The number of inputs that the column becomes."""
         return 2 if self.missing == "indicator" else 1
 
-    @property
-    def input_names(self) -> list[str]:
-        return [self.name, f"{self.name} is missing"][: self.width]
-
     def encode(self, values: np.ndarray, into: np.ndarray, first_row: int = 0) -> None:
         """Write the inputs of some rows, the first of which has this number. Shape: values (n,); into (n, width)."""
         numbers = _as_numbers(self.name, values, first_row)
@@ -66,10 +62,6 @@ class CategoricalColumn:
     @property
     def width(self) -> int:
         return len(self.categories)
-
-    @property
-    def input_names(self) -> list[str]:
-        return [f"{self.name} = {category or '(missing)'}" for category in self.categories]
 
     def encode(self, values: np.ndarray, into: np.ndarray, first_row: int = 0) -> None:
         """Write the inputs of some rows, the first of which has this number. Shape: values (n,); into (n, width)."""

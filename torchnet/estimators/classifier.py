@@ -45,7 +45,7 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):  # type: ignore[misc]  # sci
         net_: the trained `torchnet.MLP`.
         scaler_: the `StandardScaler` of the inputs.
         loss_curve_: the mean training loss of each epoch, without the penalty.
-        validation_loss_curve_: the validation loss after each epoch, with early_stopping.
+        validation_loss_curve_: the validation loss after each epoch; None without early_stopping.
         n_iter_: the number of epochs.
         n_features_in_: the number of features.
         feature_names_in_: their names, if X has names.
@@ -114,7 +114,7 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):  # type: ignore[misc]  # sci
         self._labels = LabelEncoder().fit(y)
         self.classes_ = self._labels.classes_
         if len(self.classes_) < 2:
-            raise ValueError(f"expected samples of at least two classes, got one class, {self.classes_[0]!r}")
+            raise ValueError(f"expected samples of at least two classes, got {self.classes_.tolist()} alone")
 
     def _targets(self, y: np.ndarray) -> Tensor:
         return torch.from_numpy(y.astype(np.int64))

@@ -18,7 +18,7 @@ from torchnet.optimizers import SGD
 _SMALL = 10**7  # products of a step that one core computes at once
 Loss = Callable[..., tuple[Tensor, Tensor]]
 # A captured step saves a fraction of a millisecond, but the first one imports torch's compiler, for a second.
-_STEPS_THAT_PAY_FOR_A_CAPTURE = 5000
+_STEPS_THAT_PAY_FOR_A_CAPTURE = 2000
 
 
 def train_epochs(

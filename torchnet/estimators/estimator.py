@@ -27,6 +27,7 @@ class MLPEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
     _loss: ClassVar[Loss]
     _default_alpha: ClassVar[float]
+    validation_loss_curve_: list[float] | None
 
     def __init__(
         self,
@@ -42,7 +43,7 @@ class MLPEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         max_epochs: int = 100,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: int = 20,
         standardize: bool = True,
         dtype: str = "float32",
         random_state: Any = None,
@@ -105,6 +106,7 @@ class MLPEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         self.scaler_ = StandardScaler(with_mean=self.standardize, with_std=self.standardize)
         self.n_iter_, self._steps = 0, 0
         self.loss_curve_: list[float] = []
+        self.validation_loss_curve_ = None
 
     def _learn_scales(self, X: np.ndarray, y: np.ndarray) -> None:
         """Include these samples in the mean and the standard deviation of every feature."""

@@ -17,6 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from torchnet.reporting.picture import encoded
 from torchnet.reporting.run_data import RunData
+from torchnet.reporting.tables import cut
 
 _INK, _FAINT, _GRID, _PAPER = "#1b1f24", "#5c6570", "#d6dade", "#fefefe"
 # One color per split, or one per run in a comparison.
@@ -116,8 +117,9 @@ def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure 
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     if single and runs[0].best:
         axes.axvline(runs[0].best["epoch"], color=_FAINT, linewidth=0.9, linestyle=":", zorder=1, label="best val loss")
-    if single:  # a fixed corner that is mostly free: to search for the best one takes as long as to draw the lines
-        axes.legend(labelcolor="linecolor", loc="upper right" if is_loss else "lower right", handlelength=1.6)
+    if single:  # above the lines, which it would cover in any corner
+        corner: Any = {"loc": "lower right", "bbox_to_anchor": (1, 0.99), "borderpad": 0.2, "columnspacing": 1.2}
+        axes.legend(labelcolor="linecolor", handlelength=1.6, ncols=4, **corner)
     else:
         legend = figure.legend(
             labelcolor="linecolor", loc="lower left", handlelength=1.6, borderpad=0, labelspacing=0.3
@@ -157,9 +159,12 @@ def health(run: RunData, metrics: Sequence[str], ylabel: str, band: tuple[float,
     if band is not None:
         axes.axhspan(*band, color=_GRID, alpha=0.35, linewidth=0, zorder=0)
     if ylabel.endswith("%"):
-        axes.set_ylim(bottom=0, top=max(5, 1.3 * axes.get_ylim()[1]))  # with space for the legend
+        top = max(5, 1.3 * axes.get_ylim()[1])  # with space for the legend
+        axes.set_ylim(-0.03 * top, top)
     else:
         _logarithmic(axes)
+    if len({step for _, (x, _) in lines for step in x}) == 1:
+        axes.set_xlim(lines[0][1][0][0] - 1, lines[0][1][0][0] + 1)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.legend(labelcolor="linecolor", loc="upper left" if ylabel.endswith("%") else "upper right", handlelength=1.6)
     return figure
@@ -186,18 +191,13 @@ def predictions(run: RunData) -> Figure | None:
         axes.plot(true, predicted, "o", color=SERIES[0], markersize=3.5, alpha=0.5, markeredgewidth=0)
         axes.set(xlim=ends, ylim=ends)
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(MaxNLocator(5))
+            axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.set_xlabel(f"true {cut(name)}", parse_math=False)
         title = axes.text(
             -0.6 / (_WIDTH - 0.86), 1.03, f"predicted {cut(name)}", color=_FAINT, transform=axes.transAxes
         )
         title.set_parse_math(False)
     return figure
-
-
-def cut(name: str, most: int = 28) -> str:
-    """Return a name, or the beginning of a long one."""
-    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _some(lines: Iterable[_Line]) -> list[_Line]:

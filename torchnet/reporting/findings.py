@@ -9,8 +9,8 @@ from torchnet.reporting.run_data import RunData
 FAR = 1000  # gradient norms of the first and the last layer that differ by this factor vanish or explode
 USUAL = (1e-4, 1e-2)  # update ratios
 BLOCKED = {"saturated": 0.5, "dead": 0.2}  # the largest fraction that is no bad news
+RISE = 0.05  # of a fraction; less may be chance, as it is measured on a mini-batch
 _SLOW, _FAST = 1e-5, 1e-1  # update ratios that are far from the usual ones
-_RISE = 0.05  # of a fraction; less may be chance, as it is measured on a mini-batch
 
 
 class Finding(NamedTuple):
@@ -90,7 +90,7 @@ def _blocked(run: RunData) -> list[Finding]:
         first, last = fractions[risen][0], fractions[risen][-1]
         if most > BLOCKED[metric]:
             found.append(Finding("bad", f"{text}. {effect}"))
-        elif last - first > _RISE:
+        elif last - first > RISE:
             text = f"{last:.1%} of the {what} after layer {risen} are {metric}, up from {first:.1%} at the start"
             found.append(Finding("watch", f"{text}. {effect}"))
         else:

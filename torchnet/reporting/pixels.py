@@ -11,10 +11,12 @@ from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 from PIL import Image
 
-from torchnet.data import Table
+from torchnet.data import NumericColumn, Table
+from torchnet.printable import printable
 from torchnet.reporting.evaluation import pixels_of
-from torchnet.reporting.figures import DPI, SERIES, cut
+from torchnet.reporting.figures import DPI, SERIES
 from torchnet.reporting.run_data import RunData
+from torchnet.reporting.tables import cut
 
 _UNITS = 64  # the number of units of the first layer that are shown
 _COLUMNS = 8
@@ -97,9 +99,10 @@ def first_layer(run: RunData) -> Figure | None:
     return None if units is None else _units(units)
 
 
-def shows_colors(run: RunData) -> bool:
-    """Return whether the images of a run have colors."""
-    return run.preprocessing is not None and len(run.preprocessing.inputs.shape) == 3
+def kind_of_inputs(run: RunData) -> str:
+    """Return "table", "gray" or "color", of which the first layer of a run has weights."""
+    inputs = run.preprocessing and run.preprocessing.inputs
+    return "table" if isinstance(inputs, Table) else "color" if inputs and len(inputs.shape) == 3 else "gray"
 
 
 def _as_images(weight: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -145,7 +148,8 @@ def _input_norms(weight: np.ndarray, table: Table) -> Figure:
     """Draw the norm of the weights of each input of a table, for the inputs with the largest ones."""
     norms = np.linalg.norm(weight, axis=0)
     shown = np.argsort(-norms, kind="stable")[:_MOST_INPUTS]
-    names = [cut(name, 24) for name in (table.input_names[k] for k in shown)]
+    every = _input_names(table)
+    names = [cut(printable(every[k]), 24) for k in shown]
     left, width, height = 0.15 + 0.078 * max(map(len, names)), 4.4, 0.5 + 0.24 * len(names)
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((left / width, 0.42 / height, 1 - (left + 0.16) / width, 1 - 0.46 / height))
@@ -154,6 +158,18 @@ def _input_norms(weight: np.ndarray, table: Table) -> Figure:
     axes.set(ylim=(len(names) - 0.4, -0.6), xlabel="norm of the weights")
     axes.grid(False, axis="y")
     return figure
+
+
+def _input_names(table: Table) -> list[str]:
+    """Return the names of the inputs of a table, such as "age", "age is missing" or "color = red"."""
+    names: list[str] = []
+    for column in table.columns:
+        name = f"column {column.name}" if column.name.isdecimal() else column.name
+        if isinstance(column, NumericColumn):
+            names += [name, f"{name} is missing"][: column.width]
+        else:
+            names += [f"{name} = {category or '(missing)'}" for category in column.categories]
+    return names
 
 
 def digit(mistake: dict[str, Any]) -> str:

@@ -72,7 +72,7 @@ def _classification(classes: list[str], splits: list[str]) -> Check:
     }
     if count <= MAX_MATRIX:
         parts["confusion_matrix"] = record(dict.fromkeys(splits, counts), exact=True)
-    return record(parts, {"best": _BEST})
+    return record(parts)
 
 
 def _regression(quantities: list[str], splits: list[str]) -> Check:
@@ -85,8 +85,7 @@ def _regression(quantities: list[str], splits: list[str]) -> Check:
             "r2": record(dict.fromkeys(splits, _VALUE), exact=True),
             "regression_report": record(dict.fromkeys(splits, rows), exact=True),
             "predictions": record({"test": record({"predicted": points, "true": points}, exact=True)}),
-        },
-        {"best": _BEST},
+        }
     )
 
 

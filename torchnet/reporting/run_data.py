@@ -191,10 +191,14 @@ class RunData:
         drawn = [(float(x), float(y) if abs(y) * _LARGEST >= 1 else 0.0) for x, y in found if abs(y) <= _LARGEST]
         return [x for x, _ in drawn], [y for _, y in drawn]
 
+    @cached_property
+    def _metrics(self) -> list[str]:
+        return sorted({name for row in self.rows for name in row})
+
     def by_layer(self, metric: str) -> dict[int, tuple[list[float], list[float]]]:
         """Return the steps and values of a gradient-health metric for each layer that has any."""
         pattern = re.compile(rf"{metric}/layer_([0-9]{{1,6}})")
-        found = map(pattern.fullmatch, sorted({name for row in self.rows for name in row}))
+        found = map(pattern.fullmatch, self._metrics)
         lines = {int(name[1]): self.series(name[0], "step") for name in found if name}
         return {number: (x, y) for number, (x, y) in lines.items() if x}
 

@@ -39,7 +39,7 @@ class Tables(NamedTuple):
     columns: Rows
     classes: list[ClassTable]
     confusions: Rows
-    quantities: list[tuple[str, Rows]]
+    quantities: Rows
     errors: list[tuple[str, Rows]]
 
 
@@ -65,6 +65,11 @@ def noun(run: RunData) -> str:
 def amount(value: float) -> str:
     """Return a quantity with about four digits, and without an exponent where that is short."""
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
+
+
+def cut(name: str, most: int = 28) -> str:
+    """Return a name, or the beginning of a long one."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _data(preprocessing: Preprocessing) -> list[str]:
@@ -150,18 +155,16 @@ def _confusions(run: RunData) -> Rows:
     ]
 
 
-def _quantities(run: RunData) -> list[tuple[str, Rows]]:
-    """Return R² and the errors of each quantity of a regression, by split."""
+def _quantities(run: RunData) -> Rows:
+    """Return R² and the errors of each quantity of a regression, in every split."""
     report = {} if run.report is None else run.report["regression_report"]
     return [
         (
-            split,
-            [
-                (printable(name), [f"{rows['r2'][name]:.4f}", *(amount(rows[it][name]) for it in ("mae", "rmse"))])
-                for name in rows["r2"]
-            ],
+            f"{printable(name)}, {split}" if len(rows["r2"]) > 1 else split,
+            [f"{rows['r2'][name]:.4f}", *(amount(rows[metric][name]) for metric in ("mae", "rmse"))],
         )
         for split, rows in reversed(report.items())
+        for name in rows["r2"]
     ]
 
 
@@ -171,5 +174,5 @@ def _largest_errors(run: RunData) -> Iterator[tuple[str, Rows]]:
         worst = np.argsort(-np.abs(predicted - true), kind="stable")[: _MOST_ERRORS // min(2, len(run.predictions))]
         yield (
             name,
-            [(str(k), [amount(true[k]), amount(predicted[k]), f"{amount(predicted[k] - true[k])}"]) for k in worst],
+            [(str(k), [amount(true[k]), amount(predicted[k]), amount(predicted[k] - true[k])]) for k in worst],
         )

@@ -128,7 +128,6 @@ class Classifier(EvaluatedModule):
             self.layer_sizes, initializer, seed, self.matmul_dtype, dtype=self.weight_dtype, **network
         )
         self.average = None if ema_decay is None else WeightAverage(self.net, ema_decay)
-
         self.label_smoothing = label_smoothing
         weights = class_weight_tensor(loss, class_weights, self.weight_dtype)
         self.register_buffer("class_weights", weights, persistent=False)

@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 
+from torchnet.network import MLP
 from torchnet.reporting.evaluation import pixels_of
 from torchnet.training.callbacks import tensorboard_log
 
@@ -136,3 +137,16 @@ def test_a_resumed_run_writes_nothing_twice_and_no_bit_changes(cli):
             steps = [event.step for event in values(tag)]
             assert tag == "epoch" or len(steps) == len({*steps}), tag
     assert torch.isfinite(torch.tensor([event.value for event in events.Scalars("final/test_accuracy")])).all()
+
+
+@pytest.mark.parametrize("way", ["fused", "captured"])
+def test_gradients_are_those_that_moved_the_weights(way, cli):
+    assert cli(*SHORT, "--trainer.max_epochs=1", "--data.batch_size=1437", f"--model.step={way}") == 0  # one step
+    net = MLP((64, 64, 64, 10), generator=torch.Generator().manual_seed(10))  # as it was before
+    moved = state(newest())["weights"]
+    events, lr = read(the_run()), yaml.safe_load((the_run() / "config.yaml").read_text())["model"]["lr"]
+    for name, weight in net.named_parameters():
+        gradient = (weight - moved[f"net.{name}"]).double() / lr
+        (event,) = events.Histograms(f"gradients/{name}")
+        np.testing.assert_allclose(event.histogram_value.sum_squares, gradient.square().sum(), rtol=1e-3)
+        np.testing.assert_allclose(event.histogram_value.max, gradient.max(), rtol=1e-3)

@@ -1,7 +1,7 @@
 // Named numbers as a list of bars. Names may be long, and there may be many: the largest are shown.
 
 const MOST_BARS = 10; // unless an option says otherwise
-const LONGEST_NAME = 14; // characters; a longer name is cut, and shown in full when pointed at
+const LONGEST_NAME = 18; // characters; a longer name is cut, and shown in full when pointed at
 
 class Bars {
   /**

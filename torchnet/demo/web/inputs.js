@@ -1,9 +1,8 @@
 // The three kinds of inputs that can be set on the page: drawn digits, painted images, and rows of a table.
 //
-// Each has `read`, the input of the network; `isEmpty`; `start`, which shows a first sample; `redraw`, after a change of
-// colors or sizes; `show`, which shows what the network sees; `picture`, a part that shows numbers of the form of the
-// input; and the texts of its rows in both views. `changed` is called when the input changed, `renewed` before it is
-// another sample.
+// Each has `read`, the input of the network; `isEmpty`; `start`, which shows a first sample; `redraw`, after a change
+// of colors; `show`, which shows what the network sees; `picture`, a part that shows numbers of the form of the input; and
+// the texts of its rows in both views. `changed` is called when the input changed, `renewed` if it is another sample.
 
 const MOST_FEATURES = 20; // that are shown of a row
 
@@ -83,7 +82,7 @@ class PaintedInput extends ImageInput {
       ? "The red, green and blue of each pixel are numbers from 0 to 1."
       : "The pixels are numbers from 0, black, to 1, white.";
     this.gradientText = this.isColor
-      ? "Gray is 0. A pixel has the color of which more would raise the loss. More of the opposite color would lower it."
+      ? "Gray is 0. More of the color of a pixel would raise the loss, more of the opposite color would lower it."
       : "Red: a darker pixel here would lower the loss. Blue: a brighter pixel here would lower the loss.";
     const brush = byId("brush");
     brush.oninput = () => (this.painting.color = brush.value);
@@ -115,7 +114,7 @@ class PaintedInput extends ImageInput {
 class TableInput {
   constructor({ columns }, { changed, renewed }) {
     this.columns = columns;
-    this.row = firstRow(columns);
+    this.row = meanRow(columns);
     this.names = columns.flatMap(inputNames);
     this.title = "Row";
     this.shape = `${countText(columns.length)} columns`;

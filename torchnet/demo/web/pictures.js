@@ -35,7 +35,8 @@ class Picture {
    * @param limit the number with the strongest color, by default the largest absolute value.
    * @param ticks a label below each number.
    */
-  constructor({ count, columns, caption, values, signed = false, gray = false, limit, ticks, legend = true, size = "" }) {
+  constructor({ count, columns, caption, values, signed = false, gray = false, limit, ticks, ...options }) {
+    const { legend = true, size = "" } = options;
     Object.assign(this, { count, values, signed, limit });
     this.palette = signed ? "diverging" : gray ? "gray" : "sequential";
     const isStrip = !columns && count <= 16;
@@ -49,7 +50,8 @@ class Picture {
     this.low = element("span");
     this.high = element("span");
     this.ramp = element("i", { className: `ramp ${this.palette}` });
-    this.node = element("figure", { className: `picture ${isStrip ? "strip" : "square"} ${size}` }, this.caption, this.canvas);
+    const className = `picture ${isStrip ? "strip" : "square"} ${size}`;
+    this.node = element("figure", { className }, this.caption, this.canvas);
     this.node.style.setProperty("--columns", this.columns);
     const texts = ticks?.map((tick) => element("span", {}, tick));
     if (texts) this.node.append(element("div", { className: "ticks" }, ...texts));

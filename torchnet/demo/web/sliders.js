@@ -24,7 +24,8 @@ class Sliders {
   constructor(columns, row, changed) {
     Object.assign(this, { columns, row, changed });
     this.setters = []; // for each control, a function that sets it to a value
-    const lines = columns.slice(0, MOST_SLIDERS).map((it, k) => (it.kind === "numeric" ? this.slider(it, k) : this.list(it, k)));
+    const controlOf = (column, k) => (column.kind === "numeric" ? this.slider(column, k) : this.list(column, k));
+    const lines = columns.slice(0, MOST_SLIDERS).map(controlOf);
     this.node = element("div", { className: "columns" }, ...lines);
     const others = columns.length - lines.length;
     const text = `${countText(others)} more columns stay at their mean or first category.`;
@@ -32,10 +33,10 @@ class Sliders {
   }
 
   /** Set each slider to the number that a function of its column and its place returns, each list to a category. */
-  set(numberOf, categoryOf = ([first]) => first) {
+  set(numberOf, categoryOf = firstCategory) {
     this.setters.forEach((set, k) => {
       const column = this.columns[k];
-      set(column.kind === "numeric" ? numberOf(column, k) : categoryOf(column.categories));
+      set(column.kind === "numeric" ? numberOf(column, k) : categoryOf(column));
     });
   }
 
@@ -43,14 +44,15 @@ class Sliders {
   shuffle() {
     this.set(
       ({ mean, std }) => mean + std * randomNormal(),
-      (categories) => categories[Math.floor(Math.random() * categories.length)],
+      ({ categories }) => categories[Math.floor(Math.random() * categories.length)],
     );
   }
 
   line(k, control, ...others) {
     const { name } = this.columns[k];
     control.id = `column-${k}`;
-    return element("div", { className: "column" }, element("label", { for: control.id, title: name }, name), control, ...others);
+    const label = element("label", { for: control.id, title: name }, name);
+    return element("div", { className: "column" }, label, control, ...others);
   }
 
   slider({ mean, std, missing }, k) {

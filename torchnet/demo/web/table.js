@@ -24,5 +24,7 @@ function inputNames(column) {
 /** The empty text stands for a missing category. */
 const categoryText = (category) => (category === "" ? "(missing)" : category);
 
-/** Return the row with which the page starts: the mean, or the first category, of each column. */
-const firstRow = (columns) => columns.map((it) => (it.kind === "numeric" ? it.mean : it.categories[0]));
+const firstCategory = ({ categories }) => categories.find((category) => category !== "") ?? "";
+
+/** Return a row with the mean, or the first category, of each column. */
+const meanRow = (columns) => columns.map((it) => (it.kind === "numeric" ? it.mean : firstCategory(it)));

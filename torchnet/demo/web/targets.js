@@ -1,8 +1,8 @@
 // What the outputs of the network mean: classes, or quantities in their units.
 //
-// Each kind has `show`, which shows the outputs beside the input and returns a sentence; `target`, what the loss compares
-// them with; `mark`, which shows the target in its control; `forget`, which gives a chosen target up; and `picture` and
-// `lastRow`, the outputs in a row of the page.
+// Each kind has `show`, which shows the outputs beside the input and returns a sentence; `target`, what the loss
+// compares them with; `mark`, which shows the target in its control; `forget`, which gives a chosen target up; and
+// `picture` and `lastRow`, the outputs in a row of the page.
 
 const MOST_BUTTONS = 20; // more classes are chosen from a list
 
