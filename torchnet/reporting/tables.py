@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from torchnet.data import NumericColumn, Pixels, Preprocessing, Table
+from torchnet.data import Preprocessing
+from torchnet.data.inputs import Pixels, Table
+from torchnet.data.table_columns import NumericColumn
 from torchnet.data.targets import AVERAGES, Classes
 from torchnet.printable import printable
 from torchnet.reporting.run_data import RunData
