@@ -43,7 +43,7 @@ def test_the_printed_program_runs_the_file(options, cli, capsys, expect_equal):
         capsys.readouterr()
         assert main(["export", "last", file]) == 0
         out, err = capsys.readouterr()
-        assert err == ""
+        assert err == f"last is {newest()}\n"
         summary, told, _, program = out.split("\n", 3)
         assert summary.startswith("6 tensors, 8,970 numbers" if not options else "14 tensors, ")
         assert summary.endswith(f" numbers, in {file}")
@@ -121,5 +121,6 @@ def test_a_missing_package_is_named(cli, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     capsys.readouterr()
     assert main(["export", "last", "net.onnx"]) == 2
-    err = capsys.readouterr().err
-    assert err == "error: --to onnx requires the package onnx: pip install onnx\n"
+    said, error = capsys.readouterr().err.splitlines()
+    assert said == f"last is {newest()}"
+    assert error == "error: --to onnx requires the package onnx: pip install onnx"

@@ -60,7 +60,7 @@ def report(run: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "_figures", lambda runs: {})
+    monkeypatch.setattr(page, "_figures", lambda *_: {})
 
 
 def refused(path: Path, cases: list[Callable[[], str]], report: Callable[..., str]) -> int:

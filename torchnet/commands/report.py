@@ -13,7 +13,8 @@ examples:
 The page of one run is report.html in its folder; the figures are also written
 as PNG files to figures/ next to it. python train.py writes them when training
 ends. The page of several runs is comparison.html in the current folder, with
-its figures in comparison/. With --output PAGE.html, figures are in PAGE/.
+its figures in comparison/: the best run comes first, and the six best ones have
+figures. With --output PAGE.html, figures are in PAGE/.
 """
 
 
@@ -38,6 +39,6 @@ def run(options: argparse.Namespace) -> int:
     if page is None:
         page = folders[0] / PAGE if len(folders) == 1 else Path("comparison.html")
     figures = page.with_suffix("") if options.output or len(folders) > 1 else folders[0] / FIGURES
-    write_page([read_record(folder) for folder in folders], page, figures)
+    write_page([read_record(folder, trust=options.trust_run) for folder in folders], page, figures)
     print(printable(page))
     return 0

@@ -203,7 +203,7 @@ def _result(folder: Path) -> str:
 
     run = read_outline(folder)
     score = score_of(run)
-    return f"{f'{score.split} {score.metric} {score}, ' if score else ''}{time_of(run)}"
+    return f"{f'{score.title} {score}, ' if score else ''}{time_of(run)}"
 
 
 def _compare(trials: "list[Trial]", page: Path, console: "Console") -> None:

@@ -10,6 +10,7 @@ from torchnet.printable import printable
 from torchnet.reporting.run_data import RunData, duration
 
 _SCORES = ("accuracy", "r2")  # larger is better; of the loss, less is better
+_TITLES = {"r2": "R²"}
 _DECISIVE = ("model", "data", "seed_everything")  # what these sections of a configuration say decides the result
 _LENGTHS = ("epochs", "steps", "time", "batches")  # and so do max_epochs, limit_train_batches and so on of the Trainer
 _MOST_OPTIONS, _LONGEST_NAME, _LONGEST_VALUE = 4, 48, 24  # in a label; the latter two in characters
@@ -26,6 +27,11 @@ class Score(NamedTuple):
     def rank(self) -> tuple[bool, str, float]:
         """A key to sort by. Scores of the same split and metric stand together, the best one first."""
         return self.split != "val", self.metric, -self.value if self.metric in _SCORES else self.value
+
+    @property
+    def title(self) -> str:
+        """What the value is, such as "val accuracy"."""
+        return f"{self.split} {_TITLES.get(self.metric, self.metric)}"
 
     def __str__(self) -> str:
         is_share = self.metric == "accuracy" and 0 <= self.value <= 1
@@ -80,12 +86,11 @@ def _reported(run: RunData, split: str) -> Score | None:
 def results(compared: Sequence[Compared]) -> list[tuple[str, list[str]]]:
     """Return the columns of a table of results, each with its title and its value for every run."""
     first = min((it.score for it in compared if it.score), key=lambda score: score.rank, default=None)
-    columns = [("score" if first is None else f"{first.split} {first.metric}", [_cell(it, first) for it in compared])]
+    columns = [("score" if first is None else first.title, [_cell(it, first) for it in compared])]
     for split in ("test", "train"):
         scores = [_reported(it.run, split) for it in compared]
-        metrics = {score.metric for score in scores if score}
-        if metrics and (split, first and first.split) != ("test", "test"):
-            columns.append((f"{split} {' or '.join(sorted(metrics))}", [_or_dash(score) for score in scores]))
+        titles = sorted({score.title for score in scores if score} - {columns[0][0]})
+        columns += [(title, [_or_dash(it if it and it.title == title else None) for it in scores]) for title in titles]
     return [
         *columns,
         ("epochs", [str(it.run.epochs) for it in compared]),

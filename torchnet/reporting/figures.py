@@ -87,9 +87,8 @@ def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure 
     for k, run in enumerate(runs):
         for number, (split, (line, width)) in enumerate(_SPLITS.items()):
             x, y = run.series(f"{split}/{what if is_loss else run.score_name}", "epoch")
-            evaluated = run.best["epoch"] - 1 if run.best else run.epochs - 1
-            if not is_loss and split in run.scores and (not x or x[-1] < evaluated):
-                x, y = [*x, evaluated], [*y, run.scores[split]]
+            if not is_loss and split in run.scores and (epoch := run.evaluated_epoch - 1) not in x:
+                x, y = map(list, zip(*sorted([*zip(x, y, strict=True), (epoch, run.scores[split])]), strict=True))
             if not x:
                 continue
             is_named = single or k < len(SERIES)

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from torchnet.reporting.evaluation import MAX_MATRIX, MAX_MISTAKES, MAX_POINTS, pixels_of
-from torchnet.reporting.run_files import MOST, Check, anything, list_of, number, read_json, record, text, whole
+from torchnet.reporting.run_files import Check, anything, list_of, number, read_json, record, text, whole
 from torchnet.storage import write_durably
 
 _SPLITS = ("test", "val", "train")
 _SHARE = number(0, 1 + 1e-9)  # a mean of numbers up to 1 may be rounded up
-_VALUE = number(-1e300, 1e300)
+_VALUE = number(-1.7e308, 1.7e308)
 _MOST_CLASSES = 10_000
 _NAME = text(1000)
-_BEST = record({"step": whole(), "epoch": whole(), "val_loss": number(-MOST, MOST)})
+_BEST = record({"step": whole(), "epoch": whole(low=1), "val_loss": _VALUE})  # where the weights come from
 
 
 def write_report(report: dict[str, Any], path: Path) -> None:

@@ -161,6 +161,12 @@ class RunData:
         return list(zip(map(printable, report["quantities"]), true, predicted, strict=True))[:_MOST_QUANTITIES]
 
     @property
+    def evaluated_epoch(self) -> int:
+        """The epoch, from 1, of the weights that the report is about: the best one if there is one, else the last."""
+        best = (self.report or {}).get("best")
+        return self.epochs if best is None else int(best["epoch"])
+
+    @property
     def confusion(self) -> np.ndarray | None:
         """The confusion matrix of the test set, (C, C), or None if there is none."""
         matrices = {} if self.report is None else self.report.get("confusion_matrix", {})

@@ -12,7 +12,7 @@ from torchnet.reporting.run_data import RunData
 from torchnet.runs.config import read_config
 from torchnet.runs.errors import UsageError
 from torchnet.runs.folders import CONFIG, evaluated_checkpoints
-from torchnet.runs.load_network import load_network
+from torchnet.runs.load_network import UntrustedLayerError, load_network
 from torchnet.storage import CheckpointError
 
 
@@ -30,18 +30,19 @@ def read_outline(folder: Path) -> RunData:
     return RunData(folder, config, path.read_text(encoding="utf-8-sig"), words, weights=0, first_layer=None)
 
 
-def read_record(folder: Path, trained: tuple[MLP, Preprocessing] | None = None) -> RunData:
+def read_record(folder: Path, trained: tuple[MLP, Preprocessing] | None = None, trust: bool = False) -> RunData:
     """Return the data of the run in a folder.
 
     Args:
         folder: the folder of the run.
         trained: its trained network and its preprocessing; None to load them from the checkpoint that was evaluated.
+        trust: whether a layer that is not torchnet's may be imported; without it the record has no weights.
 
     Raises:
         UsageError: if it is not the folder of a run; DataError: if its configuration is invalid.
     """
     outline = read_outline(folder)
-    trained = trained or _load(folder, outline.config.get("evaluate", "best"))
+    trained = trained or _load(folder, outline.config.get("evaluate", "best"), trust)
     if trained is None:
         return outline
     net, preprocessing = trained
@@ -56,13 +57,16 @@ def read_record(folder: Path, trained: tuple[MLP, Preprocessing] | None = None) 
     )
 
 
-def _load(folder: Path, which: str) -> tuple[MLP, Preprocessing] | None:
+def _load(folder: Path, which: str, trust: bool) -> tuple[MLP, Preprocessing] | None:
     for checkpoint in evaluated_checkpoints(folder, which):
         try:
-            found = load_network(checkpoint)
+            found = load_network(checkpoint, trust=trust)
             return found.net, found.preprocessing
         except CheckpointError as error:
             print(f"skipped: {printable(error)}", file=sys.stderr)
+        except UntrustedLayerError as error:
+            print(f"without the weights: {printable(error)}", file=sys.stderr)
+            break
     return None
 
 
