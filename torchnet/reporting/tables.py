@@ -64,7 +64,7 @@ def noun(run: RunData) -> str:
 
 def amount(value: float) -> str:
     """Return a quantity with about four digits, and without an exponent where that is short."""
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}"
 
 
 def cut(name: str, most: int = 28) -> str:
