@@ -21,12 +21,12 @@ from torch import Tensor
 import torchnet.checking.proof  # noqa: F401  # an import error here is reported clearly; in a pytest plugin it is not
 from torchnet.cli.start import main
 from torchnet.data import MnistUnavailableError, load
-from torchnet.data.dataset import Dataset
 from torchnet.data.mnist import mnist_path
 from torchnet.engine.fused.build import build
 from torchnet.engine.fused.description import NotFusedError
 
 from .browser import NoBrowserError, start_browser
+from .datasets import Arrays, by_label
 
 pytest_plugins = ["torchnet.checking.pytest_plugin"]
 
@@ -64,12 +64,12 @@ def mnist_place() -> Path:
 
 
 @pytest.fixture(scope="session")
-def mnist(mnist_place: Path) -> Dataset:
-    return load(str(mnist_place)).by_label()
+def mnist(mnist_place: Path) -> Arrays:
+    return by_label(load(str(mnist_place)))
 
 
 @pytest.fixture(scope="session")
-def mat_file(mnist: Dataset, mnist_place: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mat_file(mnist: Arrays, mnist_place: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the path of mnist_all.mat; write it from another format of MNIST if it is missing."""
     for folder in (mnist_place, mnist_place.parent):
         if (folder / "mnist_all.mat").is_file():
@@ -84,7 +84,7 @@ def mat_file(mnist: Dataset, mnist_place: Path, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture(scope="session")
-def some_of_mnist(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def some_of_mnist(mnist: Arrays, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a file with every 30th image of MNIST: the largest network would need a minute for all of them."""
     path = tmp_path_factory.mktemp("some") / "some.npz"
     some = slice(None, None, 30)  # they are sorted by class

@@ -2,6 +2,7 @@
 
 import pytest
 
+import torchnet
 from torchnet.choices import did_you_mean, expect_one_of, nearest
 from torchnet.layers import ACTIVATIONS
 
@@ -20,6 +21,8 @@ OPTIONS += ["model.lr", "model.loss", "data.batch_size", "data.block_size", "dat
         ("loss_line.every_n_epoch", ["loss_line.every_n_epochs", "checkpoints.every_n_epochs"]),
         ("trainer.learning_rate", []),  # an equal section alone is not enough
         ("", []),
+        ("Batch_Size", ["data.batch_size"]),
+        ("bs", ["data.batch_size", "data.block_size"]),  # their initials
     ],
 )
 def test_the_last_part_of_a_name_counts_first(word, near):
@@ -58,3 +61,8 @@ def test_an_unknown_name_is_refused_with_a_suggestion():
         expect_one_of("activation", "sigmod", ACTIVATIONS)
     with pytest.raises(ValueError, match=r"matmul_dtype: expected one of tf32, None, got 'int8'$"):
         expect_one_of("matmul_dtype", "int8", ("tf32", None))
+
+
+def test_a_public_name_that_there_is_not_names_the_one_that_may_be_meant():
+    with pytest.raises(AttributeError, match=r"module 'torchnet' has no attribute 'mlp': did you mean MLP\?"):
+        _ = torchnet.mlp

@@ -1,6 +1,9 @@
 """Compare the losses and their gradients with torch.nn.functional, autograd, and high-precision decimals."""
 
+import copy
+import io
 import math
+import pickle
 from decimal import Decimal, localcontext
 
 import pytest
@@ -400,3 +403,28 @@ def test_the_softmax_of_a_gpu_is_that_of_a_cpu(scale, expect_equal):
     logits, _ = random_case(50, 10, scale)
     for got, expected in zip(softmax(logits.as_subclass(OnGpu)), softmax(logits), strict=True):
         expect_equal(f"softmax with logits of {scale}", got.as_subclass(torch.Tensor), expected, "separate operations")
+
+
+@pytest.mark.parametrize("loss", PEERS, ids=lambda loss: loss.__name__)
+def test_backward_of_a_loss_says_what_to_call(loss):
+    value, _ = loss(*random_case(5, 3))
+    with pytest.raises(RuntimeError, match=r"expected net\.backward\(grad_logits\), got backward\(\) of the loss"):
+        value.backward()
+
+
+def test_the_value_of_a_loss_is_otherwise_a_plain_tensor():
+    value, grad_logits = cross_entropy(*random_case(5, 3))
+    plain = value.detach()
+    assert {type(it) for it in (plain, grad_logits, value + 1, value.clone(), copy.deepcopy(value))} == {torch.Tensor}
+    assert (repr(value), f"{value:.3f}", value.item()) == (repr(plain), f"{plain:.3f}", plain.item())
+    assert type(pickle.loads(pickle.dumps(value))) is torch.Tensor
+    file = io.BytesIO()
+    torch.save({"loss": value}, file)
+    assert torch.load(io.BytesIO(file.getvalue()), weights_only=True) == {"loss": plain}
+
+
+def test_a_loss_of_logits_that_autograd_follows_goes_backward():
+    logits, targets = random_case(5, 3)
+    value, grad_logits = cross_entropy(logits.requires_grad_(), targets)
+    value.backward()
+    torch.testing.assert_close(logits.grad, grad_logits)

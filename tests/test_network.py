@@ -428,6 +428,8 @@ def test_layer_sizes():
     ("arguments", "message"),
     [
         (((784,),), r"layer_sizes: expected at least two whole numbers from 1 up, got \[784\]"),
+        ((784, 64, 10), r"layer_sizes: expected one sequence of widths, got 784: .* as in MLP\(\(784, 64, 10\)\)"),
+        (((4, 3), torch.nn.ReLU), r"activation: expected one of .*: did you mean relu\?"),
         (((784, 0, 10),), r"layer_sizes: expected .*, got \[784, 0, 10\]"),
         (((784, 6.5, 10),), r"layer_sizes: expected .*, got \[784, 6.5, 10\]"),
         (((4, 3), "sigmod"), r"activation: expected one of sigmoid, tanh, relu, leaky_relu, elu, .*, got 'sigmod'"),

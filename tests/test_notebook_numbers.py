@@ -23,7 +23,7 @@ COMMAND = [sys.executable, str(ROOT / "train.py"), f"--config={ROOT / 'configs' 
 
 def loss_lines(numbers: dict) -> list[str]:
     return [
-        f"Epoch {line['epoch']}: test loss = {line['test_loss']}, train loss = {line['train_loss']}"
+        f"notebook loss after epoch {line['epoch']}: test = {line['test_loss']}, train = {line['train_loss']}"
         for line in numbers["losses"]
     ]
 
@@ -46,7 +46,8 @@ def test_the_command_line_prints_them(mnist_place, notebook_numbers, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert [line for line in done.stdout.splitlines() if line.startswith("Epoch")] == loss_lines(notebook_numbers)
+    printed = [line for line in done.stdout.splitlines() if line.startswith("notebook loss")]
+    assert printed == loss_lines(notebook_numbers)
     assert "train accuracy = 0.990183\ntest accuracy = 0.9746\n" in done.stdout
     (path,) = tmp_path.glob("runs/notebook/*/report.json")
     expect_the_reports_figures(path, notebook_numbers)
@@ -74,14 +75,14 @@ def test_a_run_interrupted_after_epoch_20_goes_on_to_print_them(mat_file, notebo
         before = []
         while len(before) < 5:  # epochs 1, 6, 11, 16 and 21: epoch 20 is behind it
             line = process.stdout.readline().rstrip()
-            before += [line] if line.startswith("Epoch") else []
+            before += [line] if line.startswith("notebook loss") else []
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=600)
     assert process.returncode == 130, err
     assert before == lines[:5]
     done = subprocess.run([*command, "--ckpt_path", "last"], cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
-    after = [line for line in done.stdout.splitlines() if line.startswith("Epoch")]
+    after = [line for line in done.stdout.splitlines() if line.startswith("notebook loss")]
     assert after[-3:] == lines[5:]
     expect_the_reports_figures(max(tmp_path.glob("runs/notebook/*/report.json")), notebook_numbers)
 
@@ -102,7 +103,7 @@ def train_reference(mnist) -> Callable[..., tuple[reference.Params, dict, dict, 
                 reference.one_vs_rest_cross_entropy(Y[split], reference.forward(params, images[split])[0][-1])
                 for split in ("test", "train")
             )
-            lines.append(f"Epoch {epoch}: test loss = {test:.12g}, train loss = {train:.12g}")
+            lines.append(f"notebook loss after epoch {epoch}: test = {test:.12g}, train = {train:.12g}")
 
     def train(**options: int) -> tuple[reference.Params, dict, dict, list[str]]:
         params = reference.train(images["train"], Y["train"], (784, 64, 64, 10), after_epoch=keep_losses, **options)

@@ -27,6 +27,7 @@ from .layers import (
 from .losses import cross_entropy, mean_squared_error, one_vs_rest_cross_entropy
 from .network import MLP, layer_sizes
 from .optimizers import SGD
+from .runs.prediction.loaded_run import load
 
 __version__: str
 
@@ -63,6 +64,7 @@ __all__ = [
     "initializers",
     "layer_sizes",
     "layers",
+    "load",
     "losses",
     "mean_squared_error",
     "network",

@@ -14,14 +14,16 @@ def expect_one_of(argument: str, value: Any, known: Iterable[Any]) -> None:
     known = list(known)
     if value not in known:
         names = [str(it) for it in known]
-        hint = did_you_mean(nearest(str(value), names))
+        parts = [part.strip() for part in str(value).split(",")]
+        is_list = len(parts) > 1 and all(part in names for part in parts)
+        hint = f": write a list as [{', '.join(parts)}]" if is_list else did_you_mean(nearest(str(value), names))
         raise ValueError(f"{argument}: expected one of {', '.join(names)}, got {value!r}{hint}")
 
 
 def nearest(word: str, known: Iterable[str]) -> list[str]:
     """Return at most three of the known names that are similar to a word, the most similar first.
 
-    Of dotted names such as trainer.max_epochs, the last part is compared first.
+    Of dotted names such as trainer.max_epochs, the last part is compared first. mse is similar to mean_squared_error.
     """
     ranked = [(_similarity(_last(word), _last(name)), _similarity(word, name), name) for name in known]
     ranked.sort(key=lambda it: it[:2], reverse=True)
@@ -40,4 +42,6 @@ def _last(name: str) -> str:
 
 
 def _similarity(one: str, other: str) -> float:
-    return SequenceMatcher(None, one, other).ratio()
+    one, other = one.lower(), other.lower()
+    initials = "".join(part[0] for part in other.split("_") if part)
+    return 1.0 if one == initials and len(one) > 1 else SequenceMatcher(None, one, other).ratio()

@@ -12,6 +12,7 @@ from torchnet.choices import expect_one_of
 from torchnet.initializers import INITIALIZERS
 from torchnet.layers import ACTIVATIONS, NORMALIZATIONS, BatchNorm1d, Dropout, Layer, Linear, Residual
 
+Activation = str | type[Layer]
 _MAX_DEPTH = 10_000  # layers: far more than anyone trains, and still built within seconds
 
 
@@ -36,7 +37,8 @@ def layer_sizes(
         if depth is None or depth < 1:
             raise ValueError(
                 f"depth: expected a whole number from 1 up, got {depth}: with one width for all hidden layers "
-                f"(hidden_sizes {hidden_sizes}) it says how many layers of weights there are"
+                f"(hidden_sizes {hidden_sizes}) it says how many layers of weights there are; one hidden layer of this "
+                f"width is hidden_sizes [{hidden_sizes}]"
             )
         if depth > _MAX_DEPTH:
             raise ValueError(f"depth: expected at most {_MAX_DEPTH:,} layers, got {depth:,}: choose a smaller depth")
@@ -66,7 +68,7 @@ class MLP(nn.Sequential):
 
     Args:
         layer_sizes: the widths from input to output, at least two.
-        activation: a name in `torchnet.layers.ACTIVATIONS`, or one per hidden layer.
+        activation: a name in `torchnet.layers.ACTIVATIONS` or a class of layers, or one per hidden layer.
         initializer: a name in `torchnet.initializers.INITIALIZERS`; biases start at zero.
         generator: the random number generator of the initial weights; torch's global one if None.
         dtype: the dtype of the weights; torch's default if None.
@@ -84,7 +86,7 @@ class MLP(nn.Sequential):
     def __init__(
         self,
         layer_sizes: Sequence[int],
-        activation: str | Sequence[str] = "sigmoid",
+        activation: Activation | Sequence[Activation] = "sigmoid",
         initializer: str = "he_normal",
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
@@ -96,14 +98,17 @@ class MLP(nn.Sequential):
     ) -> None:
         super().__init__()
         self.matmul_dtype = matmul_dtype
+        if isinstance(layer_sizes, int):
+            raise ValueError(
+                f"layer_sizes: expected one sequence of widths, got {layer_sizes}: put them in parentheses, as in "
+                "MLP((784, 64, 10))"
+            )
         sizes = list(layer_sizes)
         if len(sizes) < 2 or any(not isinstance(size, int) or size < 1 for size in sizes):
             raise ValueError(f"layer_sizes: expected at least two whole numbers from 1 up, got {sizes}")
         hidden = len(sizes) - 2
-        names = [activation] if isinstance(activation, str) else list(activation)
-        for name in names:
-            expect_one_of("activation", name, ACTIVATIONS)
-        activations = _one_each("activation", names, hidden)
+        chosen = list(activation) if isinstance(activation, (list, tuple)) else [activation]
+        activations = _one_each("activation", [_constructor(it) for it in chosen], hidden)
         dropouts = _one_each("dropout", [dropout] if isinstance(dropout, (int, float)) else list(dropout), hidden)
         expect_one_of("initializer", initializer, INITIALIZERS)
         if normalization is not None:
@@ -124,7 +129,7 @@ class MLP(nn.Sequential):
             if i == hidden:
                 break
             part = [] if normalize is None else [normalize(out_features, dtype=dtype)]
-            part.append(ACTIVATIONS[activations[i]]())
+            part.append(activations[i]().to(dtype=dtype))
             if dropouts[i] != 0:
                 part.append(Dropout(dropouts[i], seed, stream=i))
 
@@ -181,6 +186,14 @@ class MLP(nn.Sequential):
             if written is not None:
                 written(layer)
         return None if grad is None else grad.reshape(self._input_shape)
+
+
+def _constructor(activation: Any) -> Callable[[], Layer]:
+    """Return what makes an activation, which is named or a class of layers."""
+    if isinstance(activation, type) and issubclass(activation, Layer):
+        return activation
+    expect_one_of("activation", activation, ACTIVATIONS)
+    return ACTIVATIONS[activation]
 
 
 def _one_each(name: str, values: list[Any], hidden: int) -> list[Any]:

@@ -9,6 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from torchnet.choices import did_you_mean, nearest
+
 
 def import_on_first_use(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """Return __getattr__, __dir__ and __all__ of a package (PEP 562); the .pyi file beside `file` has its imports."""
@@ -19,7 +21,8 @@ def import_on_first_use(package: str, file: str) -> tuple[Callable[[str], Any], 
 
     def __getattr__(name: str) -> Any:  # noqa: N807
         if name not in places:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            hint = did_you_mean(nearest(name, places))
+            raise AttributeError(f"module {package!r} has no attribute {name!r}{hint}")
         module = places[name]
         if module is None:
             return import_module(f"{package}.{name}")

@@ -34,7 +34,7 @@ class Recipe:
         net: an MLP, or another module with a hand-written `backward(grad_logits)`.
         loss: a function (logits, targets, divisor) -> (loss, grad_logits).
         optimizer: updates the weights of the network from their `.grad`.
-        images: (n, ...) all training images, uint8 or the dtype of the weights, on the device of the weights.
+        images: (n, ...) uint8, or the dtype of the weights: all training inputs, on the device of the weights.
         targets: (n,) int64, or (n, C) rows of the dtype of the weights, on the same device.
         augment: a function (images, step, start) -> images of the same shape. `start` is the place of the first image
             in the mini-batch.
@@ -134,8 +134,8 @@ def prepare_images(recipe: Recipe, indices: Tensor, dtype: torch.dtype, step: Te
 
 
 def scale_pixels(images: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return pixels of 0..255 (uint8) as numbers of 0..1; floats are numbers already."""
-    return images.to(dtype, copy=True).div_(255) if images.dtype == torch.uint8 else images.to(dtype)
+    """Return bytes, 0..255, as numbers of 0..1; other numbers were scaled when they were read."""
+    return images.to(dtype) if images.is_floating_point() else images.to(dtype, copy=True).div_(255)
 
 
 def pixel_dtype(recipe: Recipe) -> torch.dtype:

@@ -21,7 +21,7 @@ import torch
 import yaml
 
 from torchnet.data import Block, load
-from torchnet.data.idx import FILES
+from torchnet.data.formats.idx import FILES
 from torchnet.engine.matmul_precision import unsupported
 from torchnet.storage import write_checkpoint
 from torchnet.training.module import Classifier
@@ -46,14 +46,14 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def test_fit_leaves_everything_in_its_run_folder(cli, capsys):
-    assert cli(DIGITS, "--trainer.max_epochs", 6) == 0
+    assert cli(DIGITS, "--trainer.max_epochs", 6, "--loss_line.every_n_epochs", 5) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    lines = [line for line in out.splitlines() if line.startswith("Epoch ")]
+    lines = [line for line in out.splitlines() if line.startswith("notebook loss ")]
     run = the_run()
     report = json.loads((run / "report.json").read_text())
     assert lines == [
-        f"Epoch {line['epoch']}: test loss = {line['test_loss']:.12g}, train loss = {line['train_loss']:.12g}"
+        f"notebook loss after epoch {line['epoch']}: test = {line['test_loss']:.12g}, train = {line['train_loss']:.12g}"
         for line in report["losses"]
     ]
     assert [line["epoch"] for line in report["losses"]] == [1, 6]
@@ -109,7 +109,7 @@ def test_test_and_predict_start_from_a_checkpoint_and_its_configuration(cli, cap
     assert cli("predict", "--ckpt_path", "last") == 0
     rows = read_csv(the_run() / "predictions.csv")
     assert [int(row["image"]) for row in rows] == list(range(360))
-    accuracy = np.mean([int(row["label"]) for row in rows] == load("digits").test_labels)  # in the order of the file
+    accuracy = np.mean([int(row["label"]) for row in rows] == load("digits").test_targets)  # in the order of the file
     assert accuracy == pytest.approx(report["accuracy"]["test"])
     assert all(sum(float(row[f"p{label}"]) for label in range(10)) == pytest.approx(1, abs=1e-5) for row in rows)
 
@@ -147,7 +147,7 @@ def test_the_configuration_of_a_resumed_run_trains_from_the_start(cli, capsys):
     config = max(Path("runs").glob("digits/*/config.yaml"))
     capsys.readouterr()
     assert cli("--config", config, "--trainer.max_epochs", 1) == 0
-    assert "Epoch 1:" in capsys.readouterr().out
+    assert "epoch 1/1:" in capsys.readouterr().out
 
 
 def test_validate_without_a_validation_set_is_exit_code_2(cli, capsys):
@@ -168,7 +168,10 @@ def test_a_small_configuration_of_ones_own_has_the_defaults_of_default_yaml(cli,
     mine = yaml.safe_load(capsys.readouterr().out)
     assert cli("--print_config") == 0
     default = yaml.safe_load(capsys.readouterr().out)
-    assert mine == default | {"name": "mine", "model": default["model"] | {"activation": "relu"}}
+    changed = {"name": "mine", "model": default["model"] | {"activation": "relu"}}
+    assert mine == default | changed | {
+        "loss_line": {"every_n_epochs": None}
+    }  # default.yaml prints the notebook's loss
 
 
 def test_runs_of_one_second_do_not_meet(cli):
@@ -416,7 +419,7 @@ def run_train_py(cwd: Path, *arguments: object) -> subprocess.CompletedProcess[s
 def test_a_signal_ends_the_run_in_one_sentence(number, code, tmp_path):
     command = [sys.executable, str(ROOT / "train.py"), DIGITS, "--trainer.max_epochs", "100000"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        next(line for line in process.stdout if line.startswith("Epoch 6:"))
+        next(line for line in process.stdout if " 6/100000:" in line)
         process.send_signal(number)
         _, err = process.communicate(timeout=600)
     assert process.returncode == code, err

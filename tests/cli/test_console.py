@@ -34,7 +34,7 @@ def test_no_color_is_respected_on_a_terminal(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     command = [sys.executable, str(ROOT / "train.py"), DIGITS, "--trainer.max_epochs=6"]
     shown = on_a_terminal(command, NO_COLOR="1", TERM="xterm-256color")
-    assert b"of 6 \xe2\x94\x81" in shown  # the bar
+    assert b"/6 \xe2\x94\x81" in shown  # the bar
     assert b" left" in shown
     assert COLOR.search(shown) is None
     other = [sys.executable, "-c", "from rich.progress import track; list(track(range(9)))"]

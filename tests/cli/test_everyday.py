@@ -46,7 +46,7 @@ class TestClosedTerminal:
         )
         os.close(inside)
         printed = b""
-        while b"Epoch 6:" not in printed:
+        while b" 6/100000:" not in printed:
             printed += os.read(terminal, 1000)
         os.close(terminal)
         assert process.wait(timeout=120) == 129
@@ -343,7 +343,7 @@ class TestStreams:
             stderr=subprocess.PIPE,
             text=True,
         ) as process:
-            next(line for line in process.stdout if line.startswith("Epoch 6:"))
+            next(line for line in process.stdout if " 6/100000:" in line)
             process.stdout.close()
             err = process.stderr.read()
         assert process.returncode == 74

@@ -4,6 +4,7 @@ import re
 import shlex
 
 import pytest
+import yaml
 
 from torchnet.cli.command_list import COMMANDS
 from torchnet.cli.help import _TEXTS
@@ -86,6 +87,20 @@ def test_examples_work(help_of, cli, capsys, monkeypatch):
             ["--data.deformation.rotatio", "3"],
             "--data.deformation: Option 'rotatio' is not accepted: did you mean data.deformation.rotation?",
         ),
+        (["--learning_rate", "1"], "--learning_rate 1: did you mean --model.lr?"),
+        (["--model.learning-rate=1"], "--model.learning-rate=1: did you mean --model.lr?"),
+        (["--seed", "3"], "--seed 3: did you mean --seed_everything?"),
+        (["--resume", "last"], "--resume last: did you mean --ckpt_path?"),
+        (["--gpus=2"], "--gpus=2: did you mean --trainer.devices?"),
+        (["model.lr=0.1"], "model.lr=0.1: did you mean --model.lr=0.1?"),
+        (["-model.lr", "0.1"], "-model.lr 0.1: did you mean --model.lr?"),
+        (["--model.loss", "mse"], "got 'mse': did you mean mean_squared_error?"),
+        (["--model.activation", "ReLU"], "got 'ReLU': did you mean relu?"),
+        (["--model.activation", "relu, tanh"], "got 'relu, tanh': write a list as [relu, tanh]"),
+        (["--trainer.callbacks", "EarlyStoping"], "did you mean pytorch_lightning.callbacks.EarlyStopping?"),
+        (["--trainer.logger", "tensorboard"], "did you mean pytorch_lightning.loggers.TensorBoardLogger?"),
+        (["--model.optimizer", "torch.optim.adam"], "did you mean torch.optim.Adam?"),
+        (["--model.optimizer", "adem"], "did you mean torch.optim.Adam"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -130,6 +145,17 @@ def test_a_command_that_there_is_not_names_the_one_that_may_be_meant(cli, capsys
         (["--model.dropout", "x"], "--model.dropout: Expected a float or a list. Got value: x"),
         (["--model.class_weights", "[1,x]"], "--model.class_weights: Expected a float. Got value: x"),
         (["--model.optimizer", "AdmW"], "--model.optimizer: Expected the name of a class, not AdmW"),
+        (["--data", "digits"], "--data: expected options by name, got digits"),
+        (["--seed_everything", "yes"], "--seed_everything: expected a whole number from 0 to 4294967295"),
+        (
+            ["--model.scheduler", "StepLR"],
+            "--model.scheduler: StepLR needs step_size: write --model.scheduler.step_size",
+        ),
+        (
+            ["--trainer.callbacks", "EarlyStopping"],
+            "--trainer.callbacks: EarlyStopping needs monitor: write --trainer.callbacks.monitor VALUE",
+        ),
+        (["--model.residual"], "argument --model.residual: expected one argument: write --model.residual VALUE"),
         (["--model.optimizer", "torch.optim.AdmW"], "--model.optimizer: module 'torch.optim' has no attribute 'AdmW'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -139,3 +165,54 @@ def test_a_value_of_no_type_that_it_may_have_is_one_short_sentence(arguments, me
     err = capsys.readouterr().err
     assert err.startswith(f"error: {message}")
     assert len(err) < 150
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--model.hidden_sizes", "256", "128"],
+        ["--model.hidden_sizes=256", "128", "--model.lr=1"],
+        ["--model.hidden_sizes", "256,128"],
+        ["--model.hidden_sizes", "256 128"],
+        ["--model.hidden_sizes", "(256, 128)"],
+    ],
+    ids=" ".join,
+)
+def test_a_list_without_brackets_is_written_out(arguments, cli, capsys):
+    assert cli(DIGITS, *arguments) == 2
+    err = capsys.readouterr().err
+    assert err.endswith(": write a list like this: --model.hidden_sizes '[256, 128]'\n")
+    assert err.count("\n") == 1
+
+
+def test_a_word_that_follows_no_option_is_no_list(cli, capsys):
+    assert cli("fit", "photo.png", DIGITS) == 2
+    assert capsys.readouterr().err == "error: unrecognized arguments: photo.png\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option", "name"),
+    [
+        (["--model.optimizer", "adam"], "optimizer", "torch.optim.Adam"),
+        (["--model.optimizer=ADAMW"], "optimizer", "torch.optim.AdamW"),
+        (["--model.optimizer", "rmsprop", "--model.optimizer.lr=0.1"], "optimizer", "torch.optim.RMSprop"),
+        (
+            ["--model.scheduler=step_lr", "--model.scheduler.step_size=9"],
+            "scheduler",
+            "torch.optim.lr_scheduler.StepLR",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value,
+)
+def test_a_class_is_known_by_its_plain_name(arguments, option, name, cli, capsys):
+    assert cli(*arguments, "--print_config") == 0
+    assert yaml.safe_load(capsys.readouterr().out)["model"][option]["class_path"] == name
+
+
+def test_a_configuration_that_there_is_not_names_the_one_that_may_be_meant(cli, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for name in ("configs/defualt.yaml", "defualt.yaml", "configs/default.yml"):
+        assert cli("--config", name) == 2
+        assert capsys.readouterr().err == f"error: {name}: there is no such file: did you mean configs/default.yaml?\n"
+    assert cli("--config", "nowhere/zzz.yaml") == 2
+    assert capsys.readouterr().err == "error: nowhere/zzz.yaml: there is no such file\n"

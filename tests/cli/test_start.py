@@ -74,8 +74,8 @@ class TestReadingAhead:
         monkeypatch.setenv("TORCHNET_DATA", str(folder))
         ahead.read_data(text())
         data = load("mnist")
-        assert data.train_images.tobytes() == expected.train_images.tobytes()
-        assert data.test_labels.tolist() == expected.test_labels.tolist()
+        assert data.train_inputs.tobytes() == expected.train_inputs.tobytes()
+        assert data.test_targets.tolist() == expected.test_targets.tolist()
         assert len(read) == 1
         assert read[0] is not threading.main_thread()
         load("mnist")  # and what was taken is not kept

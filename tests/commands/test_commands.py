@@ -29,7 +29,10 @@ def test_wrong_usage_is_reported_in_one_line(arguments, message, capsys):
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", [[], ["check"], ["deformation"], ["demo"], ["export"], ["predict"], ["report"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], *([name] for name in ("check", "deformation", "demo", "export", "predict", "report", "runs", "sweep"))],
+)
 def test_help_fits_into_80_columns(command, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as exit_:

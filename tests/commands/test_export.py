@@ -1,5 +1,6 @@
 """`python -m torchnet export`: the exported files run without torchnet, with the same outputs."""
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -36,13 +37,13 @@ def expected_logits(images: Tensor, options: tuple[str, ...]) -> Tensor:
 @pytest.mark.parametrize("options", [(), MIXED], ids=["plain", "mixed, average"])
 def test_the_printed_program_runs_the_file(options, cli, capsys, expect_equal):
     assert cli(*EPOCH, *options) == 0
-    images = torch.from_numpy(load("digits").test_images)
+    images = torch.from_numpy(load("digits").test_inputs)
     expected = expected_logits(images, options)
     for file in ("net.safetensors", "net.pt", "net.onnx"):
         capsys.readouterr()
         assert main(["export", "last", file]) == 0
         out, err = capsys.readouterr()
-        assert err == ""
+        assert err == f"last is {newest()}\n"
         summary, told, _, program = out.split("\n", 3)
         assert summary.startswith("6 tensors, 8,970 numbers" if not options else "14 tensors, ")
         assert summary.endswith(f" numbers, in {file}")
@@ -50,6 +51,7 @@ def test_the_printed_program_runs_the_file(options, cli, capsys, expect_equal):
         assert "torchnet" not in program
         names = {"images": images.numpy() if file == "net.onnx" else images}
         exec(program, names)
+        assert names["labels"] == expected.argmax(dim=1).tolist()
         expect_equal(file, torch.as_tensor(names["logits"]).detach(), expected, f"the run, {file}", 1e-6)
 
 
@@ -58,16 +60,15 @@ def test_the_files_have_metadata(cli, capsys, tmp_path):
     assert main(["export", "last", "net.safetensors"]) == 0
     with safetensors.safe_open("net.safetensors", "pt") as file:
         said = file.metadata()
-    assert said.keys() == {"name", "global_step", "source", "torchnet"}
+    assert said.keys() == {"name", "global_step", "preprocessing", "classes", "network", "source", "torchnet"}
     assert (said["name"], said["global_step"]) == ("mine", "29")
     assert said["source"] in capsys.readouterr().out
     assert main(["export", "last", str(tmp_path / "net.onnx")]) == 0
     model = onnx.load("net.onnx")
-    assert {it.key: it.value for it in model.metadata_props} == {
-        "name": "mine",
-        "global_step": "29",
-        "images": "64 pixels per image, scaled from 0..255 to 0..1",
-    }
+    del said["network"], said["source"], said["torchnet"]
+    assert {it.key: it.value for it in model.metadata_props} == said
+    assert json.loads(said["classes"]) == [str(digit) for digit in range(10)]
+    assert json.loads(said["preprocessing"])["inputs"]["shape"] == [8, 8]
     assert main(["export", "last", "net.pt"]) == 0
     state = torch.load("net.pt", weights_only=True)
     assert list(state) == ["0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias"]
@@ -116,9 +117,10 @@ def test_a_network_that_onnx_runtime_cannot_run_is_rejected(cli, capsys):
 
 def test_a_missing_package_is_named(cli, capsys, monkeypatch):
     assert cli(*EPOCH) == 0
-    monkeypatch.delitem(sys.modules, "torchnet.exporting.onnx_graph", raising=False)
+    monkeypatch.delitem(sys.modules, "torchnet.exporting.onnx_model", raising=False)
     monkeypatch.setitem(sys.modules, "onnx", None)
     capsys.readouterr()
     assert main(["export", "last", "net.onnx"]) == 2
-    err = capsys.readouterr().err
-    assert err == "error: --to onnx requires the package onnx: pip install onnx\n"
+    said, error = capsys.readouterr().err.splitlines()
+    assert said == f"last is {newest()}"
+    assert error == "error: --to onnx requires the package onnx: pip install onnx"

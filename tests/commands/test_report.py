@@ -20,7 +20,7 @@ from torchnet.reporting.evaluation import pixels_of
 
 from ..browser import reset, set_media, set_width
 from ..conftest import ROOT
-from ..run_folders import DIGITS
+from ..run_folders import DIGITS, last_of
 
 FIGURES = {"loss", "accuracy", "confusion", "mistakes", "first_layer", "gradient_norm", "update_ratio", "blocked"}
 VOID = {"meta", "img", "br", "link", "input"}
@@ -119,7 +119,7 @@ def test_the_report_has_the_confusion_matrix_and_the_images_of_the_test_set(fini
     counts = np.array(report["confusion_matrix"]["test"])
     assert counts.sum() == 360
     assert np.trace(counts) / 360 == pytest.approx(report["accuracy"]["test"])
-    shown = {tuple(row) for row in load("digits").test_images.reshape(360, -1).tolist()}
+    shown = {tuple(row) for row in load("digits").test_inputs.reshape(360, -1).tolist()}
     for mistake in report["mistakes"]["test"]:
         assert tuple(pixels_of(mistake).reshape(-1).tolist()) in shown
 
@@ -161,7 +161,75 @@ def test_runs_are_compared_side_by_side(cli, capsys):
     assert {path.stem for path in Path("comparison").iterdir()} == {"loss", "accuracy"} | per_run
     for text in ("digits", "second", "model.activation", "sigmoid", "relu", "2 runs", "side by side", "val accuracy"):
         assert text in page.text
+    assert "Sorted by best val accuracy." in page.text
     assert "data.batch_size" not in page.text.partition("Options that differ")[2].partition("Learning")[0]
+
+
+def similar_runs(finished: Path, root: Path, count: int) -> list[Path]:
+    """Return runs that differ in an option and in the accuracy; those after the sixth have the options of the first."""
+    folders = []
+    for k in range(count):
+        folder = Path(shutil.copytree(finished, root / f"2026-01-31_12-00-0{k}.000Z"))
+        config, lr = folder / "config.yaml", (k + 1) / 100 if k < 6 else 0.01
+        keep = 2 + k % 2
+        config.write_text(config.read_text().replace("lr: 0.3", f"lr: {lr}").replace("keep: 2", f"keep: {keep}"))
+        report = json.loads((folder / "report.json").read_text())
+        report["accuracy"]["test"] = 0.5 + 0.05 * k
+        (folder / "report.json").write_text(json.dumps(report))
+        folders.append(folder)
+    return folders
+
+
+@pytest.fixture(scope="module")
+def comparison(finished, tmp_path_factory) -> Path:
+    """The page of eight runs; tests must not change it."""
+    root = tmp_path_factory.mktemp("comparison")
+    folders = similar_runs(finished, root / "runs", 8)
+    assert main(["report", *map(str, folders), f"--output={root / 'all.html'}"]) == 0
+    return root / "all.html"
+
+
+def test_many_runs_are_sorted_and_told_apart(comparison):
+    page = expect_sound(comparison)
+    rows = re.findall(r"<tr.*?</tr>", comparison.read_text(), re.DOTALL)[1:9]
+    expected = ["lr 0.01 (3)", "lr 0.01 (2)", "lr 0.06", "lr 0.05", "lr 0.04", "lr 0.03", "lr 0.02", "lr 0.01 (1)"]
+    assert [next(label for label in expected if label in row) for row in rows] == expected
+    for k, row in enumerate(rows):
+        assert f"{0.85 - 0.05 * k:.2%}" in row
+        assert f"2026-01-31 12:00:0{7 - k} UTC" in row
+        assert ("best" in row) == (k == 0)
+    assert "Sorted by final test accuracy. There is no validation split" in page.text
+    assert "Equal options: lr 0.01 (3); lr 0.01 (2); lr 0.01 (1)." in page.text
+    other = page.text.partition("Options that differ")[2].partition("Learning")[0]
+    assert "checkpoints.keep" in other
+    assert "model.lr" not in other, "the labels say it"
+    assert "What follows them is of the 6 best ones" in page.text
+    assert {path.stem for path in (comparison.parent / "all").glob("confusion_*")} == {
+        f"confusion_{k}" for k in range(1, 7)
+    }
+    assert page.figures == 2 + 6 * 6
+
+
+@pytest.mark.parametrize("width", [360, 390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_shows_the_comparison_at_every_width(scheme, width, comparison, browser, request):
+    request.addfinalizer(lambda: reset(browser))
+    set_width(browser, width)
+    set_media(browser, {"prefers-color-scheme": scheme})
+    browser.get_log("browser")
+    browser.get(comparison.as_uri())
+    assert browser.get_log("browser") == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
+    for table in browser.find_elements("css selector", "table.runs"):
+        hidden = "const box = arguments[0].parentElement; return box.scrollWidth - box.clientWidth"
+        assert browser.execute_script(hidden, table) <= 0, "a part of the table is hidden"
+    cut = """
+        return [...document.querySelectorAll(".runs td, .runs tbody th")]
+            .filter((it) => it.scrollWidth > it.clientWidth + 1).map((it) => it.textContent);
+    """
+    assert browser.execute_script(cut) == []
+    best = browser.find_elements("css selector", ".runs b")
+    assert [it.is_displayed() for it in best] == [True, True]
 
 
 def test_a_run_that_was_stopped_early_has_a_page_without_evaluation(run):
@@ -190,7 +258,7 @@ def test_a_run_without_logs_and_checkpoints_has_a_page(cli):
 def test_flat_inputs_have_no_images_in_the_report(cli):
     data = load("digits")
     images = {f"x_{split}": getattr(data, f"{split}_images").reshape(-1, 64)[:, :60] for split in ("train", "test")}
-    np.savez("flat.npz", **images, y_train=data.train_labels, y_test=data.test_labels)
+    np.savez("flat.npz", **images, y_train=data.train_targets, y_test=data.test_targets)
     assert cli(DIGITS, "--trainer.max_epochs=1", "--data.source=flat.npz", "--report=true") == 0
     (run,) = all_runs()
     expect_sound(run / "report.html")
@@ -201,7 +269,7 @@ def test_user_input_is_escaped(cli):
     data = load("digits")
     name = "<script>alert(1)<.npz"  # & < > in a configuration
     np.savez(
-        name, x_train=data.train_images, y_train=data.train_labels, x_test=data.test_images, y_test=data.test_labels
+        name, x_train=data.train_inputs, y_train=data.train_targets, x_test=data.test_inputs, y_test=data.test_targets
     )
     assert cli(DIGITS, "--trainer.max_epochs=1", f"--data.source={name}", "--report=true") == 0
     (run,) = all_runs()
@@ -304,4 +372,4 @@ def test_no_display_is_needed(program, run):
     done = subprocess.run([sys.executable, *program, *options], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "report.html" in done.stdout
-    assert done.stderr == ""
+    assert done.stderr == (f"last is {last_of(run)}\n" if "last" in program else "")

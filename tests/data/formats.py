@@ -9,7 +9,7 @@ import numpy as np
 import scipy.io
 
 from torchnet.data.dataset import Dataset
-from torchnet.data.idx import FILES
+from torchnet.data.formats.idx_files import FILES
 
 RNG = np.random.default_rng(0)
 TRAIN_LABELS = RNG.permutation(np.repeat(np.arange(10), 3))
@@ -18,7 +18,19 @@ TEST_LABELS = RNG.permutation(np.repeat(np.arange(10), 2))
 
 def small_set(side: int = 28, random: np.random.Generator = RNG) -> Dataset:
     images = [random.integers(256, size=(n, side, side), dtype=np.uint8) for n in (30, 20)]
-    return Dataset(images[0], TRAIN_LABELS, images[1], TEST_LABELS)
+    return Dataset("small", images[0], TRAIN_LABELS, images[1], TEST_LABELS)
+
+
+def by_key(data: Dataset) -> dict[str, np.ndarray]:
+    """Return the arrays of a data set by the keys of FILES."""
+    return dict(zip(FILES, (data.train_inputs, data.train_targets, data.test_inputs, data.test_targets), strict=True))
+
+
+def by_label(data: Dataset) -> Dataset:
+    """Return a data set with its samples ordered by label."""
+    train, test = (np.argsort(labels, kind="stable") for labels in (data.train_targets, data.test_targets))
+    arrays = data.train_inputs[train], data.train_targets[train], data.test_inputs[test], data.test_targets[test]
+    return Dataset(data.source, *arrays)
 
 
 def idx(magic: int, array: np.ndarray) -> bytes:
@@ -27,8 +39,8 @@ def idx(magic: int, array: np.ndarray) -> bytes:
 
 def write_idx(folder: Path, data: Dataset, pack: bool = False) -> Path:
     folder.mkdir(exist_ok=True)
-    for key, name in FILES.items():
-        array = getattr(data, key)
+    for key, array in by_key(data).items():
+        name = FILES[key]
         content = idx(0x803 if array.ndim == 3 else 0x801, array)
         path = folder / (f"{name}.gz" if pack else name)
         path.write_bytes(gzip.compress(content) if pack else content)
@@ -38,7 +50,7 @@ def write_idx(folder: Path, data: Dataset, pack: bool = False) -> Path:
 def mat_arrays(data: Dataset) -> dict[str, np.ndarray]:
     arrays = {}
     for split in ("train", "test"):
-        images, labels = getattr(data, f"{split}_images"), getattr(data, f"{split}_labels")
+        images, labels = getattr(data, f"{split}_inputs"), getattr(data, f"{split}_targets")
         arrays |= {f"{split}{digit}": images[labels == digit].reshape(-1, 784) for digit in range(10)}
     return arrays
 
@@ -51,10 +63,10 @@ def write_mat(folder: Path, data: Dataset, **changes: np.ndarray | None) -> Path
 
 def write_npz(folder: Path, data: Dataset, **changes: np.ndarray | None) -> Path:
     arrays = {
-        "x_train": data.train_images,
-        "y_train": data.train_labels,
-        "x_test": data.test_images,
-        "y_test": data.test_labels,
+        "x_train": data.train_inputs,
+        "y_train": data.train_targets,
+        "x_test": data.test_inputs,
+        "y_test": data.test_targets,
     } | changes
     np.savez(folder / "mnist.npz", **{name: array for name, array in arrays.items() if array is not None})
     return folder / "mnist.npz"

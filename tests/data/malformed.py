@@ -28,8 +28,8 @@ from unittest import mock
 import numpy as np
 import scipy.io
 
-from torchnet.data import DataError, load, mnist
-from torchnet.data.idx import FILES
+from torchnet.data import DataError, Preparation, load, mnist, prepare
+from torchnet.data.formats.idx_files import FILES
 
 from . import mirrors
 from .formats import TRAIN_LABELS, gzipped_zeros, idx, small_set, write_idx, write_mat
@@ -40,8 +40,8 @@ EXPECTED = {"idx": 60, "gzip": 30, "mat": 30, "download": 10}
 
 IMAGES, LABELS = FILES["train_images"], FILES["train_labels"]
 DATA = small_set()
-IMAGE_FILE, LABEL_FILE = idx(0x803, DATA.train_images), idx(0x801, TRAIN_LABELS)
-TEST_IMAGE_FILE = idx(0x803, DATA.test_images)
+IMAGE_FILE, LABEL_FILE = idx(0x803, DATA.train_inputs), idx(0x801, TRAIN_LABELS)
+TEST_IMAGE_FILE = idx(0x803, DATA.test_inputs)
 SIZE = len(IMAGE_FILE)
 
 
@@ -94,8 +94,8 @@ def idx_cases() -> Iterator[Case]:
     for place, what in enumerate(("images", "rows", "columns")):
         for size in (0, 2**32 - 1):
             wrong[f"{size} {what}"] = (IMAGES, replaced(IMAGE_FILE, 4 + 4 * place, struct.pack(">I", size)))
-    wrong["28 x 27"] = (IMAGES, idx(0x803, DATA.train_images[:, :, :27]))
-    wrong["one image too few"] = (IMAGES, idx(0x803, DATA.train_images[:-1]))
+    wrong["28 x 27"] = (IMAGES, idx(0x803, DATA.train_inputs[:, :, :27]))
+    wrong["one image too few"] = (IMAGES, idx(0x803, DATA.train_inputs[:-1]))
     wrong["one label too few"] = (LABELS, idx(0x801, TRAIN_LABELS[:-1]))
     wrong["65536 cubed"] = (IMAGES, struct.pack(">4I", 0x803, 65536, 65536, 65536))
     for name, (file, content) in wrong.items():
@@ -235,10 +235,10 @@ def fault_of_command(case: Case, folder: Path) -> str | None:
 
 
 def fault_of_load(case: Case, folder: Path) -> str | None:
-    """As `fault_of_command`, for `torchnet.data.load`."""
+    """As `fault_of_command`, for `torchnet.data.load` and `prepare`."""
     with served(case, folder) as source, contextlib.redirect_stderr(io.StringIO()):
         try:
-            load(source)
+            prepare(load(source), Preparation())
         except DataError as error:
             return fault_of_sentence(" ".join(str(error).split()), folder)
     return "expected a DataError, got a data set"

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 
-from torchnet.data.idx import FILES
+from torchnet.data.formats.idx_files import FILES
 
 from .formats import gzipped_zeros
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from torchnet.data import MnistUnavailableError, load, mnist
-from torchnet.data.idx import FILES
+from torchnet.data.formats.idx_files import FILES
 
 from .mirrors import (
     CONTENT,
@@ -71,8 +71,8 @@ def expect_complete(place: Path) -> None:
 def test_downloaded_files_are_read_and_not_downloaded_again(mirrors, place):
     (asked,) = mirrors(deliver)
     data = load("mnist")
-    np.testing.assert_array_equal(data.train_labels, LABELS)
-    assert data.train_images.flatten().tolist() == list(range(40))
+    np.testing.assert_array_equal(data.train_targets, LABELS)
+    assert data.train_inputs.flatten().tolist() == list(range(40))
     expect_complete(place)
     asked.clear()
     load("mnist")

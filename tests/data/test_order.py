@@ -60,8 +60,8 @@ def test_evaluation_yields_every_sample_once_in_order():
     loader = BatchLoader(IMAGES, LABELS, 5)
     batches = list(loader)
     assert len(loader) == 5
-    assert [len(batch.images) for batch in batches] == [5, 5, 5, 5, 3]
-    assert torch.equal(torch.cat([batch.images for batch in batches]), IMAGES)
+    assert [len(batch.inputs) for batch in batches] == [5, 5, 5, 5, 3]
+    assert torch.equal(torch.cat([batch.inputs for batch in batches]), IMAGES)
     assert torch.equal(torch.cat([batch.targets for batch in batches]), LABELS)
 
 

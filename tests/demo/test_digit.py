@@ -56,7 +56,7 @@ def test_the_examples_have_as_much_ink_as_the_data(side, source, opened, request
     data = request.getfixturevalue("mnist") if source == "mnist" else load("digits")
     code = "return torchnet.examples.map((strokes) => torchnet.imageOf(strokes, arguments[0]))"
     ink = np.mean(opened.execute_script(code, side))
-    assert ink == pytest.approx(data.train_images.mean() / 255, rel=0.1)
+    assert ink == pytest.approx(data.train_inputs.mean() / 255, rel=0.1)
 
 
 def test_without_strokes_the_image_is_empty(image_of):

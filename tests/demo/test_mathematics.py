@@ -39,7 +39,7 @@ def test_every_layer_and_loss_is_among_the_random_networks():
 def test_every_number_of_a_run_matches_torchnet(call, digits_run, expect_equal):
     net = load_network(*find_checkpoint(str(digits_run), digits_run)).net.double()
     data = load("digits")
-    for image, label in zip(data.test_images[:5], data.test_labels, strict=False):
+    for image, label in zip(data.test_inputs[:5], data.test_targets, strict=False):
         row = torch.from_numpy(image).flatten()[None].double() / 255
         example = Example(net, "cross_entropy", row, (int(label) + 1) % 10, by_hand=False)
         compare(example, None, call, expect_equal)
@@ -93,7 +93,7 @@ def compare(example: Example, net: tuple[dict, str] | None, call, expect_equal) 
     expect("logits", forward["logits"], logits)
     expect("probabilities", forward["probabilities"], logits.softmax(dim=1))
     expect("loss", backward["loss"], loss)
-    expect("gradient of the image", backward["gradImage"], gradients.pop("image"))
+    expect("gradient of the image", backward["gradInput"], gradients.pop("image"))
     for layer in backward["layers"]:
         expect(f"gradient of the input of {layer['name']}", layer["gradInput"], gradients.pop(layer["name"]))
         for weight, grad in layer["grads"].items():

@@ -26,7 +26,8 @@ from torchnet import (
     Softplus,
     Tanh,
 )
-from torchnet.exporting.onnx_graph import onnx_model
+from torchnet.data import Classes, Pixels, Preprocessing
+from torchnet.exporting.onnx_model import onnx_model
 from torchnet.exporting.torch_source import torch_source
 from torchnet.layers import ACTIVATIONS, NORMALIZATIONS
 
@@ -63,6 +64,7 @@ NETS = {" ".join(str(layer).split()): nn.Sequential(Linear(5, 6), layer, Linear(
         for name in NORMALIZATIONS
     },
 }
+BYTES = Preprocessing(Pixels((1, 5)), Classes(("0", "1", "2", "3")))
 TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-14}
 
 
@@ -100,7 +102,7 @@ def run_source(source: str, **names: object) -> tuple[nn.Sequential, torch.Tenso
 @pytest.mark.parametrize("n", [1, 7])
 def test_the_source_builds_the_network_from_torch_nn(name, net, dtype, n, expect_equal):
     net = net.to(dtype)
-    twin, logits = run_source(torch_source(net, "state"), images=images(n), state=net.state_dict())
+    twin, logits = run_source(torch_source(net, BYTES, "state"), images=images(n), state=net.state_dict())
     assert not any(type(module).__module__.startswith("torchnet") for module in twin.modules())
     assert twin.state_dict().keys() == net.state_dict().keys()
     assert logits.dtype == dtype
@@ -109,7 +111,7 @@ def test_the_source_builds_the_network_from_torch_nn(name, net, dtype, n, expect
 
 def test_the_source_has_the_arguments_that_only_training_uses():
     net = nn.Sequential(Linear(5, 6), Dropout(0.4), BatchNorm1d(6, momentum=None), BatchNorm1d(6, momentum=0.3))
-    twin, _ = run_source(torch_source(net, "state"), images=images(1), state=net.state_dict())
+    twin, _ = run_source(torch_source(net, BYTES, "state"), images=images(1), state=net.state_dict())
     assert (twin[1].p, twin[2].momentum, twin[3].momentum) == (0.4, None, 0.3)
 
 
@@ -123,12 +125,13 @@ def test_onnx_runtime_gives_the_same_logits(name, net, dtype, n, expect_equal):
         with pytest.raises(
             ValueError, match="expected no exact GELU in a float64 network: ONNX Runtime has no float64"
         ):
-            onnx_model(net, {})
+            onnx_model(net, BYTES, {})
         return
-    session = onnxruntime.InferenceSession(onnx_model(net, {}).SerializeToString())
-    pixels = images(n).flatten(1).numpy().astype(str(dtype).removeprefix("torch.")) / 255
-    (logits,) = session.run(None, {"images": pixels})
+    session = onnxruntime.InferenceSession(onnx_model(net, BYTES, {}).SerializeToString())
+    logits, probabilities = session.run(None, {"images": images(n).numpy()})
     expect_equal(name, logits, logits_of(net, images(n)), f"ONNX Runtime, {dtype}", TOLERANCE[dtype])
+    softmax = logits_of(net, images(n)).softmax(dim=1)
+    expect_equal(f"{name}, probabilities", probabilities, softmax, f"ONNX Runtime, {dtype}", 10 * TOLERANCE[dtype])
 
 
 def test_every_layer_is_tested():
@@ -139,28 +142,32 @@ def test_every_layer_is_tested():
 
 def test_a_model_declares_its_inputs_outputs_and_metadata():
     net = MLP([5, 6, 6, 4], normalization="batch_norm")
-    model = onnx_model(net, {"name": "mine", "global_step": "3"})
+    model = onnx_model(net, BYTES, {"name": "mine", "global_step": "3"})
     onnx.checker.check_model(model, full_check=True)
     session = onnxruntime.InferenceSession(model.SerializeToString())
-    (taken,), (given,) = session.get_inputs(), session.get_outputs()
-    assert (taken.name, taken.type, taken.shape) == ("images", "tensor(float)", ["N", 5])
-    assert (given.name, given.type, given.shape) == ("logits", "tensor(float)", ["N", 4])
+    (taken,), given = session.get_inputs(), session.get_outputs()
+    assert (taken.name, taken.type, taken.shape) == ("images", "tensor(uint8)", ["N", 1, 5])
+    assert [(it.name, it.type, it.shape) for it in given] == [
+        ("logits", "tensor(float)", ["N", 4]),
+        ("probabilities", "tensor(float)", ["N", 4]),
+    ]
     assert session.get_modelmeta().custom_metadata_map == {"name": "mine", "global_step": "3"}
     names = {it.name for it in model.graph.initializer}
     assert names >= {name for name in net.state_dict() if not name.endswith("num_batches_tracked")}
 
 
 def test_extreme_inputs_stay_finite():
+    unscaled = Preprocessing(Pixels((5,), 0.0, 1.0), BYTES.targets)
     for layer in LAYERS:
         net = nn.Sequential(Linear(5, 6), layer, Linear(6, 4)).float().eval()
-        session = onnxruntime.InferenceSession(onnx_model(net, {}).SerializeToString())
+        session = onnxruntime.InferenceSession(onnx_model(net, unscaled, {}).SerializeToString())
         for scale in (0.0, 1e-30, 1e4):
             x = torch.randn(3, 5, generator=torch.Generator().manual_seed(1)) * scale
-            (logits,) = session.run(None, {"images": x.numpy()})
+            logits, _ = session.run(None, {"images": x.numpy()})
             np.testing.assert_allclose(logits, net(x).numpy(), rtol=1e-4, atol=1e-5, err_msg=f"{layer}")
 
 
 def test_weights_that_are_too_large_are_refused(monkeypatch):
-    monkeypatch.setattr("torchnet.exporting.onnx_graph._MOST_BYTES", 200)
+    monkeypatch.setattr("torchnet.exporting.onnx_model._MOST_BYTES", 200)
     with pytest.raises(ValueError, match="expected weights of less than 2 GiB"):
-        onnx_model(MLP([5, 6, 4]), {})
+        onnx_model(MLP([5, 6, 4]), BYTES, {})

@@ -11,7 +11,7 @@ from pathlib import Path
 from torchnet.reporting import Answer, write_answers_picture
 from torchnet.runs.folders import find_checkpoint
 from torchnet.runs.load_network import load_network
-from torchnet.runs.predict_images import answers_to
+from torchnet.runs.prediction.images import answers_to
 
 from .drawings import Drawing, drawings
 

@@ -12,7 +12,7 @@ from torchnet.data.dataset import Dataset
 from torchnet.reporting import Answer
 from torchnet.runs.folders import find_checkpoint
 from torchnet.runs.load_network import load_network
-from torchnet.runs.predict_images import answers_to
+from torchnet.runs.prediction.images import answers_to
 from torchnet.step import scale_pixels
 
 from ..conftest import ROOT

@@ -15,7 +15,7 @@ from torchnet.engine.tape import Tape
 from torchnet.layers import Linear
 from torchnet.network import MLP
 from torchnet.optimizers import SGD
-from torchnet.training.callbacks import loss_line
+from torchnet.training.callbacks import epoch_line, loss_line
 from torchnet.training.callbacks.metrics_log import METRICS
 from torchnet.training.module import Classifier
 
@@ -49,13 +49,19 @@ def _wrap(owner: Any, name: str, when: When, before: Hit | None = None, after: H
     setattr(owner, name, wrapped)
 
 
-def _in_the_loss_line(hit: Hit) -> None:
-    def print_halves(first: str, rest: str, **kwargs: Any) -> None:
-        builtins.print(first, end=" ", flush=True)
-        hit()
-        builtins.print(rest, **kwargs)
+def _within_a_line(module: Any) -> Callable[[Hit], None]:
+    """Return a site in the middle of each line that a module prints."""
 
-    loss_line.print = print_halves  # found before the builtin
+    def plant(hit: Hit) -> None:
+        def print_halves(*words: str, **kwargs: Any) -> None:
+            line = " ".join(words)
+            builtins.print(line[:10], end="", flush=True)
+            hit()
+            builtins.print(line[10:], **kwargs)
+
+        module.print = print_halves  # found before the builtin
+
+    return plant
 
 
 def _within_a_replay(hit: Hit) -> None:
@@ -98,7 +104,8 @@ SITES: dict[str, Callable[[Hit], None]] = {
     "between an update and its being counted": after(Engine, "run"),
     "in a validation": before(Classifier, "validation_step"),
     "at the end of an epoch": before(Classifier, "on_train_epoch_end"),
-    "within a loss line": _in_the_loss_line,
+    "within the line of an epoch": _within_a_line(epoch_line),
+    "within a loss line": _within_a_line(loss_line),
     "within a replayed step": _within_a_replay,
     "before the steps of a fused block": before(CpuSteps, "_call"),
     "before a row of metrics": on_disk("at 0 %", METRICS),

@@ -730,8 +730,8 @@ PLANTED: tuple[Planted, ...] = (
         ("the batch in one row", "x.flatten(1)", "x.reshape(1, -1)"),
         (
             "one activation for all layers",
-            "part.append(ACTIVATIONS[activations[i]]())",
-            "part.append(self[1] if len(self) > 1 else ACTIVATIONS[activations[i]]())",
+            "part.append(activations[i]().to(dtype=dtype))",
+            "part.append(self[1] if len(self) > 1 else activations[i]().to(dtype=dtype))",
         ),
         ("the first activation for all layers", "activations[i]", "activations[0]"),
         ("the first dropout for all layers", "Dropout(dropouts[i]", "Dropout(dropouts[0]"),

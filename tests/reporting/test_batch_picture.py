@@ -63,8 +63,8 @@ def test_the_command_draws_the_first_image_of_each_class_and_its_deformations(tm
     assert (title, got_path) == ("Random deformation of digits", path)
     assert subtitle == "rotation 12, elastic_strength 0.5, elastic_smoothness 2"
     data = load("digits")
-    first = [data.train_labels.tolist().index(label) for label in range(10)]
-    expected = scale_pixels(torch.tensor(data.train_images[first]), torch.float32)
+    first = [data.train_targets.tolist().index(label) for label in range(10)]
+    expected = scale_pixels(torch.tensor(data.train_inputs[first]), torch.float32)
     assert torch.equal(before, expected)
     deform = Deformation(rotation=12, elastic_strength=0.5, elastic_smoothness=2, seed=3)
     assert after.shape == (6, 10, 8, 8)
@@ -100,7 +100,7 @@ def test_the_command_writes_a_picture(tmp_path):
         (["--rotation", "270"], 2, "rotation: expected degrees in [0, 180], got 270.0"),
         (["--elastic_strength", "1"], 2, "elastic_smoothness: expected at least 1 pixel"),
         (["--shear", "9", "--source", "nowhere.npz"], 65, "nowhere.npz: no such file or folder"),
-        (["--shear", "9", "--source", "flat.npz"], 65, "flat.npz: expected images of shape (n, height, width)"),
+        (["--shear", "9", "--source", "flat.npz"], 65, "flat.npz: expected gray images of shape (n, height, width)"),
         (["--shear", "9", "--source", "digits", "--output", "no/folder.png"], 74, "no/folder.png"),
         (["--shear", "9", "--source", "digits", "--output", "a.txt"], 2, "a.txt: expected a file name that ends"),
     ],

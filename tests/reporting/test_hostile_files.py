@@ -14,7 +14,8 @@ import pytest
 from torchnet.cli.main import main as train
 from torchnet.commands import main
 from torchnet.reporting import page, read_report, write_report
-from torchnet.reporting.run_data import RunData, read_metrics
+from torchnet.reporting.run_data import RunData
+from torchnet.reporting.run_files import read_metrics
 
 from ..conftest import ROOT
 from ..run_folders import DIGITS, newest
@@ -59,7 +60,7 @@ def report(run: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "_figures", lambda runs: {})
+    monkeypatch.setattr(page, "_figures", lambda *_: {})
 
 
 def refused(path: Path, cases: list[Callable[[], str]], report: Callable[..., str]) -> int:
@@ -135,13 +136,15 @@ def test_a_hostile_file_is_refused_among_several_runs(run, report):
         (("accuracy", "test"), "1.5", "accuracy.test: expected a number from 0 to 1, got 1.5"),
         (("accuracy", "test"), "NaN", "expected finite numbers, got NaN"),
         (("accuracy",), '{"train": 1}', "accuracy: expected an object with test, got an object with 'train'"),
-        (("confusion_matrix", "test"), "[]", "confusion_matrix.test: expected a list of 1 to 32, got a list of 0"),
-        (("confusion_matrix", "test"), "[[1, 2]]", "confusion_matrix.test[0]: expected a list of 1, got a list of 2"),
+        (("confusion_matrix", "test"), "[]", "confusion_matrix.test: expected a list of 10, got a list of 0"),
+        (("confusion_matrix", "test"), "[[1, 2]]", "confusion_matrix.test: expected a list of 10, got a list of 1"),
         (("confusion_matrix", "train", 3), "[1]", "confusion_matrix.train[3]: expected a list of 10, got a list of 1"),
         (("confusion_matrix", "test", 0, 0), "-1", "confusion_matrix.test[0][0]: expected a whole number from 0 to"),
         (("mistakes", "test", 0, "label"), "10", "mistakes.test[0].label: expected a whole number from 0 to 9, got 10"),
         (("mistakes", "test", 0, "shape"), "[8, 9]", "mistakes.test[0]: expected pixels of shape [8, 9] in base64"),
         (("mistakes", "test", 0, "pixels"), '"é"', "mistakes.test[0]: expected pixels of shape [8, 8] in base64"),
+        (("classes",), "[]", "classes: expected a list of 1 to 10000, got a list of 0"),
+        (("classes", 3), "4", "classes[3]: expected text of at most 1000 characters, got 4"),
         (("title",), r'"\u001b[2J"', ""),
     ],
 )
@@ -159,6 +162,7 @@ def extreme_report(classes: int, count: int, content: dict[str, Any]) -> dict[st
     rows["support"] = dict.fromkeys(columns, count)
     mistake = {"label": 0, "predicted": classes - 1, "probabilities": [0.0] * classes, "shape": [3000, 1]}
     return content | {
+        "classes": [str(label) for label in range(classes)],
         "accuracy": {"test": 0},
         "classification_report": {"test": rows},
         "confusion_matrix": {"test": [[count] * classes] * classes},

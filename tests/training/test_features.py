@@ -14,7 +14,7 @@ from torchnet import MLP
 from torchnet.data import BlockLoader
 from torchnet.data.order import notebook
 from torchnet.runs.errors import UsageError
-from torchnet.training.data_module import ImageData
+from torchnet.training.data_module import DataModule
 from torchnet.training.module import Classifier
 from torchnet.training.refusals import refuse_single_samples
 
@@ -153,14 +153,14 @@ def test_the_average_is_what_is_evaluated_and_saved(cli):
     options = ("--model.ema_decay=0.9", "--model.normalization=batch_norm", "--trainer.max_epochs=2")
     assert cli(DIGITS, *options) == 0
     weights = torch.load(newest(), weights_only=True)["state_dict"]
-    data = ImageData("digits")
+    data = DataModule("digits")
     report = json.loads((the_run() / "report.json").read_text())
     accuracies = {}
     for prefix in ("net.", "average.net."):
         model = Classifier(64, 10, [64, 64], normalization="batch_norm").eval()
         own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
         model.net.load_state_dict(own)
-        images, labels = data.splits["test"]
+        images, labels = data.samples("test")
         accuracies[prefix] = (model(images).argmax(1) == labels).double().mean().item()
     assert accuracies["average.net."] == pytest.approx(report["accuracy"]["test"])
     assert accuracies["net."] != accuracies["average.net."]
@@ -177,8 +177,8 @@ def test_label_smoothing_is_for_training_alone(cli, capsys):
     weights = torch.load(newest(), weights_only=True)["state_dict"]
     model = Classifier(64, 10, [64, 64], label_smoothing=0.3).eval()
     model.load_state_dict(weights)
-    data = ImageData("digits", validation_fraction=0.2)
-    images, labels = data.splits["val"]
+    data = DataModule("digits", validation_fraction=0.2)
+    images, labels = data.samples("val")
     plain = torch.nn.functional.cross_entropy(model(images), labels)
     assert losses[1][1] == pytest.approx(plain.item(), rel=1e-5)
 
@@ -282,13 +282,13 @@ def test_a_plateau_is_seen_by_a_run_that_is_resumed_behind_its_validation(cli):
 
 def test_the_data_are_brought_to_the_device_of_the_run(cli, monkeypatch):
     """They are looked at before training begins, and must not stay where they are then."""
-    asked, bring = [], ImageData._on_device
+    asked, bring = [], DataModule._on_device
 
     def look(data, *arrays):
         asked.append(data.trainer)
         return bring(data, *arrays)
 
-    monkeypatch.setattr(ImageData, "_on_device", look)
+    monkeypatch.setattr(DataModule, "_on_device", look)
     assert cli(DIGITS, "--trainer.max_epochs=1") == 0
     assert asked
     assert all(trainer is not None for trainer in asked)

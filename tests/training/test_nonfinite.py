@@ -21,6 +21,7 @@ from torchnet.engine.matmul_precision import unsupported
 from torchnet.training.checkpoint_io import CheckpointFiles
 from torchnet.training.module import Classifier
 
+from ..datasets import by_label
 from ..run_folders import DIGITS
 
 SIZES = (64, 16, 16, 10)
@@ -158,7 +159,7 @@ def first_by_a_plain_loop(case: Case) -> tuple[int, str, str]:
     if case.adamw:
         optimizer = torch.optim.AdamW(twin.parameters(), lr=case.lr)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, case.jump or 10**9, gamma=1e30)
-    data = load("digits").by_label()
+    data = by_label(load("digits"))
     images, labels = torch.tensor(data.train_images).flatten(1).to(case.dtype) / 255, torch.tensor(data.train_labels)
     chosen = (
         part for epoch in range(40) for part in torch.from_numpy(shuffled(1437, 10)(epoch)).split(case.batch_size)

@@ -9,7 +9,7 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 
 from torchnet.training import evaluated_module
-from torchnet.training.data_module import ImageData
+from torchnet.training.data_module import DataModule
 from torchnet.training.lightning_internals import Position
 from torchnet.training.module import Classifier
 
@@ -43,7 +43,7 @@ def train(folder: Any, block_size: int, *callbacks: Callback) -> None:
         limit_val_batches=0,
         default_root_dir=folder,
     )
-    trainer.fit(Classifier(64, 10, [8]), ImageData("digits", batch_size=300, block_size=block_size))
+    trainer.fit(Classifier(64, 10, [8]), DataModule("digits", batch_size=300, block_size=block_size))
 
 
 def expect_loops(state: dict[str, Any], position: Position) -> None:

@@ -134,7 +134,7 @@ def test_a_checkpoint_from_before_there_were_fused_steps_resumes_captured(cli, c
     assert cli(DIGITS, *EPOCHS, "--model.step", "captured") == 0
     path = checkpoint()
     contents = read_checkpoint(path)
-    del contents["torchnet"]["environment"]["training step"]
+    del contents["torchnet"]["environment"]["training step"], contents["torchnet"]["preprocessing"]
     contents["torchnet"]["format"] = 1
     write_checkpoint(path, contents)
     config = path.parent.parent / "config.yaml"
@@ -142,6 +142,16 @@ def test_a_checkpoint_from_before_there_were_fused_steps_resumes_captured(cli, c
     capsys.readouterr()
     assert cli(*RESUME) == 0
     assert "training steps are captured" in capsys.readouterr().out.splitlines()
+
+
+def test_a_checkpoint_from_before_the_preprocessing_was_saved_resumes(cli):
+    assert cli(DIGITS, *EPOCHS) == 0
+    path = checkpoint()
+    contents = read_checkpoint(path)
+    del contents["torchnet"]["preprocessing"]
+    contents["torchnet"]["format"] = 2
+    write_checkpoint(path, contents)
+    assert cli(*RESUME) == 0
 
 
 def test_auto_is_bfloat16_where_it_is_much_faster(monkeypatch):

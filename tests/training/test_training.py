@@ -12,9 +12,10 @@ from torch import nn
 from torchnet import MLP, reference
 from torchnet.data import Block, load
 from torchnet.data.order import shuffled
-from torchnet.training.data_module import ImageData
+from torchnet.training.data_module import DataModule
 from torchnet.training.module import Classifier
 
+from ..datasets import by_label
 from ..run_folders import DIGITS, expect_same_bits, last_of, newest, state
 
 MOMENTUM = ("--model.momentum", "0.9", "--model.lr", "0.3")
@@ -163,7 +164,7 @@ def test_every_step_is_counted(cli):
 
 
 def test_notebook_run_follows_the_reference_step_for_step(expect_equal, tmp_path):
-    data = ImageData("digits", batch_size=479, order="notebook", one_hot=True, dtype="float64", seed=10)
+    data = DataModule("digits", batch_size=479, order="notebook", one_hot=True, dtype="float64", seed=10)
     model = Classifier(64, 10, [12, 12], initializer="notebook", lr=1.0, dtype="float64", seed=10)
     trainer = Trainer(
         max_epochs=5,
@@ -176,9 +177,10 @@ def test_notebook_run_follows_the_reference_step_for_step(expect_equal, tmp_path
         default_root_dir=tmp_path,
     )
     trainer.fit(model, data)
-    order = reference.notebook_order(data.data.train_labels)
-    X = data.data.train_images[order].reshape(-1, 64).T / 255
-    Y = torch.eye(10, dtype=torch.float64)[data.data.train_labels[order]].numpy().T
+    images, labels = (tensor.numpy() for tensor in data.samples("train"))
+    order = reference.notebook_order(labels)
+    X = images[order].reshape(-1, 64).T / 255
+    Y = torch.eye(10, dtype=torch.float64)[labels[order]].numpy().T
     params = reference.train(X, Y, (64, 12, 12, 10), epochs=5, batch_size=479)
     for (name, weight), expected in zip(model.net.named_parameters(), sum(params, ()), strict=True):
         expected = expected if expected.shape[1] > 1 else expected[:, 0]
@@ -194,7 +196,7 @@ def test_a_scheduled_run_follows_autograd_and_torch_step_for_step(expect_equal, 
     assert cli(DIGITS, *MOMENTUM, *others, scheduler, *options) == 0
     got = state(newest())["weights"]
 
-    data = load("digits").by_label()
+    data = by_label(load("digits"))
     images, labels = torch.tensor(data.train_images).flatten(1).double() / 255, torch.tensor(data.train_labels)
     net = MLP((64, 64, 64, 10), generator=torch.Generator().manual_seed(10), dtype=torch.float64)
     twin = nn.Sequential(

@@ -143,4 +143,4 @@ def test_a_log_that_is_shorter_than_it_was_is_said_and_no_obstacle(cli, made, ca
     log.write_text("".join(log.read_text().splitlines(keepends=True)[:2]))
     again = ("--trainer.max_steps=41", "--trainer.default_root_dir=new")
     assert cli("--ckpt_path=short/checkpoints/step=40.ckpt", *again) == 0
-    assert "the logs begin with 1 rows: expected 4 in" in capsys.readouterr().out
+    assert "the logs begin with 1 rows: expected 6 in" in capsys.readouterr().out

@@ -35,7 +35,7 @@ _SMALL = (
 )
 _SCHEDULER = "torch.optim.lr_scheduler.OneCycleLR"
 RUNS = {  # the options of the runs whose checkpoints are edited, each after 40 steps
-    "plain": (*_SMALL, "--name=plain", "--gradient_check.every_n_steps=20"),
+    "plain": (*_SMALL, "--name=plain", "--gradient_check.every_n_steps=20", "--loss_line.every_n_epochs=5"),
     "rich": (
         *_SMALL,
         "--name=rich",
@@ -189,8 +189,11 @@ BY_HAND = [
     Wrong("plain", "an epoch of another length", at("torchnet", "steps_per_epoch", put=14), ("expected 12, got 10",)),
     Wrong("plain", "too many samples", at("epoch_so_far", "samples", put=1001), ("from 901 to 1000, got 1001",)),
     Wrong("plain", "too few samples", at("epoch_so_far", "samples", put=900), ("from 901 to 1000, got 900",)),
-    Wrong("plain", "an older format", at("torchnet", "format", put=0), ("expected 2, got 0: another version",)),
-    Wrong("plain", "a newer format", at("torchnet", "format", put=3), ("another version of torchnet",)),
+    Wrong("plain", "an older format", at("torchnet", "format", put=0), ("expected 3, got 0: another version",)),
+    Wrong("plain", "a newer format", at("torchnet", "format", put=4), ("another version of torchnet",)),
+    Wrong("plain", "no preprocessing", at("torchnet", "preprocessing", put={}), ("preprocessing", "inputs")),
+    Wrong("plain", "pixels of 0..256", at("torchnet", "preprocessing", "inputs", "high", put=256.0), ("high",)),
+    Wrong("plain", "another class", at("torchnet", "preprocessing", "targets", "names", put=["a"] * 10), ("names",)),
     Wrong("plain", "Lightning 1", at("pytorch-lightning_version", put="1.9.5"), ("pytorch-lightning_version",)),
     Wrong("plain", "Lightning x", at("pytorch-lightning_version", put="2.6.6x"), ("pytorch-lightning_version",)),
     Wrong("plain", "no momentum", at(*_BUFFER, put=None), ("momentum_buffer: expected float32 (12, 64), got None",)),
@@ -304,8 +307,8 @@ def make_runs(folder: Path) -> dict[str, Path]:
             assert main(ROOT / "configs", [*options, f"--trainer.default_root_dir={folder}", "--report=false"]) == 0
         (made[name],) = folder.glob(f"{name}/*/checkpoints/step=40.ckpt")
     data = load("digits")
-    relabeled = {"y_train": data.train_labels[::-1], "y_test": data.test_labels}
-    np.savez(folder / "other.npz", x_train=data.train_images, x_test=data.test_images, **relabeled)
+    relabeled = {"y_train": data.train_targets[::-1], "y_test": data.test_targets}
+    np.savez(folder / "other.npz", x_train=data.train_inputs, x_test=data.test_inputs, **relabeled)
     return made
 
 

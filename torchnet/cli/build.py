@@ -14,6 +14,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torchnet.cli.options import Options
 from torchnet.data import DataError
 from torchnet.runs.errors import UsageError, is_out_of_memory
+from torchnet.training.callbacks.epoch_line import EpochLine
 from torchnet.training.callbacks.progress_bar import StepProgressBar
 from torchnet.training.callbacks.user_callbacks import refuse_asked_callbacks
 from torchnet.training.checkpoint_io import CheckpointFiles
@@ -53,8 +54,9 @@ def _trainer(options: Options, parts: Any) -> Any:
     refuse_asked_callbacks(asked)
     refuse_options(arguments)
     plugins = arguments["plugins"] or []  # a list, or a single plugin
+    epoch_line = EpochLine()
     if arguments["enable_progress_bar"] or (arguments["enable_progress_bar"] is None and sys.stdout.isatty()):
-        asked.append(StepProgressBar())
+        asked.append(StepProgressBar(epoch_line))
     saves = options.keeps_results and arguments["enable_checkpointing"] is not False and not arguments["barebones"]
     arguments |= {
         # Replicas are compared before they are saved, and saved before other callbacks may change the state.
@@ -62,6 +64,7 @@ def _trainer(options: Options, parts: Any) -> Any:
             parts.together,
             *([parts.checkpoints] if saves else []),
             *asked,
+            *([] if arguments["barebones"] else [epoch_line]),
             parts.loss_line,
             parts.gradient_check,
             parts.gradient_health,

@@ -4,5 +4,5 @@ COMMANDS = {
     "fit": "train a network; the default command",
     "validate": "print loss and report of the validation images",
     "test": "print loss and report of the test images",
-    "predict": "predict image files, or write predictions.csv of the test images",
+    "predict": "predict files, or write predictions.csv of the test set",
 }

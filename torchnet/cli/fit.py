@@ -75,7 +75,7 @@ class Fit(Callback):
                 sys.argv.append(f"--ckpt_path={found.path}")
             self.parts.together.common = {
                 "configuration": config,
-                "set of training images": self.parts.data.fingerprint,
+                "training set": self.parts.data.fingerprint,
                 "version of torch": torch.__version__,
             }
         checkpoints.resumed_from = self.options.ckpt_path
@@ -87,6 +87,7 @@ class Fit(Callback):
                 trainer.loggers = [DummyLogger()]  # all processes compute what is logged
             return
         checkpoints.options = decisive_options(self.options, self.parts)
+        checkpoints.preprocessing = self.parts.data.preprocessing.as_dict()
         resumed = None if found is None else run_of(found.path)
         self.folder = new_run_folder(Path(values.trainer.default_root_dir), values.name, resumed)
         checkpoints.folder = self.folder / CHECKPOINTS

@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import optim
 
+from torchnet.layers import dotted_names
 from torchnet.runs.errors import UsageError
 from torchnet.runs.sections import SECTIONS
 from torchnet.training.known_classes import CALLBACKS, LOGGERS, REQUIRED
@@ -25,7 +26,7 @@ def _classes(module: Any, base: type) -> dict[str, None]:
 
 
 # The options that may name classes, and for each class the arguments that it may have; None: all plain ones.
-_CLASSES: dict[str, Mapping[str, frozenset[str] | None]] = {
+CLASSES: dict[str, Mapping[str, frozenset[str] | None]] = {
     "model.optimizer": _classes(optim, optim.Optimizer),
     "model.scheduler": _classes(optim.lr_scheduler, optim.lr_scheduler.LRScheduler),
     "trainer.callbacks": CALLBACKS,
@@ -74,7 +75,7 @@ def config_of_run(path: Path, config: dict[str, Any], root: str) -> dict[str, An
     trainer = known.get("trainer", {})
     trainer.pop("default_root_dir", None)
     for option in ("callbacks", "logger"):
-        value, table = trainer.get(option), _CLASSES[f"trainer.{option}"]
+        value, table = trainer.get(option), CLASSES[f"trainer.{option}"]
         where = {"save_dir": root} if option == "logger" else {}
         if isinstance(value, (str, dict, list)):
             items = [_listed_arguments(item, table, where) for item in (value if isinstance(value, list) else [value])]
@@ -97,9 +98,9 @@ def _is_known(name: str, value: Any) -> bool:
     section, _, option = name.partition(".")
     if not re.fullmatch("[a-z_0-9]+", option):
         return False
-    if name in _CLASSES and not isinstance(value, bool):
+    if name in CLASSES and not isinstance(value, bool):
         items = value if isinstance(value, list) else [] if value is None else [value]
-        return all(_is_known_class(item, _CLASSES[name]) for item in items)
+        return all(_is_known_class(item, CLASSES[name]) for item in items)
     if name in _VALUES:
         return value in _VALUES[name]
     if name == "data.deformation":
@@ -111,6 +112,8 @@ def _is_known(name: str, value: Any) -> bool:
                 isinstance(it, (int, float)) or (isinstance(it, str) and _WORD.fullmatch(it)) for it in value.values()
             )
         )
+    if name == "model.activation" and dotted_names(value):
+        return False
     if section == "trainer" and name != _PATH:
         return _is_plain(value) and all(_WORD.fullmatch(text) for text in _strings(value))
     return _is_plain(value)
@@ -161,9 +164,11 @@ def _strings(value: Any) -> list[str]:
 def _named(name: str, value: Any) -> str:
     """Return what an error message names: the first class that is not on the list, or the value."""
     for item in value if isinstance(value, list) else [value]:
-        if name not in _CLASSES or not _is_known_class(item, _CLASSES[name]):
+        if name == "model.activation" and isinstance(value, list) and not dotted_names(item):
+            continue
+        if name not in CLASSES or not _is_known_class(item, CLASSES[name]):
             found = item.get("class_path", item) if isinstance(item, dict) else item
-            is_listed = name in _CLASSES and _listed(found, _CLASSES[name]) is not None
+            is_listed = name in CLASSES and _listed(found, CLASSES[name]) is not None
             return f"{found!s:.100}{' with these arguments' if is_listed else ''}"
     return f"{value!s:.100}"
 

@@ -36,7 +36,7 @@ _TEXTS = {  # instead of Lightning's and jsonargparse's
     "help": "show this message and exit.",
     "config": "read options from a YAML file; can be repeated, later files override earlier ones.",
     "print_config": "print the resulting configuration and exit.",
-    "ckpt_path": "start from a checkpoint: last, best, the folder of a run, or a file.",
+    "ckpt_path": "start from a checkpoint: last, best, last:NAME, best:NAME, the folder of a run, or a file.",
     "trainer.max_epochs": "train up to this number of epochs, counted from the start of the run; -1 for no limit.",
     "trainer.max_steps": "train up to this number of steps; -1 for no limit.",
     "trainer.max_time": "train for this time at most, as days:hours:minutes:seconds.",

@@ -24,17 +24,27 @@ from torchnet.printable import printable
 from torchnet.runs.errors import StoppedError, UsageError, report_error
 from torchnet.runs.folders import CONFIG, RUNS, FoundCheckpoint, checkpoint_needed, find_checkpoint, run_of
 from torchnet.runs.load_network import read_config_of, trained_weights
-from torchnet.runs.predict_images import predict_image_files
+from torchnet.runs.prediction.files import predict_files
+from torchnet.runs.prediction.loaded_run import find_network
 from torchnet.runs.signals import stopped_by_signals
 
 _FALLBACK_TITLE = "NOT MNIST: scikit-learn's bundled 8x8 digits (MNIST could not be found or downloaded)"
-_FLAGS = ("-h", "--help", "--print_config", "--trust-run", "--trust_run")  # all other options have a value
+_FLAGS = (
+    "-h",
+    "--help",
+    "--print_config",
+    "--trust-run",
+    "--trust_run",
+    "--raw",
+    "--as-digits",
+    "--as_digits",
+)  # all other options have a value
 
 
 def main(configs: Path, arguments: list[str] | None = None) -> int:
     """Run `[fit|validate|test|predict] [options]`, fit by default, and return the exit code.
 
-    `predict FILES` predicts image files; `predict` alone predicts the test images of the run's data.
+    `predict FILES` predicts files; `predict` alone predicts the test set of the run's data.
 
     Args:
         configs: the folder of default.yaml, which is read if no configuration is named, and of digits.yaml.
@@ -157,19 +167,23 @@ def _without_files(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _predict_files(options: list[str], files: list[str]) -> int:
-    """Predict image files, as `python -m torchnet predict` does; return the exit code."""
+    """Predict files, as `python -m torchnet predict` does; return the exit code."""
     parser = _checkpoint_parser()
     parser.add_argument("--output", type=Path)
+    parser.add_argument("--trust-run", "--trust_run", action="store_true")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--raw", action="store_const", dest="form", const="raw")
+    form.add_argument("--as-digits", "--as_digits", action="store_const", dest="form", const="digits")
     named, others = parser.parse_known_args(options)
     if others:
         raise UsageError(
-            f"predict of images takes --ckpt_path, --name, --trainer.default_root_dir and --output, got {others[0]}: "
-            "leave it out, or name no image to predict the test images of the run's data"
+            "predict of files takes --ckpt_path, --name, --trainer.default_root_dir, --output, --raw and --as-digits, "
+            f"got {others[0]}: leave it out, or name no file to predict the test set of the run's data"
         )
     if named.ckpt_path is None:
         raise checkpoint_needed("predict")
-    found = find_checkpoint(named.ckpt_path, Path(named.root), named.name)
-    return predict_image_files(found, [Path(file) for file in files], named.output)
+    trained = find_network(named.ckpt_path, Path(named.root), named.name, trust=named.trust_run)
+    return predict_files(trained, [Path(file) for file in files], named.output, named.form)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning
 from jsonargparse import ActionConfigFile, Namespace
@@ -12,7 +12,7 @@ from pytorch_lightning import Trainer
 from torchnet.cli.command_list import COMMANDS
 from torchnet.cli.config_file import Select, parse_with_files
 from torchnet.cli.help import TEXTS_OF_COMMANDS, HelpFormatter, give_titles
-from torchnet.cli.parser import Parser, suggestion
+from torchnet.cli.parser import Parser, full_names, suggestion
 from torchnet.runs.errors import UsageError
 from torchnet.runs.folders import RUNS, FoundCheckpoint, checkpoint_needed, find_checkpoint
 from torchnet.runs.sections import SECTIONS
@@ -20,14 +20,14 @@ from torchnet.training.callbacks.checkpoints import Checkpoints
 from torchnet.training.callbacks.gradient_check import GradientCheck
 from torchnet.training.callbacks.gradient_health import GradientHealth
 from torchnet.training.callbacks.loss_line import LossLine
-from torchnet.training.data_module import ImageData
+from torchnet.training.data_module import DataModule
 from torchnet.training.distributed.replica_check import ReplicaCheck
 from torchnet.training.module import Classifier
 
 _Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
 _CLASSES: dict[str, type] = {  # of each section: the arguments of the constructor are its options
     "model": Classifier,
-    "data": ImageData,
+    "data": DataModule,
     "checkpoints": Checkpoints,
     "loss_line": LossLine,
     "gradient_check": GradientCheck,
@@ -98,10 +98,10 @@ class Options:
 
     def _parse(self, arguments: list[str]) -> Namespace:
         try:
-            return self.parser.parse_args(arguments)
+            return self.parser.parse_args(full_names(arguments))
         except UsageError as error:
             known = self.of_command.get_defaults()
-            raise UsageError(f"{error}{suggestion(str(error), known)}") from error
+            raise UsageError(f"{error}{suggestion(str(error), known, arguments)}") from error
 
     def _check(self) -> None:
         values, defaults = self.values, self.of_command.get_defaults()
@@ -152,6 +152,12 @@ def _parser_of_command(command: str) -> Parser:
     )
     parser.add_argument("--report", type=bool, default=True, help="write report.html and its figures after training.")
     parser.add_argument(
+        "--evaluate",
+        type=Literal["best", "last"],
+        default="best",
+        help="the weights that the report is about: those with the smallest validation loss, or the last ones.",
+    )
+    parser.add_argument(
         "--allow_environment_change",
         type=bool,
         default=False,
@@ -168,6 +174,7 @@ def _parser_of_command(command: str) -> Parser:
     parser.link_arguments("model.dtype", "data.dtype")
     parser.link_arguments("data.in_features", "model.in_features", apply_on="instantiate")
     parser.link_arguments("data.num_classes", "model.num_classes", apply_on="instantiate")
+    parser.link_arguments("data.resolved_task", "model.task", apply_on="instantiate")
     parser.add_method_arguments(Trainer, command, skip=_GIVEN)
     give_titles(parser)
     return parser

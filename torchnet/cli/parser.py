@@ -1,12 +1,14 @@
-"""The parser of the command line. Its errors are one sentence, in the words of the command line."""
+"""The parser of the command line. Its errors are one sentence, which says what may be meant."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import NoReturn
 
 from jsonargparse import ArgumentParser, Namespace
 
 from torchnet.choices import did_you_mean, nearest
+from torchnet.cli.foreign_config import CLASSES
 from torchnet.data import Deformation
 from torchnet.runs.errors import UsageError
 
@@ -16,10 +18,23 @@ _ALTERNATIVES = re.compile(  # the error of jsonargparse for a value with severa
     re.DOTALL,
 )
 _CALLABLE = re.compile(r"^Type \S+\[.*\] expects a function or a callable class: ")
+
+_WORDS = {  # of jsonargparse, and those of the command line
+    r"<class '(?:\w+\.)*(\w+)'>": r"\1",
+    r'Parser key "([^"]+)"': r"--\1",
+    r"Unable to load config '([^']*)'\s+- .*": r"expected options by name, got \1",
+    r"(--\S+): (?:Expected a list or )?the following arguments are required: (\w+).*class_path='\S*?(\w+)'.*": (
+        r"\1: \3 needs \2: write \1.\2 VALUE"
+    ),
+    r"Not of type Seed: .*": "expected a whole number from 0 to 4294967295",
+    r"(argument (--\S+): expected one argument)": r"\1: write \2 VALUE",
+}
 _UNKNOWN = re.compile(  # an unknown option: on the command line, in a file, or of a class
     r"unrecognized arguments: (?P<words>.*)|does not accept option '(?P<key>[^']+)'|"
     r"--(?P<of>[^:]+): Option '(?P<name>[^']+)' is not accepted"
 )
+_NO_CLASS = re.compile(r"--(?P<option>[^ :]+): .*(?:the name of a class, not |has no attribute ')(?P<name>[\w.]+)")
+_NO_LIST = re.compile(r"--(?P<option>[^ :]+): .* or a list\. Got value: (?P<value>\S.*)")
 _OTHERS = (
     "help",
     "config",
@@ -27,6 +42,23 @@ _OTHERS = (
     "trust-run",
     *(f"data.deformation.{field.name}" for field in fields(Deformation)),
 )
+_LISTS = ("model.hidden_sizes", "model.activation", "model.dropout", "model.class_weights")  # one value, or several
+_OTHER_NAMES = {  # of options, as other programs call them
+    "learning_rate": "model.lr",
+    "layers": "model.hidden_sizes",
+    "l2": "model.weight_decay",
+    "seed": "seed_everything",
+    "device": "trainer.accelerator",
+    "gpu": "trainer.accelerator",
+    "gpus": "trainer.devices",
+    "dataset": "data.source",
+    "data_dir": "data.source",
+    "output": "trainer.default_root_dir",
+    "output_dir": "trainer.default_root_dir",
+    "resume": "ckpt_path",
+    "checkpoint": "ckpt_path",
+    "patience": "trainer.callbacks.patience",
+}
 
 
 class Parser(ArgumentParser):
@@ -36,8 +68,9 @@ class Parser(ArgumentParser):
         """Raise a UsageError; jsonargparse would print the usage and exit."""
         if (found := _ALTERNATIVES.fullmatch(message)) is not None:
             message = _one_sentence(found["key"], found["reasons"], found["value"])
-        message = re.sub(r'Parser key "([^"]+)"', r"--\1", message)
-        raise UsageError(re.sub(r"<class '(\w+)'>", r"\1", message)) from ex
+        for pattern, words in _WORDS.items():
+            message = re.sub(pattern, words, message)
+        raise UsageError(message) from ex
 
 
 def _one_sentence(key: str, reasons: str, value: str) -> str:
@@ -53,15 +86,70 @@ def _one_sentence(key: str, reasons: str, value: str) -> str:
     )
 
 
-def suggestion(message: str, options: Namespace) -> str:
-    """Return ": did you mean ...?" for the unknown options in an error message; "" if no name is similar."""
-    found = _UNKNOWN.search(message)
-    if found is None:
+def suggestion(message: str, options: Namespace, arguments: list[str]) -> str:
+    """Return what to append to the error message of a command line: ": did you mean ...?", or "" if nothing is similar.
+
+    Args:
+        message: the error message.
+        options: all options, with their defaults.
+        arguments: the command line.
+    """
+    if (found := _NO_LIST.search(message)) is not None:
+        return _as_list(found["option"], re.split(r"[,\s]+", found["value"].strip("[](), ")))
+    if (found := _NO_CLASS.search(message)) is not None:
+        return did_you_mean(nearest(_last(found["name"]), CLASSES.get(found["option"], ())))
+    if (found := _UNKNOWN.search(message)) is None:
         return ""
     known = [*options.keys(), *_OTHERS]
     if found["key"] is not None:
-        return did_you_mean(nearest(found["key"], known))
+        return did_you_mean(_nearest_options(found["key"], known))
     if found["name"] is not None:
         return did_you_mean(nearest(found["name"], [name for name in known if name.startswith(f"{found['of']}.")]))
-    words = [word.removeprefix("--").partition("=")[0] for word in found["words"].split() if word.startswith("--")]
-    return did_you_mean([f"--{name}" for word in words for name in nearest(word, known)])
+    return _of_words(found["words"].split(), known, arguments)
+
+
+def full_names(arguments: Iterable[str]) -> list[str]:
+    """Return a command line in which names of classes are written as Python does: adam becomes torch.optim.Adam."""
+    found, option = list[str](), ""
+    for argument in arguments:
+        is_option = argument.startswith("--")
+        name, equals, value = argument.partition("=") if is_option else (option, "", argument)
+        known = CLASSES.get(name.removeprefix("--").removesuffix("+"), ())
+        full = next((path for path in known if _plain(_last(path)) == _plain(value)), value)
+        found.append(argument if is_option and not equals else f"{name}={full}" if equals else full)
+        option = argument if is_option else ""
+    return found
+
+
+def _of_words(words: list[str], known: list[str], arguments: list[str]) -> str:
+    """Return what was meant by words that are no options, or follow one that has its value already."""
+    first = words[0]
+    if first.lstrip("-").partition("=")[0] in known:  # without its two dashes
+        return did_you_mean([f"--{first.lstrip('-')}"])
+    if not first.startswith("-") and first in arguments:
+        before = arguments[: arguments.index(first)]
+        start = max((k for k, word in enumerate(before) if word.startswith("--")), default=None)
+        if start is not None:
+            option, equals, value = before[start].removeprefix("--").partition("=")
+            if option in _LISTS:
+                words = [word for word in words if not word.startswith("--")]
+                return _as_list(option, [*([value] if equals else []), *before[start + 1 :], *words])
+    names = [word.removeprefix("--").partition("=")[0] for word in words if word.startswith("--")]
+    return did_you_mean([f"--{name}" for word in names for name in _nearest_options(word, known)])
+
+
+def _nearest_options(word: str, known: list[str]) -> list[str]:
+    other = _OTHER_NAMES.get(_last(word).replace("-", "_"))
+    return nearest(word, known) if other is None else [other]
+
+
+def _as_list(option: str, values: list[str]) -> str:
+    return f": write a list like this: --{option} '[{', '.join(values)}]'" if len(values) > 1 else ""
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "")

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from torchnet.cli.build import build
 from torchnet.cli.config_file import Select
-from torchnet.cli.finished import is_finished, zero_limit
+from torchnet.cli.finished import BestWeights, is_finished, load_best_weights, why_stopped, zero_limit
 from torchnet.cli.fit import Fit, decisive_options
 from torchnet.cli.options import Options
 from torchnet.data import DataError
@@ -20,14 +21,16 @@ from torchnet.reporting import evaluate, print_report, read_report, run_report, 
 from torchnet.reporting.page import FIGURES, PAGE, write_page
 from torchnet.reporting.run_data import FACTS, REPORT
 from torchnet.runs.folders import FoundCheckpoint, run_of
-from torchnet.runs.load_network import expect_widths, trained_weights
+from torchnet.runs.load_network import expect_widths, saved_preprocessing, trained_weights
 from torchnet.runs.record import read_record
 from torchnet.storage import remove_temporary_files
 from torchnet.training.callbacks.run_stats import RunStats
+from torchnet.training.callbacks.tensorboard_log import TensorBoardLog
+from torchnet.training.data_module import preprocessing_known
 from torchnet.training.resume_checks import check_resume, override_patience, resumed_order_of_sums
 from torchnet.training.run_engine import way_of_steps
 
-_WIDE = 130  # columns of a table without a terminal
+_WIDTH = 80  # columns of a table without a terminal
 
 
 class Session:
@@ -56,7 +59,11 @@ class Session:
         found = self.options.checkpoint
         if found is not None and trained_weights(found.contents):
             expect_widths(*found, self.values.model)  # before a network is built that may not fit into memory
-        self.parts = build(self.options)
+        known = None  # training learns its preprocessing, and compares it with that of a resumed run
+        if found is not None and self.options.command != "fit":
+            known = saved_preprocessing(*found)
+        with preprocessing_known(known):
+            self.parts = build(self.options)
         self.model, self.data, self.trainer = self.parts.model, self.parts.data, self.parts.trainer
 
     def run(self) -> None:
@@ -76,29 +83,32 @@ class Session:
 
     def check_checkpoint(self, found: FoundCheckpoint) -> None:
         """Raise a CheckpointError unless the command can start from this checkpoint."""
-        options = None
+        options = preprocessing = None
         if self.options.command == "fit":
-            options = decisive_options(self.options, self.parts)
+            options, preprocessing = decisive_options(self.options, self.parts), self.data.preprocessing.as_dict()
             self.model.way = way_of_steps(self.model, self.trainer, self.data, resumed_order_of_sums(found.contents))
-        check_resume(*found, self.model, self.trainer, options, self.values.allow_environment_change)
+        environment_may_change = self.values.allow_environment_change
+        check_resume(*found, self.model, self.trainer, options, preprocessing, environment_may_change)
 
     def fit(self) -> None:
         """Train, print and write the report."""
-        fit, stats = Fit(self.options, self.parts), RunStats(self.arguments)
-        self.trainer.callbacks += [stats, fit]
+        fit, stats, board = Fit(self.options, self.parts), RunStats(self.arguments), TensorBoardLog(self.values.items())
+        self.trainer.callbacks += [stats, board, fit]
         fit.run()
-        for callback in self.trainer.early_stopping_callbacks:
-            if callback.stopped_epoch > 0:
-                epoch = callback.stopped_epoch + 1
-                print(f"stopped after epoch {epoch}: {callback.monitor} did not improve any more")
         if fit.folder is None or not self.trainer.is_global_zero:
             return
-        write_report(self._report(list(self.data.splits)), fit.folder / REPORT)
+        best, why = self._load_evaluated(fit.folder), why_stopped(self.trainer)
+        if why is not None:
+            print(f"{why}; kept {best or 'the last weights'}")
+        elif best is not None:
+            print(f"evaluated: {best}, the best ones; for the last ones: --evaluate last")
+        report = self._report(self.data.splits, best)
+        write_report(report, fit.folder / REPORT)
+        board.log_report(self.trainer, report)
         stats.write(fit.folder / FACTS, self.trainer)
         print(f"results in {printable(fit.folder)}", flush=True)
         if self.values.report:
-            record = read_record(fit.folder, self.model.trained)
-            write_page([record], fit.folder / PAGE, fit.folder / FIGURES)
+            self._write_page(fit.folder)
             print(f"report in {printable(fit.folder / PAGE)}", flush=True)
 
     def validate(self) -> None:
@@ -115,12 +125,12 @@ class Session:
         self._report([split])
 
     def predict(self) -> None:
-        """Write label and class probabilities of every test image, in the order of the file."""
+        """Write the prediction for every test sample, in the order of the file."""
         results = self.trainer.predict(self.model, self.data, ckpt_path=self.values.ckpt_path)
-        probabilities = torch.cat(cast(list[Tensor], results))
+        predictions = torch.cat(cast(list[Tensor], results))
         path = run_of(cast(Path, self.options.ckpt_path)) / "predictions.csv"
-        write_predictions(probabilities, path)
-        print(f"{len(probabilities)} predictions in {printable(path)}")
+        write_predictions(predictions, self.data.preprocessing.targets, path)
+        print(f"{len(predictions)} predictions in {printable(path)}")
 
     def _complete(self, found: FoundCheckpoint) -> None:
         """Write the results that a run at its end lacks, as it was killed before it wrote them."""
@@ -128,26 +138,41 @@ class Session:
         if self.trainer.is_global_zero:
             for place in (folder, found.path.parent, folder / FIGURES):
                 remove_temporary_files(place)
+            self.model.load_state_dict(found.contents["state_dict"])
+            best = self._load_evaluated(folder)
             if not _is_report(folder / REPORT):
-                self.model.load_state_dict(found.contents["state_dict"])
                 lines = self.parts.loss_line
                 lines.load_state_dict(found.contents["callbacks"][lines.state_key])
-                write_report(self._report(list(self.data.splits)), folder / REPORT)
+                if best is not None:
+                    print(f"evaluated: {best}, the best ones; for the last ones: --evaluate last")
+                write_report(self._report(self.data.splits, best), folder / REPORT)
             if self.values.report and not (folder / PAGE).is_file():
-                write_page([read_record(folder)], folder / PAGE, folder / FIGURES)
+                self._write_page(folder)
         steps = found.contents["global_step"]
         print(f"finished: the run is at its end, after {steps} steps; results in {printable(folder)}")
 
-    def _report(self, splits: list[str]) -> dict[str, Any]:
+    def _load_evaluated(self, folder: Path) -> BestWeights | None:
+        """Load the weights that the results are about; None if they are the last ones, which the network has."""
+        return load_best_weights(folder, self.model) if self.values.evaluate == "best" else None
+
+    def _write_page(self, folder: Path) -> None:
+        """Write the page of a run about the weights that were evaluated."""
+        record = read_record(folder, (self.model.trained, self.data.preprocessing))
+        write_page([record], folder / PAGE, folder / FIGURES)
+
+    def _report(self, splits: list[str], best: BestWeights | None = None) -> dict[str, Any]:
         """Evaluate the network on whole splits, print the report and return it."""
         self.model.to(self.trainer.strategy.root_device)  # Lightning leaves the network on the CPU
         report = run_report(
             self.title,
             self.parts.loss_line.losses,
             {split: evaluate(self.model.trained, self.data.evaluation_loader(split)) for split in splits},
-            {split: self.data.splits[split][0] for split in splits if split != "train"},
+            self.data.preprocessing,
+            {split: partial(self.data.picture, split) for split in splits if split != "train" and self.data.has_images},
         )
-        print_report(report, Console(width=None if sys.stdout.isatty() else _WIDE))
+        if best is not None:
+            report["best"] = {"step": best.step, "epoch": best.epoch, "val_loss": best.val_loss}
+        print_report(report, Console(width=None if sys.stdout.isatty() else _WIDTH))
         return report
 
 

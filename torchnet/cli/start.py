@@ -28,8 +28,8 @@ options, the same for all commands:
   --config FILE          read options from a YAML file (configs/default.yaml);
                          can be repeated, later files override earlier ones
   --ckpt_path RUN        start from a checkpoint, with the configuration of its
-                         run: last, best, the folder of a run, or a file;
-                         required by all commands except fit
+                         run: last, best, last:NAME, best:NAME, the folder of a
+                         run, or a file; required by all commands except fit
   --trust-run            obey all of that configuration: it may run code
   --print_config         print the resulting configuration and exit
   --SECTION.NAME VALUE   set one option; overrides the files. Sections:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from torchnet.choices import did_you_mean, nearest
-from torchnet.commands import build, check, deformation, demo, export, predict, report
+from torchnet.commands import build, check, deformation, demo, export, predict, report, runs, sweep
 from torchnet.printable import printable
 from torchnet.runs.streams import open_streams
 
-_COMMANDS = (report, predict, demo, export, check, deformation, build)
+_COMMANDS = (runs, sweep, report, predict, demo, export, check, deformation, build)
 _OF_RUNS = {report: "+", predict: None, demo: None, export: None}  # and the number of runs, as argparse counts them
 _DESCRIPTION = "Inspect, use and export trained networks; check gradients; compile steps."
 _EPILOG = """\
@@ -42,10 +42,11 @@ _SHARED: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatt
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return the exit code. Without arguments, those of the process are used."""
     options, unknown = _parser().parse_known_args(arguments)
-    if unknown:
+    if unknown and options.run is not sweep.run:
         parser: _Parser = options.parser
         near = [name for word in unknown for name in nearest(word.partition("=")[0], parser._option_string_actions)]
         parser.error(f"unrecognized arguments: {' '.join(unknown)}{did_you_mean(near)}")
+    options.others = unknown  # of a sweep: those of train.py
     if (fault := open_streams()) is not None:
         parser = options.parser
         parser.exit(74, f"error: {fault}\n")
@@ -73,10 +74,12 @@ def _parser() -> _Parser:
             **_SHARED,
         )
         if command in _OF_RUNS:
-            help = "the folder of a run, a checkpoint, or last or best of the newest run"
+            help = "the folder of a run, a checkpoint, last, best, last:NAME or best:NAME"
             subparser.add_argument("named", nargs=_OF_RUNS[command], metavar="RUN", help=help)
             help = "the folder of all runs (default: runs)"
             subparser.add_argument("--root", type=Path, default=Path("runs"), metavar="FOLDER", help=help)
+            help = "import layers that are not torchnet's, which runs the code of whoever made them"
+            subparser.add_argument("--trust-run", action="store_true", help=help)
         command.add_arguments(subparser)
         subparser.set_defaults(run=command.run, parser=subparser)
     return parser

@@ -30,6 +30,7 @@ _HELP = {
     "seed": "seed of the random numbers",
 }
 _DRAWS = 6
+_CLASSES = 20  # at most, one column each
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,20 +87,22 @@ def run(options: argparse.Namespace) -> int:
 
 def draw_deformation(deformation: "Deformation", source: str, path: Path) -> None:
     """Draw the first training image of each class, and its deformations in several steps."""
+    import numpy as np
     import torch
 
-    from torchnet.data import DataError, load
+    from torchnet.data import DataError, Preparation, load, prepare
     from torchnet.reporting import write_batch_picture
     from torchnet.step import scale_pixels
 
-    data = load(source)
-    if data.train_images.ndim != 3:
+    data = prepare(load(source), Preparation())
+    train, shape = data.parts["train"], data.preprocessing.inputs.shape
+    if len(shape) != 2:
         raise DataError(
-            f"{source}: expected images of shape (n, height, width), got {data.train_images.shape}: "
+            f"{source}: expected gray images of shape (n, height, width), got samples of shape {shape}: "
             "without height and width they cannot be deformed"
         )
-    first = [(data.train_labels == label).argmax() for label in range(data.num_classes)]
-    before = scale_pixels(torch.from_numpy(data.train_images[first]), torch.float32)
+    first = np.unique(train.targets[train.rows], return_index=True)[1][:_CLASSES]
+    before = scale_pixels(torch.from_numpy(train.inputs[train.rows[first]]), torch.float32)
     after = torch.stack([deformation(before, torch.tensor(step)) for step in range(_DRAWS)])
     settings = [(field.name, getattr(deformation, field.name)) for field in fields(deformation)]
     named = ", ".join(f"{name} {value:g}" for name, value in settings if value and name != "seed")

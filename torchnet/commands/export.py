@@ -18,11 +18,12 @@ examples:
   python -m torchnet export best weights.pt      a state_dict, for torch.load
   python -m torchnet export runs/accurate/2026-01-31_12-00-00.000 --to onnx
 
-safetensors and torch files hold only the weights, with the names and shapes of
-the same network built from torch.nn: "0.weight", "0.bias", "2.weight", ...
-An onnx file also holds the layers; it requires pip install onnx. The command
-prints a Python program that runs the file. A safetensors file also has this
-program in its metadata, under "source".
+safetensors and torch files hold the weights, with the names and shapes of the
+same network built from torch.nn: "0.weight", "0.bias", "2.weight", ... An onnx
+file also holds the layers; it requires pip install onnx. The command prints a
+Python program that runs the file on raw images or rows: it prepares them as
+training did. A safetensors file has this program in its metadata, under
+"source", and torchnet.load reads it.
 
 If the run kept a moving average of the weights, the average is exported. The
 exported network does not round operands of matrix products, even if the run
@@ -31,13 +32,6 @@ can be exported, as safetensors or torch.
 """
 _SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch": ".pt"}
 _LOAD = {".safetensors": "load_file({path!r})", ".pt": "torch.load({path!r}, weights_only=True)"}
-_RUN_ONNX = """\
-import onnxruntime
-
-session = onnxruntime.InferenceSession({path!r})
-pixels = images.reshape(len(images), -1).astype("{dtype}") / 255  # of images (N, ...) with pixels from 0 to 255
-(logits,) = session.run(["logits"], {{"images": pixels}})
-"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,22 +47,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the network; return the exit code."""
     from torchnet.printable import printable
-    from torchnet.runs.folders import CHECKPOINTS, CONFIG, find_checkpoint, run_of
+    from torchnet.runs.folders import CHECKPOINTS, CONFIG, find_run, run_of
     from torchnet.runs.load_network import load_network, trained_weights
     from torchnet.runs.output_file import check_output
     from torchnet.storage import CheckpointError, make_folder
 
     to = _format(options.to, options.output)
-    checkpoint, contents = find_checkpoint(options.named, options.root)
+    checkpoint, contents = find_run(options.named, options.root)
     output = options.output or checkpoint.with_suffix(_SUFFIXES[to])
     check_output(output, (_SUFFIXES[to],))
     if options.output is None and checkpoint.parent.name == CHECKPOINTS:
         make_folder(checkpoint.parent)  # refuses a link out of the run
     if to == "onnx" or (run_of(checkpoint) / CONFIG).is_file():
-        trained = load_network(checkpoint, contents)
+        trained = load_network(checkpoint, contents, options.trust_run)
         weights = trained.net.state_dict()
-        metadata = {"name": trained.name, "global_step": str(trained.steps)}
-        program = (_write_onnx if to == "onnx" else _write_weights_of)(trained, output, metadata)
+        program = (_write_onnx if to == "onnx" else _write_weights_of)(trained, output)
     else:  # without config.yaml, the layers between the weights are unknown
         weights, program = trained_weights(contents), None
         if not weights:
@@ -94,33 +87,41 @@ def _format(to: str | None, output: Path | None) -> str:
     return by_suffix
 
 
-def _write_onnx(trained: "TrainedNetwork", output: Path, metadata: dict[str, str]) -> str:
+def _write_onnx(trained: "TrainedNetwork", output: Path) -> str:
     """Write the network as an ONNX graph; return a program that runs it."""
+    from torchnet.exporting.onnx_source import onnx_source
     from torchnet.runs.errors import UsageError
+    from torchnet.runs.exported import exported_metadata
     from torchnet.storage import write_durably
 
     try:
-        from torchnet.exporting.onnx_graph import onnx_model
+        from torchnet.exporting.onnx_model import onnx_model
     except ModuleNotFoundError as error:
         raise UsageError(f"--to onnx requires the package {error.name}: pip install onnx") from error
-    pixels = f"{trained.in_features} pixels per image, scaled from 0..255 to 0..1"
     try:
-        model = onnx_model(trained.net, metadata | {"images": pixels})
+        model = onnx_model(trained.net, trained.preprocessing, exported_metadata(trained))
     except ValueError as error:
         raise UsageError(f"{trained.checkpoint}: {error}: export it with --to safetensors or --to torch") from error
     write_durably(output, model.SerializeToString())
     dtype = next(trained.net.parameters()).dtype
-    return _RUN_ONNX.format(path=str(output), dtype=str(dtype).removeprefix("torch."))
+    return onnx_source(trained.preprocessing, str(dtype).removeprefix("torch."), str(output))
 
 
-def _write_weights_of(trained: "TrainedNetwork", output: Path, metadata: dict[str, str]) -> str:
-    """Write the weights; return a program that builds the network and loads them."""
+def _write_weights_of(trained: "TrainedNetwork", output: Path) -> str | None:
+    """Write the weights; return a program that builds the network and loads them, if there can be one."""
     from torchnet.exporting.torch_source import torch_source
+    from torchnet.runs.exported import exported_metadata, network_metadata
 
-    load = _LOAD[output.suffix]
-    source = torch_source(trained.net, load.format(path=output.name))
-    _write_weights(trained.net.state_dict(), output, metadata | {"source": source})
-    return torch_source(trained.net, load.format(path=str(output)))
+    metadata, printed = exported_metadata(trained) | {"network": network_metadata(trained)}, None
+    try:
+        metadata["source"], printed = (
+            torch_source(trained.net, trained.preprocessing, _LOAD[output.suffix].format(path=path))
+            for path in (output.name, str(output))
+        )
+    except ValueError as error:
+        print(f"without a program that runs the weights: {error}")
+    _write_weights(trained.net.state_dict(), output, metadata)
+    return printed
 
 
 def _write_weights(weights: "dict[str, Tensor]", output: Path, metadata: dict[str, str]) -> None:

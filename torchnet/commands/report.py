@@ -13,7 +13,8 @@ examples:
 The page of one run is report.html in its folder; the figures are also written
 as PNG files to figures/ next to it. python train.py writes them when training
 ends. The page of several runs is comparison.html in the current folder, with
-its figures in comparison/. With --output PAGE.html, figures are in PAGE/.
+its figures in comparison/: the best run comes first, and the six best ones have
+figures. With --output PAGE.html, figures are in PAGE/.
 """
 
 
@@ -26,18 +27,18 @@ def run(options: argparse.Namespace) -> int:
     """Write the page; return the exit code."""
     from torchnet.printable import printable
     from torchnet.reporting.page import FIGURES, PAGE, write_page
-    from torchnet.runs.folders import find_checkpoint, run_of
+    from torchnet.runs.folders import find_run, run_of
     from torchnet.runs.output_file import check_output
     from torchnet.runs.record import read_record
 
     page: Path | None = options.output
     if page is not None:
         check_output(page, (".html", ".htm"))
-    found = [Path(it) if Path(it).is_dir() else run_of(find_checkpoint(it, options.root).path) for it in options.named]
+    found = [Path(it) if Path(it).is_dir() else run_of(find_run(it, options.root).path) for it in options.named]
     folders = list(dict.fromkeys(found))
     if page is None:
         page = folders[0] / PAGE if len(folders) == 1 else Path("comparison.html")
     figures = page.with_suffix("") if options.output or len(folders) > 1 else folders[0] / FIGURES
-    write_page([read_record(folder) for folder in folders], page, figures)
+    write_page([read_record(folder, trust=options.trust_run) for folder in folders], page, figures)
     print(printable(page))
     return 0

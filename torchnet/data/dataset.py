@@ -1,10 +1,10 @@
-"""A data set: verified arrays of images and labels."""
+"""A data set as its files hold it: verified arrays of inputs and targets."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-NUM_CLASSES = 10
+from torchnet.data.inputs import Columns
 
 
 class DataError(ValueError):
@@ -15,72 +15,115 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images of the digits 0..9 and their labels, in a training set and a test set.
+    """Samples and their targets, in a training set and a test set.
 
-    Pixels are uint8, 0..255. Mini-batches are converted to floating point on the device.
+    Inputs are images (n, height, width), (n, height, width, channels) or (n, channels, height, width) with 1 or 3
+    channels, rows of numbers (n, features), or the columns of a table. Targets are the labels of classes (integers,
+    booleans or text), or floating-point quantities.
 
-    Shape:
-        train_images: (n, height, width) uint8, or (n, features).
-        train_labels: (n,) int64.
-        test_images: (m, height, width) uint8, or (m, features).
-        test_labels: (m,) int64.
+    Attributes:
+        source: where the data come from, for messages.
+        train_inputs: the inputs of the training set.
+        train_targets: (n,), or (n, K) quantities.
+        test_inputs: the inputs of the test set; None if one has to be split off.
+        test_targets: the targets of the test set; None if one has to be split off.
+        target_names: the names of the quantities.
+        is_digits: whether the images are handwritten digits; None if that has to be seen from them.
     """
 
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
-
-    @property
-    def in_features(self) -> int:
-        """The number of pixels per image."""
-        return int(np.prod(self.train_images.shape[1:]))
-
-    @property
-    def num_classes(self) -> int:
-        return NUM_CLASSES
-
-    def by_label(self) -> "Dataset":
-        """Return the samples sorted by label, and within a label in the order of the file.
-
-        Every file format of a data set can give this order (mnist_all.mat stores no other). A run therefore gives the
-        same numbers for all formats.
-        """
-        train, test = np.argsort(self.train_labels, kind="stable"), np.argsort(self.test_labels, kind="stable")
-        return Dataset(
-            self.train_images[train], self.train_labels[train], self.test_images[test], self.test_labels[test]
-        )
+    source: str
+    train_inputs: np.ndarray | Columns
+    train_targets: np.ndarray
+    test_inputs: np.ndarray | Columns | None = None
+    test_targets: np.ndarray | None = None
+    target_names: tuple[str, ...] = ("target",)
+    is_digits: bool | None = None
 
 
 def verify(
-    source: object, train_images: np.ndarray, train_labels: np.ndarray, test_images: np.ndarray, test_labels: np.ndarray
+    source: object,
+    train_inputs: np.ndarray,
+    train_targets: np.ndarray,
+    test_inputs: np.ndarray | None = None,
+    test_targets: np.ndarray | None = None,
+    is_digits: bool | None = None,
 ) -> Dataset:
-    """Check arrays that were read from `source`; return them as a Dataset, with integer labels converted to int64.
+    """Check arrays that were read from `source`; return them as a Dataset.
+
+    Nothing is copied, but pixels that are stored as larger integers than they need.
 
     Raises:
-        DataError: if pixels are not uint8, shapes or counts disagree, labels are not 0..9, or a class is missing.
+        DataError: if shapes, types or counts are wrong or disagree.
     """
-    for split, images, labels in (("training", train_images, train_labels), ("test", test_images, test_labels)):
-        if images.dtype != np.uint8:
-            raise DataError(f"{source}: expected {split} pixels of type uint8 (0..255), got {images.dtype}")
-        if images.ndim < 2 or 0 in images.shape or labels.shape != images.shape[:1]:
-            raise DataError(
-                f"{source}: expected {split} images of shape (n, height, width), without a 0, and labels of shape "
-                f"(n,), one per image, got {images.shape} and {labels.shape}"
-            )
-        if not np.issubdtype(labels.dtype, np.integer):
-            raise DataError(f"{source}: expected integers as {split} labels, got {labels.dtype}")
-        classes = {*np.unique(labels).tolist()}
-        if unknown := sorted(classes - {*range(NUM_CLASSES)}):
-            raise DataError(f"{source}: expected {split} labels in 0..{NUM_CLASSES - 1}, got {unknown[0]}")
-        if missing := sorted({*range(NUM_CLASSES)} - classes):
-            raise DataError(f"{source}: expected {split} images of every class, got none of class {missing[0]}")
-    if train_images.shape[1:] != test_images.shape[1:]:
+    inputs, targets = _inputs(source, "training", train_inputs), _targets(source, "training", train_targets)
+    _expect_count(source, "training", inputs, targets)
+    test: tuple[np.ndarray, np.ndarray] | tuple[None, None] = (None, None)
+    if test_inputs is not None and test_targets is not None:
+        test = _inputs(source, "test", test_inputs), _targets(source, "test", test_targets)
+        _expect_count(source, "test", *test)
+        _expect_same(source, "inputs", inputs, test[0])
+        _expect_same(source, "targets", targets, test[1])
+    names = tuple(f"target {k}" for k in range(targets.shape[1])) if targets.ndim == 2 else ("target",)
+    return Dataset(str(source), inputs, targets, test[0], test[1], names, is_digits)
+
+
+def _inputs(source: object, part: str, inputs: np.ndarray) -> np.ndarray:
+    if inputs.dtype.kind not in "uif" or inputs.dtype.itemsize > 8:
         raise DataError(
-            f"{source}: expected training and test images of one size, "
-            f"got {train_images.shape[1:]} and {test_images.shape[1:]}"
+            f"{source}: expected {part} inputs that are numbers, uint8 or floating point, got {inputs.dtype}"
         )
-    return Dataset(train_images, train_labels.astype(np.int64), test_images, test_labels.astype(np.int64))
+    if inputs.ndim < 2 or 0 in inputs.shape or not _is_image_shape(inputs.shape[1:]):
+        raise DataError(
+            f"{source}: expected {part} inputs of shape (n, features), (n, height, width), or with 1 or 3 channels "
+            f"first or last, without a 0, got {inputs.shape}"
+        )
+    if inputs.ndim == 4:  # one channel is none
+        inputs = inputs[..., 0] if inputs.shape[-1] == 1 else inputs[:, 0] if inputs.shape[1] == 1 else inputs
+    is_large = inputs.dtype.kind in "ui" and inputs.dtype != np.uint8
+    if is_large and inputs.ndim > 2 and inputs.min() >= 0 and inputs.max() <= 255:
+        return inputs.astype(np.uint8)
+    return inputs
+
+
+def _is_image_shape(shape: tuple[int, ...]) -> bool:
+    return len(shape) in (1, 2) or (len(shape) == 3 and (shape[-1] in (1, 3) or shape[0] in (1, 3)))
+
+
+def _targets(source: object, part: str, targets: np.ndarray) -> np.ndarray:
+    kind = targets.dtype.kind
+    if kind not in "biufU" or (kind == "f" and targets.dtype.itemsize > 8):
+        raise DataError(f"{source}: expected {part} targets that are numbers, text or booleans, got {targets.dtype}")
+    if targets.ndim not in (1, 2) or 0 in targets.shape:
+        raise DataError(
+            f"{source}: expected {part} targets of shape (n,), one per sample, or (n, K), got {targets.shape}"
+        )
+    if targets.ndim == 2 and targets.shape[1] == 1:
+        return targets[:, 0]
+    if targets.ndim == 2 and kind != "U" and _are_one_hot(targets):
+        raise DataError(f"{source}: expected {part} labels of shape (n,), got one-hot rows: store y.argmax(axis=1)")
+    return targets
+
+
+def _are_one_hot(rows: np.ndarray) -> bool:
+    return bool(((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all())
+
+
+def _expect_count(source: object, part: str, inputs: np.ndarray, targets: np.ndarray) -> None:
+    if len(inputs) != len(targets):
+        raise DataError(
+            f"{source}: expected one target per sample, got {len(inputs)} {part} inputs and {len(targets)} targets"
+        )
+
+
+def _expect_same(source: object, what: str, train: np.ndarray, test: np.ndarray) -> None:
+    """Raise a DataError unless the training and the test set have the same kind of inputs or targets."""
+    if train.shape[1:] != test.shape[1:]:
+        raise DataError(
+            f"{source}: expected training and test {what} of one size, got {train.shape[1:]} and {test.shape[1:]}"
+        )
+    kinds = ["number" if it.dtype.kind in "iuf" else it.dtype.kind for it in (train, test)]
+    if kinds[0] != kinds[1] or (what == "inputs" and (train.dtype == np.uint8) != (test.dtype == np.uint8)):
+        raise DataError(f"{source}: expected training and test {what} of one type, got {train.dtype} and {test.dtype}")
 
 
 def stratified_split(labels: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarray]:
@@ -95,7 +138,20 @@ def stratified_split(labels: np.ndarray, fraction: float) -> tuple[np.ndarray, n
     Raises:
         ValueError: if a part has no sample of some class.
     """
+    return _split(len(labels), fraction, labels)
+
+
+def random_split(n: int, fraction: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of two parts of a set of n samples, as `stratified_split` does, without regard to labels.
+
+    Raises:
+        ValueError: if a part is empty.
+    """
+    return _split(n, fraction, None)
+
+
+def _split(n: int, fraction: float, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.model_selection import train_test_split  # here, since the import takes seconds
 
-    first, second = train_test_split(np.arange(len(labels)), test_size=fraction, stratify=labels, random_state=0)
+    first, second = train_test_split(np.arange(n), test_size=fraction, stratify=labels, random_state=0)
     return np.sort(first), np.sort(second)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,11 +15,11 @@ class Batch(NamedTuple):
     """A mini-batch.
 
     Shape:
-        images: (N, ...) uint8.
+        inputs: (N, ...) uint8, or floating point.
         targets: (N,) int64, or (N, C).
     """
 
-    images: Tensor
+    inputs: Tensor
     targets: Tensor
 
 
@@ -26,19 +27,21 @@ class BatchLoader:
     """Yield all samples in order, one mini-batch at a time.
 
     Args:
-        images: (n, ...) uint8.
+        inputs: (n, ...) uint8, or floating point.
         targets: (n,) int64, or (n, C), on the same device.
         batch_size: samples per mini-batch; the last one may be smaller.
+        rows: (m,) int64, the samples in order; None for all of them.
     """
 
-    def __init__(self, images: Tensor, targets: Tensor, batch_size: int) -> None:
-        self.images, self.targets, self.batch_size = images, targets, batch_size
+    def __init__(self, inputs: Tensor, targets: Tensor, batch_size: int, rows: np.ndarray | None = None) -> None:
+        self.inputs, self.targets, self.batch_size = inputs, targets, batch_size
+        self.rows = torch.from_numpy(np.arange(len(inputs)) if rows is None else rows).to(inputs.device)
 
     def __len__(self) -> int:
-        return -(-len(self.images) // self.batch_size)
+        return -(-len(self.rows) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        return map(Batch, self.images.split(self.batch_size), self.targets.split(self.batch_size))
+        return (Batch(self.inputs[rows], self.targets[rows]) for rows in self.rows.split(self.batch_size))
 
 
 class Block(NamedTuple):

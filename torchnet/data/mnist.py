@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
 from torchnet.data.dataset import DataError
-from torchnet.data.idx import FILES, find_idx_files, gunzip
+from torchnet.data.formats.idx import gunzip
+from torchnet.data.formats.idx_files import FILES, find_idx_files, missing_files, near_misses
 from torchnet.printable import printable
 from torchnet.storage import write_durably
 
@@ -50,9 +51,12 @@ def mnist_path() -> Path:
 
     Raises:
         MnistUnavailableError: if MNIST is missing and cannot be downloaded.
+        DataError: if there is no MNIST, but files with nearly the right names.
     """
     found = find_mnist()
     if found is None:
+        if misses := near_misses(_place()):
+            raise DataError(missing_files(_place(), find_idx_files(_place()), misses))
         found = _place() / "mnist"
         _download(found)
     return found
@@ -69,13 +73,12 @@ def _place() -> Path:
 
 
 def find_in_folder(folder: Path) -> Path | None:
-    """Return the path of MNIST in a folder, or None.
+    """Return the path of MNIST, or of a data set with files of the same names, in a folder; None if there is none.
 
-    In this order: the four IDX files, plain or gzipped, in the folder or its subfolder mnist; mnist_all.mat; mnist.npz.
+    In this order: the folder itself if it holds four IDX files (idx_files.py); mnist_all.mat; mnist.npz.
     """
-    for candidate in (folder, folder / "mnist"):
-        if find_idx_files(candidate).keys() == FILES.keys():
-            return candidate
+    if find_idx_files(folder).keys() == FILES.keys():
+        return folder
     return next((path for name in ("mnist_all.mat", "mnist.npz") if (path := folder / name).is_file()), None)
 
 

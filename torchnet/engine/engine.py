@@ -41,7 +41,7 @@ class Engine:
         optimizer: updates the weights of the network. The update is captured with the step, and so is the average, if
             the optimizer is a torchnet.SGD or one of torch.optim that can be captured (`captures_update` in
             step_options.py). If not, both run after the captured part.
-        images: (n, ...) uint8 or the dtype of the weights, on the device of the weights.
+        images: (n, ...) uint8, or the dtype of the weights, on their device.
         targets: (n,) int64, or (n, C) rows, on the same device.
         block_size: the number of steps that are copied to the device at once.
         way: "eager", "captured", with the same bits, or "fused", to rounding (way.py); the next one that works if this

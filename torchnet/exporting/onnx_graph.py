@@ -1,12 +1,12 @@
-"""A network as an ONNX graph, which ONNX Runtime and many other programs run.
+"""The layers of a network as operations of an ONNX graph.
 
-The graph consists of elementary operations: the equations of the layers' forward passes in evaluation mode. ONNX also
+They are elementary operations: the equations of the layers' forward passes in evaluation mode. ONNX also
 has an operation for most layers, but stores their constants (α, β, ε) in float32, and ONNX Runtime implements many of
 them for float32 only. Elementary operations support float64, and all numbers have the dtype of the weights.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import onnx
@@ -16,56 +16,23 @@ from torch import Tensor, nn
 
 from torchnet import layers
 
-IMAGES, LOGITS = "images", "logits"  # the names of the input and the output
 _TYPES = {torch.float32: TensorProto.FLOAT, torch.float64: TensorProto.DOUBLE}
-_OPSET, _IR = 18, 8  # versions of the operations and of the format: those of ONNX Runtime 1.14, from 2023
-_MOST_BYTES = 2**31 - 2**20  # an ONNX file has less than 2 GiB; 1 MiB is left for the graph itself
 
 
-def onnx_model(net: nn.Sequential, metadata: Mapping[str, str]) -> onnx.ModelProto:
-    """Return a model that maps "images", (N, I) pixels scaled to 0..1, to "logits", (N, C), for any N.
-
-    The weights are named as in the `state_dict`.
-
-    Args:
-        net: the network to export. It begins and ends with a Linear layer.
-        metadata: text to store in the model.
-
-    Raises:
-        ValueError: if the weights are too large for an ONNX file, or ONNX Runtime lacks an operation.
-    """
-    weights = net.state_dict()
-    linears = [layer for layer in net.modules() if isinstance(layer, layers.Linear)]
-    dtype = linears[0].weight.dtype
-    size = sum(weight.nbytes for weight in weights.values())
-    if size > _MOST_BYTES:
-        raise ValueError(f"expected weights of less than 2 GiB, the limit of an .onnx file, got {size} bytes")
-    gelus = [layer for layer in net.modules() if isinstance(layer, layers.GELU)]
-    if dtype == torch.float64 and any(layer.approximate == "none" for layer in gelus):
-        raise ValueError("expected no exact GELU in a float64 network: ONNX Runtime has no float64 error function")
-    graph = _Graph(dtype)
-    graph.sequence(net, IMAGES, "")
-    graph.nodes[-1].output[0] = LOGITS
-    inputs = [helper.make_tensor_value_info(IMAGES, _TYPES[dtype], ["N", linears[0].in_features])]
-    outputs = [helper.make_tensor_value_info(LOGITS, _TYPES[dtype], ["N", linears[-1].out_features])]
-    model = helper.make_model(
-        helper.make_graph(graph.nodes, "MLP", inputs, outputs, [*graph.initializers.values()]),
-        opset_imports=[helper.make_opsetid("", _OPSET)],
-        ir_version=_IR,
-        producer_name="torchnet",
-    )
-    helper.set_model_props(model, dict(metadata))
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-
-class _Graph:
+class Graph:
     """Operations in order of execution. Values are identified by name: `x` and all returned strings are names."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         self.dtype = dtype
+        self.type = _TYPES[dtype]
+        self.inputs: list[onnx.ValueInfoProto] = []
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: dict[str, onnx.TensorProto] = {}
+
+    def input(self, name: str, type: int, shape: Sequence[int]) -> str:
+        """Add an input of a type of TensorProto and shape (N, *shape)."""
+        self.inputs.append(helper.make_tensor_value_info(name, type, ["N", *shape]))
+        return name
 
     def sequence(self, net: nn.Sequential, x: str, prefix: str) -> str:
         for name, layer in net.named_children():
@@ -130,6 +97,17 @@ class _Graph:
     def mean(self, x: str) -> str:
         """Append the mean over the features of each sample."""
         return self("ReduceMean", x, self.weight("features_axis", torch.tensor([1])), keepdims=1)
+
+    def cast(self, x: str, type: int) -> str:
+        return self("Cast", x, to=type)
+
+    def double(self, name: str, values: float | Sequence[float]) -> str:
+        """Return a float64 constant, for the preprocessing."""
+        return self.weight(name, torch.tensor(values, dtype=torch.float64))
+
+    def rename_last(self, name: str) -> None:
+        """Rename the output of the last operation."""
+        self.nodes[-1].output[0] = name
 
     def weight(self, name: str, tensor: Tensor) -> str:
         if name not in self.initializers:

@@ -1,4 +1,4 @@
-"""A network as Python source that builds the same network from torch.nn."""
+"""A network as Python source that builds the same network from torch.nn, and takes the same raw data."""
 
 from collections.abc import Iterable
 from inspect import signature
@@ -8,6 +8,8 @@ import torch
 from torch import nn
 
 from torchnet import layers
+from torchnet.data import Preprocessing
+from torchnet.exporting.preprocessing_source import input_source, output_source
 
 _RESIDUAL = """\
 class Residual(nn.Sequential):
@@ -18,25 +20,37 @@ class Residual(nn.Sequential):
 """
 
 
-def torch_source(net: nn.Sequential, load: str) -> str:
-    """Return a program that builds a network from torch.nn, loads its weights and computes logits.
+def torch_source(net: nn.Sequential, preprocessing: Preprocessing, load: str) -> str:
+    """Return a program that builds a network from torch.nn, loads its weights and computes its outputs for raw data.
+
+    The data are `images`, a tensor, or `rows`, a tensor or a dict of columns. The outputs are `logits` and `labels`, or
+    `quantities`.
 
     Args:
         net: the network to export, built from torchnet's layers.
+        preprocessing: its preprocessing.
         load: the expression that loads the `state_dict`, such as 'torch.load("weights.pt")'. If it begins with
             load_file, the program imports load_file from safetensors.
+
+    Raises:
+        ValueError: if a layer is not torchnet's.
     """
+    layers.expect_layers_of_torchnet(net)
     has_residual = any(isinstance(layer, layers.Residual) for layer in net.modules())
-    is_double = next(net.parameters()).dtype == torch.float64
-    double, images = (".double()", "images.flatten(1).double()") if is_double else ("", "images.flatten(1)")
-    imports = ["from safetensors.torch import load_file"] if load.startswith("load_file") else ["import torch"]
+    cast = ".double()" if next(net.parameters()).dtype == torch.float64 else ".float()"
+    before, encoded = input_source(preprocessing.inputs, cast)
+    after = output_source(preprocessing.targets, encoded)
+    imports = ["from safetensors.torch import load_file"] if load.startswith("load_file") else []
+    if not imports or "torch." in before + after:
+        imports.insert(0, "import torch")
     return (
         "\n".join([*imports, "from torch import nn"])
         + ("\n\n\n" + _RESIDUAL if has_residual else "\n\n")
-        + f"net = nn.Sequential(\n{_lines(net)}){double}\n"
+        + f"net = nn.Sequential(\n{_lines(net)}){'.double()' if cast == '.double()' else ''}\n"
         + f"net.load_state_dict({load})\n"
         + "net.eval()\n"
-        + f"logits = net({images} / 255)  # images: (N, ...), pixels from 0 to 255\n"
+        + before
+        + after
     )
 
 

@@ -4,10 +4,12 @@ import torch
 from torch import Tensor
 
 from torchnet.layers.layer import expect_shape
+from torchnet.losses.loss_value import explains_backward
 from torchnet.losses.softmax import softmax
 from torchnet.losses.targets import checked, classes_within
 
 
+@explains_backward
 def cross_entropy(
     logits: Tensor,
     targets: Tensor,

@@ -3,10 +3,12 @@
 import torch
 from torch import Tensor
 
+from torchnet.losses.loss_value import explains_backward
 from torchnet.losses.softmax import softmax
 from torchnet.losses.targets import as_rows
 
 
+@explains_backward
 def one_vs_rest_cross_entropy(
     logits: Tensor, targets: Tensor, divisor: int | Tensor | None = None
 ) -> tuple[Tensor, Tensor]:

@@ -3,9 +3,11 @@
 import torch
 from torch import Tensor
 
+from torchnet.losses.loss_value import explains_backward
 from torchnet.losses.targets import as_rows
 
 
+@explains_backward
 def mean_squared_error(logits: Tensor, targets: Tensor, divisor: int | Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return the mean squared error, like torch.nn.MSELoss, and its gradient with respect to the logits.
 

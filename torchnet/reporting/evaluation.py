@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import math
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,33 +12,35 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from torchnet.data import BatchLoader
+from torchnet.data import BatchLoader, Classes, Quantities
 from torchnet.network import MLP
 from torchnet.step import scale_pixels
 from torchnet.storage import write_durably
 
 MAX_MISTAKES = 12  # the number of mistakes that a report shows
+MAX_MATRIX = 100  # the number of classes up to which a report has a confusion matrix
+MAX_POINTS = 1000  # the number of samples of a regression that a report shows
 
 
 @torch.no_grad()
 def evaluate(net: MLP, loader: BatchLoader) -> tuple[Tensor, Tensor]:
-    """Run the network in evaluation mode on all samples; return logits and labels. The network's mode is restored.
+    """Run the network in evaluation mode on all samples; return outputs and targets. The network's mode is restored.
 
     Shape:
-        returns: (n, C) with the dtype of the weights and (n,) int64, on the loader's device.
+        returns: (n, C) with the dtype of the weights, and (n,) int64 or (n, C), on the loader's device.
     """
     was_training = net.training
     net.eval()
     dtype = next(net.parameters()).dtype
     try:
-        outputs = [(net(scale_pixels(batch.images, dtype)), batch.targets) for batch in loader]
+        outputs = [(net(scale_pixels(batch.inputs, dtype)), batch.targets) for batch in loader]
     finally:
         net.train(was_training)
     logits, labels = zip(*outputs, strict=True)
     return torch.cat(logits), torch.cat(labels)
 
 
-def classification_report(predictions: Tensor, labels: Tensor, num_classes: int) -> dict[str, dict[str, float]]:
+def classification_report(predictions: Tensor, labels: Tensor, classes: Sequence[str]) -> dict[str, dict[str, float]]:
     """Return f1-score, precision, recall and support per class, and their averages, as scikit-learn defines them.
 
     With the true positives tp, false positives fp and false negatives fn of a class:
@@ -49,9 +52,10 @@ def classification_report(predictions: Tensor, labels: Tensor, num_classes: int)
 
     Shape:
         predictions: (n,) classes; labels: (n,).
-        returns: {row: {column: value}} with the columns "0", "1", ..., "macro avg", "micro avg", "weighted avg".
+        returns: {row: {column: value}} with the names of the classes, "macro avg", "micro avg" and "weighted avg" as
+            columns.
     """
-    counts = torch.tensor(confusion_matrix(predictions, labels, num_classes), dtype=torch.float64)
+    counts = torch.tensor(confusion_matrix(predictions, labels, len(classes)), dtype=torch.float64)
     tp, predicted, support = counts.diagonal(), counts.sum(dim=0), counts.sum(dim=1)  # tp, tp + fp, tp + fn
     total = len(labels)
     report: dict[str, dict[str, float]] = {}
@@ -61,11 +65,11 @@ def classification_report(predictions: Tensor, labels: Tensor, num_classes: int)
         ("recall", tp, support),
     ):
         by_class = part / whole.clamp(min=1)
-        report[row] = {str(label): value for label, value in enumerate(by_class.tolist())}
+        report[row] = dict(zip(classes, by_class.tolist(), strict=True))
         report[row]["macro avg"] = by_class.mean().item()
         report[row]["micro avg"] = (part.sum() / whole.sum()).item()
         report[row]["weighted avg"] = (by_class @ support / total).item()
-    report["support"] = {str(label): int(count) for label, count in enumerate(support.tolist())}
+    report["support"] = {name: int(count) for name, count in zip(classes, support.tolist(), strict=True)}
     report["support"] |= {"macro avg": total, "micro avg": total, "weighted avg": total}
     return report
 
@@ -82,27 +86,58 @@ def confusion_matrix(predictions: Tensor, labels: Tensor, num_classes: int) -> l
     return rows
 
 
-def confident_mistakes(images: Tensor, logits: Tensor, labels: Tensor) -> list[dict[str, Any]]:
+def r_squared(predictions: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the coefficient of determination of each quantity; 0 where all values are the same.
+
+        R² = 1 - Σ (y - ŷ)² / Σ (y - ȳ)²
+
+    Shape:
+        predictions: (n, K); values: (n, K); returns: (K,).
+    """
+    spread = np.square(values - values.mean(axis=0)).sum(axis=0)
+    unexplained = np.square(predictions - values).sum(axis=0) / np.where(spread > 0, spread, np.inf)
+    return np.where(spread > 0, 1 - unexplained, 0.0)
+
+
+def regression_report(predictions: np.ndarray, values: np.ndarray, names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return R², the mean absolute error and the root of the mean squared error of each quantity, in its units.
+
+        MAE = 1/n Σ |y - ŷ|    RMSE = √(1/n Σ (y - ŷ)²)
+
+    Shape:
+        predictions: (n, K); values: (n, K).
+        returns: {"r2", "mae", "rmse": {name: value}}.
+    """
+    errors = predictions - values
+    columns = {
+        "r2": r_squared(predictions, values),
+        "mae": np.abs(errors).mean(axis=0),
+        "rmse": np.sqrt(np.square(errors).mean(axis=0)),
+    }
+    return {row: dict(zip(names, by_name.tolist(), strict=True)) for row, by_name in columns.items()}
+
+
+def confident_mistakes(logits: Tensor, labels: Tensor, picture: Callable[[int], np.ndarray]) -> list[dict[str, Any]]:
     """Return the misclassified images with the highest predicted probability, highest first, as JSON values.
 
     Each mistake has the keys "label", "predicted", "probabilities" (of all classes), "pixels" (the bytes of the image
-    in base64) and "shape" (of the image).
+    in base64) and "shape" (of the image). `picture` returns an image by its number, (H, W) or (H, W, 3) uint8.
 
     Shape:
-        images: (n, ...) uint8; logits: (n, C); labels: (n,).
+        logits: (n, C); labels: (n,).
     """
     confidence, predicted = logits.softmax(dim=1).max(dim=1)
     wrong = (predicted != labels).nonzero().view(-1)
-    worst = wrong[confidence[wrong].argsort(descending=True, stable=True)[:MAX_MISTAKES]]
+    worst = wrong[confidence[wrong].argsort(descending=True, stable=True)[:MAX_MISTAKES]].tolist()
     return [
         {
             "label": labels[k].item(),
             "predicted": predicted[k].item(),
             "probabilities": logits[k].softmax(dim=0).tolist(),
-            "shape": list(images[k].shape),
-            "pixels": base64.b64encode(images[k].cpu().numpy().tobytes()).decode(),
+            "shape": list((image := picture(k)).shape),
+            "pixels": base64.b64encode(image.tobytes()).decode(),
         }
-        for k in worst.tolist()
+        for k in worst
     ]
 
 
@@ -118,15 +153,34 @@ def pixels_of(mistake: dict[str, Any]) -> np.ndarray:
     return np.frombuffer(content, np.uint8).reshape(mistake["shape"])
 
 
-def write_predictions(probabilities: Tensor, path: Path) -> None:
-    """Write a CSV file with one row per image: its index, its most probable label and the probability of each label.
+def write_predictions(predictions: Tensor, targets: Classes | Quantities, path: Path) -> None:
+    """Write a CSV file with one row per sample: its index and its prediction.
+
+    A prediction is the most probable label with the probability of each label, or the quantities in their units.
 
     Shape:
-        probabilities: (n, C).
+        predictions: (n, C) probabilities, or (n, K) outputs of a regression.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(["image", "label", *(f"p{label}" for label in range(probabilities.shape[1]))])
-    for image, row in enumerate(probabilities):
-        writer.writerow([image, row.argmax().item(), *(f"{probability:.6g}" for probability in row.tolist())])
+    writer.writerow(["image", *prediction_columns(targets)])
+    values = predictions.double().cpu().numpy()
+    values = targets.decode(values) if isinstance(targets, Quantities) else values
+    for index, cells in enumerate(prediction_cells(values, targets)):
+        writer.writerow([index, *cells])
     write_durably(path, text.getvalue().encode())
+
+
+def prediction_columns(targets: Classes | Quantities) -> list[str]:
+    """Return the names of the columns of predictions."""
+    return ["label", *(f"p{name}" for name in targets.names)] if isinstance(targets, Classes) else [*targets.names]
+
+
+def prediction_cells(predictions: np.ndarray, targets: Classes | Quantities) -> Iterator[list[str]]:
+    """Yield the cells of each row of predictions, (n, C) probabilities or (n, K) quantities in their units."""
+    if isinstance(targets, Classes):
+        for row in predictions:
+            yield [targets.names[row.argmax()], *(f"{probability:.6g}" for probability in row)]
+    else:
+        for row in predictions:
+            yield [f"{value:.9g}" for value in row]

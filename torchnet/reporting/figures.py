@@ -51,6 +51,7 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "torchnet",
 }
 _WIDTH, _HEIGHT = 4.4, 2.9  # inches
+_SCATTER = 3.5  # the height for the predictions of a quantity
 _LINE = 0.18  # inches per line of a legend
 DPI = 110
 _MOST_LINES = 64
@@ -72,46 +73,59 @@ def svg(figure: Figure) -> Markup:
 
 
 def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure | None:
-    """Draw "loss" or "accuracy" of each split over the epochs; one color per split, or per run if there are several."""
-    single = len(runs) == 1
-    room = 0.0 if single else _LINE * len(runs)
-    figure, axes = _figure(xlabel="epoch", ylabel=what if what == "loss" else "accuracy, %", below=room)
+    """Draw "loss" or "score" of each split over the epochs; one color per split, or per run if there are several.
+
+    The score is the accuracy in percent, or R² of a regression. Of many runs, the first ones have a color and a name,
+    and the others are thin lines behind them.
+    """
+    single, is_loss = len(runs) == 1, what == "loss"
+    room = 0.0 if single else _LINE * min(len(runs), len(SERIES))
+    score, factor = ("R²", 1) if runs[0].is_regression else ("accuracy, %", 100)
+    figure, axes = _figure(xlabel="epoch", ylabel="loss" if is_loss else score, below=room)
+    named: set[int] = set()  # the runs that are in the legend
     for k, run in enumerate(runs):
         for number, (split, (line, width)) in enumerate(_SPLITS.items()):
-            x, y = run.series(f"{split}/{what}", "epoch")
-            if what == "accuracy" and split in run.accuracy and (not x or x[-1] < run.epochs - 1):
-                x, y = [*x, run.epochs - 1], [*y, run.accuracy[split]]
+            x, y = run.series(f"{split}/{what if is_loss else run.score_name}", "epoch")
+            if not is_loss and split in run.scores and (epoch := run.evaluated_epoch - 1) not in x:
+                x, y = map(list, zip(*sorted([*zip(x, y, strict=True), (epoch, run.scores[split])]), strict=True))
             if not x:
                 continue
+            is_named = single or k < len(SERIES)
             axes.plot(
                 [epoch + 1 for epoch in x],
-                y if what == "loss" else [100 * value for value in y],
-                line if k < len(SERIES) else ":",
-                color=SERIES[(number if single else k) % len(SERIES)],
-                linewidth=width if single else 1 + (split == "test"),
-                alpha=1 if single or split != "train" else 0.55,
-                marker="o" if len(x) <= _FEW else "",
+                y if is_loss else [factor * value for value in y],
+                line,
+                color=SERIES[number if single else k] if is_named else _FAINT,
+                linewidth=width if single else (1 + (split == "test") if is_named else 0.5),
+                alpha=1 if single or (split != "train" and is_named) else 0.55,
+                zorder=2 if is_named else 1.5,
+                marker="o" if len(x) <= _FEW and is_named else "",
                 markersize=3,
-                label=split if single else (labels[k] if split == "test" else None),
+                label=split if single else (labels[k] if is_named and k not in named else None),
             )
+            named.add(k)
     if not axes.lines:
         return None
-    if what == "loss":
+    if is_loss:
         _logarithmic(axes)
     else:
         low, high = axes.get_ylim()
-        wider = max(0.0, 1 - (high - low)) / 2  # show at least 1 %, or noise would look like progress
+        wider = max(0.0, factor / 100 - (high - low)) / 2  # show at least 1 %, or noise would look like progress
         axes.set_ylim(low - wider, high + wider)
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, max(axes.get_xlim()[1], 2))  # not at the edge, if there is one epoch
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    if single and runs[0].best:
+        axes.axvline(runs[0].best["epoch"], color=_FAINT, linewidth=0.9, linestyle=":", zorder=1, label="best val loss")
     if single:  # a fixed corner that is mostly free: to search for the best one takes as long as to draw the lines
-        axes.legend(labelcolor="linecolor", loc="upper right" if what == "loss" else "lower right", handlelength=1.6)
+        axes.legend(labelcolor="linecolor", loc="upper right" if is_loss else "lower right", handlelength=1.6)
     else:
         legend = figure.legend(
             labelcolor="linecolor", loc="lower left", handlelength=1.6, borderpad=0, labelspacing=0.3
         )
         for text in legend.get_texts():
             text.set_parse_math(False)  # the name of a run may have a $
+        for handle in legend.get_lines():
+            handle.set(alpha=1, linewidth=2.2, linestyle="-")  # whichever split its run begins with
     return figure
 
 
@@ -131,16 +145,59 @@ def health(run: RunData, metrics: Sequence[str], ylabel: str, band: tuple[float,
         y = [100 * value for value in y] if ylabel.endswith("%") else y
         color = to_hex(_DEPTH((number - 1) / max(1, layers - 1)))
         named = layers <= 5 or number in (1, (layers + 1) // 2, layers)
-        axes.plot(x, y, color=color, linewidth=1.5, label=f"layer {number}" if named else None)
+        axes.plot(
+            x,
+            y,
+            color=color,
+            linewidth=1.5,
+            label=f"layer {number}" if named else None,
+            marker="o" if len(x) <= _FEW else "",
+            markersize=3,
+        )
     if band is not None:
         axes.axhspan(*band, color=_GRID, alpha=0.35, linewidth=0, zorder=0)
     if ylabel.endswith("%"):
-        axes.set_ylim(bottom=0, top=max(5, axes.get_ylim()[1]))
+        axes.set_ylim(bottom=0, top=max(5, 1.3 * axes.get_ylim()[1]))  # with space for the legend
     else:
         _logarithmic(axes)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.legend(labelcolor="linecolor", loc="upper left" if ylabel.endswith("%") else "upper right", handlelength=1.6)
     return figure
+
+
+def predictions(run: RunData) -> Figure | None:
+    """Draw the predicted against the true values of the test set, for each of the first quantities of a regression."""
+    if not run.predictions:
+        return None
+    rows = len(run.predictions)
+    figure = Figure(figsize=(_WIDTH, _SCATTER * rows))
+    for row, (name, true, predicted) in enumerate(run.predictions):
+        place = (
+            0.7 / _WIDTH,
+            (rows - 1 - row + 0.5 / _SCATTER) / rows,
+            1 - 0.86 / _WIDTH,
+            (1 - 0.85 / _SCATTER) / rows,
+        )
+        axes = figure.add_axes(place)
+        low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
+        margin = 0.04 * (high - low) or 1.0
+        ends = [low - margin, high + margin]
+        axes.plot(ends, ends, color=_FAINT, linewidth=0.9, linestyle=":")
+        axes.plot(true, predicted, "o", color=SERIES[0], markersize=3.5, alpha=0.5, markeredgewidth=0)
+        axes.set(xlim=ends, ylim=ends)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(5))
+        axes.set_xlabel(f"true {cut(name)}", parse_math=False)
+        title = axes.text(
+            -0.6 / (_WIDTH - 0.86), 1.03, f"predicted {cut(name)}", color=_FAINT, transform=axes.transAxes
+        )
+        title.set_parse_math(False)
+    return figure
+
+
+def cut(name: str, most: int = 28) -> str:
+    """Return a name, or the beginning of a long one."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _some(lines: Iterable[_Line]) -> list[_Line]:
@@ -163,7 +220,7 @@ def _figure(xlabel: str, ylabel: str, below: float = 0.0) -> tuple[Figure, Axes]
     height = _HEIGHT + below
     # The margins are fixed: to compute them takes longer than to draw the rest.
     figure = Figure(figsize=(_WIDTH, height))
-    left, right, bottom, top = 0.5, 0.1, 0.42 + below, 0.3  # inches
+    left, right, bottom, top = 0.5, 0.16, 0.42 + below, 0.3  # inches
     axes = figure.add_axes(
         (left / _WIDTH, bottom / height, 1 - (left + right) / _WIDTH, 1 - (bottom + top) / height), xlabel=xlabel
     )

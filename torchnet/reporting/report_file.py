@@ -5,20 +5,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torchnet.reporting.evaluation import MAX_MISTAKES, pixels_of
+from torchnet.reporting.evaluation import MAX_MATRIX, MAX_MISTAKES, MAX_POINTS, pixels_of
 from torchnet.reporting.run_files import Check, anything, list_of, number, read_json, record, text, whole
 from torchnet.storage import write_durably
 
 _SPLITS = ("test", "val", "train")
 _SHARE = number(0, 1 + 1e-9)  # a mean of numbers up to 1 may be rounded up
-_MOST_CLASSES = 32  # more do not fit the figure of the confusion matrix
-_OUTLINE = record(
-    {
-        "title": text(1000),
-        "accuracy": record({"test": _SHARE}),
-        "confusion_matrix": record({"test": list_of(anything, 1, _MOST_CLASSES)}),
-    }
-)
+_VALUE = number(-1.7e308, 1.7e308)
+_MOST_CLASSES = 10_000
+_NAME = text(1000)
+_BEST = record({"step": whole(), "epoch": whole(low=1), "val_loss": _VALUE})  # where the weights come from
 
 
 def write_report(report: dict[str, Any], path: Path) -> None:
@@ -33,30 +29,64 @@ def read_report(path: Path) -> dict[str, Any]:
         DataError: if the file does not hold a report; OSError: if the disk fails.
     """
     report: dict[str, Any] = read_json(path, "the report of a run", _check)
-    return report
+    return report if report.get("task") == "regression" else {"classes": _classes(report)} | report
+
+
+def _classes(report: dict[str, Any]) -> list[str]:
+    """Return the names of the classes; digits, in reports from before there were others."""
+    names: list[str] = report.get("classes") or [str(k) for k in range(len(report["confusion_matrix"]["test"]))]
+    return names
 
 
 def _check(report: Any, place: str) -> None:
-    """Check the splits and the number of classes first, and then whether all parts have the same."""
-    _OUTLINE(report, place)
+    """Check the names first, and then whether all parts have these."""
+    record({}, {"best": _BEST})(report, place)
+    task = report.get("task", "classification") if isinstance(report, dict) else None  # reports before 0.2 have none
+    if task == "regression":
+        record({"title": _NAME, "quantities": list_of(_NAME, 1, _MOST_CLASSES), "r2": record({"test": _VALUE})})(
+            report, place
+        )
+        splits = [split for split in _SPLITS if split in report["r2"]]
+        _regression(report["quantities"], splits)(report, place)
+        return
+    record({"title": _NAME, "accuracy": record({"test": _SHARE})})(report, place)
     splits = [split for split in _SPLITS if split in report["accuracy"]]
-    _content(len(report["confusion_matrix"]["test"]), splits)(report, place)
+    if "classes" in report:
+        list_of(_NAME, 1, _MOST_CLASSES)(report["classes"], f"{place}.classes")
+    else:
+        record({"confusion_matrix": record({"test": list_of(anything, 1, MAX_MATRIX)})})(report, place)
+    _classification(_classes(report), splits)(report, place)
 
 
-def _content(classes: int, splits: list[str]) -> Check:
-    columns = [*map(str, range(classes)), "macro avg", "micro avg", "weighted avg"]
+def _classification(classes: list[str], splits: list[str]) -> Check:
+    columns, count = [*classes, "macro avg", "micro avg", "weighted avg"], len(classes)
     shares = record(dict.fromkeys(columns, _SHARE), exact=True)
     rows = {"f1-score": shares, "precision": shares, "recall": shares}
     rows["support"] = record(dict.fromkeys(columns, whole()), exact=True)
-    counts = list_of(list_of(whole(), classes, classes), classes, classes)
-    mistakes = list_of(partial(_check_mistake, classes), 0, MAX_MISTAKES)
+    counts = list_of(list_of(whole(), count, count), count, count)
+    mistakes = list_of(partial(_check_mistake, count), 0, MAX_MISTAKES)
+    parts = {
+        "accuracy": record(dict.fromkeys(splits, _SHARE), exact=True),
+        "classification_report": record(dict.fromkeys(splits, record(rows, exact=True)), exact=True),
+        "mistakes": record({}, {"test": mistakes}),
+    }
+    if count <= MAX_MATRIX:
+        parts["confusion_matrix"] = record(dict.fromkeys(splits, counts), exact=True)
+    return record(parts, {"best": _BEST})
+
+
+def _regression(quantities: list[str], splits: list[str]) -> Check:
+    count = len(quantities)
+    values = record(dict.fromkeys(quantities, _VALUE), exact=True)
+    rows = record({"r2": values, "mae": values, "rmse": values}, exact=True)
+    points = list_of(list_of(_VALUE, count, count), 0, MAX_POINTS)
     return record(
         {
-            "accuracy": record(dict.fromkeys(splits, _SHARE), exact=True),
-            "confusion_matrix": record(dict.fromkeys(splits, counts), exact=True),
-            "classification_report": record(dict.fromkeys(splits, record(rows, exact=True)), exact=True),
-            "mistakes": record({"test": mistakes}),
-        }
+            "r2": record(dict.fromkeys(splits, _VALUE), exact=True),
+            "regression_report": record(dict.fromkeys(splits, rows), exact=True),
+            "predictions": record({"test": record({"predicted": points, "true": points}, exact=True)}),
+        },
+        {"best": _BEST},
     )
 
 

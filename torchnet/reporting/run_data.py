@@ -1,88 +1,40 @@
 """The data of a run: the files in its folder, as its report page shows them."""
 
-import csv
-import io
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from torchnet.data import Preprocessing
 from torchnet.printable import printable
 from torchnet.reporting.report_file import read_report
 from torchnet.reporting.run_files import (
+    METRICS,
     MOST,
+    Row,
     number,
     optional,
     read_json,
-    read_text,
+    read_metrics,
     record,
     table_of_text,
     text,
-    unusable,
     whole,
 )
 
-METRICS, REPORT, FACTS = "metrics.csv", "report.json", "facts.json"  # in the folder of a run
-Row = dict[str, float]  # one row of metrics.csv: value by metric, with "step" (from 0) and mostly "epoch" (from 0)
-_MAX_NUMBERS = 4_000_000  # in a metrics.csv, which then takes a few seconds to read
-_LONGEST_CELL = 100  # characters; a float64 takes 25
+REPORT, FACTS = "report.json", "facts.json"  # in the folder of a run
 _LARGEST = 1e250  # of the values that are drawn: the margins of a logarithmic axis do not overflow
 _MAX_NAME = 64  # characters
+_MOST_QUANTITIES = 4  # of a regression, whose predictions are shown
 _CHECK_FACTS = record(
     {"seconds": number(0, 1e10), "images": whole(), "environment": table_of_text(100, 1000)},
     {"command": text(100_000), "peak_memory_mib": optional(number(0, MOST))},
 )
-
-
-def read_metrics(path: Path, rows: int | None = None) -> list[Row]:
-    """Return the first rows of a metrics.csv, or all rows if None. Empty cells are left out.
-
-    A last line without its end, which was torn by a crash, is not a row.
-
-    Raises:
-        DataError: if the rows are not numbers in columns, each with a step; OSError: if the disk fails.
-    """
-    what = "the metrics of a run"
-    content = read_text(path, what)
-    lines = csv.reader(io.StringIO(content[: content.rfind("\n") + 1], newline=""))
-    try:
-        columns = next(lines, [])
-        if len({*columns}) < len(columns):
-            raise ValueError("two columns have the same name")
-        found: list[Row] = []
-        count = 0
-        for cells in islice(lines, rows):
-            found.append(_row(columns, cells))
-            count += len(found[-1])
-            if count > _MAX_NUMBERS:
-                raise ValueError(f"more than {_MAX_NUMBERS} numbers")
-        return found
-    except (ValueError, csv.Error) as error:
-        raise unusable(path, what, f"line {lines.line_num}: {error}") from error
-
-
-def _row(columns: list[str], cells: list[str]) -> Row:
-    if len(cells) != len(columns):
-        raise ValueError(f"expected {len(columns)} cells, got {len(cells)}")
-    row = {name: _value(cell) for name, cell in zip(columns, cells, strict=True) if cell}
-    for name in ("step", "epoch"):
-        if not 0 <= row.get(name, -1 if name == "step" else 0) <= MOST:
-            raise ValueError(f"expected a {name} from 0 to {MOST:.0f}, got {row.get(name, 'none')}")
-    return row
-
-
-def _value(cell: str) -> float:
-    try:
-        if len(cell) <= _LONGEST_CELL:
-            return int(cell) if cell.lstrip("-").isdigit() else float(cell)
-    except ValueError:
-        pass
-    raise ValueError(f"expected a number, got {cell[:_LONGEST_CELL]!r}")
 
 
 @dataclass(frozen=True)
@@ -95,7 +47,8 @@ class RunData:
         config_text: the same configuration as text, from config.yaml.
         network: a short description of the network, such as "784-64-10, sigmoid".
         weights: the number of weights, 0 if there is no checkpoint.
-        first_layer: the weights of the first layer, (units, H, W), or None if its inputs are not square images.
+        first_layer: the weights of the first layer, (units, inputs), or None if there is no checkpoint.
+        preprocessing: what turns samples into inputs and outputs into answers, or None if there is no checkpoint.
 
     Raises:
         DataError: by a property, if its file is corrupt.
@@ -107,6 +60,7 @@ class RunData:
     network: str
     weights: int
     first_layer: np.ndarray | None
+    preprocessing: Preprocessing | None = None
 
     def read(self) -> None:
         """Read all files now, so that a bad one is reported before anything is drawn.
@@ -138,7 +92,7 @@ class RunData:
         return {"command": "", "peak_memory_mib": None} | facts
 
     @property
-    def images_per_second(self) -> str:
+    def samples_per_second(self) -> str:
         """The speed of training, "–" if it is unknown."""
         return f"{self.facts['images'] / self.facts['seconds']:,.0f}" if self.facts.get("seconds") else "–"
 
@@ -161,20 +115,72 @@ class RunData:
         return 1 + int(max((row["epoch"] for row in self.rows if "epoch" in row), default=-1))
 
     @property
-    def accuracy(self) -> dict[str, float]:
-        """The final accuracy by split, empty if the run was stopped early."""
-        return {} if self.report is None else dict(self.report["accuracy"])
+    def is_regression(self) -> bool:
+        if self.report is not None:
+            return self.report.get("task") == "regression"
+        return self.preprocessing is not None and self.preprocessing.task == "regression"
+
+    @property
+    def score_name(self) -> str:
+        """What is reported beside the loss: accuracy, or r2 of a regression."""
+        return "r2" if self.is_regression else "accuracy"
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The final accuracy or R² by split, empty if the run was stopped early."""
+        return {} if self.report is None else dict(self.report[self.score_name])
+
+    @property
+    def score_title(self) -> str:
+        return "R²" if self.is_regression else "accuracy"
+
+    def shown_score(self, split: str) -> str:
+        """Return the final score of a split as text, "–" if it is unknown."""
+        if split not in self.scores:
+            return "–"
+        return f"{self.scores[split]:.4f}" if self.is_regression else f"{self.scores[split]:.2%}"
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes, empty for a regression."""
+        return [] if self.report is None else [printable(name) for name in self.report.get("classes", [])]
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """The step, epoch (from 1) and val_loss of the weights that were evaluated; None if they are the last ones."""
+        return None if self.report is None else self.report.get("best")
+
+    @property
+    def predictions(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
+        """The name, the true and the predicted values of the first quantities of a regression, in the test set."""
+        report = self.report or {}
+        points = report.get("predictions", {}).get("test")
+        if not points or not 0 < len(points["true"]) == len(points["predicted"]):
+            return []
+        true, predicted = (np.clip(points[key], -_LARGEST, _LARGEST).T for key in ("true", "predicted"))
+        return list(zip(map(printable, report["quantities"]), true, predicted, strict=True))[:_MOST_QUANTITIES]
+
+    @property
+    def evaluated_epoch(self) -> int:
+        """The epoch, from 1, of the weights that the report is about: the best one if there is one, else the last."""
+        best = (self.report or {}).get("best")
+        return self.epochs if best is None else int(best["epoch"])
 
     @property
     def confusion(self) -> np.ndarray | None:
-        """The confusion matrix of the test set, (C, C), or None if the run was stopped early."""
-        return None if self.report is None else np.array(self.report["confusion_matrix"]["test"])
+        """The confusion matrix of the test set, (C, C), or None if there is none."""
+        matrices = {} if self.report is None else self.report.get("confusion_matrix", {})
+        return np.array(matrices["test"]) if "test" in matrices else None
 
     @property
     def mistakes(self) -> list[dict[str, Any]]:
-        """The most confident mistakes in the test set whose images have a height and a width."""
-        found = [] if self.report is None else self.report["mistakes"]["test"]
-        return [mistake for mistake in found if len(mistake["shape"]) == 2]
+        """The most confident mistakes in the test set whose images can be drawn, with names of classes."""
+        found = [] if self.report is None else self.report.get("mistakes", {}).get("test", [])
+        return [
+            mistake | {"label_name": self.classes[mistake["label"]], "read_as": self.classes[mistake["predicted"]]}
+            for mistake in found
+            if len(mistake["shape"]) > 1
+        ]
 
     def series(self, metric: str, axis: str) -> tuple[list[float], list[float]]:
         """Return the positions on an axis, "step" or "epoch", at which a metric was logged, and its values.
@@ -195,3 +201,10 @@ class RunData:
 
 def _is_there(path: Path) -> bool:
     return path.exists() or path.is_symlink()  # also a pipe or a broken link, to be refused rather than overlooked
+
+
+def duration(seconds: float) -> str:
+    """Return a time as text, such as "3 min 20 s"."""
+    whole = math.floor(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole % 60} s" if minutes else f"{seconds:.1f} s"

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from jsonargparse import get_loader
 
+from torchnet.choices import did_you_mean, nearest
 from torchnet.data import DataError
 from torchnet.runs.errors import UsageError
 from torchnet.runs.sections import SECTIONS
@@ -24,7 +25,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
             values of other types; OSError: if it cannot be read.
     """
     if not path.exists():
-        raise UsageError(f"{path}: there is no such file")
+        raise UsageError(f"{path}: there is no such file{did_you_mean(_similar_files(path))}")
     with open_regular_file(path, "a configuration", UsageError) as file:
         content = file.read(_MAX_BYTES + 1)
     try:
@@ -32,6 +33,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         fault = f"expected text in UTF-8, got something else at byte {error.start}"
         raise UsageError(f"{path}: {fault}") from error
+
+
+def _similar_files(path: Path) -> list[str]:
+    """Return the configurations beside a path, or in configs/, whose names are similar to its name."""
+    folders = [path.parent, *([Path("configs")] if path.parent == Path() else [])]
+    files = [file for folder in folders for file in (*folder.glob("*.yaml"), *folder.glob("*.yml"))]
+    names = nearest(path.stem, dict.fromkeys(file.stem for file in files))
+    return [str(file) for name in names for file in files if file.stem == name]
 
 
 def parse_yaml(text: str, source: object) -> dict[str, Any]:

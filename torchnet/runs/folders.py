@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from torchnet.choices import did_you_mean, nearest
 from torchnet.printable import printable
 from torchnet.runs.errors import UsageError
 from torchnet.storage import CheckpointError, read_checkpoint
@@ -15,6 +16,7 @@ from torchnet.storage import CheckpointError, read_checkpoint
 RUNS = "runs"  # the default root
 CONFIG, CHECKPOINTS = "config.yaml", "checkpoints"
 LAST, BEST = "last", "best.ckpt"  # a word of the command line for the newest checkpoint, and the name of a file
+_WORD = re.compile("(last|best)(?::(.*))?", re.DOTALL)  # on the command line, alone or with the name of the runs
 _TIME = re.compile(  # in UTC with a Z, in local time without it (0.1.0)
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2}\.[0-9]{3}Z?"
 )
@@ -78,30 +80,61 @@ def step_checkpoints(folder: Path) -> list[Path]:
     return [steps[step] for step in sorted(steps, reverse=True)]
 
 
+def evaluated_checkpoints(folder: Path, which: str) -> list[Path]:
+    """Return the checkpoints of a run whose weights may stand for it, the first choice first.
+
+    Args:
+        folder: the folder of the run.
+        which: "best" for the smallest validation loss, if there is one; "last" for the newest weights.
+    """
+    best = folder / CHECKPOINTS / BEST
+    is_first = which == "best" and best.is_file()
+    return [best] * is_first + step_checkpoints(folder / CHECKPOINTS)
+
+
+def folders_of_runs(root: Path, name: str = "*") -> list[Path]:
+    """Return the folders of the runs of a name, "*" for all, the newest last, without folders of other things."""
+    folders = [path for path in root.glob(f"{name}/*") if path.is_dir()]
+    runs = [path for path in folders if _TIME.fullmatch(path.name) or os.path.lexists(path / CONFIG)]
+    return sorted(runs, key=lambda folder: _age(folder.name))
+
+
 def find_checkpoint(named: str, root: Path, name: str = "*") -> FoundCheckpoint:
     """Return the checkpoint that a word or a path names.
 
     Args:
         named: a file; the folder of a run, for its newest checkpoint; or "last" or "best", for the newest or the best
-            checkpoint of the newest run that has one. Unless it is a file, corrupt checkpoints are skipped and reported
-            on stderr.
+            checkpoint of the newest run that has one; or "last:NAME" or "best:NAME", for that of the newest run with
+            this name. Unless it is a file, corrupt checkpoints are skipped and reported on stderr.
         root: the folder of all runs.
-        name: the name of the runs to search; "*" for the name of the newest run.
+        name: the name of the runs to search if `named` has none; "*" for the name of the newest run.
 
     Raises:
         CheckpointError: if there is no such checkpoint, or it is corrupt, or all are; UsageError: if no run can have
             this name.
     """
+    word = _WORD.fullmatch(named)
+    name = name if word is None or word[2] is None else word[2]
     if name != "*":
         check_name(name)
-    if named in (LAST, "best"):
-        return _first_readable(named, root / name, lambda: _candidates(named, root, name))
+    if word is not None:
+        return _first_readable(named, root / name, lambda: _candidates(word[1], root, name))
     path = Path(named)
     if path.is_dir():
         return _first_readable(named, path, lambda: step_checkpoints(path / CHECKPOINTS))
     if not path.exists():
-        raise CheckpointError(f"{named}: no such checkpoint; expected a file, the folder of a run, last or best")
+        raise CheckpointError(
+            f"{named}: no such checkpoint; expected a file, the folder of a run, last, best, last:NAME or best:NAME"
+        )
     return FoundCheckpoint(path, read_checkpoint(path))
+
+
+def find_run(named: str, root: Path, name: str = "*") -> FoundCheckpoint:
+    """Return what `find_checkpoint` finds; if a word names it, say on stderr which run that is."""
+    found = find_checkpoint(named, root, name)
+    if _WORD.fullmatch(named) is not None:
+        print(f"{named} is {printable(found.path)}", file=sys.stderr)
+    return found
 
 
 def _first_readable(named: str, place: Path, candidates: Callable[[], Iterable[Path]]) -> FoundCheckpoint:
@@ -127,7 +160,9 @@ def _first_readable(named: str, place: Path, candidates: Callable[[], Iterable[P
             f"{named}: expected a readable checkpoint under {place}, but all {len(corrupt)} are corrupt: train again "
             "from the start"
         )
-    raise CheckpointError(f"{named}: there is no checkpoint under {place}: train a network first")
+    similar = [] if place.exists() else nearest(place.name, [path.name for path in place.parent.glob("*")])
+    advice = did_you_mean([f"last:{name}" for name in similar]) or ": train a network first"
+    raise CheckpointError(f"{named}: there is no checkpoint under {place}{advice}")
 
 
 def checkpoint_needed(command: str) -> UsageError:

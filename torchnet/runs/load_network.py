@@ -1,6 +1,6 @@
 """The trained network of a run, from its checkpoint and its configuration, without data or a Trainer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchnet.data import DataError
+from torchnet.data import DataError, Preprocessing
+from torchnet.layers import dotted_names, with_own_layers
 from torchnet.network import MLP
 from torchnet.printable import printable
 from torchnet.runs.config import read_config
@@ -18,7 +19,11 @@ from torchnet.storage import CheckpointError, read_checkpoint
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _MAX_NAME = 64  # characters
-_OPTIONS = ("activation", "normalization", "dropout", "residual")  # arguments of MLP in a configuration
+OPTIONS = ("activation", "normalization", "dropout", "residual")  # arguments of MLP in a configuration
+
+
+class UntrustedLayerError(UsageError):
+    """The configuration of a run names a layer of somebody's own, which only a trusted run may import."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class TrainedNetwork:
     config: dict[str, Any]
     checkpoint: Path
     steps: int  # completed steps of training
+    preprocessing: Preprocessing
 
     @property
     def name(self) -> str:
@@ -37,18 +43,20 @@ class TrainedNetwork:
 
     @property
     def in_features(self) -> int:
-        """The number of pixels of an image."""
+        """The number of inputs."""
         return int(next(self.net.parameters()).shape[1])
 
 
-def load_network(checkpoint: Path, contents: dict[str, Any] | None = None) -> TrainedNetwork:
+def load_network(checkpoint: Path, contents: dict[str, Any] | None = None, trust: bool = False) -> TrainedNetwork:
     """Build the network of a run and load the weights of one of its checkpoints.
 
     Args:
         checkpoint: the file.
         contents: its contents, if it was read already.
+        trust: whether a layer that is not torchnet's may be imported, which runs its code.
 
     Raises:
+        UntrustedLayerError: if there is such a layer, and it may not.
         CheckpointError: if the checkpoint cannot be used, or its weights do not fit the configuration.
         DataError: if the configuration of the run is invalid, or that of another network; UsageError: if there is none.
     """
@@ -57,10 +65,10 @@ def load_network(checkpoint: Path, contents: dict[str, Any] | None = None) -> Tr
     if not path.is_file():
         raise UsageError(f"{path}: expected the configuration of the run of {checkpoint}, found no file")
     config, sizes = read_config_of(checkpoint, contents)
-    model = config["model"]
     try:
-        options = {name: model[name] for name in _OPTIONS if name in model}
-        net = MLP(sizes, initializer="zeros", dtype=DTYPES[model.get("dtype", "float32")], **options)
+        net = network_of(sizes, config["model"], path, trust)
+    except UsageError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path}: expected the options of a network under model ({error})") from error
     try:
@@ -71,7 +79,57 @@ def load_network(checkpoint: Path, contents: dict[str, Any] | None = None) -> Tr
     steps = contents.get("global_step", 0)
     if not isinstance(steps, int) or not 0 <= steps < 2**63:
         raise CheckpointError(f"{checkpoint}: expected a number of steps as global_step, got something else")
-    return TrainedNetwork(net.eval(), config, checkpoint, steps)
+    preprocessing = saved_preprocessing(checkpoint, contents) or Preprocessing.of_digits(sizes[0], sizes[-1])
+    expect_fitting(checkpoint, preprocessing, sizes)
+    return TrainedNetwork(net.eval(), config, checkpoint, steps, preprocessing)
+
+
+def network_of(sizes: Sequence[int], model_options: Mapping[str, Any], place: Path, trust: bool) -> MLP:
+    """Return a network without its weights, from the options of a configuration.
+
+    Args:
+        sizes: its widths.
+        model_options: the options.
+        place: the file that has them, for error messages.
+        trust: whether a layer that is not torchnet's may be imported, which runs its code.
+
+    Raises:
+        UntrustedLayerError: if there is such a layer, and it may not.
+        KeyError, TypeError, ValueError: if the options are not those of a network.
+    """
+    options = {name: model_options[name] for name in OPTIONS if name in model_options}
+    for name in () if trust else dotted_names(options.get("activation")):
+        raise UntrustedLayerError(
+            f"{place}: model.activation: {name} is a layer of somebody's own, and to import it runs their code: if you "
+            "trust them, add --trust-run"
+        )
+    if "activation" in options:
+        options["activation"] = with_own_layers(options["activation"])
+    return MLP(sizes, initializer="zeros", dtype=DTYPES[model_options.get("dtype", "float32")], **options)
+
+
+def expect_fitting(place: Path, preprocessing: Preprocessing, sizes: Sequence[int]) -> None:
+    """Raise a CheckpointError if a preprocessing belongs to a network of other widths."""
+    if (preprocessing.inputs.in_features, preprocessing.targets.width) != (sizes[0], sizes[-1]):
+        raise CheckpointError(
+            f"{place}: expected a preprocessing for {sizes[0]} inputs and {sizes[-1]} outputs, got one for "
+            f"{preprocessing.inputs.in_features} and {preprocessing.targets.width}: train again"
+        )
+
+
+def saved_preprocessing(checkpoint: Path, contents: dict[str, Any]) -> Preprocessing | None:
+    """Return the preprocessing in a checkpoint; None if the checkpoint is from before there was one.
+
+    Raises:
+        CheckpointError: if it holds something else.
+    """
+    ours = contents.get("torchnet")
+    if not isinstance(ours, dict) or "preprocessing" not in ours:
+        return None
+    try:
+        return Preprocessing.from_dict(ours["preprocessing"])
+    except ValueError as error:
+        raise CheckpointError(f"{checkpoint}: preprocessing: {error}: train again") from error
 
 
 def read_config_of(checkpoint: Path, contents: dict[str, Any]) -> tuple[dict[str, Any], tuple[int, ...]]:

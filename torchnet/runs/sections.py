@@ -2,9 +2,9 @@
 
 SECTIONS = {
     "model": "network and optimizer",
-    "data": "images",
+    "data": "data set and mini-batches",
     "checkpoints": "when checkpoints are saved, in addition to best.ckpt",
-    "loss_line": "the notebook's loss on the whole test and training sets, printed",
+    "loss_line": "the notebook's loss on the whole training and test sets",
     "gradient_check": "comparison of gradients with autograd during training",
     "gradient_health": "norms, update ratios and saturation of each layer, logged",
     "together": "training in several processes",

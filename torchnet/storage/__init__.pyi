@@ -10,7 +10,7 @@ from .safe_files import (
     write_durably,
     write_quickly,
 )
-from .weights import read_weights, write_weights
+from .weights import read_weights, read_weights_and_metadata, write_weights
 
 __all__ = [
     "CheckpointError",
@@ -20,6 +20,7 @@ __all__ = [
     "plain",
     "read_checkpoint",
     "read_weights",
+    "read_weights_and_metadata",
     "remove_temporary_files",
     "write_checkpoint",
     "write_durably",

@@ -5,6 +5,7 @@ file with 64 zeros in the place of the digest.
 """
 
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -36,7 +37,12 @@ def write_weights(path: Path, weights: dict[str, Tensor], metadata: dict[str, st
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Return the weights of a safetensors file by name, in CPU memory.
+    """Return the weights of a safetensors file by name, in CPU memory; see `read_weights_and_metadata`."""
+    return read_weights_and_metadata(path)[0]
+
+
+def read_weights_and_metadata(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the weights of a safetensors file by name, in CPU memory, and the text of its metadata.
 
     The digest is verified if the file has one. Files from other programs have none.
 
@@ -49,7 +55,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         header = content[: _header_end(content)]
         if any(part in header for part in _PARTS) and content != _with_digest(content):
             raise ValueError("a SHA-256 that differs from the one in the metadata")
-        return safetensors.torch.load(content)
+        weights = safetensors.torch.load(content)  # checks the header, too: metadata are text by name
+        return weights, json.loads(header[8:]).get("__metadata__") or {}
     except Exception as error:  # SafetensorError, KeyError for an unknown dtype, and others
         found = " ".join(str(error).split())[:100]
         raise CheckpointError(f"{path}: expected a safetensors file, got {found!r}: name another one") from error

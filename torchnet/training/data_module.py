@@ -1,6 +1,9 @@
 """The LightningDataModule: the data of a run."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
@@ -12,7 +15,19 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from torchnet.choices import expect_one_of
-from torchnet.data import BatchLoader, BlockLoader, Dataset, Deformation, load, stratified_split
+from torchnet.data import (
+    BatchLoader,
+    BlockLoader,
+    Classes,
+    Deformation,
+    Pixels,
+    Preparation,
+    PreparedData,
+    Preprocessing,
+    SplitError,
+    load,
+    prepare,
+)
 from torchnet.data.order import ORDERS, fixed, notebook, shuffled
 from torchnet.replicas import Replicas
 from torchnet.runs.errors import UsageError
@@ -20,23 +35,44 @@ from torchnet.runs.load_network import DTYPES
 from torchnet.training.lightning_internals import steps_until_due
 
 _EVALUATION_BATCH = 5000  # samples; it bounds the memory of an evaluation, and changes nothing else
+_HASHED_AT_ONCE = 8192  # samples
+_known: ContextVar[Preprocessing | None] = ContextVar("known", default=None)
 
 
-class ImageData(LightningDataModule):
-    """Images with labels 0..9, kept on the device as uint8 and loaded in mini-batches.
+@contextmanager
+def preprocessing_known(preprocessing: Preprocessing | None) -> Iterator[None]:
+    """Let data modules that are made meanwhile use the preprocessing of a trained network."""
+    token = _known.set(preprocessing)
+    try:
+        yield
+    finally:
+        _known.reset(token)
+
+
+class DataModule(LightningDataModule):
+    """The data of a run, kept on the device and loaded in mini-batches.
 
     Args:
         source: mnist (found under $TORCHNET_DATA or data/, else downloaded), digits (8 x 8, bundled with scikit-learn),
-            or the path of a .mat file, an .npz file or a folder.
+            or a path: a table (.csv, .tsv, .parquet), an .npz or .mat file, a folder of images by class, or one of IDX
+            files.
+        target: of a table, the column to predict, or several of numbers.
+        ignore: of a table, columns to leave out.
+        task: classification, regression, or auto: regression if the targets are floating-point numbers.
+        missing: what becomes of missing values in columns: refuse, mean, or indicator (the mean, and an input that says
+            that the value is missing).
+        image_size: resize image files to this height and width in pixels.
+        test_fraction: the fraction of the samples that is split off for testing, if the source has no test set; the
+            same samples in every run, with the same fraction of each class.
         batch_size: samples per mini-batch of training, over all processes.
         order: shuffled, in a new order per epoch; or notebook: shuffled once, and samples that do not fill a mini-batch
             are dropped, as in the notebook.
         one_hot: use one-hot rows as targets of training.
-        validation_fraction: the fraction of the training images that is set aside for validation, below 1; the same
-            images in every run, with the same fraction of each class. 0 for no validation.
+        validation_fraction: the fraction of the training set that is set aside for validation, below 1; the same
+            samples in every run, with the same fraction of each class. 0 for no validation.
         deformation: random deformation of the training images, new in every step. If its seed is 0, it uses the seed of
             the run.
-        dtype: float32 or float64, the dtype of the one-hot rows.
+        dtype: float32 or float64, the dtype of inputs that are not bytes, and of targets that are not classes.
         block_size: the number of mini-batches per call of Lightning's training step; it changes the speed and nothing
             else.
         seed: seed of the order, and of the deformation unless it has its own.
@@ -48,6 +84,12 @@ class ImageData(LightningDataModule):
     def __init__(
         self,
         source: str = "mnist",
+        target: str | list[str] | None = None,
+        ignore: list[str] = [],  # noqa: B006 - never changed; the command line needs a list
+        task: str = "auto",
+        missing: str = "refuse",
+        image_size: int | None = None,
+        test_fraction: float = 0.2,
         batch_size: int = 500,
         order: str = "shuffled",
         one_hot: bool = False,
@@ -58,17 +100,18 @@ class ImageData(LightningDataModule):
         seed: int = 10,
     ) -> None:
         super().__init__()
-        for name, size in (("batch_size", batch_size), ("block_size", block_size)):
-            if size < 1:
+        for name, size in (("batch_size", batch_size), ("block_size", block_size), ("image_size", image_size)):
+            if size is not None and size < 1:
                 raise ValueError(f"{name}: expected a whole number from 1 up, got {size}")
         expect_one_of("order", order, ORDERS)
         expect_one_of("dtype", dtype, DTYPES)
-        if not 0 <= validation_fraction < 1:
-            raise ValueError(f"validation_fraction: expected a number from 0 to below 1, got {validation_fraction}")
-        self.source, self.batch_size, self.order, self.seed = source, batch_size, order, seed
+        self.source, self.target, self.ignore, self.image_size = source, target, ignore, image_size
+        self.preparation = Preparation(task, missing, test_fraction, validation_fraction, dtype)
+        self.batch_size, self.order, self.seed = batch_size, order, seed
         self.one_hot, self.dtype, self.block_size = one_hot, DTYPES[dtype], block_size
         self.validation_fraction = validation_fraction
         self.deformation = deformation and replace(deformation, seed=deformation.seed or seed)
+        self.known = _known.get()
 
     @property
     def validates(self) -> bool:
@@ -76,66 +119,110 @@ class ImageData(LightningDataModule):
         return self.validation_fraction > 0
 
     @cached_property
-    def data(self) -> Dataset:
-        """The data set, in an order that does not depend on its file format."""
-        return load(self.source).by_label()
+    def data(self) -> PreparedData:
+        """The data set, split and encoded."""
+        raw = load(self.source, self.target, self.ignore, self.image_size)
+        try:
+            prepared = prepare(raw, self.preparation, self.known)
+        except SplitError as error:
+            raise UsageError(str(error)) from error
+        if self.one_hot and prepared.preprocessing.task != "classification":
+            raise UsageError("one_hot: expected classes as targets, got quantities: leave it out")
+        return prepared
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What turns raw samples into inputs, and outputs into answers."""
+        return self.data.preprocessing
 
     @property
     def in_features(self) -> int:
-        return self.data.in_features
+        return self.preprocessing.inputs.in_features
 
     @property
     def num_classes(self) -> int:
-        return self.data.num_classes
+        """The number of classes; of a regression, the number of quantities."""
+        return self.preprocessing.targets.width
+
+    @property
+    def resolved_task(self) -> str:
+        """The task: classification or regression."""
+        return self.preprocessing.task
+
+    @property
+    def splits(self) -> list[str]:
+        """The names of the parts: "train", "val" if there is a validation set, and "test"."""
+        return [*self.data.parts]
 
     @cached_property
-    def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """The images and labels of "train", "test" and, if there is a validation set, "val", on the device."""
-        images, labels = self.data.train_images, self.data.train_labels
-        parts = {"train": (images, labels)}
-        if self.validates:
-            try:
-                train, validation = stratified_split(labels, self.validation_fraction)
-            except ValueError as error:
-                raise UsageError(f"validation_fraction {self.validation_fraction}: {error}") from error
-            parts = {"train": (images[train], labels[train]), "val": (images[validation], labels[validation])}
-        parts["test"] = (self.data.test_images, self.data.test_labels)
-        return {split: self._on_device(*arrays) for split, arrays in parts.items()}
+    def tensors(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """For each part, the inputs and targets that its rows belong to, on the device."""
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        made: dict[int, tuple[Tensor, Tensor]] = {}  # parts share arrays
+        for part in self.data.parts.values():
+            if id(part.inputs) not in made:
+                made[id(part.inputs)] = self._on_device(part.inputs, part.targets, device)
+        return {split: made[id(part.inputs)] for split, part in self.data.parts.items()}
+
+    def samples(self, split: str, rows: slice = slice(None)) -> tuple[Tensor, Tensor]:
+        """Return inputs and targets of a part, in an order that does not depend on the file format, as a copy."""
+        chosen = torch.from_numpy(self.data.parts[split].rows[rows])
+        inputs, targets = self.tensors[split]
+        return inputs[chosen.to(inputs.device)], targets[chosen.to(inputs.device)]
+
+    @property
+    def has_images(self) -> bool:
+        """Whether samples are images that can be drawn."""
+        return isinstance(self.preprocessing.inputs, Pixels) and self.preprocessing.inputs.is_image
+
+    def picture(self, split: str, number: int) -> np.ndarray:
+        """Return an image of a part as it is drawn, (H, W) or (H, W, 3) uint8."""
+        part, pixels = self.data.parts[split], self.preprocessing.inputs
+        assert isinstance(pixels, Pixels)
+        return pixels.drawn(part.inputs[part.rows[number]])
 
     @cached_property
     def fingerprint(self) -> str:
-        """The SHA-256 of the training images and labels, in their order."""
-        digest = hashlib.sha256()
-        for tensor in self.splits["train"]:
-            digest.update(f"{tuple(tensor.shape)}".encode())
-            digest.update(tensor.cpu().numpy().data)
+        """The SHA-256 of the training set, in its order."""
+        part, digest = self.data.parts["train"], hashlib.sha256()
+        for array in (part.inputs, part.targets):
+            digest.update(f"{(len(part.rows), *array.shape[1:])}".encode())
+            for start in range(0, len(part.rows), _HASHED_AT_ONCE):
+                digest.update(np.ascontiguousarray(array[part.rows[start : start + _HASHED_AT_ONCE]]).data)
         return digest.hexdigest()
 
-    @property
+    @cached_property
     def training_tensors(self) -> tuple[Tensor, Tensor]:
-        """The images and targets that training gathers mini-batches from, on the device."""
-        images, labels = self.splits["train"]
-        return images, one_hot(labels, self.num_classes).to(self.dtype) if self.one_hot else labels
+        """The inputs and targets that training gathers mini-batches from, on the device."""
+        inputs, targets = self.tensors["train"]
+        return inputs, one_hot(targets, self.num_classes).to(self.dtype) if self.one_hot else targets
 
     def train_dataloader(self) -> BlockLoader:
         """Return the mini-batches of training, in the order of the run."""
-        images, labels = self.splits["train"]
-        if self.deformation is not None and images.dim() != 3:
+        part, shape = self.data.parts["train"], self.preprocessing.inputs.shape
+        rows = part.rows
+        if self.deformation is not None and len(shape) != 2:
             raise UsageError(
-                f"deformation: expected images of (height, width), got {tuple(images.shape[1:])} in {self.source}: "
-                "the pixels of a flat row have no neighbors; leave it out"
+                f"deformation: expected gray images of (height, width), got {shape} in {self.source}: the numbers of a "
+                "flat row have no neighbors, and color images are not supported; leave it out"
             )
-        order, divisor = shuffled(len(labels), self.seed), None
+        within, divisor = shuffled(len(rows), self.seed), None
         if self.order == "notebook":
-            order, divisor = notebook(labels.cpu().numpy(), self.batch_size, self.seed), self.batch_size
-        if len(order(0)) == 0:
+            if not isinstance(self.preprocessing.targets, Classes) or self.num_classes != 10:
+                raise UsageError("order: expected ten classes for the order of the notebook: choose shuffled")
+            within, divisor = notebook(part.targets[rows], self.batch_size, self.seed), self.batch_size
+        if len(within(0)) == 0:
             raise UsageError(
-                f"batch_size: expected at most {len(labels)}, the number of training images, got {self.batch_size}: "
+                f"batch_size: expected at most {len(rows)}, the number of training samples, got {self.batch_size}: "
                 "the notebook's order drops samples that do not fill a mini-batch"
             )
+
+        def order(epoch: int) -> np.ndarray:
+            return rows[within(epoch)]
+
         if getattr(self.trainer, "overfit_batches", 0) > 0:  # Lightning cuts epochs to their first mini-batches
-            order = fixed(order)
-        batch_size = min(self.batch_size, len(order(0)))
+            within = fixed(within)
+        batch_size = min(self.batch_size, len(within(0)))
         trainer: Any = self.trainer
         if trainer is None:
             return BlockLoader(order, batch_size, lambda: self.block_size, divisor)
@@ -148,26 +235,22 @@ class ImageData(LightningDataModule):
             return []
         if self.trainer is None or self.trainer.world_size == 1 or self.trainer.limit_val_batches != 1.0:
             return self.evaluation_loader("val")  # the first batches of a share are not the first batches of the whole
-        images, labels = self.splits["val"]
-        rows = Replicas().share(len(labels)).rows
-        return BatchLoader(images[rows], labels[rows], _EVALUATION_BATCH)
+        share = Replicas().share(len(self.data.parts["val"].rows))
+        return self.evaluation_loader("val", share.rows)
 
     def test_dataloader(self) -> BatchLoader:
         return self.evaluation_loader("test")
 
     def predict_dataloader(self) -> BatchLoader:
-        """Return the test images in the order of their file."""
-        data = load(self.source)
-        images, labels = self._on_device(data.test_images, data.test_labels)
-        return BatchLoader(images, labels, _EVALUATION_BATCH)
+        """Return the test samples in the order of their file."""
+        return BatchLoader(*self.tensors["test"], _EVALUATION_BATCH, np.sort(self.data.parts["test"].rows))
 
-    def evaluation_loader(self, split: str) -> BatchLoader:
-        """Return the samples of "train", "val" or "test" once, in an order that does not depend on the file format."""
-        images, labels = self.splits[split]
-        return BatchLoader(images, labels, _EVALUATION_BATCH)
+    def evaluation_loader(self, split: str, rows: slice = slice(None)) -> BatchLoader:
+        """Return the samples of a part once, in an order that does not depend on the file format."""
+        return BatchLoader(*self.tensors[split], _EVALUATION_BATCH, self.data.parts[split].rows[rows])
 
-    def _on_device(self, images: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
-        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+    def _on_device(self, inputs: np.ndarray, targets: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
         # On the CPU this copies read-only arrays only, such as memory-mapped files, since torch would warn about them.
-        images, labels = (np.require(array, requirements="W") for array in (images, labels))
-        return torch.as_tensor(images, device=device), torch.as_tensor(labels, device=device)
+        inputs, targets = (np.require(array, requirements="W") for array in (inputs, targets))
+        tensor = torch.as_tensor(targets, device=device)
+        return torch.as_tensor(inputs, device=device), tensor.to(self.dtype) if tensor.is_floating_point() else tensor

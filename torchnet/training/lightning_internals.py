@@ -149,6 +149,20 @@ def _processed(batches: int) -> dict[str, int]:
     return {"ready": batches, "started": batches, "processed": batches, "completed": batches - 1}
 
 
+def last_step(trainer: Any) -> int | None:
+    """Return the number of steps that max_epochs and max_steps allow; None without a limit."""
+    limits = [trainer.max_steps] if trainer.max_steps >= 0 else []
+    if trainer.max_epochs is not None and trainer.max_epochs >= 0:
+        limits.append(int(trainer.max_epochs * trainer.num_training_batches))
+    return min(limits, default=None)
+
+
+def last_epoch(trainer: Any) -> int | None:
+    """Return the number of epochs, begun ones too, that max_epochs and max_steps allow; None without a limit."""
+    steps = last_step(trainer)
+    return None if steps is None else math.ceil(steps / trainer.num_training_batches)
+
+
 def dump_state(trainer: Any) -> dict[str, Any]:
     """Return the whole state of a run, as Lightning would save it."""
     return cast(dict[str, Any], trainer._checkpoint_connector.dump_checkpoint(weights_only=False))

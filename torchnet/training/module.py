@@ -12,7 +12,6 @@ from torchnet.averaging import WeightAverage
 from torchnet.choices import expect_one_of
 from torchnet.data import Block
 from torchnet.engine import Engine, Way
-from torchnet.losses import LOSSES
 from torchnet.network import MLP, layer_sizes
 from torchnet.runs.load_network import DTYPES
 from torchnet.state import TrainingState
@@ -23,9 +22,11 @@ from torchnet.training.lightning_internals import count_steps, start_resumed_epo
 from torchnet.training.network_options import (
     Loss,
     build_network,
+    check_own_layers,
     chosen_matmul_dtype,
     chosen_step,
     class_weight_tensor,
+    loss_of_task,
     training_loss,
 )
 from torchnet.training.nonfinite import WatchedSteps
@@ -36,21 +37,22 @@ from torchnet.training.schedule import INTERVALS, advance, next_options, schedul
 
 
 class Classifier(EvaluatedModule):
-    """A classifier of images: an MLP, trained with the gradients that it writes itself.
+    """A classifier, or a regression: an MLP, trained with the gradients that it writes itself.
 
     Args:
-        in_features: pixels per image; the data set it.
-        num_classes: the number of classes; the data set it.
+        in_features: the number of inputs; the data set it.
+        num_classes: the number of classes, or of quantities of a regression; the data set it.
         hidden_sizes: the width of each hidden layer, or one width for all of them.
         depth: the number of Linear layers; required with one width for all, redundant otherwise.
         activation: of the hidden layers, or one for each: sigmoid, tanh, relu, leaky_relu, elu, gelu, gelu_tanh, silu,
-            softplus, identity.
+            softplus, identity; or a layer of your own, such as mylayers.SiLU.
         initializer: he_normal, xavier_normal, xavier_uniform, lecun_normal, zeros; or notebook: he_normal with the
             numbers that the notebook drew.
         normalization: batch_norm, layer_norm or rms_norm, before the activations.
         dropout: the probability that an output of a hidden layer is dropped in training, or one for each layer.
         residual: add to each hidden layer the one before it, if both have the same width.
-        loss: cross_entropy, mean_squared_error, or one_vs_rest_cross_entropy, the loss that the notebook prints.
+        loss: cross_entropy, mean_squared_error, or one_vs_rest_cross_entropy, the loss that the notebook prints. By
+            default cross_entropy for classes, mean_squared_error for quantities.
         label_smoothing: the part of each target that is spread over all classes; for cross_entropy, in training.
         class_weights: the weight of each class; for cross_entropy, in training.
         lr: learning rate.
@@ -75,6 +77,7 @@ class Classifier(EvaluatedModule):
             captured; a resumed run continues as it began.
         captured: False is short for step eager.
         seed: seed of weights and dropout.
+        task: classification or regression; the data set it.
 
     Raises:
         ValueError: if an option has a wrong value; UsageError, when training starts: if an option of the Trainer has.
@@ -91,7 +94,7 @@ class Classifier(EvaluatedModule):
         normalization: str | None = None,
         dropout: float | list[float] = 0.0,
         residual: bool = False,
-        loss: str = "cross_entropy",
+        loss: str | None = None,
         label_smoothing: float = 0.0,
         class_weights: list[float] | None = None,
         lr: float = 1.0,
@@ -111,11 +114,12 @@ class Classifier(EvaluatedModule):
         step: str | None = None,
         captured: bool = True,
         seed: int = 10,
+        task: str = "classification",
     ) -> None:
-        expect_one_of("loss", loss, LOSSES)
+        loss = loss_of_task(loss, task)
         expect_one_of("dtype", dtype, DTYPES)
         expect_one_of("scheduler_interval", scheduler_interval, INTERVALS)
-        super().__init__(loss, num_classes, DTYPES[dtype])
+        super().__init__(task, loss, num_classes, DTYPES[dtype])
         self.matmul_dtype, self.step = chosen_matmul_dtype(matmul_dtype, dtype), chosen_step(step, captured)
         self.automatic_optimization = False
         self.layer_sizes = layer_sizes(in_features, hidden_sizes, num_classes, depth)
@@ -153,6 +157,11 @@ class Classifier(EvaluatedModule):
         return self.net if self.average is None else cast(MLP, self.average.net)
 
     @property
+    def epoch_loss(self) -> float:
+        """The mean of the loss that training follows, over the samples of the epoch so far."""
+        return self.loss_sum / self.samples
+
+    @property
     def engine(self) -> Engine:
         """The engine that runs the steps; there is one once training has started."""
         return self.steps.engine
@@ -165,6 +174,7 @@ class Classifier(EvaluatedModule):
     def setup(self, stage: str) -> None:
         refuse_trainer(self.trainer, self.weight_dtype, self.matmul_dtype)
         if stage == "fit":
+            check_own_layers(self.net)
             refuse_metrics(self.trainer, None if self.schedule is None else self.schedule.metric)
             for callback in self.trainer.early_stopping_callbacks:
                 callback.strict = False  # the metric exists, but not at the end of every epoch, or of one cut short
@@ -214,7 +224,7 @@ class Classifier(EvaluatedModule):
         stop_together(self.trainer)
 
     def on_train_epoch_end(self) -> None:
-        mean = torch.tensor(self.loss_sum / self.samples, dtype=self.weight_dtype)
+        mean = torch.tensor(self.epoch_loss, dtype=self.weight_dtype)
         self.log("train/loss", mean)
         if self.schedule is not None and self.schedule.interval == "epoch":
             if self.schedule.metric is None:

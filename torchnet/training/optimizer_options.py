@@ -24,7 +24,8 @@ def optimizer_of(other: MakeOptimizer | None, sgd_options: dict[str, Any]) -> Ma
         if value != default:
             raise ValueError(
                 f"{name}: expected {default} with another optimizer, got {value}: it is an option of SGD; set it "
-                f"back (--model.{name} {str(default).lower()}) and set that of the optimizer (--model.optimizer.{name})"
+                f"back (--model.{name} {str(default).lower()}) and set that of the optimizer (--model.optimizer.{name} "
+                f"{str(value).lower()})"
             )
     return other
 

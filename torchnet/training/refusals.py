@@ -62,7 +62,7 @@ def refuse_metrics(trainer: Any, scheduler_metric: str | None) -> None:
     if trainer.datamodule.validates and 0 < trainer.overfit_batches < 1:
         raise UsageError(
             f"trainer.overfit_batches: expected a number of mini-batches, got the fraction {trainer.overfit_batches}: "
-            "the validation images are a single mini-batch, of which there is no fraction"
+            "the validation set is a single mini-batch, of which there is no fraction"
         )
     for callback in trainer.early_stopping_callbacks:
         if callback.monitor == "train/loss" and not reads_metric_after_epoch(callback):
@@ -71,10 +71,11 @@ def refuse_metrics(trainer: Any, scheduler_metric: str | None) -> None:
                 "--trainer.callbacks.check_on_train_epoch_end true"
             )
     validates = trainer.datamodule.validates and trainer.limit_val_batches != 0
-    known = ("train/loss", *(("val/loss", "val/accuracy") if validates else ()))
+    score = f"val/{trainer.lightning_module.score_name}"
+    known = ("train/loss", *(("val/loss", score) if validates else ()))
     for name, metric in asked:
         if metric not in known:
-            hint = "" if validates else ": for val/loss and val/accuracy set --data.validation_fraction 0.1"
+            hint = "" if validates else f": for val/loss and {score} set --data.validation_fraction 0.1"
             raise UsageError(f"{name}: expected a metric among {', '.join(known)}, got {metric}{hint}")
 
 
@@ -85,5 +86,5 @@ def refuse_single_samples(net: nn.Module, data: Any) -> None:
     if has_single and any(isinstance(part, BatchNorm1d) for part in net.modules()):
         raise UsageError(
             "batch_size: expected a size that leaves no mini-batch of a single sample, which has no variance for "
-            f"BatchNorm1d, got {data.batch_size} for {samples} training images per epoch"
+            f"BatchNorm1d, got {data.batch_size} for {samples} training samples per epoch"
         )

@@ -41,10 +41,20 @@ _CONTENTS: dict[str, Any] = {  # an example of each type; further checks look in
     "epoch_so_far": {"loss_sum": 0.0, "samples": 0, "metric": None},
     "torchnet": {},
 }
-_OURS = {"format": 0, "steps_per_epoch": 0, "metrics": {}, "metrics_rows": 0, "options": {}, "environment": {}}
+_OURS = {
+    "format": 0,
+    "steps_per_epoch": 0,
+    "metrics": {},
+    "metrics_rows": 0,
+    "options": {},
+    "environment": {},
+    "preprocessing": {},
+}
+_OLD = {1: {"preprocessing"}, 2: {"preprocessing"}}  # earlier formats, and what their checkpoints do not have
 _DEFAULTS = {"trainer.overfit_batches": 0}  # of options that a checkpoint has only if they have another value
 _OLD_ENVIRONMENT = {"training step": "plain"}  # of checkpoints of format 1, from before there was another step
 _LIGHTNING = r"2\.[0-9]+\.[0-9]+(\.?(a|b|rc|post|dev)[0-9]+)?"
+_NEW = ("EpochLine",)  # callbacks whose state checkpoints of earlier versions lack
 _STEPS = {"Checkpoints": "best_step", "GradientCheck": "steps"}  # numbers of steps in the states of callbacks
 _OTHER_DATA = "the run could not continue the same training; start a new run, or set the option as it was"
 
@@ -55,6 +65,7 @@ def check_resume(
     model: Classifier,
     trainer: Any,
     options: dict[str, Any] | None,
+    preprocessing: dict[str, Any] | None,
     allow_environment_change: bool,
 ) -> None:
     """Check a checkpoint against the network and the Trainer that are to start from it.
@@ -66,17 +77,19 @@ def check_resume(
         trainer: the Trainer with its callbacks.
         options: to continue training, the options that must be those of the checkpoint's run, as the order of the
             samples depends on them; None to evaluate.
+        preprocessing: to continue training, the preprocessing of the data, which must be that of the checkpoint's run.
         allow_environment_change: accept another processor, build of torch, number of threads or training step.
 
     Raises:
         CheckpointError: if the checkpoint cannot be used.
     """
-    _expect_contents(path, checkpoint)
-    _expect_weights(path, checkpoint, model)
+    check_weights(path, checkpoint, model)
     _expect_callbacks(path, checkpoint, trainer.callbacks)
     if options is not None:
         ours = checkpoint["torchnet"]
         expect_same(f"{path}: options", _DEFAULTS | ours["options"], _DEFAULTS | options, _OTHER_DATA)
+        if "preprocessing" in ours:
+            expect_same(f"{path}: preprocessing", ours["preprocessing"], preprocessing, _OTHER_DATA)
         most = ((checkpoint["global_step"] - 1) % ours["steps_per_epoch"] + 1) * options["data.batch_size"]
         least = most - options["data.batch_size"] + 1  # the last mini-batch may be smaller
         expect_count(f"{path}: samples", checkpoint["epoch_so_far"]["samples"], least, most)
@@ -84,8 +97,14 @@ def check_resume(
         if not allow_environment_change:
             way: Any = model.way
             here = environment(trainer.strategy.root_device, trainer.world_size, way.order_of_sums)
-            known = _OLD_ENVIRONMENT if _is_of_old_format(ours) else {}
+            known = _OLD_ENVIRONMENT if _is_before_fused_steps(ours) else {}
             expect_same(f"{path}: environment", ours["environment"] | known, here, _other_bits(way))
+
+
+def check_weights(path: Path, checkpoint: dict[str, Any], model: Classifier) -> None:
+    """Raise a CheckpointError unless a checkpoint has everything that a run saves, and weights of this network."""
+    _expect_contents(path, checkpoint)
+    _expect_weights(path, checkpoint, model)
 
 
 def resumed_order_of_sums(checkpoint: dict[str, Any]) -> str:
@@ -95,8 +114,7 @@ def resumed_order_of_sums(checkpoint: dict[str, Any]) -> str:
     return "fused" if isinstance(found, dict) and found.get("training step") == "fused" else "plain"
 
 
-def _is_of_old_format(ours: dict[str, Any]) -> bool:
-    """Return whether a checkpoint has the format from before there were fused steps."""
+def _is_before_fused_steps(ours: dict[str, Any]) -> bool:
     environment = ours.get("environment")
     return ours.get("format") == 1 and isinstance(environment, dict) and "training step" not in environment
 
@@ -116,10 +134,13 @@ def override_patience(checkpoint: dict[str, Any], callbacks: Iterable[Any]) -> N
 def _expect_contents(path: Path, checkpoint: dict[str, Any]) -> None:
     """Expect everything that a run saves, with the right types, and counters that agree."""
     expect_keys(f"{path}: contents", checkpoint, _CONTENTS)
-    ours = checkpoint["torchnet"]
-    if isinstance(ours, dict) and "format" in ours and not _is_of_old_format(ours):  # another may have other contents
-        expect_same(f"{path}: format", ours["format"], FORMAT, "another version of torchnet saved it")
-    expect_like(f"{path}: contents", checkpoint, _CONTENTS | {"torchnet": _OURS})
+    ours, absent = checkpoint["torchnet"], set[str]()
+    if isinstance(ours, dict) and type(ours.get("format")) is int:
+        absent = _OLD.get(ours["format"], absent)
+        if not absent:  # another format may have other contents
+            expect_same(f"{path}: format", ours["format"], FORMAT, "another version of torchnet saved it")
+    expected = {name: it for name, it in _OURS.items() if name not in absent}
+    expect_like(f"{path}: contents", checkpoint, _CONTENTS | {"torchnet": expected})
     for name, value in ours["metrics"].items():
         if kind(value) != "number":
             refuse(f"{path}: metrics, {name}", "a number", value)
@@ -156,7 +177,7 @@ def _expect_callbacks(path: Path, checkpoint: dict[str, Any], callbacks: Iterabl
     for callback in callbacks:
         name, expected = callback.state_key, callback.state_dict()
         place, is_ours = f"{path}: {name}", callback.__module__.startswith("torchnet.")
-        if not expected or (name not in states and not is_ours):
+        if not expected or (name not in states and (name in _NEW or not is_ours)):
             continue
         if is_ours or callback.__module__.startswith("pytorch_lightning."):  # a user's may change in any way
             expect_like(place, _without_words(states.get(name), expected), expected)

@@ -49,8 +49,7 @@ def way_of_steps(module: Any, trainer: Any, data: Any, resumed: str | None = Non
         return Way("eager", "several processes train together")
     device = trainer.strategy.root_device
     net = copy.deepcopy(module.net).to(device)
-    images = torch.zeros((1, module.layer_sizes[0]), dtype=torch.uint8, device=device)
-    targets = torch.zeros(1, dtype=torch.int64, device=device)
+    images, targets = (torch.zeros_like(tensor[:1], device=device) for tensor in data.training_tensors)
     recipe = Recipe(
         net,
         module.loss,

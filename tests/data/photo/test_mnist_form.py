@@ -118,7 +118,7 @@ def test_images_of_mnist_are_recovered_from_larger_pictures(mnist):
 
 
 def test_digits_of_scikit_learn_are_recovered_from_larger_pictures():
-    images = load("digits").test_images[:50]
+    images = load("digits").test_inputs[:50]
     large = [np.asarray(Image.fromarray(image).resize((160, 160), Image.Resampling.BICUBIC)) for image in images]
     forms = [to_mnist_form(picture(np.pad(ink, 40) / np.float32(255)), 8) for ink in large]
     assert all(np.ptp(np.nonzero(form)[0]) + 1 == 8 for form in forms)

@@ -13,6 +13,7 @@ from torchnet.data import Deformation, load
 from torchnet.data.order import shuffled
 from torchnet.training.module import Classifier
 
+from ...datasets import by_label
 from ...run_folders import DIGITS, newest
 
 EVERY_10 = ("--gradient_health.every_n_steps", 10)
@@ -33,7 +34,7 @@ def test_it_logs_what_plain_torch_measures_on_the_same_steps(clip, cli, expect_e
     got = logged()
     assert list(got) == [0, 10, 20]
 
-    data = load("digits").by_label()
+    data = by_label(load("digits"))
     images = torch.from_numpy(data.train_images).double().flatten(1) / 255
     labels = torch.from_numpy(data.train_labels)
     twin = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)).double()
@@ -64,7 +65,7 @@ def test_it_sees_the_images_and_the_masks_of_the_very_step(cli):
     random = ("--data.deformation.rotation=40", "--model.dropout=[0.5,0]", "--model.initializer=xavier_normal")
     saves = ("--checkpoints.every_n_steps=10", "--checkpoints.keep=9")
     assert cli(DIGITS, "--trainer.max_epochs=1", "--model.lr=5", "--model.momentum=0", *random, *saves, *EVERY_10) == 0
-    data = load("digits").by_label()
+    data = by_label(load("digits"))
     images = torch.from_numpy(data.train_images).float() / 255
     order = torch.from_numpy(shuffled(len(images), 10)(0))
     for step in (10, 20):

@@ -4,6 +4,8 @@ import io
 import os
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -37,13 +39,27 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         DataError: if the file is not a readable image, or is too large; OSError: if the disk fails.
     """
+    with warnings.catch_warnings(action="ignore"), decoded(path, LONGEST_SIDE) as image:
+        return _colors(_reduced(image))
+
+
+@contextmanager
+def decoded(path: Path, side: int | None = None) -> Iterator[Image.Image]:
+    """Decode an image file: upright, of mode L, RGB, RGBA, or F, gray from 0 to 255.
+
+    A JPEG may be decoded at a fraction of its size, with at least `side` pixels per side. Pillow warns of what is odd
+    about a file; the caller silences it, since warnings are silenced for all threads at once.
+
+    Raises:
+        DataError: if the file is not a readable image, or is too large; OSError: if the disk fails.
+    """
     content = _read(path)
     for name, beginning in _UNSUPPORTED.items():
         if re.match(beginning, content):
             raise DataError(f"{path}: expected an image such as PNG or JPEG, got {name}: {_HOW}")
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
-            return _colors(_upright(path, image))
+        with Image.open(io.BytesIO(content)) as image:
+            yield _upright(path, image, side)
     except DataError:
         raise
     except Image.UnidentifiedImageError as error:
@@ -66,18 +82,22 @@ def _read(path: Path) -> bytes:
     return content
 
 
-def _upright(path: Path, image: Image.Image) -> Image.Image:
-    """Decode an image, turn it upright by its EXIF orientation, and reduce its size."""
-    image.draft(None, (LONGEST_SIDE, LONGEST_SIDE))  # decodes a JPEG at 1/2, 1/4 or 1/8 of its size
+def _upright(path: Path, image: Image.Image, side: int | None) -> Image.Image:
+    """Decode an image and turn it upright by its EXIF orientation."""
+    if side is not None:
+        image.draft(None, (side, side))  # decodes a JPEG at 1/2, 1/4 or 1/8 of its size
     if image.width * image.height > _MOST_PIXELS:
         raise DataError(f"{path}: {_too_many(f'{image.width} x {image.height}')}")
     image.load()
-    upright = _standard_mode(path, ImageOps.exif_transpose(image))
+    return _standard_mode(path, ImageOps.exif_transpose(image))
+
+
+def _reduced(image: Image.Image) -> Image.Image:
     # BOX averages pixels: thin strokes grow paler but none is lost. Pillow gives transparent pixels no weight.
-    if (longest := max(upright.size)) > LONGEST_SIDE:
-        width, height = (max(1, round(side * LONGEST_SIDE / longest)) for side in upright.size)
-        upright = upright.resize((width, height), Image.Resampling.BOX)
-    return upright
+    if (longest := max(image.size)) > LONGEST_SIDE:
+        width, height = (max(1, round(side * LONGEST_SIDE / longest)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.BOX)
+    return image
 
 
 def _too_many(got: str) -> str:
@@ -85,7 +105,9 @@ def _too_many(got: str) -> str:
 
 
 def _standard_mode(path: Path, image: Image.Image) -> Image.Image:
-    """Return an image of mode RGB, RGBA, or F, gray from 0 to 255."""
+    """Return an image of mode L, RGB, RGBA, or F, gray from 0 to 255."""
+    if image.mode == "L" and not image.has_transparency_data:
+        return image
     if not image.mode.startswith(("I", "F")):
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
     pixels = np.asarray(image).astype(np.float32)

@@ -13,7 +13,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from torchnet.printable import printable
-from torchnet.reporting.run_data import METRICS, read_metrics
+from torchnet.reporting.run_files import METRICS, read_metrics
 from torchnet.runs.environment import environment
 from torchnet.runs.errors import NonFiniteError, UsageError
 from torchnet.runs.folders import BEST, run_of, step_checkpoints
@@ -25,7 +25,7 @@ from torchnet.training.callbacks.metrics_log import MetricsLog
 from torchnet.training.callbacks.throttle import Throttle
 from torchnet.training.lightning_internals import Position, dump_state, restore_metrics, validation_is_due
 
-FORMAT = 2  # the version of the contents of a checkpoint; 1 had no "training step" in its environment
+FORMAT = 3  # the version of the contents; 1 had no "training step" in its environment, 1 and 2 no "preprocessing"
 _COPY_SHARE = 0.005  # the largest share of a run's time that copies in memory may take
 
 
@@ -64,7 +64,8 @@ class Checkpoints(Callback):
                 raise ValueError(f"{name}: expected a number from {least} up, got {value}")
         self.every_n_seconds, self.every_n_steps, self.every_n_epochs = every_n_seconds, every_n_steps, every_n_epochs
         self.keep = keep
-        self.folder = Path()  # the command line sets these three
+        self.folder = Path()  # the command line sets these four
+        self.preprocessing: dict[str, Any] = {}  # what turns samples into inputs, as plain values
         self.options: dict[str, Any] = {}  # options that must be equal in a run that resumes from this one
         self.resumed_from: Path | None = None
         self.best_score: float | None = None
@@ -178,6 +179,7 @@ class Checkpoints(Callback):
                         _kept_rows(trainer, log) for log in trainer.loggers if isinstance(log, MetricsLog)
                     ),
                     "options": self.options,
+                    "preprocessing": self.preprocessing,
                     "environment": environment(
                         trainer.strategy.root_device, trainer.world_size, module.way.order_of_sums
                     ),

@@ -1,12 +1,11 @@
 """The line with the notebook's loss, printed during training."""
 
 import math
-from typing import Any, cast
+from typing import Any
 
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import Callback, Trainer
 
 from torchnet.losses import one_vs_rest_cross_entropy
-from torchnet.network import MLP
 from torchnet.reporting import evaluate
 from torchnet.runs.errors import NonFiniteError
 
@@ -14,35 +13,38 @@ from torchnet.runs.errors import NonFiniteError
 class LossLine(Callback):
     """Print and log the notebook's loss on the whole test and training sets, after epochs 1, 1 + n, 1 + 2n, ...
 
-    If there is a validation set, its loss follows. Accuracies and the loss on the test images are logged as well. The
-    lines are saved in checkpoints, so the report of a resumed run has all of them.
+    If there is a validation set, its loss follows. The accuracy on the training set is logged as well. The lines are
+    saved in checkpoints, so the report of a resumed run has all of them.
 
     Args:
-        every_n_epochs: n, the number of epochs between two lines.
+        every_n_epochs: n, the number of epochs between two lines; null for no lines.
 
     Raises:
         ValueError: if n is below 1; NonFiniteError, in training: if a loss is Inf or NaN.
     """
 
-    def __init__(self, every_n_epochs: int = 5) -> None:
-        if every_n_epochs < 1:
+    def __init__(self, every_n_epochs: int | None = None) -> None:
+        if every_n_epochs is not None and every_n_epochs < 1:
             raise ValueError(f"every_n_epochs: expected a whole number from 1 up, got {every_n_epochs}")
         self.every_n_epochs = every_n_epochs
         self.losses: list[dict[str, float]] = []
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.current_epoch % self.every_n_epochs != 0:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+        if self.every_n_epochs is None or trainer.current_epoch % self.every_n_epochs != 0:
+            return
+        if pl_module.task == "regression":  # without classes there is no such loss
             return
         data = trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit, missing from its annotations
         epoch = trainer.current_epoch + 1
         loss, logged = {}, {}
         for split in ("test", "train", *(["val"] if data.validates else [])):
-            logits, labels = evaluate(cast(MLP, pl_module.trained), data.evaluation_loader(split))
-            loss[split] = one_vs_rest_cross_entropy(logits, labels)[0].item()
-            if split != "val":  # its loss and accuracy are logged after every validation
-                logged[f"{split}/accuracy"] = (logits.argmax(dim=1) == labels).double().mean().item()
-            if split == "test":
-                logged["test/loss"] = cast(Any, pl_module).evaluation_loss(logits, labels)[0].item()
+            is_test = split == "test"
+            outputs = (
+                pl_module.test_outputs() if is_test else evaluate(pl_module.trained, data.evaluation_loader(split))
+            )
+            loss[split] = one_vs_rest_cross_entropy(*outputs)[0].item()
+            if split == "train":  # the others are logged after every epoch or validation
+                _, logged["train/accuracy"] = pl_module.loss_and_score(*outputs)
             if not math.isfinite(loss[split]):
                 raise NonFiniteError(
                     f"after epoch {epoch} the notebook's loss on the {split} images is {loss[split]}: "
@@ -54,7 +56,8 @@ class LossLine(Callback):
                 {"epoch": epoch - 1, **{f"{split}/notebook_loss": value for split, value in loss.items()}, **logged},
                 trainer.global_step - 1,
             )
-        print(f"Epoch {epoch}:", ", ".join(f"{split} loss = {value:.12g}" for split, value in loss.items()), flush=True)
+        values = ", ".join(f"{split} = {value:.12g}" for split, value in loss.items())
+        print(f"notebook loss after epoch {epoch}:", values, flush=True)
 
     def state_dict(self) -> dict[str, Any]:
         return {"losses": self.losses}

@@ -15,31 +15,28 @@ from pathlib import Path
 import numpy as np
 
 from torchnet.data.dataset import DataError, Dataset, verify
+from torchnet.data.formats.idx_files import FILES, find_idx_files, missing_files
+from torchnet.data.memory import expect_fits
 
-FILES = {
-    "train_images": "train-images-idx3-ubyte",
-    "train_labels": "train-labels-idx1-ubyte",
-    "test_images": "t10k-images-idx3-ubyte",
-    "test_labels": "t10k-labels-idx1-ubyte",
-}
-MAX_BYTES = 2**30  # per array: twenty times MNIST
+_MOST_COMPRESSION = 1040  # deflate makes at most this many bytes of one
+_GZIP_MAGIC = b"\x1f\x8b"
 _GZIP = 31  # makes zlib expect a gzip header, use the largest window, and verify the checksum and the length
 
 
-def find_idx_files(folder: Path) -> dict[str, Path]:
-    """Return the paths of the files that a folder holds, by the keys of FILES. Plain files override gzipped ones."""
-    places = ((key, folder / f"{name}{suffix}") for key, name in FILES.items() for suffix in (".gz", ""))
-    return {key: path for key, path in places if path.is_file()}
-
-
 def read_idx_folder(folder: Path) -> Dataset:
-    """Read MNIST's four files, which the folder must hold, each plain or gzipped.
+    """Read the four files that a folder holds; as `read_idx_files`."""
+    return read_idx_files(folder, find_idx_files(folder))
+
+
+def read_idx_files(source: Path, paths: dict[str, Path]) -> Dataset:
+    """Read the images and labels of a training and a test set; the keys of `paths` are those of FILES.
 
     Raises:
-        DataError: if a file is corrupt, or the files do not match.
+        DataError: if a file is missing or corrupt, or the files do not match.
     """
-    paths = find_idx_files(folder)
-    shapes = {key: _read_shape(path, dimensions=3 if "images" in key else 1) for key, path in paths.items()}
+    if paths.keys() != FILES.keys():
+        raise DataError(missing_files(source, paths, []))
+    shapes = {key: _read_shape(paths[key], dimensions=3 if "images" in key else 1) for key in FILES}
     for split in ("train", "test"):
         images, labels = f"{split}_images", f"{split}_labels"
         if shapes[images][0] != shapes[labels][0]:
@@ -47,7 +44,9 @@ def read_idx_folder(folder: Path) -> Dataset:
                 f"{paths[images]}: {_claim(shapes[images])}, but there are {shapes[labels][0]} labels in "
                 f"{paths[labels]}"
             )
-    return verify(folder, **{key: _read_array(path, shapes[key]) for key, path in paths.items()})
+    expect_fits(source, sum(map(math.prod, shapes.values())))
+    train_images, train_labels, test_images, test_labels = (_read_array(paths[key], shapes[key]) for key in FILES)
+    return verify(source, train_images, train_labels, test_images, test_labels)
 
 
 def _read_shape(path: Path, dimensions: int) -> tuple[int, ...]:
@@ -59,11 +58,17 @@ def _read_shape(path: Path, dimensions: int) -> tuple[int, ...]:
     expected_magic = 0x800 + dimensions  # 0x08: unsigned bytes
     if magic != expected_magic:
         raise DataError(f"{path}: expected the magic number {expected_magic:#06x}, got {magic:#06x}: not this IDX file")
-    if math.prod(shape) > MAX_BYTES:
-        raise DataError(f"{path}: {_claim(shape)}, but at most {MAX_BYTES} are supported")
+    if math.prod(shape) > _most_bytes(path):
+        raise DataError(f"{path}: {_claim(shape)}, more than a file of {path.stat().st_size} bytes can hold")
     if 0 in shape:
         raise DataError(f"{path}: {_claim(shape)}: expected sizes of at least 1")
     return tuple(shape)
+
+
+def _most_bytes(path: Path) -> int:
+    """Return the most bytes that a file can hold, gzipped or not."""
+    with path.open("rb") as file:
+        return path.stat().st_size * (_MOST_COMPRESSION if file.read(2) == _GZIP_MAGIC else 1)
 
 
 def _claim(shape: Sequence[int]) -> str:
@@ -82,7 +87,7 @@ def _read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 def _read(path: Path, size: int) -> bytes:
     """Return the first bytes of a file, decompressed if it is gzipped. There are fewer than `size` only at its end."""
     with path.open("rb") as file:
-        if file.peek(2)[:2] != b"\x1f\x8b":
+        if file.peek(2)[:2] != _GZIP_MAGIC:
             return file.read(size)
         try:
             return gunzip(file.read(2 * size + 2**16), size)  # compression adds less than that, even to noise

@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
-from torchnet.data import mat_to_npz
 from torchnet.data.dataset import DataError, Dataset
-from torchnet.data.npz import read_npz
+from torchnet.data.formats import mat_to_npz
+from torchnet.data.formats.npz import read_npz
 
 _MAX_SECONDS = 60.0  # for the subprocess; the notebook's file takes 1 s
 
@@ -35,7 +35,7 @@ def _convert(file: BinaryIO, archive: BinaryIO) -> str | None:
     """Run mat_to_npz.py as a program; return why it failed, or None."""
     try:
         done = subprocess.run(
-            [sys.executable, "-P", mat_to_npz.__file__],  # -P: import nothing from torchnet/data
+            [sys.executable, "-P", mat_to_npz.__file__],  # -P: import nothing from torchnet/data/formats
             stdin=file,
             stdout=archive,
             stderr=subprocess.PIPE,

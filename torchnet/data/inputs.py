@@ -1,0 +1,258 @@
+"""What turns raw samples into the inputs of a network: images into numbers from 0 to 1, rows of a table into columns.
+
+It is learned on the training set and travels with the network, as plain values.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+_ROWS_AT_ONCE = 8192  # converted together, so that nothing large is copied more often than once
+_MOST_NAMES = 20  # of columns in a message
+Columns = Mapping[str, np.ndarray]  # of a table, by name: (n,) each, numbers with NaN or text with None where missing
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Images. Pixels from `low` to `high` become numbers from 0 to 1.
+
+    Attributes:
+        shape: of an image as it is stored: (height, width), (height, width, channels), (channels, height, width), or
+            (features,) for a flat row.
+        low: the pixel value that becomes 0.
+        high: the pixel value that becomes 1.
+        digits: whether the images are digits in the form of MNIST's, into which photographs can be brought.
+    """
+
+    shape: tuple[int, ...]
+    low: float = 0.0
+    high: float = 255.0
+    digits: bool = False
+
+    @property
+    def in_features(self) -> int:
+        return int(np.prod(self.shape))
+
+    @property
+    def is_scaled_in_steps(self) -> bool:
+        """Whether pixels stay bytes until a training step scales them (torchnet.step.scale_pixels)."""
+        return (self.low, self.high) == (0.0, 255.0)
+
+    @property
+    def is_image(self) -> bool:
+        """Whether a sample is an image that can be drawn, not a flat row."""
+        return len(self.shape) > 1
+
+    def drawn(self, encoded: np.ndarray) -> np.ndarray:
+        """Return one encoded image as it is drawn: (height, width) or (height, width, 3) uint8."""
+        image = encoded.reshape(self.shape)
+        if image.dtype != np.uint8:
+            image = np.rint(255 * image.clip(0, 1)).astype(np.uint8)
+        return image.transpose(1, 2, 0) if image.ndim == 3 and self.shape[-1] != 3 else image
+
+    def encode(self, images: np.ndarray | Columns, dtype: np.dtype | type) -> np.ndarray:
+        """Return images as the inputs of training: bytes as they are, other numbers scaled to 0..1.
+
+        Shape:
+            images: (n, *shape); returns: the same.
+
+        Raises:
+            ValueError: if an image has another shape.
+        """
+        if isinstance(images, Mapping):
+            raise ValueError(f"expected images of shape {self.shape}, got a table")
+        if images.shape[1:] != self.shape:
+            raise ValueError(f"expected images of shape {self.shape}, got {images.shape[1:]}")
+        if self.is_scaled_in_steps and images.dtype == np.uint8:
+            return images
+        scaled = np.empty(images.shape, dtype)
+        for rows in _slices(len(images)):
+            scaled[rows] = (images[rows].astype(np.float64) - self.low) / (self.high - self.low)
+            if not np.isfinite(scaled[rows]).all():
+                raise ValueError("expected finite pixels, got Inf or NaN")
+        return scaled
+
+
+@dataclass(frozen=True)
+class NumericColumn:
+    """A column of numbers. It is standardized: (x - mean) / std.
+
+    Attributes:
+        name: the name of the column.
+        mean: the mean over the training set, without missing values.
+        std: the standard deviation over the training set; 1 if all values are the same.
+        missing: what a missing value becomes: "refuse" (an error), "mean", or "indicator": the mean, and a further
+            input that is 1 where the value is missing and 0 elsewhere.
+    """
+
+    name: str
+    mean: float
+    std: float
+    missing: str = "refuse"
+
+    @property
+    def width(self) -> int:
+        """The number of inputs that the column becomes."""
+        return 2 if self.missing == "indicator" else 1
+
+    @property
+    def input_names(self) -> list[str]:
+        return [self.name, f"{self.name} is missing"][: self.width]
+
+    def encode(self, values: np.ndarray, into: np.ndarray, first_row: int = 0) -> None:
+        """Write the inputs of some rows, the first of which has this number. Shape: values (n,); into (n, width)."""
+        numbers = _as_numbers(self.name, values, first_row)
+        is_nan = np.isnan(numbers)
+        if self.missing == "refuse" and is_nan.any():
+            raise ValueError(missing_value(self.name, "a number", first_row + int(is_nan.argmax())))
+        into[:, 0] = np.where(is_nan, 0.0, (numbers - self.mean) / self.std)
+        if self.missing == "indicator":
+            into[:, 1] = is_nan
+
+
+@dataclass(frozen=True)
+class CategoricalColumn:
+    """A column of categories. It becomes one input per category, which is 1 for the category of the row, else 0.
+
+    A category that the training set did not have becomes zeros.
+
+    Attributes:
+        name: the name of the column.
+        categories: those of the training set, sorted. The empty text stands for a missing value, if they are allowed.
+    """
+
+    name: str
+    categories: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.categories)
+
+    @property
+    def input_names(self) -> list[str]:
+        return [f"{self.name} = {category or '(missing)'}" for category in self.categories]
+
+    def encode(self, values: np.ndarray, into: np.ndarray, first_row: int = 0) -> None:
+        """Write the inputs of some rows, the first of which has this number. Shape: values (n,); into (n, width)."""
+        places = {category: place for place, category in enumerate(self.categories)}
+        words = (value if isinstance(value, str) else _word(value) for value in values)
+        found = np.fromiter((places.get(word, -1 if word else -2) for word in words), np.int64, len(values))
+        if (found == -2).any():
+            raise ValueError(missing_value(self.name, "a category", first_row + int((found == -2).argmax())))
+        into[:] = 0
+        is_known = found >= 0
+        into[is_known.nonzero()[0], found[is_known]] = 1
+
+    def unknown(self, values: np.ndarray) -> list[str]:
+        """Return the categories among values that the training set did not have."""
+        return sorted({_word(value) for value in values} - {"", *self.categories})
+
+
+Column = NumericColumn | CategoricalColumn
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows with columns of numbers and categories. An array (n, features) is a table with columns "0", "1", ..."""
+
+    columns: tuple[Column, ...]
+
+    @property
+    def in_features(self) -> int:
+        return sum(column.width for column in self.columns)
+
+    @property
+    def is_array(self) -> bool:
+        """Whether the columns are those of an array (n, features), whose missing values are all treated alike."""
+        numbers = [column for column in self.columns if isinstance(column, NumericColumn)]
+        names = [column.name for column in numbers]
+        return names == [str(k) for k in range(len(self.columns))] and len({it.missing for it in numbers}) == 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the input of one sample."""
+        return (self.in_features,)
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs, such as "age", "age is missing" or "color = red"."""
+        return [name for column in self.columns for name in column.input_names]
+
+    def encode(self, samples: Columns | np.ndarray, dtype: np.dtype | type) -> np.ndarray:
+        """Return rows as the inputs of the network.
+
+        Shape:
+            samples: columns of length n by name, or (n, columns) numbers in the order of the columns.
+            returns: (n, in_features).
+
+        Raises:
+            ValueError: if a column is missing, has a missing value that is refused, or holds something else.
+        """
+        by_name: Columns = samples if isinstance(samples, Mapping) else self._named(samples)
+        for column in self.columns:
+            if column.name not in by_name:
+                raise ValueError(f"expected a column {column.name}, got {_some(by_name)}")
+            if np.ndim(by_name[column.name]) != 1:
+                shape = np.shape(by_name[column.name])
+                raise ValueError(f"column {column.name}: expected values of shape (n,), got {shape}")
+        if len(lengths := {len(by_name[column.name]) for column in self.columns}) > 1:
+            raise ValueError(f"expected columns of one length, got {', '.join(map(str, sorted(lengths)))}")
+        rows = max(lengths, default=0)
+        encoded = np.empty((rows, self.in_features), dtype)
+        for part in _slices(rows):
+            start = 0
+            for column in self.columns:
+                column.encode(by_name[column.name][part], encoded[part, start : start + column.width], part.start)
+                start += column.width
+        return encoded
+
+    def _named(self, samples: np.ndarray) -> dict[str, np.ndarray]:
+        if samples.ndim != 2 or samples.shape[1] != len(self.columns):
+            raise ValueError(f"expected rows of shape (n, {len(self.columns)}), got {samples.shape}")
+        return {column.name: samples[:, k] for k, column in enumerate(self.columns)}
+
+
+Inputs = Pixels | Table
+
+
+def missing_value(column: str, expected: str, row: int) -> str:
+    """Return the message about a missing value. Rows count from 0 here, and from 1 in the message."""
+    return (
+        f"column {column}: expected {expected}, got none in row {row + 1}: fill it, remove the row, or train with "
+        "--data.missing mean or indicator"
+    )
+
+
+def _word(value: object) -> str:
+    """Return a category as text, which is empty if it is missing: None, or the NaN of NumPy or pandas."""
+    return "" if value is None or (word := str(value)) in ("nan", "<NA>", "NaT") else word
+
+
+def _as_numbers(column: str, values: np.ndarray, first_row: int) -> np.ndarray:
+    """Return values in float64, with NaN where they are missing."""
+    if values.dtype == object:
+        values = np.array([value if _word(value) else None for value in values], object)
+    try:
+        numbers = values.astype(np.float64, copy=False)
+    except (TypeError, ValueError):
+        for row, value in enumerate(values, first_row + 1):
+            try:
+                float("nan" if value is None else value)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"column {column}: expected numbers, got {value!s:.40} in row {row}") from error
+        raise
+    if (is_infinite := np.isinf(numbers)).any():
+        row = int(is_infinite.argmax())
+        raise ValueError(f"column {column}: expected finite numbers, got {numbers[row]} in row {first_row + row + 1}")
+    return numbers
+
+
+def _some(names: Collection[str]) -> str:
+    """Return the first of some names, for a message."""
+    shown = ", ".join(name[:60] for name in list(names)[:_MOST_NAMES])
+    return shown + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
+
+
+def _slices(n: int) -> Iterator[slice]:
+    return (slice(start, start + _ROWS_AT_ONCE) for start in range(0, n, _ROWS_AT_ONCE))

@@ -1,0 +1,1 @@
+"""Predictions of a trained network for files of images, rows or arrays."""

@@ -1,0 +1,79 @@
+"""Predictions for the rows of a table, or the samples of an array, as a CSV file."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from torchnet.data import CategoricalColumn, Classes, DataError, Quantities, Table, is_table, read_rows, read_samples
+from torchnet.printable import printable
+from torchnet.reporting.evaluation import prediction_cells
+from torchnet.runs.load_network import TrainedNetwork
+from torchnet.runs.prediction.loaded_run import LoadedRun, expect_finite
+from torchnet.storage import write_durably
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ARRAYS = (".npy", ".npz")
+_MOST_NAMED = 5  # unknown categories in a notice
+
+
+def predict_rows(trained: TrainedNetwork, file: Path, output: Path) -> None:
+    """Write the columns of a table, or the numbers of the rows of an array, with the prediction for each row.
+
+    Raises:
+        DataError: if the file is not readable, or does not fit the network.
+    """
+    import polars as pl
+
+    inputs = trained.preprocessing.inputs
+    if is_table(file):
+        table, samples = read_rows(file, inputs)
+    else:
+        samples = read_samples(file)
+        table = pl.DataFrame({"row": np.arange(1, len(samples) + 1)})
+    if isinstance(inputs, Table) and isinstance(samples, Mapping):
+        _report_unknown(file, inputs, samples)
+    run = LoadedRun(trained)
+    try:
+        encoded = run.encoded(samples)
+    except ValueError as error:
+        raise DataError(f"{file}: {error}") from error
+    answers = expect_finite(trained.checkpoint, run.answers(encoded))
+    table = table.with_columns(_columns(answers, trained.preprocessing.targets))
+    try:
+        text = table.write_csv()
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{file}: expected columns that a CSV file can hold, got others ({error})") from error
+    write_durably(output, text.encode())
+    print(f"{len(answers):,} rows with predictions in {printable(output)}")
+
+
+def _columns(answers: np.ndarray, targets: Classes | Quantities) -> "list[pl.Series]":
+    """Return the columns of predictions: of the label and of the probability of each class, or of the quantities."""
+    import polars as pl
+
+    if isinstance(targets, Classes):
+        names = ["prediction", *(f"p({name})" for name in targets.names)]
+    else:
+        names = ["prediction"] if targets.width == 1 else [f"prediction of {name}" for name in targets.names]
+    cells = prediction_cells(answers, targets)
+    return [pl.Series(name, column) for name, column in zip(names, zip(*cells, strict=True), strict=True)]
+
+
+def _report_unknown(file: Path, inputs: Table, samples: Mapping[str, np.ndarray]) -> None:
+    """Say on stderr which categories training did not see."""
+    for column in inputs.columns:
+        if isinstance(column, CategoricalColumn) and (unknown := column.unknown(samples[column.name])):
+            more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
+            named = ", ".join(name[:60] for name in unknown[:_MOST_NAMED])
+            print(
+                printable(
+                    f"{file}: column {column.name}: the network was not trained on {named}{more}; it takes them as "
+                    "none of its categories"
+                ),
+                file=sys.stderr,
+            )
