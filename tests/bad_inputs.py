@@ -40,7 +40,11 @@ class Case:
 
 CASES = [
     # missing
-    Case("report nowhere", 66, "nowhere: no such checkpoint; expected a file, the folder of a run, last or best"),
+    Case(
+        "report nowhere",
+        66,
+        "nowhere: no such checkpoint; expected a file, the folder of a run, last, best, last:NAME or",
+    ),
     Case("demo nowhere", 66, "nowhere: no such checkpoint"),
     Case("export nowhere", 66, "nowhere: no such checkpoint"),
     Case("predict nowhere digit.png", 66, "nowhere: no such checkpoint"),
@@ -207,7 +211,7 @@ SPOILED: dict[str, Callable[[Path], object]] = {
 
 def wrong_with(case: Case, code: int, out: str, err: str) -> str | None:
     """Return how the result of a command differs from the expected one; None if it does not."""
-    lines = [line for line in err.splitlines() if not line.startswith("skipped: ")]
+    lines = [line for line in err.splitlines() if not line.startswith(("skipped: ", "last is "))]
     if code != case.code:
         return f"expected exit code {case.code}, got {code}: {err}"
     if len(lines) != 1 or case.words not in lines[0]:

@@ -81,13 +81,13 @@ def _draw_answer(axes: Any, x: float, y: float, answer: Answer, longest_name: in
     label, value = answer.shown[0]
     is_class = isinstance(answer.targets, Classes)
     text = f"{_cut(label, 14)}   {100 * value:.1f} %" if is_class else f"{value:.5g}"
-    text = text if is_class or answer.targets.width == 1 else ""
     longest_name -= 2 * max(0, len(text) - _LABEL_LENGTH)
     name = printable(answer.path)
     name = name if len(name) <= longest_name else "…" + name[1 - longest_name :]  # the end tells files apart
     axes.text(x, middle, name, va="center", fontsize=8, parse_math=False)
-    style = {"color": _LABEL, "fontweight": "bold", "parse_math": False}
-    axes.text(left + _BARS, middle, text, ha="right", va="center", **style)
+    if is_class or answer.targets.width == 1:
+        style = {"color": _LABEL, "fontweight": "bold", "parse_math": False}
+        axes.text(left + _BARS, middle, text, ha="right", va="center", **style)
     _draw_image(axes, x, top, answer.picture, frame="0.75")
     _draw_image(axes, x + _IMAGE + _GAP, top, answer.seen, frame="black")
     names = answer.targets.names
