@@ -32,6 +32,7 @@ pytest_plugins = ["torchnet.checking.pytest_plugin"]
 
 ROOT = Path(__file__).parent.parent
 WORST = "worst relative errors"  # a key of report.user_properties, which xdist sends from its workers
+CHECKS = "scikit-learn's checks of the estimators"  # another key
 
 # A shell starts background jobs with SIGINT ignored. The tests, and the programs they start, would inherit that.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -145,10 +146,14 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = list(itertools.chain.from_iterable(terminalreporter.stats.values()))
     worst: dict[str, tuple[float, str]] = {}
-    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+    for report in reports:
         for oracle, error in dict(getattr(report, "user_properties", ())).get(WORST, {}).items():
             worst[oracle] = max(worst.get(oracle, (-1.0, "")), error)
+    if checks := [line for report in reports for line in dict(getattr(report, "user_properties", ())).get(CHECKS, ())]:
+        terminalreporter.section(CHECKS)
+        terminalreporter.write_line("\n".join(checks))
     if worst:
         terminalreporter.section("worst relative errors, relative to the norm of the tensor")
     for oracle, (error, what) in sorted(worst.items()):

@@ -24,7 +24,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 PATH = re.compile(r"(?:torchnet|tests|configs|docs|benchmarks|\.ci)/[\w./-]*")
 NAME = re.compile(r"torchnet(?:\.\w+)+")
 EXAMPLES = ("my_layer", "mylayers")  # files that the reader writes
-NOT_IN_A_CONFIGURATION = {"help", "config", "ckpt_path", "print_config", "allow-environment-change"}
+NOT_IN_A_CONFIGURATION = {"help", "config", "ckpt_path", "print_config", "allow-environment-change", "trust-run"}
 
 
 def prose(page: Path) -> str:

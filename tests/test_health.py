@@ -130,3 +130,9 @@ def test_names_sort_in_the_order_of_layers():
     assert names == sorted(names)
     assert names[0] == "gradient_norm/layer_01"
     assert names[-1] == "gradient_norm/layer_11"
+
+
+def test_an_activation_that_nothing_is_known_of_does_not_shift_the_numbers_of_the_layers():
+    net = MLP((4, 3, 3, 2), activation=["identity", "tanh"])
+    found = gradient_health(net, torch.ones(5, 4), dict(net.named_parameters()), net)
+    assert [name for name in found if "saturated" in name or "dead" in name] == ["saturated/layer_2"]

@@ -1,9 +1,10 @@
 """The public names and where they are defined. torchnet/__init__.py reads this file and imports names lazily."""
 
-from . import checking, data, initializers, layers, losses, network, optimizers, reference
+from . import checking, data, estimators, initializers, layers, losses, network, optimizers, reference
 from .averaging import WeightAverage
 from .checking import check
 from .clipping import clip_by_norm, clip_by_value
+from .estimators import MLPClassifier, MLPRegressor, fit
 from .layers import (
     ELU,
     GELU,
@@ -26,7 +27,7 @@ from .layers import (
 from .losses import cross_entropy, mean_squared_error, one_vs_rest_cross_entropy
 from .network import MLP, layer_sizes
 from .optimizers import SGD
-from .runs.loaded_run import load
+from .runs.prediction.loaded_run import load
 
 __version__: str
 
@@ -42,6 +43,8 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "MLPClassifier",
+    "MLPRegressor",
     "RMSNorm",
     "ReLU",
     "Residual",
@@ -56,6 +59,8 @@ __all__ = [
     "clip_by_value",
     "cross_entropy",
     "data",
+    "estimators",
+    "fit",
     "initializers",
     "layer_sizes",
     "layers",

@@ -1,6 +1,7 @@
 """Gradient health: gradient norms, update ratios, saturated activations and dead units, per layer."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -51,7 +52,7 @@ def gradient_health(
         weight = before.get_parameter(name)
         found[f"gradient_norm/layer_{number:0{digits}}"] = gradients[name].norm()
         found[f"update_ratio/layer_{number:0{digits}}"] = (after.get_parameter(name) - weight).norm() / weight.norm()
-    for number, (activation, slope) in enumerate(_slopes(before, x), start=1):
+    for number, activation, slope in _slopes(before, x):
         steepest = _STEEPEST.get(type(activation))
         if steepest is not None:
             found[f"saturated/layer_{number:0{digits}}"] = (slope.abs() < _FLAT * steepest).to(slope.dtype).mean()
@@ -61,15 +62,19 @@ def gradient_health(
     return found
 
 
-def _slopes(net: nn.Module, x: Tensor) -> list[tuple[nn.Module, Tensor]]:
-    """Return each activation of a network, in order, with its derivative at its input."""
-    found: list[tuple[nn.Module, Tensor]] = []
+def _slopes(net: nn.Module, x: Tensor) -> list[tuple[int, nn.Module, Tensor]]:
+    """Return each activation of a network, in order, with the number of its layer and its derivative at its input."""
+    found: list[tuple[int, nn.Module, Tensor]] = []
 
-    def look(activation: Any, inputs: Any, y: Tensor) -> None:
-        found.append((activation, activation.backward(torch.ones_like(y))))
+    def look(number: int, activation: Any, inputs: Any, y: Tensor) -> None:
+        found.append((number, activation, activation.backward(torch.ones_like(y))))
 
-    watched = (*_STEEPEST, *_ONE_SIDED)
-    hooks = [part.register_forward_hook(look) for part in net.modules() if isinstance(part, watched)]
+    number, hooks = 0, []
+    for part in net.modules():
+        if isinstance(part, Linear):
+            number += 1
+        elif isinstance(part, (*_STEEPEST, *_ONE_SIDED)):
+            hooks.append(part.register_forward_hook(partial(look, number)))
     try:
         net(x)
     finally:

@@ -5,6 +5,7 @@ It is independent of layers.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from inspect import unwrap
 from typing import Any, cast
 
 import torch
@@ -56,6 +57,10 @@ class SGD(torch.optim.Optimizer):
                 f"nesterov: expected momentum > 0 and dampening 0, got momentum {momentum} and dampening {dampening}"
             )
         super().__init__(params, {**numbers, "nesterov": nesterov})
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group of weights, as torch.optim.Optimizer does, but without importing torch's compiler first."""
+        unwrap(torch.optim.Optimizer.add_param_group)(self, param_group)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:

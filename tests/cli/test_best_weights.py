@@ -1,5 +1,6 @@
 """The weights that are evaluated after training: the best ones if there is a validation set, else the last ones."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,15 @@ import numpy as np
 import pytest
 
 from torchnet.cli import session
+from torchnet.commands import main as commands
 from torchnet.data import load
 from torchnet.reporting import evaluate
+from torchnet.reporting.figures import curves
 from torchnet.reporting.run_data import RunData
 from torchnet.runs.load_network import load_network
+from torchnet.runs.record import read_record
 from torchnet.storage import read_checkpoint
-from torchnet.training.data_module import ImageData
+from torchnet.training.data_module import DataModule
 
 from ..run_folders import DIGITS, expect_same_bits, last_of
 
@@ -30,7 +34,7 @@ def report(run: Path) -> dict[str, Any]:
 
 
 def accuracies(checkpoint: Path) -> dict[str, float]:
-    data, net = ImageData("digits", validation_fraction=0.2), load_network(checkpoint).net
+    data, net = DataModule("digits", validation_fraction=0.2), load_network(checkpoint).net
     outputs = {split: evaluate(net, data.evaluation_loader(split)) for split in data.splits}
     return {split: (logits.argmax(1) == labels).double().mean().item() for split, (logits, labels) in outputs.items()}
 
@@ -112,9 +116,22 @@ def test_a_best_checkpoint_that_is_damaged_is_named(cli, capsys):
     assert report(run_of())["accuracy"] == pytest.approx(accuracies(last_of(run_of())))
 
 
-def test_report_draws_them(cli):
-    from torchnet.runs.record import read_record
+def test_the_page_says_so_and_draws_their_accuracy_at_their_epoch(cli, capsys):
+    assert cli(*OPTIONS, "--report=true", "--loss_line.every_n_epochs=3") == 0
+    best = report(run_of())["best"]["epoch"]
+    assert f"weights of epoch {best}, which had the smallest val" in (run_of() / "report.html").read_text()
+    figure: Any = curves([read_record(run_of())], [""], "score")
+    points = {line.get_label(): dict(zip(*line.get_data(), strict=True)) for line in figure.axes[0].lines}
+    assert list(points["train"]) == sorted({1, 4, 7, best})
+    for split, accuracy in report(run_of())["accuracy"].items():
+        assert points[split][best] == pytest.approx(100 * accuracy)
+    path = run_of() / "report.json"
+    path.write_text(json.dumps(report(run_of()) | {"best": {"step": 1, "epoch": "x", "val_loss": 0}}))
+    assert commands(["report", "last"]) == 65
+    assert "best.epoch: expected a whole number" in capsys.readouterr().err
 
+
+def test_report_draws_them(cli):
     assert cli(*OPTIONS) == 0
     assert np.array_equal(read_record(run_of()).first_layer, first_layer(run_of() / "checkpoints" / "best.ckpt"))
     assert cli(*OPTIONS, "--evaluate=last") == 0
@@ -124,8 +141,8 @@ def test_report_draws_them(cli):
 def test_predict_takes_the_last_ones(cli):
     assert cli(*OPTIONS) == 0
     assert cli("predict", "--ckpt_path=last") == 0
-    rows = (run_of() / "predictions.csv").read_text().splitlines()[1:]
-    accuracy = np.mean([int(row.split(",")[1]) for row in rows] == load("digits").test_labels)
+    rows = csv.DictReader((run_of() / "predictions.csv").read_text().splitlines())
+    accuracy = np.mean([int(row["label"]) for row in rows] == load("digits").test_targets)
     assert accuracy == pytest.approx(accuracies(last_of(run_of()))["test"])
 
 

@@ -118,8 +118,8 @@ PACKED = gzip.compress(idx(0x803, BLANK), mtime=0)  # without the time, since th
         ),
         (
             IMAGES,
-            struct.pack(">4I", 0x803, 60000, 28, 28) + bytes(50_000),
-            "the header says 47040000 bytes .*, but there are 30 labels in .*train-labels",
+            struct.pack(">4I", 0x803, 25, 28, 28) + bytes(23_504),
+            "the header says 19600 bytes .*, but there are 30 labels in .*train-labels",
         ),
         (IMAGES, struct.pack(">4I", 0x803, 0, 28, 28), r"says 0 bytes of data \(0, 28, 28\): expected sizes of at"),
         (IMAGES, struct.pack(">4I", 0x803, 30, 0, 28), r"says 0 bytes of data \(30, 0, 28\): expected sizes of"),
@@ -144,7 +144,7 @@ def test_a_malformed_idx_file_is_refused(tmp_path, name, content, message):
 def test_a_missing_idx_file_is_refused(tmp_path):
     write_idx(tmp_path, small_set())
     (tmp_path / LABELS).unlink()
-    expect_data_error(tmp_path, "expected train-images-idx3-ubyte, train-labels-idx1-ubyte")
+    expect_data_error(tmp_path, r"expected train-labels-idx1-ubyte \(plain or .gz\), found t10k-images-idx3-ubyte")
 
 
 @pytest.mark.parametrize("keep", [0, 128, 1000, -1])

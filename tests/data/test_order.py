@@ -127,3 +127,10 @@ def test_pixels_are_scaled_to_one():
     pixels = torch.tensor([[0, 51, 255]], dtype=torch.uint8)
     for dtype in (torch.float32, torch.float64):
         assert torch.equal(scale_pixels(pixels, dtype), torch.tensor([[0, 0.2, 1]], dtype=dtype))
+
+
+def test_numbers_that_are_no_pixels_stay_as_they_are():
+    numbers = torch.tensor([[-3.5, 51.0, 1e6]])
+    for dtype in (torch.float32, torch.float64):
+        assert torch.equal(scale_pixels(numbers, dtype), numbers.to(dtype))
+        assert scale_pixels(numbers, dtype).dtype == dtype

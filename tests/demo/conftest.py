@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from selenium.webdriver import Chrome
 
+from torchnet import MLP
 from torchnet.cli.main import main as train
 from torchnet.commands import main
+from torchnet.data import Preprocessing
+from torchnet.demo import demo_page
 
 from ..conftest import ROOT
 
@@ -46,6 +49,21 @@ def opened(browser: Chrome, page: Path) -> Iterator[Chrome]:
     browser.get(page.as_uri())
     yield browser
     # The browser warns that the tests read pixels from a canvas.
+    assert [entry for entry in browser.get_log("browser") if entry["source"] != "rendering"] == []
+
+
+@pytest.fixture
+def show(browser: Chrome, tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Open the page of a network with a preprocessing. At the end, the page must not have reported an error."""
+    browser.get_log("browser")
+
+    def show(net: MLP, preprocessing: Preprocessing) -> None:
+        loss = "cross_entropy" if preprocessing.task == "classification" else "mean_squared_error"
+        path = tmp_path / "page.html"
+        path.write_text(demo_page(net, loss, "shown", 0, preprocessing), encoding="utf-8")
+        browser.get(path.as_uri())
+
+    yield show
     assert [entry for entry in browser.get_log("browser") if entry["source"] != "rendering"] == []
 
 

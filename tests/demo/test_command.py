@@ -1,11 +1,13 @@
 """`python -m torchnet demo`: where it writes, which input it rejects, and that names are escaped."""
 
 import numpy as np
+import pytest
 
 from torchnet import MLP
 from torchnet.cli.main import main as train
 from torchnet.commands import main
-from torchnet.demo import demo_page
+from torchnet.data import Pixels, Preprocessing
+from torchnet.demo import demo_page, kind_of
 
 from ..conftest import ROOT
 
@@ -28,10 +30,26 @@ def test_last_is_the_newest_run_under_the_root(digits_run, capsys, tmp_path):
 
 def test_a_name_is_escaped():
     name = '</script><script>alert("x")</script>&{{ 7 * 7 }}'
-    page = demo_page(MLP((4, 2)), "cross_entropy", name, 0)
+    page = demo_page(MLP((4, 2)), "cross_entropy", name, 0, Preprocessing.of_digits(4, 2))
     assert page.count("<script") == page.count("</script>") == 3
     assert "&lt;/script&gt;&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt;&amp;{{ 7 * 7 }}" in page
     assert "http" not in page.replace("http-equiv", "")
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind"), [((8, 8), "image"), ((8, 8, 3), "image"), ((3, 8, 8), "image"), ((1, 1), "image")]
+)
+def test_square_images_are_painted(shape, kind):
+    assert kind_of(Pixels(shape)) == kind
+
+
+@pytest.mark.parametrize(
+    ("shape", "got"),
+    [((8, 9), "8 x 9"), ((8, 9, 3), "8 x 9"), ((3, 8, 9), "8 x 9"), ((3, 8), "3 x 8"), ((64,), "rows of 64 pixels")],
+)
+def test_other_pixels_are_refused(shape, got):
+    with pytest.raises(ValueError, match=f"expected a network for square images or for a table, got one for .*{got}"):
+        kind_of(Pixels(shape))
 
 
 def test_a_network_for_images_that_are_not_square_is_rejected(capsys, tmp_path):
@@ -43,5 +61,5 @@ def test_a_network_for_images_that_are_not_square_is_rejected(capsys, tmp_path):
     (run,) = tmp_path.glob("runs/*/*")
     assert main(["demo", str(run)]) == 2
     err = capsys.readouterr().err
-    assert "expected a network for square images, got one with 24 inputs" in err
+    assert "expected a network for square images or for a table, got one for images of 6 x 4 pixels" in err
     assert err.count("\n") == 1

@@ -53,10 +53,10 @@ def test_digits_of_8_by_8_fill_their_image(image_of):
 
 @pytest.mark.parametrize(("side", "source"), [(28, "mnist"), (8, "digits")])
 def test_the_examples_have_as_much_ink_as_the_data(side, source, opened, request):
-    data = request.getfixturevalue("mnist") if source == "mnist" else load("digits")
+    images = request.getfixturevalue("mnist").train_images if source == "mnist" else load("digits").train_inputs
     code = "return torchnet.examples.map((strokes) => torchnet.imageOf(strokes, arguments[0]))"
     ink = np.mean(opened.execute_script(code, side))
-    assert ink == pytest.approx(data.train_inputs.mean() / 255, rel=0.1)
+    assert ink == pytest.approx(images.mean() / 255, rel=0.1)
 
 
 def test_without_strokes_the_image_is_empty(image_of):

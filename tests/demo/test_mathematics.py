@@ -93,7 +93,7 @@ def compare(example: Example, net: tuple[dict, str] | None, call, expect_equal) 
     expect("logits", forward["logits"], logits)
     expect("probabilities", forward["probabilities"], logits.softmax(dim=1))
     expect("loss", backward["loss"], loss)
-    expect("gradient of the image", backward["gradImage"], gradients.pop("image"))
+    expect("gradient of the image", backward["gradInput"], gradients.pop("image"))
     for layer in backward["layers"]:
         expect(f"gradient of the input of {layer['name']}", layer["gradInput"], gradients.pop(layer["name"]))
         for weight, grad in layer["grads"].items():

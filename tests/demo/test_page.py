@@ -10,6 +10,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from torchnet import MLP, BatchNorm1d, Dropout, LayerNorm, Linear, Residual, RMSNorm
+from torchnet.data import Preprocessing
 from torchnet.demo import demo_page
 from torchnet.layers import ACTIVATIONS
 from torchnet.losses import LOSSES
@@ -52,7 +53,7 @@ def colors(browser):
     """Return the number of colors in each picture of the layers."""
     code = """
         return [...document.querySelectorAll("#rows canvas")].map((canvas) => {
-            const { data } = canvas.getContext("2d").getDataModule(0, 0, canvas.width, canvas.height);
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
             return new Set(new Uint32Array(data.buffer)).size;
         });
     """
@@ -180,7 +181,7 @@ def test_the_palettes_change_with_light_and_dark(opened):
         set_media(opened, {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"})
         two_frames(opened)
         background.append(opened.execute_script("return getComputedStyle(document.body).backgroundColor"))
-        code = "return [...document.querySelector('#rows canvas').getContext('2d').getDataModule(0, 0, 1, 1).data]"
+        code = "return [...document.querySelector('#rows canvas').getContext('2d').getImageData(0, 0, 1, 1).data]"
         shades.append(sum(opened.execute_script(code)[:3]))
     assert background[0] != background[1]
     assert shades[0] > 600 > 200 > shades[1]  # the corner of the image is paper: light in light mode, dark in dark mode
@@ -204,7 +205,7 @@ def test_every_layer_and_loss_has_its_rows(loss, opened, tmp_path):
     block = Residual(LayerNorm(12), Residual(RMSNorm(12), Linear(12, 12, bias=False)), Dropout())
     layers = [Linear(16, 12), BatchNorm1d(12), *activations, block, Linear(12, 3)]
     path = tmp_path / "all.html"
-    path.write_text(demo_page(layers, loss, "all", 0))
+    path.write_text(demo_page(layers, loss, "all", 0, Preprocessing.of_digits(16, 3)))
     opened.get(path.as_uri())
     for view in ("forward", "backward"):
         find(opened, f"#{view}").click()
@@ -220,9 +221,8 @@ def test_every_layer_and_loss_has_its_rows(loss, opened, tmp_path):
 def test_a_large_network_works(opened, tmp_path):
     """The page works for the 12 million weights of the largest configuration, if slowly."""
     large = tmp_path / "large.html"
-    large.write_text(
-        demo_page(MLP((784, 2500, 2000, 1500, 1000, 500, 10), initializer="xavier_normal"), "cross_entropy", "large", 0)
-    )
+    net = MLP((784, 2500, 2000, 1500, 1000, 500, 10), initializer="xavier_normal")
+    large.write_text(demo_page(net, "cross_entropy", "large", 0, Preprocessing.of_digits(784, 10)))
     opened.get(large.as_uri())
     WebDriverWait(opened, 60).until(lambda browser: browser.execute_script("return Boolean(window.torchnet)"))
     draw(opened, SEVEN)

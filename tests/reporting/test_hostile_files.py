@@ -14,7 +14,8 @@ import pytest
 from torchnet.cli.main import main as train
 from torchnet.commands import main
 from torchnet.reporting import page, read_report, write_report
-from torchnet.reporting.run_data import RunData, read_metrics
+from torchnet.reporting.run_data import RunData
+from torchnet.reporting.run_files import read_metrics
 
 from ..conftest import ROOT
 from ..run_folders import DIGITS, newest

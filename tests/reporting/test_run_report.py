@@ -7,7 +7,14 @@ import torch
 from rich.console import Console
 from sklearn.metrics import precision_recall_fscore_support
 
+from torchnet.data import Classes, Preprocessing
 from torchnet.reporting import print_report, run_report
+
+
+def report_of(outputs: dict, names: list[str] | None = None) -> dict:
+    count = outputs["test"][0].shape[1]
+    classes = Classes(tuple(names or map(str, range(count))), "str" if names else "int")
+    return run_report("title", [], outputs, Preprocessing(Preprocessing.of_digits(9, count).inputs, classes), {})
 
 
 def printed(report: dict, width: int = 80) -> list[str]:
@@ -36,7 +43,7 @@ def of_classes(outputs: dict, classes: int) -> dict:
 
 def test_a_row_per_class_with_four_decimals(outputs):
     some = of_classes(outputs, 7)
-    lines = printed(run_report("title", [], some, {}))
+    lines = printed(report_of(some))
     logits, labels = some["test"]
     start = lines.index("test classification report") + 3
     for label, cells in enumerate(zip(*precision_recall_fscore_support(labels, logits.argmax(1)), strict=True)):
@@ -47,20 +54,20 @@ def test_a_row_per_class_with_four_decimals(outputs):
 
 
 def test_of_the_training_set_the_accuracy_alone(outputs):
-    lines = printed(run_report("title", [], of_classes(outputs, 7), {}))
+    lines = printed(report_of(of_classes(outputs, 7)))
     assert [line.split()[0] for line in lines if " accuracy = " in line] == ["train", "val", "test"]
     assert [line.split()[0] for line in lines if line.endswith("classification report")] == ["val", "test"]
 
 
 def test_of_many_classes_the_worst(outputs):
-    report = run_report("title", [], outputs, {})
+    report = report_of(outputs)
     lines = printed(report)
     scores = {label: report["classification_report"]["test"]["f1-score"][str(label)] for label in range(30)}
     worst = sorted(scores, key=scores.__getitem__)[:20]
     start = lines.index("test classification report") + 3
     assert [int(line.split()[0]) for line in lines[start : start + 20]] == worst
     assert lines[start + 20].startswith("(10 more")
-    assert [line for line in printed(run_report("", [], of_classes(outputs, 20), {})) if "more" in line] == []
+    assert [line for line in printed(report_of(of_classes(outputs, 20))) if "more" in line] == []
 
 
 @pytest.mark.parametrize("width", [80, 60])
@@ -70,11 +77,11 @@ def test_names_of_classes_may_be_anything(width, outputs):
         "a very long name of a class that does not fit into any table at all",
         "\x1b[2J",
         "猫" * 50,
-        True,
-        7,
+        "True",
+        "7",
         "",
     ]
-    report = run_report("title", [], of_classes(outputs, 7), {}) | {"classes": names}
+    report = report_of(of_classes(outputs, 7), names)
     lines = printed(report, width)
     text = "\n".join(lines)
     assert "[bold]a[/bold]" in text
@@ -82,4 +89,4 @@ def test_names_of_classes_may_be_anything(width, outputs):
     assert "\\x1b[2J" in text
     assert "\x1b" not in text
     assert all(len(line) + line.count("猫") <= width for line in lines)
-    assert len(lines) == len(printed(run_report("title", [], of_classes(outputs, 7), {}), width))
+    assert len(lines) == len(printed(report_of(of_classes(outputs, 7)), width))

@@ -68,7 +68,7 @@ def test_a_single_quantity_is_predicted_as_a_vector(tmp_path):
 def test_many_samples_pass_in_parts(tmp_path, monkeypatch):
     example, run = load_example("bytes", tmp_path)
     whole = run(example.samples)
-    monkeypatch.setattr("torchnet.runs.loaded_run._AT_ONCE", 2)
+    monkeypatch.setattr("torchnet.runs.prediction.loaded_run._AT_ONCE", 2)
     np.testing.assert_allclose(run(example.samples), whole, rtol=1e-12)
 
 
@@ -147,11 +147,9 @@ def test_wrong_samples_are_one_sentence(name, samples, message, tmp_path):
 def test_it_says_what_it_is(tmp_path):
     _, run = load_example("table", tmp_path)
     assert repr(run).startswith("<run raw after 1,234 steps, ")
-    assert "rows with columns age, sex, seconds since 1970, zip, is_new, count -> 3 classes (a b, ä'\", z)>" in repr(
-        run
-    )
+    assert "rows with columns age, sex, seconds since 1970, zip, is_new, count -> 3 classes a b, ä'\", z>" in repr(run)
     _, run = load_example("channels first", tmp_path / "b")
-    assert "images (3, 2, 5) from -1.5 to 2.25 -> 2 classes (False, True)>" in repr(run)
+    assert "images (3, 2, 5) from -1.5 to 2.25 -> 2 classes False, True>" in repr(run)
 
 
 def test_a_checkpoint_from_before_there_was_a_preprocessing_takes_images_of_digits(tmp_path):

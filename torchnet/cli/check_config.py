@@ -13,6 +13,9 @@ from torchnet.cli.build import build
 from torchnet.cli.console import silence_libraries
 from torchnet.cli.foreign_config import known_part
 from torchnet.cli.options import Options
+from torchnet.layers import dotted_names
+from torchnet.runs.config import read_yaml
+from torchnet.runs.load_network import UntrustedLayerError
 from torchnet.step import scale_pixels
 from torchnet.training.data_module import DataModule
 from torchnet.training.module import Classifier
@@ -20,20 +23,41 @@ from torchnet.training.module import Classifier
 _SAMPLES = 64  # of a mini-batch: enough for a check, and a wide network is checked in seconds
 
 
-def parts_of_config(config: Path) -> tuple[Classifier, DataModule]:
-    """Return the network and the data of a configuration. Nothing that could run code is obeyed, or needed for it."""
+def parts_of_config(config: Path, trust: bool = False) -> tuple[Classifier, DataModule]:
+    """Return the network and the data of a configuration. Nothing that could run code is obeyed, or needed for it.
+
+    With `trust`, layers that are not torchnet's are imported; without it the network has others in their place.
+    """
     silence_libraries()
+
+    def select(_: Path, values: dict[str, Any]) -> dict[str, Any]:
+        known, foreign = known_part(values)
+        if trust and dotted_names(activation := foreign.get("model.activation")):
+            known["model"]["activation"] = activation
+        return known
+
     options = ["--trainer.logger=false", "--trainer.enable_checkpointing=false", "--trainer.enable_progress_bar=false"]
-    parts = build(Options(["fit", f"--config={config}", *options], lambda _, values: known_part(values)[0]))
+    parts = build(Options(["fit", f"--config={config}", *options], select))
     return parts.model, parts.data
 
 
-def subjects_of_config(config: Path, seed: int) -> Iterator[tuple[str, nn.Module, Tensor, Tensor, Callable[..., Any]]]:
+def subjects_of_config(
+    config: Path, seed: int, trust: bool = False
+) -> Iterator[tuple[str, nn.Module, Tensor, Tensor, Callable[..., Any]]]:
     """Yield a description, a network, images, targets and the loss: first a mini-batch, then random numbers.
 
     A deformation of the images is left out, as it comes before everything that has a gradient.
+
+    Raises:
+        UntrustedLayerError: if the network has a layer that is not torchnet's, and `trust` is False.
     """
-    model, data = parts_of_config(config)
+    activation = known_part(read_yaml(config))[1].get("model.activation")
+    for name in dotted_names(activation) if not trust else ():
+        raise UntrustedLayerError(
+            f"{config}: model.activation: {name} is not torchnet's, and to import it runs its code: if you trust it, "
+            f"add --trust-run; to check it alone: python -m torchnet check {':'.join(name.rsplit('.', 1))} --input 5,7"
+        )
+    model, data = parts_of_config(config, trust)
     block = next(iter(data.train_dataloader()))
     all_images, all_targets = data.training_tensors
     chosen = block.indices[: block.batch_size]

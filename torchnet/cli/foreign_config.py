@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import optim
 
+from torchnet.layers import dotted_names
 from torchnet.runs.errors import UsageError
 from torchnet.runs.sections import SECTIONS
 from torchnet.training.known_classes import CALLBACKS, LOGGERS, REQUIRED
@@ -111,6 +112,8 @@ def _is_known(name: str, value: Any) -> bool:
                 isinstance(it, (int, float)) or (isinstance(it, str) and _WORD.fullmatch(it)) for it in value.values()
             )
         )
+    if name == "model.activation" and dotted_names(value):
+        return False
     if section == "trainer" and name != _PATH:
         return _is_plain(value) and all(_WORD.fullmatch(text) for text in _strings(value))
     return _is_plain(value)
@@ -161,6 +164,8 @@ def _strings(value: Any) -> list[str]:
 def _named(name: str, value: Any) -> str:
     """Return what an error message names: the first class that is not on the list, or the value."""
     for item in value if isinstance(value, list) else [value]:
+        if name == "model.activation" and isinstance(value, list) and not dotted_names(item):
+            continue
         if name not in CLASSES or not _is_known_class(item, CLASSES[name]):
             found = item.get("class_path", item) if isinstance(item, dict) else item
             is_listed = name in CLASSES and _listed(found, CLASSES[name]) is not None

@@ -24,8 +24,8 @@ from torchnet.printable import printable
 from torchnet.runs.errors import StoppedError, UsageError, report_error
 from torchnet.runs.folders import CONFIG, RUNS, FoundCheckpoint, checkpoint_needed, find_checkpoint, run_of
 from torchnet.runs.load_network import read_config_of, trained_weights
-from torchnet.runs.loaded_run import find_network
 from torchnet.runs.prediction.files import predict_files
+from torchnet.runs.prediction.loaded_run import find_network
 from torchnet.runs.signals import stopped_by_signals
 
 _FALLBACK_TITLE = "NOT MNIST: scikit-learn's bundled 8x8 digits (MNIST could not be found or downloaded)"
@@ -170,6 +170,7 @@ def _predict_files(options: list[str], files: list[str]) -> int:
     """Predict files, as `python -m torchnet predict` does; return the exit code."""
     parser = _checkpoint_parser()
     parser.add_argument("--output", type=Path)
+    parser.add_argument("--trust-run", "--trust_run", action="store_true")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--raw", action="store_const", dest="form", const="raw")
     form.add_argument("--as-digits", "--as_digits", action="store_const", dest="form", const="digits")
@@ -181,7 +182,7 @@ def _predict_files(options: list[str], files: list[str]) -> int:
         )
     if named.ckpt_path is None:
         raise checkpoint_needed("predict")
-    trained = find_network(named.ckpt_path, Path(named.root), named.name)
+    trained = find_network(named.ckpt_path, Path(named.root), named.name, trust=named.trust_run)
     return predict_files(trained, [Path(file) for file in files], named.output, named.form)
 
 

@@ -10,10 +10,9 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from torchnet.cli.best_weights import BestWeights, load_best_weights, why_stopped
 from torchnet.cli.build import build
 from torchnet.cli.config_file import Select
-from torchnet.cli.finished import is_finished, zero_limit
+from torchnet.cli.finished import BestWeights, is_finished, load_best_weights, why_stopped, zero_limit
 from torchnet.cli.fit import Fit, decisive_options
 from torchnet.cli.options import Options
 from torchnet.data import DataError
@@ -26,6 +25,7 @@ from torchnet.runs.load_network import expect_widths, saved_preprocessing, train
 from torchnet.runs.record import read_record
 from torchnet.storage import remove_temporary_files
 from torchnet.training.callbacks.run_stats import RunStats
+from torchnet.training.callbacks.tensorboard_log import TensorBoardLog
 from torchnet.training.data_module import preprocessing_known
 from torchnet.training.resume_checks import check_resume, override_patience, resumed_order_of_sums
 from torchnet.training.run_engine import way_of_steps
@@ -92,8 +92,8 @@ class Session:
 
     def fit(self) -> None:
         """Train, print and write the report."""
-        fit, stats = Fit(self.options, self.parts), RunStats(self.arguments)
-        self.trainer.callbacks += [stats, fit]
+        fit, stats, board = Fit(self.options, self.parts), RunStats(self.arguments), TensorBoardLog(self.values.items())
+        self.trainer.callbacks += [stats, board, fit]
         fit.run()
         if fit.folder is None or not self.trainer.is_global_zero:
             return
@@ -102,12 +102,13 @@ class Session:
             print(f"{why}; kept {best or 'the last weights'}")
         elif best is not None:
             print(f"evaluated: {best}, the best ones; for the last ones: --evaluate last")
-        write_report(self._report(self.data.splits, best), fit.folder / REPORT)
+        report = self._report(self.data.splits, best)
+        write_report(report, fit.folder / REPORT)
+        board.log_report(self.trainer, report)
         stats.write(fit.folder / FACTS, self.trainer)
         print(f"results in {printable(fit.folder)}", flush=True)
         if self.values.report:
-            record = read_record(fit.folder, self.model.trained)
-            write_page([record], fit.folder / PAGE, fit.folder / FIGURES)
+            self._write_page(fit.folder)
             print(f"report in {printable(fit.folder / PAGE)}", flush=True)
 
     def validate(self) -> None:
@@ -146,13 +147,18 @@ class Session:
                     print(f"evaluated: {best}, the best ones; for the last ones: --evaluate last")
                 write_report(self._report(self.data.splits, best), folder / REPORT)
             if self.values.report and not (folder / PAGE).is_file():
-                write_page([read_record(folder, self.model.trained)], folder / PAGE, folder / FIGURES)
+                self._write_page(folder)
         steps = found.contents["global_step"]
         print(f"finished: the run is at its end, after {steps} steps; results in {printable(folder)}")
 
     def _load_evaluated(self, folder: Path) -> BestWeights | None:
         """Load the weights that the results are about; None if they are the last ones, which the network has."""
         return load_best_weights(folder, self.model) if self.values.evaluate == "best" else None
+
+    def _write_page(self, folder: Path) -> None:
+        """Write the page of a run about the weights that were evaluated."""
+        record = read_record(folder, (self.model.trained, self.data.preprocessing))
+        write_page([record], folder / PAGE, folder / FIGURES)
 
     def _report(self, splits: list[str], best: BestWeights | None = None) -> dict[str, Any]:
         """Evaluate the network on whole splits, print the report and return it."""

@@ -78,6 +78,8 @@ def _parser() -> _Parser:
             subparser.add_argument("named", nargs=_OF_RUNS[command], metavar="RUN", help=help)
             help = "the folder of all runs (default: runs)"
             subparser.add_argument("--root", type=Path, default=Path("runs"), metavar="FOLDER", help=help)
+            help = "import layers that are not torchnet's, which runs the code of whoever made them"
+            subparser.add_argument("--trust-run", action="store_true", help=help)
         command.add_arguments(subparser)
         subparser.set_defaults(run=command.run, parser=subparser)
     return parser

@@ -74,6 +74,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--thorough", action="store_true", help="check second derivatives, too")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random numbers (default: 0)")
+    parser.add_argument(
+        "--trust-run",
+        action="store_true",
+        help="import layers of --config that are not torchnet's, which runs their code",
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
@@ -140,7 +145,7 @@ def _reports(options: argparse.Namespace) -> "Iterator[Report]":
             raise SubjectError("--dtype: a configuration sets model.dtype itself")
         from torchnet.cli.check_config import subjects_of_config  # imports Lightning
 
-        for on, net, images, targets, loss in subjects_of_config(options.config, options.seed):
+        for on, net, images, targets, loss in subjects_of_config(options.config, options.seed, options.trust_run):
             _one_thread_if_small(net)
             report = check(net, images, targets, loss=loss, seed=options.seed)
             yield replace(report, place=f"{report.place}, {on}")

@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output is None and checkpoint.parent.name == CHECKPOINTS:
         make_folder(checkpoint.parent)  # refuses a link out of the run
     if to == "onnx" or (run_of(checkpoint) / CONFIG).is_file():
-        trained = load_network(checkpoint, contents)
+        trained = load_network(checkpoint, contents, options.trust_run)
         weights = trained.net.state_dict()
         program = (_write_onnx if to == "onnx" else _write_weights_of)(trained, output)
     else:  # without config.yaml, the layers between the weights are unknown
@@ -107,16 +107,19 @@ def _write_onnx(trained: "TrainedNetwork", output: Path) -> str:
     return onnx_source(trained.preprocessing, str(dtype).removeprefix("torch."), str(output))
 
 
-def _write_weights_of(trained: "TrainedNetwork", output: Path) -> str:
-    """Write the weights; return a program that builds the network and loads them."""
+def _write_weights_of(trained: "TrainedNetwork", output: Path) -> str | None:
+    """Write the weights; return a program that builds the network and loads them, if there can be one."""
     from torchnet.exporting.torch_source import torch_source
     from torchnet.runs.exported import exported_metadata, network_metadata
 
-    source, printed = (
-        torch_source(trained.net, trained.preprocessing, _LOAD[output.suffix].format(path=path))
-        for path in (output.name, str(output))
-    )
-    metadata = exported_metadata(trained) | {"network": network_metadata(trained), "source": source}
+    metadata, printed = exported_metadata(trained) | {"network": network_metadata(trained)}, None
+    try:
+        metadata["source"], printed = (
+            torch_source(trained.net, trained.preprocessing, _LOAD[output.suffix].format(path=path))
+            for path in (output.name, str(output))
+        )
+    except ValueError as error:
+        print(f"without a program that runs the weights: {error}")
     _write_weights(trained.net.state_dict(), output, metadata)
     return printed
 

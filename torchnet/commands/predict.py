@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Predict the files; return the exit code."""
-    from torchnet.runs.loaded_run import find_network
     from torchnet.runs.prediction.files import predict_files
+    from torchnet.runs.prediction.loaded_run import find_network
 
-    return predict_files(find_network(options.named, options.root), options.files, options.output, options.form)
+    return predict_files(
+        find_network(options.named, options.root, trust=options.trust_run), options.files, options.output, options.form
+    )

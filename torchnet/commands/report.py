@@ -39,6 +39,6 @@ def run(options: argparse.Namespace) -> int:
     if page is None:
         page = folders[0] / PAGE if len(folders) == 1 else Path("comparison.html")
     figures = page.with_suffix("") if options.output or len(folders) > 1 else folders[0] / FIGURES
-    write_page([read_record(folder) for folder in folders], page, figures)
+    write_page([read_record(folder, trust=options.trust_run) for folder in folders], page, figures)
     print(printable(page))
     return 0

@@ -68,7 +68,8 @@ class Pixels:
             return images
         scaled = np.empty(images.shape, dtype)
         for rows in _slices(len(images)):
-            scaled[rows] = (images[rows].astype(np.float64) - self.low) / (self.high - self.low)
+            with np.errstate(over="ignore"):  # infinite inputs are refused below
+                scaled[rows] = (images[rows].astype(np.float64) - self.low) / (self.high - self.low)
             if not np.isfinite(scaled[rows]).all():
                 raise ValueError("expected finite pixels, got Inf or NaN")
         return scaled
@@ -102,7 +103,14 @@ class NumericColumn:
         is_nan = np.isnan(numbers)
         if self.missing == "refuse" and is_nan.any():
             raise ValueError(missing_value(self.name, "a number", first_row + int(is_nan.argmax())))
-        into[:, 0] = np.where(is_nan, 0.0, (numbers - self.mean) / self.std)
+        with np.errstate(over="ignore"):  # an infinite input is refused below
+            into[:, 0] = np.where(is_nan, 0.0, (numbers - self.mean) / self.std)
+        if (is_far := ~np.isfinite(into[:, 0])).any():
+            row = int(is_far.argmax())
+            raise ValueError(
+                f"column {self.name}: expected numbers of the size of those in training, got {numbers[row]:g} in row "
+                f"{first_row + row + 1}"
+            )
         if self.missing == "indicator":
             into[:, 1] = is_nan
 

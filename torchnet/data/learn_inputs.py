@@ -9,6 +9,7 @@ from torchnet.data.inputs import CategoricalColumn, Column, Inputs, NumericColum
 from torchnet.data.targets import LONGEST_NAME, Classes, Targets
 
 _MOST_CATEGORIES = 100  # a column of text with more is free text
+_BRIGHT = 64  # bytes of which none is as large are not pixels from 0 to 255, but from 0 to 1 or 16, for example
 _EMPTY_RING = 0.9  # the share of images of digits whose outermost pixels are all 0
 
 
@@ -30,7 +31,7 @@ def learn_inputs(data: Dataset, rows: np.ndarray, targets: Targets, missing: str
     shape = inputs.shape[1:]
     if inputs.dtype != np.uint8 and len(shape) == 1:
         return Table(tuple(_learn_column(str(k), inputs[:, k], rows, missing) for k in range(shape[0])))
-    if inputs.dtype == np.uint8:
+    if inputs.dtype == np.uint8 and inputs.max() >= _BRIGHT:
         is_digits = data.is_digits
         return Pixels(shape, digits=_are_digits(inputs, targets) if is_digits is None else is_digits)
     low, high = float(inputs.min()), float(inputs.max())
@@ -38,6 +39,8 @@ def learn_inputs(data: Dataset, rows: np.ndarray, targets: Targets, missing: str
         raise DataError(f"{data.source}: expected finite pixels, got Inf or NaN")
     if low >= 0 and high <= 1:
         low, high = 0.0, 1.0
+    elif inputs.dtype == np.uint8:
+        low = 0.0
     if low == high:
         raise DataError(f"{data.source}: expected images that differ, got {low:g} in every pixel")
     return Pixels(shape, low, high)
@@ -56,7 +59,8 @@ def _learn_column(name: str, values: np.ndarray, rows: np.ndarray, missing: str)
     low, high = float(present.min()), float(present.max())
     if low == high:  # the standard deviation may be a rounding error, not 0
         return NumericColumn(name, low, 1.0, missing)
-    mean, std = float(present.mean()), float(present.std())
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, std = float(present.mean()), float(present.std())
     if not 0 < std < np.inf:
         raise DataError(f"column {name}: expected numbers whose squares are finite and not 0, got {low:g} to {high:g}")
     return NumericColumn(name, mean, std, missing)

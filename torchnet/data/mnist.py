@@ -15,7 +15,7 @@ from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
 from torchnet.data.dataset import DataError
 from torchnet.data.formats.idx import gunzip
-from torchnet.data.formats.idx_files import FILES, find_idx_files, near_misses
+from torchnet.data.formats.idx_files import FILES, find_idx_files, missing_files, near_misses
 from torchnet.printable import printable
 from torchnet.storage import write_durably
 
@@ -56,9 +56,7 @@ def mnist_path() -> Path:
     found = find_mnist()
     if found is None:
         if misses := near_misses(_place()):
-            raise DataError(
-                f"{_place()}: expected {', '.join(FILES.values())} (plain or .gz), found {', '.join(misses)}"
-            )
+            raise DataError(missing_files(_place(), find_idx_files(_place()), misses))
         found = _place() / "mnist"
         _download(found)
     return found

@@ -9,7 +9,7 @@ import numpy as np
 
 from torchnet.choices import expect_one_of
 from torchnet.data.dataset import DataError, Dataset, random_split, stratified_split
-from torchnet.data.inputs import Inputs
+from torchnet.data.inputs import Inputs, Pixels
 from torchnet.data.learn_inputs import learn_inputs
 from torchnet.data.memory import expect_fits
 from torchnet.data.preprocessing import MISSING, Preprocessing
@@ -159,7 +159,8 @@ def _expect_few_classes(classes: Targets, samples: int) -> None:
 
 def _expect_fits(data: Dataset, inputs: Inputs, dtype: np.dtype) -> None:
     """Raise a DataError unless there is memory for the inputs that are encoded; bytes are used as they are."""
-    if not (isinstance(data.train_inputs, np.ndarray) and data.train_inputs.dtype == np.uint8):
+    is_used_as_it_is = isinstance(inputs, Pixels) and inputs.is_scaled_in_steps
+    if not (is_used_as_it_is and isinstance(data.train_inputs, np.ndarray) and data.train_inputs.dtype == np.uint8):
         samples = len(data.train_targets) + (0 if data.test_targets is None else len(data.test_targets))
         expect_fits(data.source, samples * inputs.in_features * dtype.itemsize)
 

@@ -9,7 +9,7 @@ import numpy as np
 from torchnet.choices import did_you_mean, nearest
 from torchnet.data.dataset import DataError, Dataset, stratified_split, verify
 from torchnet.data.formats.idx import read_idx_files, read_idx_folder
-from torchnet.data.formats.idx_files import FILES, files_beside, find_idx_files, is_idx, near_misses
+from torchnet.data.formats.idx_files import FILES, files_beside, find_idx_files, is_idx, missing_files, near_misses
 from torchnet.data.formats.mat import read_mat
 from torchnet.data.formats.npz import read_npz
 from torchnet.data.formats.tables import SUFFIXES, is_table, read_tables, tables_in
@@ -79,14 +79,13 @@ def _load_folder(folder: Path, image_size: int | None) -> Dataset:
     """Read a folder that is no data set of files with known names."""
     from torchnet.data.formats.image_folder import holds_folders, read_image_folder  # here: it imports Pillow
 
-    names = ", ".join(FILES.values())
-    if (misses := near_misses(folder)) or (some := find_idx_files(folder)):
-        found = misses or [path.name for path in some.values()]
-        raise DataError(f"{folder}: expected {names} (plain or .gz), found {', '.join(found)}")
+    some, misses = find_idx_files(folder), near_misses(folder)
+    if some or misses:
+        raise DataError(missing_files(folder, some, misses))
     if not holds_folders(folder):
         raise DataError(
-            f"{folder}: expected a table, {names} (plain or .gz), mnist_all.mat, mnist.npz, or a folder of images for "
-            "each class"
+            f"{folder}: expected a table, {', '.join(FILES.values())} (plain or .gz), mnist_all.mat, mnist.npz, or a "
+            "folder of images for each class"
         )
     return read_image_folder(folder, image_size)
 

@@ -106,7 +106,8 @@ def learn_quantities(values: np.ndarray, names: Sequence[str]) -> Quantities:
         ValueError: if a value is not finite, or one of the quantities never changes.
     """
     rows = values.reshape(len(values), -1).astype(np.float64, copy=False)
-    means, stds = rows.mean(axis=0), rows.std(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        means, stds = rows.mean(axis=0), rows.std(axis=0)
     for name, low, high, std in zip(names, rows.min(axis=0), rows.max(axis=0), stds, strict=True):
         if low == high:
             raise ValueError(f"target {name}: expected numbers that differ, got {low:g} only")

@@ -1,5 +1,5 @@
-"""The demo page: draw a digit, and see every layer of a trained network compute. web/ holds its parts."""
+"""The demo page: set an input, and see every layer of a trained network compute. web/ holds its parts."""
 
-from torchnet.demo.page import demo_page, describe
+from torchnet.demo.page import demo_page, describe, kind_of
 
-__all__ = ["demo_page", "describe"]
+__all__ = ["demo_page", "describe", "kind_of"]

@@ -5,19 +5,34 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from torch import Tensor
 
-from torchnet.layers import Layer, Residual
+from torchnet.data import Preprocessing
+from torchnet.data.inputs import Inputs, Table
+from torchnet.layers import Layer, Residual, expect_layers_of_torchnet
 from torchnet.losses import LOSSES
 
 _WEB = Path(__file__).parent / "web"
 _STYLES = ("base", "drawing", "passes", "rows")
 # A class comes before the classes that extend it.
 _SCRIPTS = (
-    *("layers", "erfc", "activations", "losses", "network", "digit", "examples", "elements", "pictures", "equations"),
-    *("plots", "rows", "views", "board", "demo"),
+    *(
+        "layers",
+        "erfc",
+        "activations",
+        "losses",
+        "network",
+        "table",
+        "digit",
+        "examples",
+        "elements",
+        "pictures",
+        "bars",
+    ),
+    *("equations", "plots", "rows", "views", "board", "images", "sliders", "inputs", "targets", "demo"),
 )
 # The constructor arguments that the page needs, per kind of layer.
 _OPTIONS = {
@@ -32,20 +47,51 @@ _OPTIONS = {
 }
 
 
-def demo_page(layers: Iterable[Layer], loss: str, name: str, steps: int) -> str:
+def demo_page(layers: Iterable[Layer], loss: str, name: str, steps: int, preprocessing: Preprocessing) -> str:
     """Return the page of a run as HTML: of the layers of its network in order, with a loss of `LOSSES`.
 
-    The page also shows the name of the run and the number of its training steps.
+    The page also shows the name of the run and the number of its training steps. Its preprocessing says whether digits,
+    images or rows of a table are set on the page, and what the outputs are called.
+
+    Raises:
+        ValueError: if the inputs are images that are not square, or flat rows of pixels, or a layer is not torchnet's.
     """
+    kind = kind_of(preprocessing.inputs)
+    layers = list(layers)
+    for layer in layers:
+        expect_layers_of_torchnet(layer)
     network, numbers = describe(layers, loss)
     environment = Environment(autoescape=True, undefined=StrictUndefined, loader=FileSystemLoader(_WEB))
     return environment.get_template("demo.html").render(
         name=name,
         steps=steps,
-        network=network,
+        kind=kind,
+        is_color=len(preprocessing.inputs.shape) == 3,
+        task=preprocessing.task,
+        network=network | {"preprocessing": preprocessing.as_dict()},
         numbers=numbers,
         style=_text(_STYLES, ".css"),
         script=_text(_SCRIPTS, ".js"),
+    )
+
+
+def kind_of(inputs: Inputs) -> str:
+    """Return what is set on the page of a network with these inputs: a "digit", an "image" or a row of a "table".
+
+    Raises:
+        ValueError: if they are images that are not square, or flat rows of pixels.
+    """
+    if isinstance(inputs, Table):
+        return "table"
+    if not inputs.is_image:
+        got = f"rows of {inputs.in_features} pixels"
+    else:
+        height, width, *_ = inputs.drawn(np.zeros(inputs.in_features, np.uint8)).shape
+        if height == width:
+            return "digit" if inputs.digits else "image"
+        got = f"images of {height} x {width} pixels"
+    raise ValueError(
+        f"expected a network for square images or for a table, got one for {got}: the page can only draw square images"
     )
 
 

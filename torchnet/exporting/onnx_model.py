@@ -35,6 +35,7 @@ def onnx_model(net: nn.Sequential, preprocessing: Preprocessing, metadata: Mappi
             name that is taken.
     """
     _check_limits(net)
+    layers.expect_layers_of_torchnet(net)
     graph = Graph(next(net.parameters()).dtype)
     inputs = preprocessing.inputs
     x = _pixels(graph, inputs) if isinstance(inputs, Pixels) else _table(graph, inputs)

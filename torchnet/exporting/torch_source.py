@@ -31,7 +31,11 @@ def torch_source(net: nn.Sequential, preprocessing: Preprocessing, load: str) ->
         preprocessing: its preprocessing.
         load: the expression that loads the `state_dict`, such as 'torch.load("weights.pt")'. If it begins with
             load_file, the program imports load_file from safetensors.
+
+    Raises:
+        ValueError: if a layer is not torchnet's.
     """
+    layers.expect_layers_of_torchnet(net)
     has_residual = any(isinstance(layer, layers.Residual) for layer in net.modules())
     cast = ".double()" if next(net.parameters()).dtype == torch.float64 else ".float()"
     before, encoded = input_source(preprocessing.inputs, cast)

@@ -12,6 +12,7 @@ from torchnet.layers.layer import Layer, step_known
 from torchnet.layers.layer_norm import LayerNorm
 from torchnet.layers.leaky_relu import LeakyReLU
 from torchnet.layers.linear import Linear
+from torchnet.layers.own import dotted_names, expect_layers_of_torchnet, own_layers, with_own_layers
 from torchnet.layers.relu import ReLU
 from torchnet.layers.residual import Residual
 from torchnet.layers.rms_norm import RMSNorm
@@ -59,6 +60,10 @@ __all__ = [
     "Sigmoid",
     "Softplus",
     "Tanh",
+    "dotted_names",
+    "expect_layers_of_torchnet",
+    "own_layers",
     "set_step",
     "step_known",
+    "with_own_layers",
 ]

@@ -29,6 +29,7 @@ _BLOCK_HEIGHT = _NAME + _IMAGE + _DIGITS + _BELOW
 _MAX_IMAGES = 100
 _MOST_BARS, _SHORT = 12, 2  # classes with a bar each, and characters of their names
 _MAX_NAME = 38  # characters that fit above the images
+_LABEL_LENGTH = 11  # characters that fit above the values; a longer label shortens the name by two for each more
 _LABEL, _OTHER = "#1f6fb4", "0.72"  # colors of the bars
 
 
@@ -77,12 +78,14 @@ def _draw_answer(axes: Any, x: float, y: float, answer: Answer, longest_name: in
     """Draw a block: the file name and the prediction, and below them the two images and the values."""
     top, left = y + _NAME, x + 2 * _IMAGE + 2 * _GAP
     middle = y + _NAME / 2
-    name = printable(answer.path)
-    name = name if len(name) <= longest_name else "…" + name[1 - longest_name :]  # the end tells files apart
-    axes.text(x, middle, name, va="center", fontsize=8, parse_math=False)
     label, value = answer.shown[0]
     is_class = isinstance(answer.targets, Classes)
     text = f"{_cut(label, 14)}   {100 * value:.1f} %" if is_class else f"{value:.5g}"
+    text = text if is_class or answer.targets.width == 1 else ""
+    longest_name -= 2 * max(0, len(text) - _LABEL_LENGTH)
+    name = printable(answer.path)
+    name = name if len(name) <= longest_name else "…" + name[1 - longest_name :]  # the end tells files apart
+    axes.text(x, middle, name, va="center", fontsize=8, parse_math=False)
     style = {"color": _LABEL, "fontweight": "bold", "parse_math": False}
     axes.text(left + _BARS, middle, text, ha="right", va="center", **style)
     _draw_image(axes, x, top, answer.picture, frame="0.75")

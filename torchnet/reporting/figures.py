@@ -17,6 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from torchnet.reporting.picture import encoded
 from torchnet.reporting.run_data import RunData
+from torchnet.reporting.tables import cut
 
 _INK, _FAINT, _GRID, _PAPER = "#1b1f24", "#5c6570", "#d6dade", "#fefefe"
 # One color per split, or one per run in a comparison.
@@ -51,6 +52,7 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "torchnet",
 }
 _WIDTH, _HEIGHT = 4.4, 2.9  # inches
+_SCATTER = 3.5  # the height for the predictions of a quantity
 _LINE = 0.18  # inches per line of a legend
 DPI = 110
 _MOST_LINES = 64
@@ -85,8 +87,8 @@ def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure 
     for k, run in enumerate(runs):
         for number, (split, (line, width)) in enumerate(_SPLITS.items()):
             x, y = run.series(f"{split}/{what if is_loss else run.score_name}", "epoch")
-            if not is_loss and split in run.scores and (not x or x[-1] < run.epochs - 1):
-                x, y = [*x, run.epochs - 1], [*y, run.scores[split]]
+            if not is_loss and split in run.scores and (epoch := run.evaluated_epoch - 1) not in x:
+                x, y = map(list, zip(*sorted([*zip(x, y, strict=True), (epoch, run.scores[split])]), strict=True))
             if not x:
                 continue
             is_named = single or k < len(SERIES)
@@ -111,10 +113,13 @@ def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure 
         low, high = axes.get_ylim()
         wider = max(0.0, factor / 100 - (high - low)) / 2  # show at least 1 %, or noise would look like progress
         axes.set_ylim(low - wider, high + wider)
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, max(axes.get_xlim()[1], 2))  # not at the edge, if there is one epoch
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    if single:  # a fixed corner that is mostly free: to search for the best one takes as long as to draw the lines
-        axes.legend(labelcolor="linecolor", loc="upper right" if is_loss else "lower right", handlelength=1.6)
+    if single and runs[0].best:
+        axes.axvline(runs[0].best["epoch"], color=_FAINT, linewidth=0.9, linestyle=":", zorder=1, label="best val loss")
+    if single:  # above the lines, which it would cover in any corner
+        corner: Any = {"loc": "lower right", "bbox_to_anchor": (1, 0.99), "borderpad": 0.2, "columnspacing": 1.2}
+        axes.legend(labelcolor="linecolor", handlelength=1.6, ncols=4, **corner)
     else:
         legend = figure.legend(
             labelcolor="linecolor", loc="lower left", handlelength=1.6, borderpad=0, labelspacing=0.3
@@ -142,15 +147,56 @@ def health(run: RunData, metrics: Sequence[str], ylabel: str, band: tuple[float,
         y = [100 * value for value in y] if ylabel.endswith("%") else y
         color = to_hex(_DEPTH((number - 1) / max(1, layers - 1)))
         named = layers <= 5 or number in (1, (layers + 1) // 2, layers)
-        axes.plot(x, y, color=color, linewidth=1.5, label=f"layer {number}" if named else None)
+        axes.plot(
+            x,
+            y,
+            color=color,
+            linewidth=1.5,
+            label=f"layer {number}" if named else None,
+            marker="o" if len(x) <= _FEW else "",
+            markersize=3,
+        )
     if band is not None:
         axes.axhspan(*band, color=_GRID, alpha=0.35, linewidth=0, zorder=0)
     if ylabel.endswith("%"):
-        axes.set_ylim(bottom=0, top=max(5, axes.get_ylim()[1]))
+        top = max(5, 1.3 * axes.get_ylim()[1])  # with space for the legend
+        axes.set_ylim(-0.03 * top, top)
     else:
         _logarithmic(axes)
+    if len({step for _, (x, _) in lines for step in x}) == 1:
+        axes.set_xlim(lines[0][1][0][0] - 1, lines[0][1][0][0] + 1)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.legend(labelcolor="linecolor", loc="upper left" if ylabel.endswith("%") else "upper right", handlelength=1.6)
+    return figure
+
+
+def predictions(run: RunData) -> Figure | None:
+    """Draw the predicted against the true values of the test set, for each of the first quantities of a regression."""
+    if not run.predictions:
+        return None
+    rows = len(run.predictions)
+    figure = Figure(figsize=(_WIDTH, _SCATTER * rows))
+    for row, (name, true, predicted) in enumerate(run.predictions):
+        place = (
+            0.7 / _WIDTH,
+            (rows - 1 - row + 0.5 / _SCATTER) / rows,
+            1 - 0.86 / _WIDTH,
+            (1 - 0.85 / _SCATTER) / rows,
+        )
+        axes = figure.add_axes(place)
+        low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
+        margin = 0.04 * (high - low) or 1.0
+        ends = [low - margin, high + margin]
+        axes.plot(ends, ends, color=_FAINT, linewidth=0.9, linestyle=":")
+        axes.plot(true, predicted, "o", color=SERIES[0], markersize=3.5, alpha=0.5, markeredgewidth=0)
+        axes.set(xlim=ends, ylim=ends)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.set_xlabel(f"true {cut(name)}", parse_math=False)
+        title = axes.text(
+            -0.6 / (_WIDTH - 0.86), 1.03, f"predicted {cut(name)}", color=_FAINT, transform=axes.transAxes
+        )
+        title.set_parse_math(False)
     return figure
 
 
@@ -174,7 +220,7 @@ def _figure(xlabel: str, ylabel: str, below: float = 0.0) -> tuple[Figure, Axes]
     height = _HEIGHT + below
     # The margins are fixed: to compute them takes longer than to draw the rest.
     figure = Figure(figsize=(_WIDTH, height))
-    left, right, bottom, top = 0.5, 0.1, 0.42 + below, 0.3  # inches
+    left, right, bottom, top = 0.5, 0.16, 0.42 + below, 0.3  # inches
     axes = figure.add_axes(
         (left / _WIDTH, bottom / height, 1 - (left + right) / _WIDTH, 1 - (bottom + top) / height), xlabel=xlabel
     )

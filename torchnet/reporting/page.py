@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib import rc_context
@@ -13,13 +14,23 @@ from rich.console import Console
 
 from torchnet.reporting import pixels
 from torchnet.reporting.comparison import compare, results, twins, unlabeled
-from torchnet.reporting.figures import DPI, SERIES, STYLE, curves, health, svg
-from torchnet.reporting.findings import findings
+from torchnet.reporting.figures import DPI, SERIES, STYLE, curves, health, predictions, svg
+from torchnet.reporting.findings import BLOCKED, RISE, USUAL, Finding, findings
 from torchnet.reporting.picture import encoded
 from torchnet.reporting.run_data import RunData, duration
+from torchnet.reporting.tables import Tables, amount, noun, tables_of
 from torchnet.storage import make_folder, write_durably, write_quickly
 
 PAGE, FIGURES = "report.html", "figures"
+
+
+class Part(NamedTuple):
+    """What a page shows of one run."""
+
+    run: RunData
+    label: str
+    tables: Tables
+    findings: list[Finding]
 
 
 def write_page(runs: Sequence[RunData], page: Path, folder: Path) -> None:
@@ -48,6 +59,7 @@ def write_page(runs: Sequence[RunData], page: Path, folder: Path) -> None:
         "digit": pixels.digit,
         "svg": svg,
         "shades": pixels.shades,
+        "quantity": amount,
     }
     compared = compare(runs)
     runs, labels = [it.run for it in compared], [it.label for it in compared]
@@ -73,10 +85,31 @@ def write_page(runs: Sequence[RunData], page: Path, folder: Path) -> None:
             twins=twins(compared),
             runs=shown,
             labels=labels[: len(shown)],
-            findings=[findings(run) for run in shown],
+            parts=[Part(*it, tables_of(it[0]), findings(it[0])) for it in zip(shown, labels, strict=False)],
+            noun=noun(shown[0]) if len({*map(noun, shown)}) == 1 else "samples",
+            applied=_applied(shown),
+            has_first_layer=any(name.startswith("first_layer") for name in drawn),
+            first_layers=sorted({pixels.kind_of_inputs(run) for run in shown}),
+            blocked=[metric for metric in BLOCKED if any(metric in _blocked(run) for run in shown)],
+            limits={metric: f"{100 * limit:g}" for metric, limit in BLOCKED.items()},
+            rise=f"{100 * RISE:g}",
+            most_classes=pixels.MOST_CLASSES,
             drawn=drawn,
         )
     write_durably(page, text.encode())
+
+
+def _blocked(run: RunData) -> list[str]:
+    """Return which measures of blocked gradients were logged."""
+    return [metric for metric in BLOCKED if run.by_layer(metric)]
+
+
+def _applied(runs: Sequence[RunData]) -> str:
+    """Return what is applied in training and not in evaluation."""
+    options = ("model", "dropout"), ("data", "deformation")
+    return " and ".join(
+        name for section, name in options if any((run.config.get(section) or {}).get(name) for run in runs)
+    )
 
 
 def _figures(
@@ -87,16 +120,17 @@ def _figures(
     If there are several runs, the name of a figure that belongs to one run ends with the number of the run.
     """
     figures: dict[str, Callable[[], Figure | None]] = {
-        what: partial(curves, runs, labels, what) for what in ("loss", "score")
+        name: partial(curves, runs, labels, what) for name, what in (("loss", "loss"), (runs[0].score_name, "score"))
     }
     for k, run in enumerate(shown, 1):
         number = "" if len(runs) == 1 else f"_{k}"
         figures |= {
             f"confusion{number}": partial(pixels.confusion, run),
             f"mistakes{number}": partial(pixels.mistakes, run),
+            f"predictions{number}": partial(predictions, run),
             f"first_layer{number}": partial(pixels.first_layer, run),
             f"gradient_norm{number}": partial(health, run, ("gradient_norm",), "norm of the gradient", None),
-            f"update_ratio{number}": partial(health, run, ("update_ratio",), "update / weight", (1e-4, 1e-2)),
-            f"blocked{number}": partial(health, run, ("saturated", "dead"), "saturated or dead, %", None),
+            f"update_ratio{number}": partial(health, run, ("update_ratio",), "update / weight", USUAL),
+            f"blocked{number}": partial(health, run, _blocked(run), f"{' or '.join(_blocked(run))}, %", None),
         }
     return figures

@@ -11,9 +11,10 @@ from torchnet.storage import write_durably
 
 _SPLITS = ("test", "val", "train")
 _SHARE = number(0, 1 + 1e-9)  # a mean of numbers up to 1 may be rounded up
-_VALUE = number(-1e300, 1e300)
+_VALUE = number(-1.7e308, 1.7e308)
 _MOST_CLASSES = 10_000
 _NAME = text(1000)
+_BEST = record({"step": whole(), "epoch": whole(low=1), "val_loss": _VALUE})  # where the weights come from
 
 
 def write_report(report: dict[str, Any], path: Path) -> None:
@@ -39,6 +40,7 @@ def _classes(report: dict[str, Any]) -> list[str]:
 
 def _check(report: Any, place: str) -> None:
     """Check the names first, and then whether all parts have these."""
+    record({}, {"best": _BEST})(report, place)
     task = report.get("task", "classification") if isinstance(report, dict) else None  # reports before 0.2 have none
     if task == "regression":
         record({"title": _NAME, "quantities": list_of(_NAME, 1, _MOST_CLASSES), "r2": record({"test": _VALUE})})(

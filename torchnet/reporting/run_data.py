@@ -1,89 +1,40 @@
 """The data of a run: the files in its folder, as its report page shows them."""
 
-import csv
-import io
 import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from torchnet.data import Preprocessing
 from torchnet.printable import printable
 from torchnet.reporting.report_file import read_report
 from torchnet.reporting.run_files import (
+    METRICS,
     MOST,
+    Row,
     number,
     optional,
     read_json,
-    read_text,
+    read_metrics,
     record,
     table_of_text,
     text,
-    unusable,
     whole,
 )
 
-METRICS, REPORT, FACTS = "metrics.csv", "report.json", "facts.json"  # in the folder of a run
-Row = dict[str, float]  # one row of metrics.csv: value by metric, with "step" (from 0) and mostly "epoch" (from 0)
-_MAX_NUMBERS = 4_000_000  # in a metrics.csv, which then takes a few seconds to read
-_LONGEST_CELL = 100  # characters; a float64 takes 25
+REPORT, FACTS = "report.json", "facts.json"  # in the folder of a run
 _LARGEST = 1e250  # of the values that are drawn: the margins of a logarithmic axis do not overflow
 _MAX_NAME = 64  # characters
+_MOST_QUANTITIES = 4  # of a regression, whose predictions are shown
 _CHECK_FACTS = record(
     {"seconds": number(0, 1e10), "images": whole(), "environment": table_of_text(100, 1000)},
     {"command": text(100_000), "peak_memory_mib": optional(number(0, MOST))},
 )
-
-
-def read_metrics(path: Path, rows: int | None = None) -> list[Row]:
-    """Return the first rows of a metrics.csv, or all rows if None. Empty cells are left out.
-
-    A last line without its end, which was torn by a crash, is not a row.
-
-    Raises:
-        DataError: if the rows are not numbers in columns, each with a step; OSError: if the disk fails.
-    """
-    what = "the metrics of a run"
-    content = read_text(path, what)
-    lines = csv.reader(io.StringIO(content[: content.rfind("\n") + 1], newline=""))
-    try:
-        columns = next(lines, [])
-        if len({*columns}) < len(columns):
-            raise ValueError("two columns have the same name")
-        found: list[Row] = []
-        count = 0
-        for cells in islice(lines, rows):
-            found.append(_row(columns, cells))
-            count += len(found[-1])
-            if count > _MAX_NUMBERS:
-                raise ValueError(f"more than {_MAX_NUMBERS} numbers")
-        return found
-    except (ValueError, csv.Error) as error:
-        raise unusable(path, what, f"line {lines.line_num}: {error}") from error
-
-
-def _row(columns: list[str], cells: list[str]) -> Row:
-    if len(cells) != len(columns):
-        raise ValueError(f"expected {len(columns)} cells, got {len(cells)}")
-    row = {name: _value(cell) for name, cell in zip(columns, cells, strict=True) if cell}
-    for name in ("step", "epoch"):
-        if not 0 <= row.get(name, -1 if name == "step" else 0) <= MOST:
-            raise ValueError(f"expected a {name} from 0 to {MOST:.0f}, got {row.get(name, 'none')}")
-    return row
-
-
-def _value(cell: str) -> float:
-    try:
-        if len(cell) <= _LONGEST_CELL:
-            return int(cell) if cell.lstrip("-").isdigit() else float(cell)
-    except ValueError:
-        pass
-    raise ValueError(f"expected a number, got {cell[:_LONGEST_CELL]!r}")
 
 
 @dataclass(frozen=True)
@@ -96,7 +47,8 @@ class RunData:
         config_text: the same configuration as text, from config.yaml.
         network: a short description of the network, such as "784-64-10, sigmoid".
         weights: the number of weights, 0 if there is no checkpoint.
-        first_layer: the weights of the first layer, (units, H, W), or None if its inputs are not square images.
+        first_layer: the weights of the first layer, (units, inputs), or None if there is no checkpoint.
+        preprocessing: what turns samples into inputs and outputs into answers, or None if there is no checkpoint.
 
     Raises:
         DataError: by a property, if its file is corrupt.
@@ -108,6 +60,7 @@ class RunData:
     network: str
     weights: int
     first_layer: np.ndarray | None
+    preprocessing: Preprocessing | None = None
 
     def read(self) -> None:
         """Read all files now, so that a bad one is reported before anything is drawn.
@@ -163,7 +116,9 @@ class RunData:
 
     @property
     def is_regression(self) -> bool:
-        return self.report is not None and self.report.get("task") == "regression"
+        if self.report is not None:
+            return self.report.get("task") == "regression"
+        return self.preprocessing is not None and self.preprocessing.task == "regression"
 
     @property
     def score_name(self) -> str:
@@ -188,7 +143,28 @@ class RunData:
     @property
     def classes(self) -> list[str]:
         """The names of the classes, empty for a regression."""
-        return [] if self.report is None else list(self.report.get("classes", []))
+        return [] if self.report is None else [printable(name) for name in self.report.get("classes", [])]
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """The step, epoch (from 1) and val_loss of the weights that were evaluated; None if they are the last ones."""
+        return None if self.report is None else self.report.get("best")
+
+    @property
+    def predictions(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
+        """The name, the true and the predicted values of the first quantities of a regression, in the test set."""
+        report = self.report or {}
+        points = report.get("predictions", {}).get("test")
+        if not points or not 0 < len(points["true"]) == len(points["predicted"]):
+            return []
+        true, predicted = (np.clip(points[key], -_LARGEST, _LARGEST).T for key in ("true", "predicted"))
+        return list(zip(map(printable, report["quantities"]), true, predicted, strict=True))[:_MOST_QUANTITIES]
+
+    @property
+    def evaluated_epoch(self) -> int:
+        """The epoch, from 1, of the weights that the report is about: the best one if there is one, else the last."""
+        best = (self.report or {}).get("best")
+        return self.epochs if best is None else int(best["epoch"])
 
     @property
     def confusion(self) -> np.ndarray | None:
@@ -215,10 +191,14 @@ class RunData:
         drawn = [(float(x), float(y) if abs(y) * _LARGEST >= 1 else 0.0) for x, y in found if abs(y) <= _LARGEST]
         return [x for x, _ in drawn], [y for _, y in drawn]
 
+    @cached_property
+    def _metrics(self) -> list[str]:
+        return sorted({name for row in self.rows for name in row})
+
     def by_layer(self, metric: str) -> dict[int, tuple[list[float], list[float]]]:
         """Return the steps and values of a gradient-health metric for each layer that has any."""
         pattern = re.compile(rf"{metric}/layer_([0-9]{{1,6}})")
-        found = map(pattern.fullmatch, sorted({name for row in self.rows for name in row}))
+        found = map(pattern.fullmatch, self._metrics)
         lines = {int(name[1]): self.series(name[0], "step") for name in found if name}
         return {number: (x, y) for number, (x, y) in lines.items() if x}
 

@@ -3,8 +3,11 @@
 A check is a function of a value and its place in the file. It raises a ValueError if the value is not as expected.
 """
 
+import csv
+import io
 import json
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,9 +15,13 @@ from torchnet.data import DataError
 from torchnet.storage import open_regular_file
 
 Check = Callable[[Any, str], None]
+Row = dict[str, float]  # one row of metrics.csv: value by metric, with "step" (from 0) and mostly "epoch" (from 0)
 
 MOST = 2.0**53  # the largest count; all whole numbers up to it are exact as float64
+METRICS = "metrics.csv"  # in the folder of a run
 _MAX_BYTES = 2**26
+_MAX_NUMBERS = 4_000_000  # in a metrics.csv, which then takes a few seconds to read
+_LONGEST_CELL = 100  # characters; a float64 takes 25
 _SHOWN = 40  # characters of an unexpected value
 
 
@@ -49,6 +56,52 @@ def read_json(path: Path, what: str, check: Check) -> Any:
     except ValueError as error:  # JSONDecodeError too, and a number with more digits than Python converts
         raise unusable(path, what, str(error)) from error
     return value
+
+
+def read_metrics(path: Path, rows: int | None = None) -> list[Row]:
+    """Return the first rows of a metrics.csv, or all rows if None. Empty cells are left out.
+
+    A last line without its end, which was torn by a crash, is not a row.
+
+    Raises:
+        DataError: if the rows are not numbers in columns, each with a step; OSError: if the disk fails.
+    """
+    what = "the metrics of a run"
+    content = read_text(path, what)
+    lines = csv.reader(io.StringIO(content[: content.rfind("\n") + 1], newline=""))
+    try:
+        columns = next(lines, [])
+        if len({*columns}) < len(columns):
+            raise ValueError("two columns have the same name")
+        found: list[Row] = []
+        count = 0
+        for cells in islice(lines, rows):
+            found.append(_row(columns, cells))
+            count += len(found[-1])
+            if count > _MAX_NUMBERS:
+                raise ValueError(f"more than {_MAX_NUMBERS} numbers")
+        return found
+    except (ValueError, csv.Error) as error:
+        raise unusable(path, what, f"line {lines.line_num}: {error}") from error
+
+
+def _row(columns: list[str], cells: list[str]) -> Row:
+    if len(cells) != len(columns):
+        raise ValueError(f"expected {len(columns)} cells, got {len(cells)}")
+    row = {name: _value(cell) for name, cell in zip(columns, cells, strict=True) if cell}
+    for name in ("step", "epoch"):
+        if not 0 <= row.get(name, -1 if name == "step" else 0) <= MOST:
+            raise ValueError(f"expected a {name} from 0 to {MOST:.0f}, got {row.get(name, 'none')}")
+    return row
+
+
+def _value(cell: str) -> float:
+    try:
+        if len(cell) <= _LONGEST_CELL:
+            return int(cell) if cell.lstrip("-").isdigit() else float(cell)
+    except ValueError:
+        pass
+    raise ValueError(f"expected a number, got {cell[:_LONGEST_CELL]!r}")
 
 
 def unusable(path: Path, what: str, reason: str) -> DataError:

@@ -6,6 +6,7 @@ from typing import Any
 
 from torchnet.data import Classes, Preprocessing
 from torchnet.layers import Linear
+from torchnet.runs.errors import UsageError
 from torchnet.runs.load_network import OPTIONS, TrainedNetwork, expect_fitting, expect_widths, network_of
 from torchnet.storage import CheckpointError, read_weights_and_metadata
 
@@ -30,10 +31,15 @@ def network_metadata(trained: TrainedNetwork) -> str:
     return json.dumps({"hidden_sizes": hidden} | options)
 
 
-def load_exported(path: Path) -> TrainedNetwork:
+def load_exported(path: Path, trust: bool = False) -> TrainedNetwork:
     """Build a network from a safetensors file alone. The program in its metadata is not run.
 
+    Args:
+        path: the file.
+        trust: whether a layer that is not torchnet's may be imported, which runs its code.
+
     Raises:
+        UntrustedLayerError: if there is such a layer, and it may not.
         CheckpointError: if `python -m torchnet export` did not write the file from a run; OSError: if the disk fails.
     """
     weights, said = read_weights_and_metadata(path)
@@ -41,11 +47,11 @@ def load_exported(path: Path) -> TrainedNetwork:
         model: Any = json.loads(said["network"])
         in_order = dict(sorted(weights.items(), key=lambda it: _place(it[0])))  # the file has an order of its own
         sizes = expect_widths(path, {"state_dict": in_order}, model)
-        net = network_of(sizes, model)
+        net = network_of(sizes, model, path, trust)
         net.load_state_dict(weights)
         preprocessing = Preprocessing.from_dict(json.loads(said["preprocessing"]))
         steps = int(said["global_step"])
-    except CheckpointError:
+    except (CheckpointError, UsageError):
         raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:  # RuntimeError: of load_state_dict, or recursion
         reason = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]

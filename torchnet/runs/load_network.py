@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from torchnet.data import DataError, Preprocessing
+from torchnet.layers import dotted_names, with_own_layers
 from torchnet.network import MLP
 from torchnet.printable import printable
 from torchnet.runs.config import read_config
@@ -19,6 +20,10 @@ from torchnet.storage import CheckpointError, read_checkpoint
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _MAX_NAME = 64  # characters
 OPTIONS = ("activation", "normalization", "dropout", "residual")  # arguments of MLP in a configuration
+
+
+class UntrustedLayerError(UsageError):
+    """The configuration of a run names a layer of somebody's own, which only a trusted run may import."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +47,16 @@ class TrainedNetwork:
         return int(next(self.net.parameters()).shape[1])
 
 
-def load_network(checkpoint: Path, contents: dict[str, Any] | None = None) -> TrainedNetwork:
+def load_network(checkpoint: Path, contents: dict[str, Any] | None = None, trust: bool = False) -> TrainedNetwork:
     """Build the network of a run and load the weights of one of its checkpoints.
 
     Args:
         checkpoint: the file.
         contents: its contents, if it was read already.
+        trust: whether a layer that is not torchnet's may be imported, which runs its code.
 
     Raises:
+        UntrustedLayerError: if there is such a layer, and it may not.
         CheckpointError: if the checkpoint cannot be used, or its weights do not fit the configuration.
         DataError: if the configuration of the run is invalid, or that of another network; UsageError: if there is none.
     """
@@ -59,7 +66,9 @@ def load_network(checkpoint: Path, contents: dict[str, Any] | None = None) -> Tr
         raise UsageError(f"{path}: expected the configuration of the run of {checkpoint}, found no file")
     config, sizes = read_config_of(checkpoint, contents)
     try:
-        net = network_of(sizes, config["model"])
+        net = network_of(sizes, config["model"], path, trust)
+    except UsageError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path}: expected the options of a network under model ({error})") from error
     try:
@@ -75,13 +84,27 @@ def load_network(checkpoint: Path, contents: dict[str, Any] | None = None) -> Tr
     return TrainedNetwork(net.eval(), config, checkpoint, steps, preprocessing)
 
 
-def network_of(sizes: Sequence[int], model_options: Mapping[str, Any]) -> MLP:
+def network_of(sizes: Sequence[int], model_options: Mapping[str, Any], place: Path, trust: bool) -> MLP:
     """Return a network without its weights, from the options of a configuration.
 
+    Args:
+        sizes: its widths.
+        model_options: the options.
+        place: the file that has them, for error messages.
+        trust: whether a layer that is not torchnet's may be imported, which runs its code.
+
     Raises:
+        UntrustedLayerError: if there is such a layer, and it may not.
         KeyError, TypeError, ValueError: if the options are not those of a network.
     """
     options = {name: model_options[name] for name in OPTIONS if name in model_options}
+    for name in () if trust else dotted_names(options.get("activation")):
+        raise UntrustedLayerError(
+            f"{place}: model.activation: {name} is a layer of somebody's own, and to import it runs their code: if you "
+            "trust them, add --trust-run"
+        )
+    if "activation" in options:
+        options["activation"] = with_own_layers(options["activation"])
     return MLP(sizes, initializer="zeros", dtype=DTYPES[model_options.get("dtype", "float32")], **options)
 
 

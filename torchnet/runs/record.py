@@ -1,13 +1,10 @@
 """The record of a run: the data in its folder, read for reports."""
 
-import math
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from torch import Tensor
-
+from torchnet.data import Preprocessing
 from torchnet.layers import Linear
 from torchnet.network import MLP
 from torchnet.printable import printable
@@ -15,7 +12,7 @@ from torchnet.reporting.run_data import RunData
 from torchnet.runs.config import read_config
 from torchnet.runs.errors import UsageError
 from torchnet.runs.folders import CONFIG, evaluated_checkpoints
-from torchnet.runs.load_network import load_network
+from torchnet.runs.load_network import UntrustedLayerError, load_network
 from torchnet.storage import CheckpointError
 
 
@@ -33,45 +30,43 @@ def read_outline(folder: Path) -> RunData:
     return RunData(folder, config, path.read_text(encoding="utf-8-sig"), words, weights=0, first_layer=None)
 
 
-def read_record(folder: Path, net: MLP | None = None) -> RunData:
+def read_record(folder: Path, trained: tuple[MLP, Preprocessing] | None = None, trust: bool = False) -> RunData:
     """Return the data of the run in a folder.
 
     Args:
         folder: the folder of the run.
-        net: its trained network; None to load it from the checkpoint that was evaluated.
+        trained: its trained network and its preprocessing; None to load them from the checkpoint that was evaluated.
+        trust: whether a layer that is not torchnet's may be imported; without it the record has no weights.
 
     Raises:
         UsageError: if it is not the folder of a run; DataError: if its configuration is invalid.
     """
     outline = read_outline(folder)
-    net = net or _network(folder, outline.config.get("evaluate", "best"))
-    linears = [] if net is None else [part for part in net.modules() if isinstance(part, Linear)]
-    sizes = [str(size) for linear in linears[:1] for size in linear.weight.shape[::-1]]
-    sizes += [str(linear.out_features) for linear in linears[1:]]
+    trained = trained or _load(folder, outline.config.get("evaluate", "best"), trust)
+    if trained is None:
+        return outline
+    net, preprocessing = trained
+    linears = [part for part in net.modules() if isinstance(part, Linear)]
+    sizes = [*linears[0].weight.shape[::-1], *(linear.out_features for linear in linears[1:])]
     return replace(
         outline,
-        network=", ".join(["-".join(sizes)] * bool(sizes) + [outline.network]),
-        weights=0 if net is None else sum(weight.numel() for weight in net.parameters()),
-        first_layer=_as_images(linears[0].weight) if linears else None,
+        network=f"{'-'.join(map(str, sizes))}, {outline.network}",
+        weights=sum(weight.numel() for weight in net.parameters()),
+        first_layer=linears[0].weight.detach().cpu().double().numpy(),
+        preprocessing=preprocessing,
     )
 
 
-def _as_images(weight: Tensor) -> np.ndarray | None:
-    """Return the weights of each unit as a square image; None if the number of inputs is not a square.
-
-    Shape:
-        weight: (O, I); returns: (O, √I, √I).
-    """
-    side = math.isqrt(weight.shape[1])
-    return weight.detach().cpu().double().view(-1, side, side).numpy() if side**2 == weight.shape[1] else None
-
-
-def _network(folder: Path, which: str) -> MLP | None:
+def _load(folder: Path, which: str, trust: bool) -> tuple[MLP, Preprocessing] | None:
     for checkpoint in evaluated_checkpoints(folder, which):
         try:
-            return load_network(checkpoint).net
+            found = load_network(checkpoint, trust=trust)
+            return found.net, found.preprocessing
         except CheckpointError as error:
             print(f"skipped: {printable(error)}", file=sys.stderr)
+        except UntrustedLayerError as error:
+            print(f"without the weights: {printable(error)}", file=sys.stderr)
+            break
     return None
 
 

@@ -22,6 +22,7 @@ from torchnet.training.lightning_internals import count_steps, start_resumed_epo
 from torchnet.training.network_options import (
     Loss,
     build_network,
+    check_own_layers,
     chosen_matmul_dtype,
     chosen_step,
     class_weight_tensor,
@@ -44,7 +45,7 @@ class Classifier(EvaluatedModule):
         hidden_sizes: the width of each hidden layer, or one width for all of them.
         depth: the number of Linear layers; required with one width for all, redundant otherwise.
         activation: of the hidden layers, or one for each: sigmoid, tanh, relu, leaky_relu, elu, gelu, gelu_tanh, silu,
-            softplus, identity.
+            softplus, identity; or a layer of your own, such as mylayers.SiLU.
         initializer: he_normal, xavier_normal, xavier_uniform, lecun_normal, zeros; or notebook: he_normal with the
             numbers that the notebook drew.
         normalization: batch_norm, layer_norm or rms_norm, before the activations.
@@ -127,7 +128,6 @@ class Classifier(EvaluatedModule):
             self.layer_sizes, initializer, seed, self.matmul_dtype, dtype=self.weight_dtype, **network
         )
         self.average = None if ema_decay is None else WeightAverage(self.net, ema_decay)
-
         self.label_smoothing = label_smoothing
         weights = class_weight_tensor(loss, class_weights, self.weight_dtype)
         self.register_buffer("class_weights", weights, persistent=False)
@@ -173,6 +173,7 @@ class Classifier(EvaluatedModule):
     def setup(self, stage: str) -> None:
         refuse_trainer(self.trainer, self.weight_dtype, self.matmul_dtype)
         if stage == "fit":
+            check_own_layers(self.net)
             refuse_metrics(self.trainer, None if self.schedule is None else self.schedule.metric)
             for callback in self.trainer.early_stopping_callbacks:
                 callback.strict = False  # the metric exists, but not at the end of every epoch, or of one cut short

@@ -111,7 +111,7 @@ def test_strokes_are_as_thick_as_those_of_mnist(width, expected):
 
 def test_images_of_mnist_are_recovered_from_larger_pictures(mnist):
     rng = np.random.default_rng(0)
-    images = mnist.test_inputs[rng.choice(len(mnist.test_inputs), 50, replace=False)]
+    images = mnist.test_images[rng.choice(len(mnist.test_images), 50, replace=False)]
     likenesses = [likeness(to_mnist_form(pasted(image, rng)), image) for image in images]
     assert np.median(likenesses) > 0.97
     assert np.quantile(likenesses, 0.05) > 0.75  # a center of mass between two pixels may be rounded either way

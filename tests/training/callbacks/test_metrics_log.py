@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from torchnet.reporting.run_data import METRICS, read_metrics
+from torchnet.reporting.run_files import METRICS, read_metrics
 from torchnet.storage import safe_files
 from torchnet.training.callbacks.metrics_log import MetricsLog
 

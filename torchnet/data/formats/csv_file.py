@@ -61,7 +61,7 @@ def read_csv(path: Path, text: Collection[str] = (), infer: bool = True) -> "pl.
             except pl.exceptions.ComputeError:  # a later row has another type: columns.py decides for the whole column
                 file.seek(0)
                 table = read(source, infer_schema=False)
-        except pl.exceptions.PolarsError as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise DataError(f"{path}: {_explained(error, len(names))}") from error
         if table.height and table.to_series(-1).null_count():  # polars fills short rows
             table = _without_blank_lines(path, file, separator, table)

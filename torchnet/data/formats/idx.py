@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from torchnet.data.dataset import DataError, Dataset, verify
-from torchnet.data.formats.idx_files import FILES, find_idx_files
+from torchnet.data.formats.idx_files import FILES, find_idx_files, missing_files
 from torchnet.data.memory import expect_fits
 
 _MOST_COMPRESSION = 1040  # deflate makes at most this many bytes of one
+_GZIP_MAGIC = b"\x1f\x8b"
 _GZIP = 31  # makes zlib expect a gzip header, use the largest window, and verify the checksum and the length
 
 
@@ -33,9 +34,8 @@ def read_idx_files(source: Path, paths: dict[str, Path]) -> Dataset:
     Raises:
         DataError: if a file is missing or corrupt, or the files do not match.
     """
-    if missing := [name for key, name in FILES.items() if key not in paths]:
-        got = [path.name for path in paths.values()]
-        raise DataError(f"{source}: expected {', '.join(missing)} (plain or .gz) beside {', '.join(got)}, got none")
+    if paths.keys() != FILES.keys():
+        raise DataError(missing_files(source, paths, []))
     shapes = {key: _read_shape(paths[key], dimensions=3 if "images" in key else 1) for key in FILES}
     for split in ("train", "test"):
         images, labels = f"{split}_images", f"{split}_labels"
@@ -58,11 +58,17 @@ def _read_shape(path: Path, dimensions: int) -> tuple[int, ...]:
     expected_magic = 0x800 + dimensions  # 0x08: unsigned bytes
     if magic != expected_magic:
         raise DataError(f"{path}: expected the magic number {expected_magic:#06x}, got {magic:#06x}: not this IDX file")
-    if math.prod(shape) > _MOST_COMPRESSION * (size := path.stat().st_size):
-        raise DataError(f"{path}: {_claim(shape)}, more than a file of {size} bytes can hold")
+    if math.prod(shape) > _most_bytes(path):
+        raise DataError(f"{path}: {_claim(shape)}, more than a file of {path.stat().st_size} bytes can hold")
     if 0 in shape:
         raise DataError(f"{path}: {_claim(shape)}: expected sizes of at least 1")
     return tuple(shape)
+
+
+def _most_bytes(path: Path) -> int:
+    """Return the most bytes that a file can hold, gzipped or not."""
+    with path.open("rb") as file:
+        return path.stat().st_size * (_MOST_COMPRESSION if file.read(2) == _GZIP_MAGIC else 1)
 
 
 def _claim(shape: Sequence[int]) -> str:
@@ -81,7 +87,7 @@ def _read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 def _read(path: Path, size: int) -> bytes:
     """Return the first bytes of a file, decompressed if it is gzipped. There are fewer than `size` only at its end."""
     with path.open("rb") as file:
-        if file.peek(2)[:2] != b"\x1f\x8b":
+        if file.peek(2)[:2] != _GZIP_MAGIC:
             return file.read(size)
         try:
             return gunzip(file.read(2 * size + 2**16), size)  # compression adds less than that, even to noise

@@ -58,7 +58,15 @@ def is_idx(path: Path) -> bool:
 def near_misses(folder: Path) -> list[str]:
     """Return the names of files in a folder that look like the names of IDX files, but are not."""
     names = sorted(path.name for path in _files_in(folder) if not is_idx(path))
-    return [name for name in names if re.search("idx[13]|ubyte", name) and nearest(name, FILES.values())]
+    known = [*FILES.values()]
+    return [name for name in names if re.search("idx[13]|ubyte", name) and nearest(name.replace(".", "-"), known)]
+
+
+def missing_files(source: Path, paths: dict[str, Path], others: list[str]) -> str:
+    """Return the message that a data set lacks files, which names those that are there, or others."""
+    missing = ", ".join(name for key, name in FILES.items() if key not in paths)
+    found = others or [path.name for path in paths.values()]
+    return f"{source}: expected {missing} (plain or .gz), found {', '.join(found)}"
 
 
 def _sets_in(folder: Path) -> dict[str, dict[str, Path]]:

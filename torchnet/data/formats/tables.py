@@ -96,7 +96,7 @@ def _read(path: Path, text: Collection[str] = (), infer: bool = True) -> "pl.Dat
             rows = lazy.select(pl.len()).collect().item()
             expect_fits(path, 16 * rows * len(lazy.collect_schema()))
             table = lazy.collect()
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise DataError(
                 f"{path}: not a readable Parquet file ({str(error).partition(chr(10))[0][:200]})"
             ) from error

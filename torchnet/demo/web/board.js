@@ -1,7 +1,46 @@
-// The drawing board, for mouse, finger or pen.
+// The drawing board for strokes, with mouse, finger or pen.
 
 const REDUCED_MOTION = matchMedia("(prefers-reduced-motion: reduce)");
 const LINE = 0.06; // width of a line, relative to the board
+
+/** Call `begin` with the first point of each line that is drawn on a canvas, and `extend` with the other points.
+ *
+ * A point is [x, y], with x to the right and y down, on a canvas of width 1.
+ */
+function followPen(canvas, begin, extend) {
+  let pen = null; // the id of the pointer that is drawing
+  const pointOf = (event) => {
+    const { left, top, width, height } = canvas.getBoundingClientRect();
+    return [(event.clientX - left) / width, (event.clientY - top) / height];
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    if (!event.isPrimary || event.button !== 0) return;
+    event.preventDefault();
+    canvas.setPointerCapture(event.pointerId);
+    pen = event.pointerId;
+    begin(pointOf(event));
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (event.pointerId !== pen) return;
+    const passed = event.getCoalescedEvents?.() ?? [];
+    for (const point of passed.length ? passed : [event]) extend(pointOf(point));
+  });
+  const end = (event) => {
+    if (event.pointerId === pen) pen = null;
+  };
+  for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, end);
+}
+
+/** Return a function that calls another one at the next frame, once per frame however often it is called. */
+function oncePerFrame(action) {
+  let waiting = null;
+  return () => {
+    waiting ??= requestAnimationFrame(() => {
+      waiting = null;
+      action();
+    });
+  };
+}
 
 class Board {
   /**
@@ -10,39 +49,25 @@ class Board {
    */
   constructor(canvas, changed) {
     this.canvas = canvas;
-    this.changed = changed;
     this.strokes = [];
-    this.pen = null; // the id of the pointer that is drawing
-    canvas.addEventListener("pointerdown", (event) => this.begin(event));
-    canvas.addEventListener("pointermove", (event) => this.move(event));
-    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (event) => this.end(event));
+    this.refresh = oncePerFrame(() => (this.draw(), changed()));
+    followPen(canvas, (point) => this.begin(point), (point) => this.extend(point));
   }
 
-  begin(event) {
-    if (!event.isPrimary || event.button !== 0) return;
-    event.preventDefault();
-    this.canvas.setPointerCapture(event.pointerId);
+  begin(point) {
     if (this.isExample) this.strokes = [];
     this.stopExample();
-    this.pen = event.pointerId;
-    this.strokes.push([this.pointOf(event)]);
+    this.strokes.push([point]);
     this.refresh();
   }
 
-  move(event) {
-    if (event.pointerId !== this.pen) return;
-    const passed = event.getCoalescedEvents?.() ?? [];
-    for (const point of passed.length ? passed : [event]) this.strokes.at(-1).push(this.pointOf(point));
+  extend(point) {
+    this.strokes.at(-1)?.push(point); // there is none after `clear`
     this.refresh();
-  }
-
-  end(event) {
-    if (event.pointerId === this.pen) this.pen = null;
   }
 
   clear() {
     this.stopExample();
-    this.pen = null;
     this.strokes = [];
     this.refresh();
   }
@@ -77,15 +102,6 @@ class Board {
     this.isExample = false;
   }
 
-  /** Draw the board and report the change, once per frame. */
-  refresh() {
-    this.waiting ??= requestAnimationFrame(() => {
-      this.waiting = null;
-      this.draw();
-      this.changed();
-    });
-  }
-
   draw() {
     const width = Math.round(this.canvas.clientWidth * devicePixelRatio);
     if (this.canvas.width !== width) this.canvas.width = this.canvas.height = width;
@@ -100,10 +116,5 @@ class Board {
       for (const [x, y] of others.length ? others : [first]) context.lineTo(x * width, y * width);
       context.stroke();
     }
-  }
-
-  pointOf(event) {
-    const { left, top, width, height } = this.canvas.getBoundingClientRect();
-    return [(event.clientX - left) / width, (event.clientY - top) / height];
   }
 }

@@ -1,51 +1,46 @@
-// The page: run the drawing forward through the network, and backward if selected, and show all numbers.
+// The page: run the input forward through the network, and backward if selected, and show all numbers.
 
 const byId = (id) => document.getElementById(id);
 const description = JSON.parse(byId("network").textContent);
 const network = new Network(description, decodeNumbers(byId("numbers").textContent, description.dtype));
 byId("numbers").remove(); // to free memory: the text is larger than the weights
 
-const pixels = description.layers[0].options.in_features;
-const blank = new Float64Array(pixels);
+const { inputs, targets: outputs } = description.preprocessing;
+const targets = makeTargets(outputs, () => ((byId("outcome").textContent = ""), update()));
+const input = makeInput(inputs, { changed: update, renewed: () => targets.forget() });
 const state = {
-  side: Math.round(Math.sqrt(pixels)),
-  classes: [...network.forward(blank).keys()].map(String),
-  image: blank,
+  network,
+  input,
+  targets,
   view: "forward",
-  label: null, // the chosen target; null means the most probable class
   taken: 0, // the number of steps taken in this page
   barLength: () => 0,
 };
-const values = () => state.image;
-const seen = new Picture({ count: pixels, caption: "Network input", values, limit: 1, legend: false });
 let rows = [];
 
-/** Run the drawing through the network, and show the result. */
+/** Run the input through the network, and show the result. */
 function update() {
-  const isEmpty = board.strokes.length === 0;
-  state.image = imageOf(board.strokes, state.side);
-  state.logits = network.forward(state.image);
-  state.probabilities = softmax(state.logits).probs;
-  state.answer = state.probabilities.reduce((best, p, k, all) => (p > all[best] ? k : best), 0);
+  state.x = input.read();
+  state.logits = network.forward(state.x);
+  input.show(state.x);
+  const answer = targets.show(state.logits, input.isEmpty);
+  if (byId("answer").textContent !== answer) byId("answer").textContent = answer; // screen readers read each change
   if (state.view === "backward") goBackward();
-  document.body.classList.toggle("empty", isEmpty);
-  seen.update();
-  showProbabilities(isEmpty);
+  document.body.classList.toggle("empty", input.isEmpty);
   for (const row of rows) row.update();
 }
 
 function goBackward() {
-  const label = state.label ?? state.answer;
-  const { loss, gradLogits } = network.loss(state.logits, label);
-  Object.assign(state, { loss, gradLogits, gradImage: network.backward(gradLogits) });
+  const { loss, gradLogits } = network.loss(state.logits, targets.target);
+  Object.assign(state, { loss, gradLogits, gradInput: network.backward(gradLogits) });
   const layers = [...network.everyLayer()];
   for (const layer of layers) {
     layer.gradNorms = Object.fromEntries(Object.entries(layer.grads).map(([weight, grad]) => [weight, norm(grad)]));
   }
   const gradNorms = layers.flatMap((layer) => Object.values(layer.gradNorms));
-  state.barLength = logarithmicScale([...layers.map((layer) => norm(layer.gradOutput)), norm(state.gradImage)]);
+  state.barLength = logarithmicScale([...layers.map((layer) => norm(layer.gradOutput)), norm(state.gradInput)]);
   byId("loss").textContent = numberText(loss);
-  byId(`label-${label}`).checked = true;
+  targets.mark(targets.target);
   byId("promise").textContent = numberText(-Number(byId("lr").value) * norm(gradNorms) ** 2);
 }
 
@@ -57,17 +52,6 @@ function logarithmicScale(norms) {
   return (size) => (size > 0 ? Math.max(0, 1 - (high - Math.log10(size)) / decades) : 0);
 }
 
-function showProbabilities(isEmpty) {
-  state.classes.forEach((name, k) => {
-    const row = byId("probabilities").children[k];
-    row.classList.toggle("first", !isEmpty && k === state.answer);
-    row.style.setProperty("--share", state.probabilities[k]);
-    row.lastChild.textContent = percentText(state.probabilities[k]);
-  });
-  const text = isEmpty ? "Nothing is drawn yet." : `Most probable: ${state.classes[state.answer]}`;
-  if (byId("answer").textContent !== text) byId("answer").textContent = text; // screen readers read each change
-}
-
 /** Show the forward or the backward pass. */
 function show(view) {
   state.view = view;
@@ -75,7 +59,7 @@ function show(view) {
   for (const name of ["forward", "backward"]) byId(name).setAttribute("aria-pressed", name === view);
   byId("backward-controls").hidden = view !== "backward";
   for (const note of document.querySelectorAll("[data-note]")) note.hidden = note.dataset.note !== view;
-  rows = (view === "forward" ? forwardRows : backwardRows)(network, state);
+  rows = (view === "forward" ? forwardRows : backwardRows)(state);
   byId("rows").replaceChildren(...rows.map((row) => row.node));
   update();
 }
@@ -103,77 +87,58 @@ function countSteps(count) {
   byId("taken").textContent = count > 0 ? ` and ${countText(count)} step${count > 1 ? "s" : ""} on this page` : "";
 }
 
-function choose(label) {
-  state.label = label;
-  byId("outcome").textContent = "";
-  update();
-}
-
-const board = new Board(byId("board"), update);
-
-function fillIn() {
-  byId("seen").append(seen.node);
-  for (const [k, name] of state.classes.entries()) {
-    const bar = element("span", { className: "bar" }, element("i"));
-    const number = element("span", { className: "number" });
-    byId("probabilities").append(element("li", {}, element("b", {}, name), bar, number));
-    const radio = element("input", { type: "radio", name: "label", id: `label-${k}`, onchange: () => choose(k) });
-    byId("labels").append(radio, element("label", { for: `label-${k}` }, name));
-  }
-  for (const [k, example] of EXAMPLES.entries()) {
-    const onclick = () => (choose(null), board.show(example));
-    const label = `Draw the digit ${k}`;
-    byId("examples").append(element("button", { type: "button", onclick, "aria-label": label }, String(k)));
-  }
-  byId("clear").onclick = () => (choose(null), board.clear());
+function connect() {
   byId("forward").onclick = () => show("forward");
   byId("backward").onclick = () => show("backward");
   byId("backward-controls").onsubmit = (event) => (event.preventDefault(), takeStep());
   byId("reset").onclick = resetWeights;
   byId("lr").oninput = update;
-  const redraw = () => (readPalettes(), board.draw(), update());
+  const redraw = () => (readPalettes(), input.redraw(), update());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  addEventListener("resize", () => board.draw());
 }
 
 readPalettes();
-fillIn();
+connect();
+update(); // the rows are made for the outputs of the layers
 show("forward");
-board.show(EXAMPLES[3]);
+input.start();
 
 /**
- * The network of this page, for use in the console. An image is an array of pixels from 0 to 1:
+ * The network of this page, for use in the console. An input is an array: pixels from 0 to 1, or an encoded row. A
+ * target is the place of a class, or a row of standardized quantities:
  *
- *     torchnet.forward(image).logits
- *     torchnet.backward(image, 3).layers[0].grads.weight
+ *     torchnet.forward(input).logits
+ *     torchnet.backward(input, 3).layers[0].grads.weight
  *
  * `build` makes another network from the result of `describe` in torchnet/demo/page.py; forward and backward accept it
- * as their last argument. They return copies. `imageOf` converts strokes, such as `examples` or `board.strokes`, to an image.
+ * as their last argument. They return copies. `imageOf` converts strokes, such as `examples` or `board.strokes`, to an
+ * image, and `encode` a row of a table to an input.
  */
 window.torchnet = {
   network,
-  board,
+  board: input.board,
   examples: EXAMPLES,
   build: (other, base64) => new Network(other, decodeNumbers(base64, other.dtype)),
-  imageOf: (strokes, side = state.side) => [...imageOf(strokes, side)],
+  imageOf: (strokes, side = input.layout.side) => [...imageOf(strokes, side)],
+  encode: (columns, row) => [...encodeRow(columns, row)],
 
   /** Return logits, probabilities, and the input and output of every layer. */
-  forward(image, net = network) {
-    const logits = net.forward(image);
+  forward(input, net = network) {
+    const logits = net.forward(input);
     const layers = [...net.everyLayer()].map(({ name, kind, input, output }) => ({
       name, kind, input: [...input], output: [...output],
     }));
     return { logits: [...logits], probabilities: [...softmax(logits).probs], layers };
   },
 
-  /** Return the loss for a label, and the gradients of the image, of every weight and of the input of every layer. */
-  backward(image, label, net = network) {
-    const { loss, gradLogits } = net.loss(net.forward(image), label);
-    const gradImage = net.backward(gradLogits);
+  /** Return the loss for a target, and the gradients of the input, of every weight and of the input of every layer. */
+  backward(input, target, net = network) {
+    const { loss, gradLogits } = net.loss(net.forward(input), target);
+    const gradInput = net.backward(gradLogits);
     const layers = [...net.everyLayer()].map(({ name, kind, gradInput, gradOutput, grads }) => ({
       name, kind, gradInput: [...gradInput], gradOutput: [...gradOutput],
       grads: Object.fromEntries(Object.entries(grads).map(([weight, grad]) => [weight, [...grad]])),
     }));
-    return { loss, gradLogits: [...gradLogits], gradImage: [...gradImage], layers };
+    return { loss, gradLogits: [...gradLogits], gradInput: [...gradInput], layers };
   },
 };

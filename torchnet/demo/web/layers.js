@@ -1,7 +1,7 @@
 // The base class of all layers, the layers with weights, Identity and Residual, as in torchnet/layers/.
 //
-// The input is one image, a row x of I numbers in double precision. `forward` returns the output of a layer, `backward`
-// the gradient of its input. forwardThrough and backwardThrough store what each layer receives and returns.
+// The input is one sample, a row x of I numbers in double precision. `forward` returns the output of a layer,
+// `backward` the gradient of its input. forwardThrough and backwardThrough store what each layer receives and returns.
 
 class Layer {
   constructor({ kind, name, file, options, weights, buffers }, numbers) {

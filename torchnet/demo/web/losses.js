@@ -1,4 +1,4 @@
-// The losses, as in torchnet/losses/. Each returns its value for one image, and the gradient of the logits.
+// The losses, as in torchnet/losses/. Each returns its value for one sample, and the gradient of the logits.
 
 /** Return log p and p. The logits are shifted so that the largest exponential is e⁰ = 1. */
 function softmax(logits) {
@@ -14,9 +14,9 @@ function crossEntropy(logits, label) {
   return { loss: -logProbs[label], gradLogits: probs.map((p, k) => p - (k === label)) };
 }
 
-/** L = 1/C Σ (z - t)², ∂L/∂z = 2 (z - t) / C */
-function meanSquaredError(logits, label) {
-  const differences = logits.map((z, k) => z - (k === label));
+/** L = 1/C Σ (z - t)², ∂L/∂z = 2 (z - t) / C. The target is a row of numbers, or a class, which is a one-hot row. */
+function meanSquaredError(logits, target) {
+  const differences = logits.map((z, k) => z - (typeof target === "number" ? k === target : target[k]));
   return {
     loss: mean(differences.map((difference) => difference ** 2)),
     gradLogits: differences.map((difference) => (2 * difference) / logits.length),

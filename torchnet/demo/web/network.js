@@ -17,12 +17,12 @@ class Network {
     this.loss = LOSSES[description.loss];
   }
 
-  /** Return the logits of an image. */
-  forward(image) {
-    return forwardThrough(this.layers, Float64Array.from(image));
+  /** Return the logits of a sample. */
+  forward(input) {
+    return forwardThrough(this.layers, Float64Array.from(input));
   }
 
-  /** Write the gradients of all weights; return the gradient of the image. */
+  /** Write the gradients of all weights; return the gradient of the input. */
   backward(gradLogits) {
     return backwardThrough(this.layers, gradLogits);
   }

@@ -7,7 +7,7 @@ const colors = {}; // for the plots
 /** Read the palettes and colors from the style sheet, which has different ones for light and dark mode. */
 function readPalettes() {
   const style = getComputedStyle(document.documentElement);
-  for (const name of ["sequential", "diverging"]) {
+  for (const name of ["sequential", "diverging", "gray"]) {
     const stops = style.getPropertyValue(`--${name}`).split(",").map(rgb);
     palettes[name] = new Uint32Array(SHADES).map((_, k) => shade(stops, k / (SHADES - 1)));
   }
@@ -28,16 +28,19 @@ function shade(stops, share) {
 class Picture {
   /**
    * @param count the number of numbers.
+   * @param columns the numbers in a row, if the numbers are those of an image.
    * @param values a function that returns the numbers to show; `update` calls it.
    * @param signed whether numbers may be negative.
+   * @param gray whether numbers that are not signed are shown from black to white.
    * @param limit the number with the strongest color, by default the largest absolute value.
    * @param ticks a label below each number.
    */
-  constructor({ count, caption, values, signed = false, limit, ticks, legend = true, size = "" }) {
-    this.values = values;
-    this.signed = signed;
-    this.limit = limit;
-    this.columns = count <= 16 ? count : Math.ceil(Math.sqrt(count));
+  constructor({ count, columns, caption, values, signed = false, gray = false, limit, ticks, ...options }) {
+    const { legend = true, size = "" } = options;
+    Object.assign(this, { count, values, signed, limit });
+    this.palette = signed ? "diverging" : gray ? "gray" : "sequential";
+    const isStrip = !columns && count <= 16;
+    this.columns = columns ?? (isStrip ? count : Math.ceil(Math.sqrt(count)));
     const rows = Math.ceil(count / this.columns);
     this.canvas = element("canvas", { width: this.columns, height: rows, role: "img", "aria-label": caption });
     this.canvas.style.aspectRatio = `${this.columns} / ${rows}`;
@@ -46,13 +49,13 @@ class Picture {
     this.caption = element("figcaption", {}, caption);
     this.low = element("span");
     this.high = element("span");
-    const ramp = element("i", { className: `ramp ${signed ? "diverging" : "sequential"}` });
-    const kind = count <= 16 ? "strip" : "square";
-    this.node = element("figure", { className: `picture ${kind} ${size}` }, this.caption, this.canvas);
+    this.ramp = element("i", { className: `ramp ${this.palette}` });
+    const className = `picture ${isStrip ? "strip" : "square"} ${size}`;
+    this.node = element("figure", { className }, this.caption, this.canvas);
     this.node.style.setProperty("--columns", this.columns);
     const texts = ticks?.map((tick) => element("span", {}, tick));
     if (texts) this.node.append(element("div", { className: "ticks" }, ...texts));
-    if (legend) this.node.append(element("div", { className: "legend" }, this.low, ramp, this.high));
+    if (legend) this.node.append(element("div", { className: "legend" }, this.low, this.ramp, this.high));
   }
 
   /** Change the caption. */
@@ -66,16 +69,31 @@ class Picture {
   }
 
   draw(values, limit = this.limit ?? largestOf(values)) {
-    const palette = palettes[this.signed ? "diverging" : "sequential"];
     const scale = limit > 0 ? (this.signed ? 0.5 : 1) / limit : 0;
     const zero = this.signed ? 0.5 : 0;
-    for (let i = 0; i < values.length; i++) {
-      const share = Math.min(1, Math.max(0, zero + scale * values[i]));
-      this.pixels[i] = palette[Math.round(share * (SHADES - 1))];
-    }
+    const shadeOf = (i) => Math.round(Math.min(1, Math.max(0, zero + scale * values[i])) * (SHADES - 1));
+    for (let i = 0; i < this.count; i++) this.pixels[i] = this.colorOf(i, shadeOf);
     this.canvas.getContext("2d").putImageData(this.image, 0, 0);
     this.low.textContent = this.signed ? numberText(-limit) : "0";
     this.high.textContent = numberText(limit);
+  }
+
+  colorOf(i, shadeOf) {
+    return palettes[this.palette][shadeOf(i)];
+  }
+}
+
+/** A picture of an image with three numbers for each pixel: its red, green and blue. If they are signed, gray is 0. */
+class ColorPicture extends Picture {
+  constructor({ layout, ...options }) {
+    super({ ...options, count: layout.side ** 2, columns: layout.side });
+    this.layout = layout;
+    this.ramp.className = "ramp gray";
+  }
+
+  colorOf(pixel, shadeOf) {
+    const [red, green, blue] = [0, 1, 2].map((channel) => shadeOf(this.layout.place(pixel, channel)));
+    return (255 << 24) | (blue << 16) | (green << 8) | red;
   }
 }
 

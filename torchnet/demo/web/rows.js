@@ -1,4 +1,4 @@
-// The rows of the page. A row shows one layer, or the image, the softmax or the loss at an end of the network.
+// The rows of the page. A row shows one layer, or the input, the outputs or the loss at an end of the network.
 //
 // Rows and their parts are { node, update }: an element, and a function that shows the current numbers in it.
 
@@ -87,28 +87,27 @@ function weightFact(layer, weight, state) {
   return { node, update };
 }
 
-const seesPixels = (layer) => layer.kind === "Linear" && layer.name === "0";
+const seesPixels = (layer, { input }) => layer.kind === "Linear" && layer.name === "0" && input.layout;
 
 const UNITS = {
   forward: {
-    text: "Rows of W for the units with the largest |y|. Red weights are positive, blue weights are negative.",
+    text: "Rows of W for the units with the largest |y|.",
     rank: "output",
     of: (layer) => layer.weight,
   },
   backward: {
-    text: "Rows of ∂L/∂W for the units with the largest |G|. Each row is the image x times the unit's G.",
+    text: "Rows of ∂L/∂W for the units with the largest |G|. Each row is the input x times the unit's G.",
     rank: "gradOutput",
     of: (layer) => layer.grads.weight,
   },
 };
 
 /** Return the weights, or their gradients, of a few units of the first layer, as one image per unit. */
-function unitPictures(layer, { side }, view) {
+function unitPictures(layer, { input }, view) {
   const { text, rank, of } = UNITS[view];
-  const size = side * side;
-  const pictures = Array.from(
-    { length: Math.min(8, layer.out_features) },
-    () => new Picture({ count: size, caption: "", signed: true, legend: false, size: "small" }),
+  const size = layer.in_features;
+  const pictures = Array.from({ length: Math.min(8, layer.out_features) }, () =>
+    input.picture("", null, { signed: true, legend: false, size: "small" }),
   );
   const list = element("div", { className: "pictures" }, ...pictures.map((picture) => picture.node));
   const update = () => {
@@ -120,5 +119,6 @@ function unitPictures(layer, { side }, view) {
       picture.name(`unit ${units[k]}`);
     });
   };
-  return { node: element("div", { className: "units" }, element("p", { className: "look" }, text), list), update };
+  const note = element("p", { className: "look" }, `${text} ${input.signText}`);
+  return { node: element("div", { className: "units" }, note, list), update };
 }

@@ -1,31 +1,33 @@
 // The two views: the rows of the forward pass, and the rows of the backward pass, each in the order of the pass.
 
-/** Return a picture of an image with as many pixels as the network has inputs. */
-const imagePicture = (caption, values, { side }, options) =>
-  new Picture({ count: side * side, caption, values, size: "large", ...options });
+/** Return a picture of `count` numbers. */
+const vectorPicture = (caption, values, count, options) => new Picture({ count, caption, values, ...options });
 
-/** Return a picture of `count` numbers, labeled with the classes if there is one number per class. */
-const vectorPicture = (caption, values, count, { classes }, options) =>
-  new Picture({ count, caption, values, ticks: count === classes.length ? classes : undefined, ...options });
+/** Return a picture of numbers with names: cells if the names fit below them, else bars. */
+function namedPicture(caption, values, names, options) {
+  const fits = names.length <= 16 && names.every((name) => name.length <= 2);
+  if (fits) return vectorPicture(caption, values, names.length, { ticks: names, ...options });
+  return new Bars({ names, caption, values, ...options });
+}
 
-/** Return the rows of the forward pass, from the image to the probabilities. */
-function forwardRows(network, state) {
-  const { side, classes } = state;
+/** Return a picture of the output of a layer, or of numbers that belong to it. Outputs of the network have names. */
+function outputPicture(layer, caption, values, { network, targets }, options) {
+  if (layer === network.layers.at(-1)) return namedPicture(caption, values, targets.names, options);
+  return vectorPicture(caption, values, layer.output.length, options);
+}
+
+/** Return the rows of the forward pass, from the input to the outputs. */
+function forwardRows(state) {
+  const { input } = state;
   return [
     card({
-      title: "Image",
-      shape: `${side} × ${side} = ${side * side} pixels`,
-      facts: [textFact(formText(side))],
-      pictures: [imagePicture("x", () => state.image, state, { limit: 1 })],
+      title: input.title,
+      shape: input.longShape,
+      facts: [textFact(input.text)],
+      pictures: [input.picture("x", () => state.x, input.shown)],
     }),
-    ...network.layers.flatMap((layer) => forwardRow(layer, state)),
-    card({
-      title: "Softmax",
-      file: "torchnet/losses/softmax.py",
-      shape: String(classes.length),
-      equations: ["p = softmax(z)"],
-      pictures: [vectorPicture("p", () => state.probabilities, classes.length, state, { limit: 1 })],
-    }),
+    ...state.network.layers.flatMap((layer) => forwardRow(layer, state)),
+    state.targets.lastRow(),
   ];
 }
 
@@ -36,49 +38,42 @@ function forwardRow(layer, state) {
     ...titleOf(layer),
     equations: EQUATIONS[layer.kind](layer).forward,
     facts: [normFact("y", output), ...(layer instanceof Activation ? [activationPlot(layer, "forward")] : [])],
-    pictures: [vectorPicture("y", output, layer.output.length, state, options)],
-    below: seesPixels(layer) ? [unitPictures(layer, state, "forward")] : [],
+    pictures: [outputPicture(layer, "y", output, state, options)],
+    below: seesPixels(layer, state) ? [unitPictures(layer, state, "forward")] : [],
   });
   return layer.layers ? [block(layer.layers.flatMap((inner) => forwardRow(inner, state)), "f"), row] : [row];
 }
 
-/** Return the rows of the backward pass, from the loss to the pixels. */
-function backwardRows(network, state) {
-  const { side, classes } = state;
+/** Return the rows of the backward pass, from the loss to the input. */
+function backwardRows(state) {
+  const { network, input, targets } = state;
   const { loss, loss_file: file } = network.description;
   const { name, forward, backward } = LOSS_EQUATIONS[loss];
-  const gradImage = () => state.gradImage;
+  const gradInput = () => state.gradInput;
   return [
     card({
       title: name,
       file,
-      equations: [...forward, ...backward],
+      equations: [...forward, ...targets.equations, ...backward],
       pictures: [
-        vectorPicture("p", () => state.probabilities, classes.length, state, { limit: 1 }),
-        vectorPicture("∂L/∂z", () => state.gradLogits, classes.length, state, { signed: true }),
+        targets.picture(),
+        namedPicture("∂L/∂z", () => state.gradLogits, targets.names, { signed: true }),
       ],
     }),
     ...[...network.layers].reverse().flatMap((layer) => backwardRow(layer, state)),
     card({
-      title: "Image",
-      shape: `${side} × ${side}`,
-      facts: [
-        gradientFact("∂L/∂x", gradImage, state),
-        textFact(
-          "Red: less ink here would lower the loss. Blue: more ink here would lower the loss. Look for strokes that " +
-            "the chosen digit does not have, and for places where it needs a stroke.",
-        ),
-      ],
+      title: input.title,
+      shape: input.shape,
+      facts: [gradientFact("∂L/∂x", gradInput, state), textFact(input.gradientText)],
       pictures: [
-        imagePicture("∂L/∂x", gradImage, state, { signed: true }),
-        imagePicture("x", () => state.image, state, { limit: 1 }),
+        input.picture("∂L/∂x", gradInput, { signed: true, size: "large" }),
+        input.picture("x", () => state.x, input.shown),
       ],
     }),
   ];
 }
 
 function backwardRow(layer, state) {
-  const size = layer.output.length;
   const gradOutput = () => layer.gradOutput;
   const weights = ["weight", "bias"].filter((weight) => layer.grads[weight]);
   const row = card({
@@ -90,10 +85,10 @@ function backwardRow(layer, state) {
       ...(layer instanceof Activation ? [activationPlot(layer, "backward")] : []),
     ],
     pictures: [
-      vectorPicture("G = ∂L/∂y", gradOutput, size, state, { signed: true }),
-      vectorPicture("y", () => layer.output, size, state, { signed: !NEVER_NEGATIVE.has(layer.kind) }),
+      outputPicture(layer, "G = ∂L/∂y", gradOutput, state, { signed: true }),
+      outputPicture(layer, "y", () => layer.output, state, { signed: !NEVER_NEGATIVE.has(layer.kind) }),
     ],
-    below: seesPixels(layer) ? [unitPictures(layer, state, "backward")] : [],
+    below: seesPixels(layer, state) ? [unitPictures(layer, state, "backward")] : [],
   });
   if (!layer.layers) return [row];
   return [row, block([...layer.layers].reverse().flatMap((inner) => backwardRow(inner, state)), "f")];

@@ -14,7 +14,7 @@ from torchnet.printable import printable
 from torchnet.reporting import Answer, print_answers, write_answers_picture
 from torchnet.runs.errors import UsageError, report_error
 from torchnet.runs.load_network import TrainedNetwork
-from torchnet.runs.loaded_run import LoadedRun, expect_finite
+from torchnet.runs.prediction.loaded_run import LoadedRun, expect_finite
 
 _THUMBNAIL = 200  # pixels, the size of the copies in the picture
 _WIDE = 130  # columns of a table without a terminal

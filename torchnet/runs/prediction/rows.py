@@ -11,7 +11,7 @@ from torchnet.data import CategoricalColumn, Classes, DataError, Quantities, Tab
 from torchnet.printable import printable
 from torchnet.reporting.evaluation import prediction_cells
 from torchnet.runs.load_network import TrainedNetwork
-from torchnet.runs.loaded_run import LoadedRun, expect_finite
+from torchnet.runs.prediction.loaded_run import LoadedRun, expect_finite
 from torchnet.storage import write_durably
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from torchnet.printable import printable
-from torchnet.reporting.run_data import METRICS, read_metrics
+from torchnet.reporting.run_files import METRICS, read_metrics
 from torchnet.runs.environment import environment
 from torchnet.runs.errors import NonFiniteError, UsageError
 from torchnet.runs.folders import BEST, run_of, step_checkpoints

@@ -58,14 +58,16 @@ class EpochLine(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         position = Position.of(trainer)
         steps, of_steps = position.step % position.steps_per_epoch, position.steps_per_epoch
-        if not trainer.datamodule.validates:  # type: ignore[attr-defined]  # set by Trainer.fit
+        validates = trainer.datamodule.validates  # type: ignore[attr-defined]  # set by Trainer.fit
+        if not validates:
             self._test(trainer, pl_module, counts=steps == 0)
         epoch, last = trainer.current_epoch + 1, last_epoch(trainer)
         line = f"epoch {epoch}" if last is None else f"epoch {epoch:{len(str(last))}}/{last}"
         line += f" ({steps} of {of_steps} steps)" if steps else ""
         line += f": train loss {shown(pl_module.epoch_loss)}"
-        if self.newest is not None and self.epoch_loss is not None and self.epoch_score is not None:
-            line += f", {self.newest.split} loss {shown(self.epoch_loss)}"
+        if self.epoch_loss is not None:
+            line += f", {'val' if validates else 'test'} loss {shown(self.epoch_loss)}"
+        if self.epoch_score is not None:
             line += f", {pl_module.score_title} {self.epoch_score:.4f}"
         self._print(line + (" (best)" if epoch == self.best_epoch else ""), is_due=epoch <= _ALWAYS)
         self.epoch_loss = self.epoch_score = None
@@ -83,7 +85,7 @@ class EpochLine(Callback):
             it is None or (type(it) is float and math.isfinite(it)) for it in (best_loss, epoch_loss, epoch_score)
         )
         is_epoch = type(best_epoch) is int and best_epoch >= 0 and not (best_loss is None and best_epoch > 0)
-        if not are_numbers or not is_epoch or (epoch_loss is None) != (epoch_score is None):
+        if not are_numbers or not is_epoch or (epoch_loss is None and epoch_score is not None):
             raise ValueError(f"expected {', '.join(_STATE)} of a run, got {state_dict!r:.200}")
         vars(self).update(state_dict)
 
@@ -105,7 +107,8 @@ class EpochLine(Callback):
             )
         self.newest = found
         if self.epoch_loss is None or found.loss < self.epoch_loss:
-            self.epoch_loss, self.epoch_score = found.loss, found.score
+            self.epoch_loss = found.loss
+            self.epoch_score = found.score if math.isfinite(found.score) else None  # R2 of equal targets
         if counts and (self.best_loss is None or found.loss < self.best_loss):
             self.best_loss, self.best_epoch = found.loss, epoch
 

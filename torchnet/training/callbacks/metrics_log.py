@@ -12,7 +12,7 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
-from torchnet.reporting.run_data import METRICS, read_metrics
+from torchnet.reporting.run_files import METRICS, read_metrics
 from torchnet.storage import write_durably
 
 
@@ -68,11 +68,18 @@ class MetricsLog(Logger):
                 os.fsync(file.fileno())
 
 
+class _OpenTensorBoardLogger(TensorBoardLogger):
+    """A TensorBoardLogger whose file stays open when training ends: the report follows in the same file."""
+
+    def finalize(self, status: str) -> None:
+        self.experiment.flush()
+
+
 def run_loggers(run_folder: Path) -> list[Logger]:
     """Return the loggers of a run: metrics.csv, and TensorBoard if it is installed."""
     loggers: list[Logger] = [MetricsLog(run_folder)]
     if importlib.util.find_spec("tensorboard") is not None:
-        loggers.append(TensorBoardLogger(run_folder, name="", version=""))
+        loggers.append(_OpenTensorBoardLogger(run_folder, name="", version=""))
     return loggers
 
 

@@ -81,9 +81,12 @@ class LoadedRun:
 
     def outputs(self, encoded: np.ndarray) -> np.ndarray:
         """Return the outputs of the network for its inputs."""
-        dtype, inputs = next(self.net.parameters()).dtype, torch.from_numpy(np.ascontiguousarray(encoded))
+        dtype, outputs = next(self.net.parameters()).dtype, []
         with torch.no_grad():
-            return torch.cat([self.net(scale_pixels(part, dtype)) for part in inputs.split(_AT_ONCE)]).numpy()
+            for start in range(0, len(encoded), _AT_ONCE):
+                part = np.require(encoded[start : start + _AT_ONCE], requirements=["C", "W"])  # as torch wants them
+                outputs.append(self.net(scale_pixels(torch.from_numpy(part), dtype)))
+        return torch.cat(outputs).numpy()
 
     def answers(self, encoded: np.ndarray) -> np.ndarray:
         """Return, for inputs of the network, the probability of each class, or the quantities in their units."""
@@ -105,14 +108,14 @@ class LoadedRun:
 
     def __repr__(self) -> str:
         targets = self.preprocessing.targets
-        what = "classes" if isinstance(targets, Classes) else "quantities"
+        what = f"{targets.width} classes" if isinstance(targets, Classes) else "quantities"
         return (
             f"<run {self.name} after {self.steps:,} steps, {self.path}: {_described(self.preprocessing.inputs)} -> "
-            f"{targets.width} {what} ({_some(targets.names)})>"
+            f"{what} {_some(targets.names)}>"
         )
 
 
-def load(named: str | Path = LAST, root: str | Path = RUNS, name: str = "*") -> LoadedRun:
+def load(named: str | Path = LAST, root: str | Path = RUNS, name: str = "*", trust: bool = False) -> LoadedRun:
     """Return the trained network of a run, which takes raw data.
 
         run = torchnet.load("last")
@@ -123,21 +126,22 @@ def load(named: str | Path = LAST, root: str | Path = RUNS, name: str = "*") -> 
             checkpoint; or a safetensors file that `python -m torchnet export` wrote.
         root: the folder of all runs.
         name: the name of the runs that last and best choose from; "*" for any.
+        trust: whether layers that are not torchnet's may be imported, which runs the code of whoever made the run.
 
     Raises:
         CheckpointError: if there is no such checkpoint, or it is corrupt; DataError or UsageError: if the configuration
             of its run is invalid, or missing.
     """
-    return LoadedRun(find_network(str(named), Path(root), name, find=find_checkpoint))
+    return LoadedRun(find_network(str(named), Path(root), name, find_checkpoint, trust))
 
 
 def find_network(
-    named: str, root: Path, name: str = "*", find: Callable[..., FoundCheckpoint] = find_run
+    named: str, root: Path, name: str = "*", find: Callable[..., FoundCheckpoint] = find_run, trust: bool = False
 ) -> TrainedNetwork:
     """Return the network that a word or a path names; `find` looks for its checkpoint."""
     if Path(named).suffix == SUFFIX and Path(named).is_file():
-        return load_exported(Path(named))
-    return load_network(*find(named, root, name))
+        return load_exported(Path(named), trust)
+    return load_network(*find(named, root, name), trust)
 
 
 def expect_finite(place: Path, answers: np.ndarray) -> np.ndarray:

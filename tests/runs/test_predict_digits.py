@@ -151,17 +151,6 @@ def test_a_picture_that_cannot_be_written_is_one_sentence(predict, capsys, words
     assert Path("images/1.png").read_bytes() == before
 
 
-def test_a_network_of_images_that_are_not_square_is_refused(cli, capsys):
-    images, labels = np.arange(10 * 12, dtype=np.uint8).reshape(10, 3, 4), np.arange(10)
-    np.savez("flat.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
-    assert cli(DIGITS, "--data.source=flat.npz", "--trainer.max_epochs=1") == 0
-    capsys.readouterr()
-    assert cli("predict", "--ckpt_path=last", "image.png") == 2
-    err = capsys.readouterr().err
-    assert "expected a network for square images, such as 28 x 28, got one with 12 inputs" in err
-    assert err.count("\n") == 1
-
-
 def test_an_answer_that_is_not_finite_is_the_fault_of_the_checkpoint(predict, capsys):
     path = find_checkpoint("last", Path("runs")).path
     contents = torch.load(path, weights_only=True)
@@ -201,10 +190,14 @@ def test_files_are_what_belongs_to_no_option(cli, place, capsys, words):
         (
             ["predict", "image.png", "--ckpt_path=last", "--data.source", "x"],
             2,
-            "predict of images takes --ckpt_path, ",
+            "predict of files takes --ckpt_path, ",
         ),
-        (["predict", "image.png", "--ckpt_path=last", DIGITS], 2, "--output, got --config="),
-        (["predict", "image.png", "--ckpt_path=last", "--print_config"], 2, "--output, got --print_config"),
+        (["predict", "image.png", "--ckpt_path=last", DIGITS], 2, "--raw and --as-digits, got --config="),
+        (
+            ["predict", "image.png", "--ckpt_path=last", "--print_config"],
+            2,
+            "--raw and --as-digits, got --print_config",
+        ),
         (["predict", "image.png", "--ckpt_path=last", "--allow-environment-change"], 2, "got --allow_environment"),
         (["predict", "--ckpt_path=last", "--output", "x.png"], 2, "unrecognized arguments: --output x.png"),
         (["test", "image.png", "--ckpt_path=last"], 2, "unrecognized arguments: image.png"),

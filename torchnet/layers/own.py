@@ -1,0 +1,63 @@
+"""Layers that are not torchnet's but the user's own, named as mylayers.SiLU. To import one is to run its code."""
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+from torch import nn
+
+from torchnet.layers.layer import Layer
+
+
+def dotted_names(activation: Any) -> list[str]:
+    """Return those of one or several names of activations that name a class of a module."""
+    names = activation if isinstance(activation, list) else [activation]
+    return [name for name in names if isinstance(name, str) and "." in name]
+
+
+def with_own_layers(activation: Any) -> Any:
+    """Return one or several activations, in which dotted names are replaced by the classes, which are imported.
+
+    Raises:
+        ValueError: if one is not the name of a layer that is made without arguments.
+    """
+    if isinstance(activation, list):
+        return [with_own_layers(name) for name in activation]
+    return _own_layer(activation) if dotted_names(activation) else activation
+
+
+def _own_layer(name: str) -> type[Layer]:
+    module, _, attribute = name.rpartition(".")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # last: it may not shadow what is installed
+    try:
+        found = getattr(import_module(module), attribute)
+    except Exception as error:  # whatever the module raises
+        raise ValueError(
+            f"activation: expected a layer, module.Class, that can be imported from here, got {name} "
+            f"({type(error).__name__}: {error})"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, Layer)):
+        hint = "write those of torchnet without a module, such as relu"
+        raise ValueError(f"activation: expected a subclass of torchnet.Layer, got {name}: {hint}")
+    try:
+        found()
+    except Exception as error:
+        raise ValueError(
+            f"activation: expected a layer that is made without arguments, got {name} ({error})"
+        ) from error
+    return found
+
+
+def own_layers(net: nn.Module) -> dict[str, Layer]:
+    """Return the layers that are not torchnet's but the user's own, one of each class, by dotted name."""
+    layers = [part for part in net.modules() if isinstance(part, Layer)]
+    named = {f"{type(layer).__module__}.{type(layer).__qualname__}": layer for layer in layers}
+    return {name: layer for name, layer in named.items() if not name.startswith("torchnet.layers.")}
+
+
+def expect_layers_of_torchnet(net: nn.Module) -> None:
+    """Raise a ValueError if a layer is not torchnet's: no other program knows what it computes."""
+    for name in own_layers(net):
+        raise ValueError(f"expected layers of torchnet, got {name}, a layer of your own that no other program knows")
