@@ -257,7 +257,7 @@ def test_a_run_without_logs_and_checkpoints_has_a_page(cli):
 
 def test_flat_inputs_have_no_images_in_the_report(cli):
     data = load("digits")
-    images = {f"x_{split}": getattr(data, f"{split}_images").reshape(-1, 64)[:, :60] for split in ("train", "test")}
+    images = {f"x_{split}": getattr(data, f"{split}_inputs").reshape(-1, 64)[:, :60] for split in ("train", "test")}
     np.savez("flat.npz", **images, y_train=data.train_targets, y_test=data.test_targets)
     assert cli(DIGITS, "--trainer.max_epochs=1", "--data.source=flat.npz", "--report=true") == 0
     (run,) = all_runs()
