@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -168,3 +168,10 @@ def _unit(early_stopping: Any, trainer: Any) -> str:
     is_once_per_epoch = trainer.check_val_every_n_epoch == 1 and trainer.val_check_interval == 1.0
     found = "epoch" if reads_metric_after_epoch(early_stopping) or is_once_per_epoch else "validation"
     return found if early_stopping.wait_count == 1 else f"{found}s"
+
+
+def override_patience(checkpoint: dict[str, Any], callbacks: Iterable[Any]) -> None:
+    """Give each EarlyStopping of a checkpoint the patience of this run, as other options are those of this run, too."""
+    for callback in callbacks:
+        if (state := checkpoint["callbacks"].get(callback.state_key)) is not None:
+            state["patience"] = callback.patience

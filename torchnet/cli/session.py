@@ -12,7 +12,14 @@ from torch import Tensor
 
 from torchnet.cli.build import build
 from torchnet.cli.config_file import Select
-from torchnet.cli.finished import BestWeights, is_finished, load_best_weights, why_stopped, zero_limit
+from torchnet.cli.finished import (
+    BestWeights,
+    is_finished,
+    load_best_weights,
+    override_patience,
+    why_stopped,
+    zero_limit,
+)
 from torchnet.cli.fit import Fit, decisive_options
 from torchnet.cli.options import Options
 from torchnet.data import DataError
@@ -27,8 +34,8 @@ from torchnet.storage import remove_temporary_files
 from torchnet.training.callbacks.run_stats import RunStats
 from torchnet.training.callbacks.tensorboard_log import TensorBoardLog
 from torchnet.training.data_module import preprocessing_known
-from torchnet.training.resume_checks import check_resume, override_patience, resumed_order_of_sums
-from torchnet.training.run_engine import way_of_steps
+from torchnet.training.resume_checks import check_resume
+from torchnet.training.run_engine import resumed_order_of_sums, way_of_steps
 
 _WIDTH = 80  # columns of a table without a terminal
 

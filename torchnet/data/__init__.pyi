@@ -4,7 +4,7 @@ from .augmentation import Deformation
 from .dataset import DataError, Dataset, stratified_split
 from .formats.npz import read_samples
 from .formats.tables import is_table, read_rows
-from .inputs import CategoricalColumn, NumericColumn, Pixels, Table
+from .inputs import Pixels, Table
 from .loader import Batch, BatchLoader, Block, BlockLoader
 from .mnist import MnistUnavailableError
 from .photo.image_file import read_image
@@ -13,6 +13,7 @@ from .photo.resize import read_pixels
 from .preparation import Preparation, PreparedData, SplitError, prepare
 from .preprocessing import Preprocessing
 from .sources import load
+from .table_columns import CategoricalColumn, NumericColumn
 from .targets import Classes, Quantities
 
 __all__ = [

@@ -3,6 +3,7 @@
 Nothing large is copied more than once: parts of a data set are rows of arrays that they share.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from torchnet.data.memory import expect_fits
 from torchnet.data.preprocessing import MISSING, Preprocessing
 from torchnet.data.targets import Classes, Targets, learn_classes, learn_quantities
 
+_HASHED_AT_ONCE = 8192  # samples
 TASKS = ("auto", "classification", "regression")
 _MOST_CLASSES = 10_000
 
@@ -36,6 +38,15 @@ class Part:
     inputs: np.ndarray
     targets: np.ndarray
     rows: np.ndarray
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of the samples, in their order."""
+        digest = hashlib.sha256()
+        for array in (self.inputs, self.targets):
+            digest.update(f"{(len(self.rows), *array.shape[1:])}".encode())
+            for start in range(0, len(self.rows), _HASHED_AT_ONCE):
+                digest.update(np.ascontiguousarray(array[self.rows[start : start + _HASHED_AT_ONCE]]).data)
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True)

@@ -107,13 +107,6 @@ def check_weights(path: Path, checkpoint: dict[str, Any], model: Classifier) -> 
     _expect_weights(path, checkpoint, model)
 
 
-def resumed_order_of_sums(checkpoint: dict[str, Any]) -> str:
-    """Return whether the run of a checkpoint computed "plain" or "fused" steps (Way.order_of_sums)."""
-    ours = checkpoint.get("torchnet")
-    found = ours.get("environment") if isinstance(ours, dict) else None
-    return "fused" if isinstance(found, dict) and found.get("training step") == "fused" else "plain"
-
-
 def _is_before_fused_steps(ours: dict[str, Any]) -> bool:
     environment = ours.get("environment")
     return ours.get("format") == 1 and isinstance(environment, dict) and "training step" not in environment
@@ -122,13 +115,6 @@ def _is_before_fused_steps(ours: dict[str, Any]) -> bool:
 def _other_bits(way: Way) -> str:
     why = f" (the step is not fused here: {way.reason})" if way.reason else ""
     return f"results would not be the same to the bit{why}; to resume anyway: --allow-environment-change"
-
-
-def override_patience(checkpoint: dict[str, Any], callbacks: Iterable[Any]) -> None:
-    """Give each EarlyStopping of a checkpoint the patience of this run, as other options are those of this run, too."""
-    for callback in callbacks:
-        if (state := checkpoint["callbacks"].get(callback.state_key)) is not None:
-            state["patience"] = callback.patience
 
 
 def _expect_contents(path: Path, checkpoint: dict[str, Any]) -> None:

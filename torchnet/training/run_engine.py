@@ -63,3 +63,10 @@ def way_of_steps(module: Any, trainer: Any, data: Any, resumed: str | None = Non
     )
     wanted = module.step or {"plain": "captured", "fused": "fused", None: None}[resumed]
     return choose_way(wanted, recipe, module.matmul_dtype == "tf32", print, data.batch_size)
+
+
+def resumed_order_of_sums(checkpoint: dict[str, Any]) -> str:
+    """Return whether the run of a checkpoint computed "plain" or "fused" steps (Way.order_of_sums)."""
+    ours = checkpoint.get("torchnet")
+    found = ours.get("environment") if isinstance(ours, dict) else None
+    return "fused" if isinstance(found, dict) and found.get("training step") == "fused" else "plain"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from torchnet.data.formats.csv_file import MISSING
-from torchnet.data.inputs import CategoricalColumn, Column
+from torchnet.data.table_columns import CategoricalColumn, Column
 
 if TYPE_CHECKING:
     import polars as pl

@@ -167,6 +167,8 @@ class Checkpoints(Callback):
                 f"step {trainer.global_step}: {found} is not finite, and is not saved: try a smaller --model.lr"
             )
         position = Position.of(trainer)
+        rows = sum(_kept_rows(trainer, log) for log in trainer.loggers if isinstance(log, MetricsLog))
+        here = environment(trainer.strategy.root_device, trainer.world_size, module.way.order_of_sums)
         with self.copies.measured():
             self.newest = _plain_state(trainer) | {
                 "epoch": position.epochs,
@@ -175,14 +177,10 @@ class Checkpoints(Callback):
                     "format": FORMAT,
                     "steps_per_epoch": position.steps_per_epoch,
                     "metrics": {name: value.item() for name, value in trainer.callback_metrics.items()},
-                    "metrics_rows": sum(
-                        _kept_rows(trainer, log) for log in trainer.loggers if isinstance(log, MetricsLog)
-                    ),
+                    "metrics_rows": rows,
                     "options": self.options,
                     "preprocessing": self.preprocessing,
-                    "environment": environment(
-                        trainer.strategy.root_device, trainer.world_size, module.way.order_of_sums
-                    ),
+                    "environment": here,
                 },
             }
 
