@@ -114,7 +114,7 @@ class MLPClassifier(ClassifierMixin, MLPEstimator):  # type: ignore[misc]  # sci
         self._labels = LabelEncoder().fit(y)
         self.classes_ = self._labels.classes_
         if len(self.classes_) < 2:
-            raise ValueError(f"expected samples of at least two classes, got {self.classes_.tolist()} alone")
+            raise ValueError(f"expected samples of at least two classes, got 1 class, {self.classes_.tolist()}")
 
     def _targets(self, y: np.ndarray) -> Tensor:
         return torch.from_numpy(y.astype(np.int64))

@@ -19,12 +19,14 @@ class _Stop:
 
     def __init__(self) -> None:
         self.error: StoppedError | None = None
+        self.is_held = False
 
     def __call__(self, number: int, frame: Any) -> None:
         for each in _WORDS:
             signal.signal(each, signal.SIG_DFL)
         self.error = StoppedError(_WORDS[signal.Signals(number)], exit_code=128 + number)
-        raise self.error
+        if not self.is_held:
+            raise self.error
 
 
 _stop = _Stop()
@@ -52,3 +54,15 @@ def raise_if_stopped() -> None:
     """Raise the error of a signal that arrived where Python cannot raise, as in a destructor."""
     if _stop.error is not None:
         raise _stop.error
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Let a signal that arrives within this context raise at its end: a queue that is torn would hang the program."""
+    before, _stop.is_held = _stop.error, True
+    try:
+        yield
+    finally:
+        _stop.is_held = False
+    if _stop.error is not before:
+        raise_if_stopped()

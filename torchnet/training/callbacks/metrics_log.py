@@ -13,6 +13,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from torchnet.reporting.run_files import METRICS, read_metrics
+from torchnet.runs.signals import signals_held
 from torchnet.storage import write_durably
 
 
@@ -69,7 +70,14 @@ class MetricsLog(Logger):
 
 
 class _OpenTensorBoardLogger(TensorBoardLogger):
-    """A TensorBoardLogger whose file stays open when training ends: the report follows in the same file."""
+    """A TensorBoardLogger whose file stays open when training ends: the report follows in the same file.
+
+    Signals wait while it writes.
+    """
+
+    def log_metrics(self, *args: Any, **kwargs: Any) -> None:
+        with signals_held():
+            super().log_metrics(*args, **kwargs)
 
     def finalize(self, status: str) -> None:
         self.experiment.flush()

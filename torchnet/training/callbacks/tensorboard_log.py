@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from torchnet.layers import Residual
 from torchnet.reporting.evaluation import pixels_of
+from torchnet.runs.signals import signals_held
 
 _EVERY_N_EPOCHS = 5
 _BINS = 64
@@ -31,6 +32,7 @@ class TensorBoardLog(Callback):
         of_training = {name: value for name, value in options if name.startswith(_OPTIONS) and value is not None}
         self.options = {name: it if isinstance(it, (float, int)) else str(it) for name, it in of_training.items()}
 
+    @signals_held()
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         scores = [f"final/{split}_{pl_module.score_name}" for split in trainer.datamodule.splits]  # type: ignore[attr-defined]
         for writer in _writers(trainer):
@@ -41,6 +43,7 @@ class TensorBoardLog(Callback):
                 writer.file_writer.add_summary(summary)
             writer.file_writer.add_event(Event(graph_def=_graph(pl_module.net).SerializeToString()))
 
+    @signals_held()
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, *args: Any) -> None:
         # At the end of the epoch it would be too late: a validation takes .grad away.
         if not trainer.is_last_batch or trainer.current_epoch % _EVERY_N_EPOCHS != 0:
@@ -53,6 +56,7 @@ class TensorBoardLog(Callback):
                         f"{kind}/{name}", **_histogram(tensor), global_step=trainer.global_step - 1
                     )
 
+    @signals_held()
     def log_report(self, trainer: Trainer, report: dict[str, Any]) -> None:
         """Write the scores of each split, and the most confident mistakes as images."""
         score = "r2" if report["task"] == "regression" else "accuracy"
