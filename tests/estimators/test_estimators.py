@@ -181,7 +181,7 @@ def test_an_invalid_parameter_is_named(parameters, message):
 
 
 def test_wrong_data_are_refused():
-    with pytest.raises(ValueError, match=r"expected samples of at least two classes, got \[1\] alone"):
+    with pytest.raises(ValueError, match=r"expected samples of at least two classes, got 1 class, \[1\]"):
         MLPClassifier().fit(X, np.ones(len(X), int))
     with pytest.raises(ValueError, match="expected all labels in the first call of partial_fit, got None"):
         MLPClassifier().partial_fit(X, SPECIES)
