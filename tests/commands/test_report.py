@@ -257,12 +257,50 @@ def test_a_run_without_logs_and_checkpoints_has_a_page(cli):
 
 def test_flat_inputs_have_no_images_in_the_report(cli):
     data = load("digits")
-    images = {f"x_{split}": getattr(data, f"{split}_images").reshape(-1, 64)[:, :60] for split in ("train", "test")}
+    images = {f"x_{split}": getattr(data, f"{split}_inputs").reshape(-1, 64)[:, :60] for split in ("train", "test")}
     np.savez("flat.npz", **images, y_train=data.train_targets, y_test=data.test_targets)
     assert cli(DIGITS, "--trainer.max_epochs=1", "--data.source=flat.npz", "--report=true") == 0
     (run,) = all_runs()
     expect_sound(run / "report.html")
     assert {path.stem for path in (run / "figures").iterdir()} == FIGURES - {"first_layer", "mistakes"}
+
+
+def test_a_table_has_the_inputs_that_the_first_layer_uses(cli):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(120, 3))
+    np.savez("rows.npz", x=x, y=np.where(x[:, 0] > 0, "large", "small"))
+    table = f"--config={ROOT / 'configs' / 'table.yaml'}"
+    assert cli(table, "--trainer.max_epochs=2", "--data.source=rows.npz", "--report=true") == 0
+    (run,) = all_runs()
+    page = expect_sound(run / "report.html")
+    for text in (
+        "inputs: 3 numeric columns",
+        "2 classes: large, small",
+        "Which inputs the first layer uses",
+        "column 0",
+    ):
+        assert text in page.text
+    before = (run / "report.html").read_bytes()
+    assert main(["report", str(run)]) == 0
+    assert (run / "report.html").read_bytes() == before, "the checkpoint has what turns rows into inputs"
+
+
+def test_reports_of_earlier_versions_have_a_page(run):
+    assert main(["report", str(run)]) == 0
+    expected = (run / "report.html").read_bytes()
+    report = json.loads((run / "report.json").read_text())
+    del report["task"], report["classes"]
+    (run / "report.json").write_text(json.dumps(report))
+    assert main(["report", str(run)]) == 0
+    assert (run / "report.html").read_bytes() == expected
+
+
+@pytest.mark.parametrize("best", ["null", "[]", '{"epoch": 1}', '{"step": 1, "epoch": "x", "val_loss": 1.0}'])
+def test_a_best_epoch_that_was_edited_is_refused(best, run, capsys):
+    text = (run / "report.json").read_text()
+    (run / "report.json").write_text(text.replace("{", f'{{"best": {best},', 1))
+    assert main(["report", str(run)]) == 65
+    assert "best" in capsys.readouterr().err
 
 
 def test_user_input_is_escaped(cli):

@@ -143,7 +143,7 @@ class TestList:
 
 class TestWords:
     def commands(self) -> list[list[str]]:
-        Image.fromarray(load("digits").test_images[0]).resize((64, 64)).save("digit.png")
+        Image.fromarray(load("digits").test_inputs[0]).resize((64, 64)).save("digit.png")
         return [["report"], ["demo"], ["export"], ["predict", "digit.png"]]
 
     @pytest.mark.parametrize(("word", "name"), [("last", "a"), ("last:b", "b"), ("last:a", "a"), ("best:b", "b")])

@@ -217,7 +217,7 @@ def _compare(trials: "list[Trial]", page: Path, console: "Console") -> None:
     label_of = {folder: trial.label for trial in trials if (folder := trial.finished()) is not None}
     if not label_of:
         return
-    runs = [read_record(folder) for folder in label_of]
+    runs = [read_record(folder, trust=True) for folder in label_of]  # their options were given here
     compared = [it._replace(label=label_of[it.run.folder]) for it in compare(runs)]
     columns = [("options", [f"{it.label} (best)" if it.is_best else it.label for it in compared])]
     columns += [column for column in results(compared) if column[0] not in ("weights", "started")]

@@ -1,7 +1,6 @@
 """The public names and the modules that define them. Each module is imported when one of its names is first used."""
 
 from .augmentation import Deformation
-from .column_encoding import CategoricalColumn, NumericColumn
 from .dataset import DataError, Dataset, stratified_split
 from .formats.npz import read_samples
 from .formats.tables import is_table, read_rows
@@ -14,6 +13,7 @@ from .photo.resize import read_pixels
 from .preparation import Preparation, PreparedData, SplitError, prepare
 from .preprocessing import Preprocessing
 from .sources import load
+from .table_columns import CategoricalColumn, NumericColumn
 from .targets import Classes, Quantities
 
 __all__ = [

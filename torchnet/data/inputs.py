@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from torchnet.data.column_encoding import Column, NumericColumn
+from torchnet.data.table_columns import Column, NumericColumn
 
 _ROWS_AT_ONCE = 8192  # converted together, so that nothing large is copied more often than once
 _MOST_NAMES = 20  # of columns in a message

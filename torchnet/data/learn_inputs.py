@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from torchnet.data.column_encoding import CategoricalColumn, Column, NumericColumn
 from torchnet.data.dataset import DataError, Dataset
 from torchnet.data.inputs import Inputs, Pixels, Table
+from torchnet.data.table_columns import CategoricalColumn, Column, NumericColumn
 from torchnet.data.targets import LONGEST_NAME, Classes, Targets
 
 _MOST_CATEGORIES = 100  # a column of text with more is free text

@@ -7,8 +7,8 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from torchnet.data.column_encoding import CategoricalColumn, NumericColumn
 from torchnet.data.inputs import Inputs, Pixels, Table
+from torchnet.data.table_columns import CategoricalColumn, NumericColumn
 from torchnet.data.targets import LABEL_TYPES, LONGEST_NAME, Classes, Quantities, Targets
 
 MISSING = ("refuse", "mean", "indicator")

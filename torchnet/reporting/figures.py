@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from torchnet.reporting.picture import encoded
 from torchnet.reporting.run_data import RunData
-from torchnet.reporting.tables import cut
+from torchnet.reporting.tables import amount, cut
 
 _INK, _FAINT, _GRID, _PAPER = "#1b1f24", "#5c6570", "#d6dade", "#fefefe"
 # One color per split, or one per run in a comparison.
@@ -178,9 +178,9 @@ def predictions(run: RunData) -> Figure | None:
     figure = Figure(figsize=(_WIDTH, _SCATTER * rows))
     for row, (name, true, predicted) in enumerate(run.predictions):
         place = (
-            0.7 / _WIDTH,
+            0.86 / _WIDTH,
             (rows - 1 - row + 0.5 / _SCATTER) / rows,
-            1 - 0.86 / _WIDTH,
+            1 - 1.02 / _WIDTH,
             (1 - 0.85 / _SCATTER) / rows,
         )
         axes = figure.add_axes(place)
@@ -192,9 +192,10 @@ def predictions(run: RunData) -> Figure | None:
         axes.set(xlim=ends, ylim=ends)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
         axes.set_xlabel(f"true {cut(name)}", parse_math=False)
         title = axes.text(
-            -0.6 / (_WIDTH - 0.86), 1.03, f"predicted {cut(name)}", color=_FAINT, transform=axes.transAxes
+            -0.76 / (_WIDTH - 1.02), 1.03, f"predicted {cut(name)}", color=_FAINT, transform=axes.transAxes
         )
         title.set_parse_math(False)
     return figure

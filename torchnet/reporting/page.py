@@ -106,10 +106,11 @@ def _blocked(run: RunData) -> list[str]:
 
 def _applied(runs: Sequence[RunData]) -> str:
     """Return what is applied in training and not in evaluation."""
-    options = ("model", "dropout"), ("data", "deformation")
-    return " and ".join(
-        name for section, name in options if any((run.config.get(section) or {}).get(name) for run in runs)
-    )
+    found = []
+    for section, option in ("model", "dropout"), ("data", "deformation"):
+        values = [run.config.get(section) for run in runs]
+        found += [option] * any(isinstance(it, dict) and bool(it.get(option)) for it in values)
+    return " and ".join(found)
 
 
 def _figures(

@@ -71,7 +71,7 @@ def mistakes(run: RunData) -> Figure | None:
         return None
     rows, (height, width) = math.ceil(len(run.mistakes) / 4), run.mistakes[0]["shape"][:2]
     longest = max(len(mistake["label_name"] + mistake["read_as"]) for mistake in run.mistakes)
-    between, most, title = (" ", 10, 0.45) if longest <= 10 else ("\n", 20, 0.62)  # long names take two lines
+    between, most, title = (" ", 10, 0.45) if longest <= 10 else ("\n", 13, 0.62)  # long names take two lines
     image = 1.45 * min(height / width, _TALLEST)
     figure = Figure(figsize=(6.4, rows * (title + image)))
     top = 1 - (title - 0.05) / figure.get_figheight()
@@ -150,9 +150,9 @@ def _input_norms(weight: np.ndarray, table: Table) -> Figure:
     shown = np.argsort(-norms, kind="stable")[:_MOST_INPUTS]
     every = _input_names(table)
     names = [cut(printable(every[k]), 24) for k in shown]
-    left, width, height = 0.15 + 0.078 * max(map(len, names)), 4.4, 0.5 + 0.24 * len(names)
+    left, width, height = 0.15 + 0.078 * max(map(len, names)), 4.4, 0.54 + 0.24 * len(names)
     figure = Figure(figsize=(width, height))
-    axes = figure.add_axes((left / width, 0.42 / height, 1 - (left + 0.16) / width, 1 - 0.46 / height))
+    axes = figure.add_axes((left / width, 0.46 / height, 1 - (left + 0.16) / width, 1 - 0.5 / height))
     axes.barh(range(len(names)), norms[shown], 0.62, color=SERIES[0])
     axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set(ylim=(len(names) - 0.4, -0.6), xlabel="norm of the weights")

@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from torchnet.data import NumericColumn, Pixels, Preprocessing, Table
+from torchnet.data import Preprocessing
+from torchnet.data.inputs import Pixels, Table
+from torchnet.data.table_columns import NumericColumn
 from torchnet.data.targets import AVERAGES, Classes
 from torchnet.printable import printable
 from torchnet.reporting.run_data import RunData
@@ -62,7 +64,7 @@ def noun(run: RunData) -> str:
 
 def amount(value: float) -> str:
     """Return a quantity with about four digits, and without an exponent where that is short."""
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}"
 
 
 def cut(name: str, most: int = 28) -> str:

@@ -19,7 +19,7 @@ from torchnet.runs.config import read_config
 from torchnet.runs.folders import CHECKPOINTS, CONFIG, folders_of_runs, step_checkpoints
 
 _WITHOUT_EFFECT = ("report", "allow_environment_change")  # options that change nothing about what is trained
-_POLL = 0.05  # seconds
+_POLL, _PATIENCE = 0.05, 30  # seconds between two looks at the processes, and to save a state
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,13 @@ def _decisive(config: dict[str, Any]) -> dict[str, Any]:
     return {option: value for option, value in config.items() if option not in _WITHOUT_EFFECT}
 
 
+def _send(number: int, processes: Iterable["subprocess.Popen[bytes]"]) -> None:
+    """Send a signal to processes that still run, and to those that they started."""
+    for process in processes:
+        if process.poll() is None:
+            os.killpg(process.pid, number)
+
+
 class Ended(NamedTuple):
     """A trial whose process has ended, and the last line that it printed."""
 
@@ -97,11 +104,14 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for process in self._running:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)  # a process in the background may ignore SIGINT
-        for process in self._running:
+        _send(signal.SIGTERM, self._running)  # a process in the background may ignore SIGINT
+        until = time.monotonic() + _PATIENCE
+        while any(process.poll() is None for process in self._running) and time.monotonic() < until:
+            time.sleep(_POLL)
+        _send(signal.SIGKILL, self._running)
+        for process, (_, output) in self._running.items():
             process.wait()
+            output.close()
 
     def train(self, trials: Iterable[Trial]) -> Iterator[Ended]:
         """Train each of the trials, an interrupted one from its last checkpoint; yield them as they end."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from torchnet.data.column_encoding import CategoricalColumn, Column
 from torchnet.data.formats.csv_file import MISSING
+from torchnet.data.table_columns import CategoricalColumn, Column
 
 if TYPE_CHECKING:
     import polars as pl

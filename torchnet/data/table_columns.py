@@ -1,4 +1,4 @@
-"""The columns of a table as inputs of a network: numbers are standardized, categories become one input each."""
+"""The columns of a table as the inputs of a network: numbers are standardized, categories become ones and zeros."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ class NumericColumn:
         numbers = _as_numbers(self.name, values, first_row)
         is_nan = np.isnan(numbers)
         if self.missing == "refuse" and is_nan.any():
-            raise ValueError(_missing_value(self.name, "a number", first_row + int(is_nan.argmax())))
+            raise ValueError(missing_value(self.name, "a number", first_row + int(is_nan.argmax())))
         with np.errstate(over="ignore"):  # an infinite input is refused below
             into[:, 0] = np.where(is_nan, 0.0, (numbers - self.mean) / self.std)
         if (is_far := ~np.isfinite(into[:, 0])).any():
@@ -69,7 +69,7 @@ class CategoricalColumn:
         words = (value if isinstance(value, str) else _word(value) for value in values)
         found = np.fromiter((places.get(word, -1 if word else -2) for word in words), np.int64, len(values))
         if (found == -2).any():
-            raise ValueError(_missing_value(self.name, "a category", first_row + int((found == -2).argmax())))
+            raise ValueError(missing_value(self.name, "a category", first_row + int((found == -2).argmax())))
         into[:] = 0
         is_known = found >= 0
         into[is_known.nonzero()[0], found[is_known]] = 1
@@ -82,7 +82,7 @@ class CategoricalColumn:
 Column = NumericColumn | CategoricalColumn
 
 
-def _missing_value(column: str, expected: str, row: int) -> str:
+def missing_value(column: str, expected: str, row: int) -> str:
     """Return the message about a missing value. Rows count from 0 here, and from 1 in the message."""
     return (
         f"column {column}: expected {expected}, got none in row {row + 1}: fill it, remove the row, or train with "
