@@ -269,6 +269,24 @@ def test_images_get_the_size_the_channels_and_the_range_of_training(name, capsys
     np.testing.assert_allclose(answer.values, run.predict_proba(raw[None])[0], rtol=1e-6)
 
 
+@pytest.mark.parametrize("gray", [False, True])
+def test_images_are_read_as_they_are_for_training(gray):
+    rng = np.random.default_rng(0)
+    for k in range(4):
+        Path(f"photos/{k % 2}").mkdir(parents=True, exist_ok=True)
+        colors = np.roll(gradient(150 + k, 300), k, axis=2) + rng.integers(0, 5, (150 + k, 300, 3), np.uint8)
+        image = Image.fromarray(colors if not gray else colors[..., 0])
+        image.save(f"photos/{k % 2}/{k}.{'jpg' if k < 2 else 'png'}")
+    data = load("photos", image_size=20)
+    run = torchnet.load(
+        write_run(Path("run"), Example(Preprocessing(Pixels(data.train_inputs.shape[1:]), Classes(("0", "1"))), None))
+    )
+    files = [Path(f"photos/{k % 2}/{k}.{'jpg' if k < 2 else 'png'}") for k in (0, 2, 1, 3)]  # by class
+    seen = [answer.seen for answer in answers_to(files, load_network(run.path))]
+    assert data.train_inputs.ndim == (3 if gray else 4)
+    np.testing.assert_array_equal(seen, data.train_inputs)
+
+
 @pytest.mark.parametrize(
     ("digits", "options", "as_digit"),
     [(True, [], True), (True, ["--raw"], False), (False, [], False), (False, ["--as-digits"], True)],

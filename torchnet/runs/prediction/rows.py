@@ -9,7 +9,6 @@ import numpy as np
 
 from torchnet.data import CategoricalColumn, Classes, DataError, Quantities, Table, is_table, read_rows, read_samples
 from torchnet.printable import printable
-from torchnet.reporting.evaluation import prediction_cells
 from torchnet.runs.load_network import TrainedNetwork
 from torchnet.runs.prediction.loaded_run import LoadedRun, expect_finite
 from torchnet.storage import write_durably
@@ -56,12 +55,13 @@ def _columns(answers: np.ndarray, targets: Classes | Quantities) -> "list[pl.Ser
     """Return the columns of predictions: of the label and of the probability of each class, or of the quantities."""
     import polars as pl
 
+    columns = np.ascontiguousarray(answers.T)
     if isinstance(targets, Classes):
-        names = ["prediction", *(f"p({name})" for name in targets.names)]
-    else:
-        names = ["prediction"] if targets.width == 1 else [f"prediction of {name}" for name in targets.names]
-    cells = prediction_cells(answers, targets)
-    return [pl.Series(name, column) for name, column in zip(names, zip(*cells, strict=True), strict=True)]
+        labels = pl.Series("prediction", targets.names).gather(answers.argmax(axis=1))
+        shares = zip(targets.names, columns, strict=True)
+        return [labels, *(pl.Series(f"p({name})", share).round_sig_figs(6) for name, share in shares)]
+    names = ["prediction"] if targets.width == 1 else [f"prediction of {name}" for name in targets.names]
+    return [pl.Series(name, values).round_sig_figs(9) for name, values in zip(names, columns, strict=True)]
 
 
 def _report_unknown(file: Path, inputs: Table, samples: Mapping[str, np.ndarray]) -> None:
