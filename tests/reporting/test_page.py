@@ -59,6 +59,7 @@ RUNS = {
     "images": lambda: a_run(Pixels((4, 5)), FLOWERS),
     "colors": lambda: a_run(Pixels((3, 5, 4)), Classes(("False", "True"), "bool")),
     "47 classes": lambda: a_run(COLUMNS, Classes(tuple(map(str, range(47)))), n=600),
+    "60 classes": lambda: a_run(COLUMNS, Classes(tuple(map(str, range(60)))), n=600),
     "200 classes": lambda: a_run(COLUMNS, Classes(tuple(map(str, range(200))))),
     "regression": lambda: a_run(COLUMNS, Quantities(("price",), (100.0,), (20.0,))),
     "two quantities": lambda: a_run(COLUMNS, Quantities(("a$", "b$"), (0.0, 0.0), (1e9, 1e-9)), val=True),
@@ -135,7 +136,7 @@ def test_each_page_shows_what_its_kind_of_data_has(shown):
         kind in ("table", "images", "colors", "47 classes", "one look, one epoch", "no gradients")
     )
     assert ("Most confident mistakes" in headings) == (kind in ("images", "colors"))
-    assert ("Most frequent mistakes" in headings) == (kind == "47 classes")
+    assert ("Most frequent mistakes" in headings) == (kind in ("47 classes", "60 classes"))
     assert ("Largest errors: price" in headings) == (kind == "regression")
     assert ("Which inputs the first layer uses" in headings) == (kind not in ("images", "colors", "nothing"))
     assert ("Dead units" in headings) == (kind not in ("no gradients", "nothing"))
