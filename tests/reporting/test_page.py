@@ -200,6 +200,19 @@ def test_errors_of_a_regression_are_in_its_units(tmp_path):
     assert f"{run.report['r2']['test']:.4f}" in parts.of("dd")
 
 
+@pytest.mark.parametrize("value", [0.0, 1e300, -1e300, 5e-324, 1e9])
+def test_extreme_predictions_are_drawn(value, tmp_path):
+    run = a_run(COLUMNS, Quantities(("price",), (100.0,), (20.0,)))
+    points = run.report["predictions"]["test"]
+    points["predicted"][0], points["true"][1] = [value], [-value]
+    page_of(run, tmp_path)
+    points["predicted"], points["true"] = [[value]] * 3, [[value]] * 3
+    page_of(run, tmp_path)
+    points["predicted"], points["true"] = [], []
+    _, parts = page_of(run, tmp_path)
+    assert "Predicted and true values" not in parts.of("h3")
+
+
 def test_the_best_epoch_is_named_and_marked(tmp_path):
     run = a_run(COLUMNS, FLOWERS, val=True)
     _, parts = page_of(run, tmp_path)
