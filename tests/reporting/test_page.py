@@ -18,6 +18,8 @@ from torchnet.reporting.run_data import RunData
 from torchnet.reporting.run_report import run_report
 from torchnet.reporting.tables import amount, noun, tables_of
 
+from ..browser import reset, set_width
+
 RANDOM = np.random.default_rng(0)
 FLOWERS = Classes(("iris setosa", "<b>$iris$</b>", "a flower with a name that is far too long to be shown"), "str")
 COLUMNS = Table((NumericColumn("length", 5.8, 0.8, "indicator"), CategoricalColumn("garden", ("", "north", "south"))))
@@ -98,6 +100,20 @@ class Parts(HTMLParser):
 
     def of(self, tag: str) -> list[str]:
         return [text for name, text in self.found if name == tag]
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_no_page_scrolls_sideways(width, shown, browser, request, tmp_path):
+    request.addfinalizer(lambda: reset(browser))
+    set_width(browser, width)
+    (tmp_path / "page.html").write_text(shown[2])
+    browser.get((tmp_path / "page.html").as_uri())
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    hidden = """
+        return [...document.querySelectorAll(".scroll > table:not(.confusion)")]
+            .filter((it) => it.scrollWidth > it.parentElement.clientWidth + 1).map((it) => it.textContent);
+    """
+    assert browser.execute_script(hidden) == [], "a part of a table is hidden"
 
 
 def page_of(run: RunData, folder: Path) -> tuple[str, Parts]:
