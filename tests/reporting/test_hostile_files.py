@@ -13,6 +13,7 @@ import pytest
 
 from torchnet.cli.main import main as train
 from torchnet.commands import main
+from torchnet.data import Classes, NumericColumn, Pixels, Preprocessing, Table
 from torchnet.reporting import page, read_report, write_report
 from torchnet.reporting.run_data import RunData
 from torchnet.reporting.run_files import read_metrics
@@ -211,11 +212,15 @@ def test_all_extreme_metrics_are_drawn(first, epoch, tmp_path):
     draw_extremes(first, epoch, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "inputs", [Pixels((3, 4)), Pixels((2, 2, 3)), Table(tuple(NumericColumn(str(k), 0.0, 1.0) for k in range(12)))]
+)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e308, 5e-324, 0.0])
-def test_extreme_weights_are_drawn(value, tmp_path):
-    units = np.random.default_rng(0).normal(size=(5, 4, 4))
-    units[0, 0, 0], units[1], units[2] = value, value, -value
-    page.write_page([RunData(tmp_path, {}, "", "", 0, units)], tmp_path / "report.html", tmp_path / "figures")
+def test_extreme_weights_are_drawn(value, inputs, tmp_path):
+    weight = np.random.default_rng(0).normal(size=(5, 12))
+    weight[0, 0], weight[1], weight[2] = value, value, -value
+    run = RunData(tmp_path, {}, "", "", 0, weight, Preprocessing(inputs, Classes(("0", "1"))))
+    page.write_page([run], tmp_path / "report.html", tmp_path / "figures")
     assert (tmp_path / "figures" / "first_layer.png").is_file()
 
 

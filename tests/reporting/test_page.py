@@ -18,6 +18,8 @@ from torchnet.reporting.run_data import RunData
 from torchnet.reporting.run_report import run_report
 from torchnet.reporting.tables import amount, noun, tables_of
 
+from ..browser import reset, set_width
+
 RANDOM = np.random.default_rng(0)
 FLOWERS = Classes(("iris setosa", "<b>$iris$</b>", "a flower with a name that is far too long to be shown"), "str")
 COLUMNS = Table((NumericColumn("length", 5.8, 0.8, "indicator"), CategoricalColumn("garden", ("", "north", "south"))))
@@ -59,6 +61,7 @@ RUNS = {
     "images": lambda: a_run(Pixels((4, 5)), FLOWERS),
     "colors": lambda: a_run(Pixels((3, 5, 4)), Classes(("False", "True"), "bool")),
     "47 classes": lambda: a_run(COLUMNS, Classes(tuple(map(str, range(47)))), n=600),
+    "60 classes": lambda: a_run(COLUMNS, Classes(tuple(map(str, range(60)))), n=600),
     "200 classes": lambda: a_run(COLUMNS, Classes(tuple(map(str, range(200))))),
     "regression": lambda: a_run(COLUMNS, Quantities(("price",), (100.0,), (20.0,))),
     "two quantities": lambda: a_run(COLUMNS, Quantities(("a$", "b$"), (0.0, 0.0), (1e9, 1e-9)), val=True),
@@ -99,6 +102,20 @@ class Parts(HTMLParser):
         return [text for name, text in self.found if name == tag]
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_no_page_scrolls_sideways(width, shown, browser, request, tmp_path):
+    request.addfinalizer(lambda: reset(browser))
+    set_width(browser, width)
+    (tmp_path / "page.html").write_text(shown[2])
+    browser.get((tmp_path / "page.html").as_uri())
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    hidden = """
+        return [...document.querySelectorAll(".scroll > table:not(.confusion)")]
+            .filter((it) => it.scrollWidth > it.parentElement.clientWidth + 1).map((it) => it.textContent);
+    """
+    assert browser.execute_script(hidden) == [], "a part of a table is hidden"
+
+
 def page_of(run: RunData, folder: Path) -> tuple[str, Parts]:
     write_page([run], folder / "report.html", folder / "figures")
     page = (folder / "report.html").read_text()
@@ -135,7 +152,7 @@ def test_each_page_shows_what_its_kind_of_data_has(shown):
         kind in ("table", "images", "colors", "47 classes", "one look, one epoch", "no gradients")
     )
     assert ("Most confident mistakes" in headings) == (kind in ("images", "colors"))
-    assert ("Most frequent mistakes" in headings) == (kind == "47 classes")
+    assert ("Most frequent mistakes" in headings) == (kind in ("47 classes", "60 classes"))
     assert ("Largest errors: price" in headings) == (kind == "regression")
     assert ("Which inputs the first layer uses" in headings) == (kind not in ("images", "colors", "nothing"))
     assert ("Dead units" in headings) == (kind not in ("no gradients", "nothing"))
@@ -197,6 +214,19 @@ def test_errors_of_a_regression_are_in_its_units(tmp_path):
     _, parts = page_of(run, tmp_path)
     assert {*values} <= {*parts.of("td")}
     assert f"{run.report['r2']['test']:.4f}" in parts.of("dd")
+
+
+@pytest.mark.parametrize("value", [0.0, 1e300, -1e300, 5e-324, 1e9])
+def test_extreme_predictions_are_drawn(value, tmp_path):
+    run = a_run(COLUMNS, Quantities(("price",), (100.0,), (20.0,)))
+    points = run.report["predictions"]["test"]
+    points["predicted"][0], points["true"][1] = [value], [-value]
+    page_of(run, tmp_path)
+    points["predicted"], points["true"] = [[value]] * 3, [[value]] * 3
+    page_of(run, tmp_path)
+    points["predicted"], points["true"] = [], []
+    _, parts = page_of(run, tmp_path)
+    assert "Predicted and true values" not in parts.of("h3")
 
 
 def test_the_best_epoch_is_named_and_marked(tmp_path):

@@ -185,7 +185,7 @@ def predictions(run: RunData) -> Figure | None:
         )
         axes = figure.add_axes(place)
         low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
-        margin = 0.04 * (high - low) or 1.0
+        margin = 0.04 * (high - low or abs(high)) or 1.0
         ends = [low - margin, high + margin]
         axes.plot(ends, ends, color=_FAINT, linewidth=0.9, linestyle=":")
         axes.plot(true, predicted, "o", color=SERIES[0], markersize=3.5, alpha=0.5, markeredgewidth=0)

@@ -163,8 +163,7 @@ class RunData:
     @property
     def evaluated_epoch(self) -> int:
         """The epoch, from 1, of the weights that the report is about: the best one if there is one, else the last."""
-        best = (self.report or {}).get("best")
-        return self.epochs if best is None else int(best["epoch"])
+        return self.epochs if self.best is None else int(self.best["epoch"])
 
     @property
     def confusion(self) -> np.ndarray | None:
