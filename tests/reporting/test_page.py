@@ -20,7 +20,6 @@ from torchnet.reporting.tables import amount, noun, tables_of
 
 from ..browser import reset, set_width
 
-RANDOM = np.random.default_rng(0)
 FLOWERS = Classes(("iris setosa", "<b>$iris$</b>", "a flower with a name that is far too long to be shown"), "str")
 COLUMNS = Table((NumericColumn("length", 5.8, 0.8, "indicator"), CategoricalColumn("garden", ("", "north", "south"))))
 HEALTH = {f"{name}/layer_{k}": 0.01 for name in ("gradient_norm", "update_ratio", "dead") for k in (1, 2)}
@@ -28,20 +27,21 @@ HEALTH = {f"{name}/layer_{k}": 0.01 for name in ("gradient_norm", "update_ratio"
 
 def a_run(inputs: Any, targets: Any, *, looks: int = 3, epochs: int = 3, n: int = 60, val: bool = False) -> RunData:
     """Return a run with random outputs."""
+    random = np.random.default_rng(0)
     preprocessing, width = Preprocessing(inputs, targets), targets.width
     if isinstance(targets, Classes):
-        true = torch.tensor(RANDOM.integers(width, size=n))
+        true = torch.tensor(random.integers(width, size=n))
         score = "accuracy"
     else:
-        true, score = torch.tensor(RANDOM.normal(size=(n, width))), "r2"
-    outputs = {split: (torch.tensor(RANDOM.normal(size=(n, width))), true) for split in ("train", "test")}
+        true, score = torch.tensor(random.normal(size=(n, width))), "r2"
+    outputs = {split: (torch.tensor(random.normal(size=(n, width))), true) for split in ("train", "test")}
     pictures = {}
     if isinstance(inputs, Pixels):
-        pictures = {"test": lambda k: inputs.drawn(RANDOM.integers(256, size=inputs.shape, dtype=np.uint8))}
+        pictures = {"test": lambda k: inputs.drawn(random.integers(256, size=inputs.shape, dtype=np.uint8))}
     rows: list[dict[str, float]] = [{"step": 100 * k, "epoch": 0} | HEALTH for k in range(looks)]
     for k in range(epochs):
         rows.append({"step": k, "epoch": k, "train/loss": 2 - k / 9, "test/loss": 2 - k / 10, f"test/{score}": k / 9})
-    weight = RANDOM.normal(size=(6, inputs.in_features))
+    weight = random.normal(size=(6, inputs.in_features))
     run = RunData(Path("runs/a/b"), {"name": "a"}, "name: a", "", 100, weight, preprocessing)
     report = run_report("a", [], outputs, preprocessing, pictures)
     if val:

@@ -71,7 +71,9 @@ def mistakes(run: RunData) -> Figure | None:
         return None
     rows, (height, width) = math.ceil(len(run.mistakes) / 4), run.mistakes[0]["shape"][:2]
     longest = max(len(mistake["label_name"] + mistake["read_as"]) for mistake in run.mistakes)
-    between, most, title = (" ", 10, 0.45) if longest <= 10 else ("\n", 13, 0.62)  # long names take two lines
+    between, most, title, size = (
+        (" ", 10, 0.45, 9) if longest <= 10 else ("\n", 12, 0.62, 8)
+    )  # long names take two lines
     image = 1.45 * min(height / width, _TALLEST)
     figure = Figure(figsize=(6.4, rows * (title + image)))
     top = 1 - (title - 0.05) / figure.get_figheight()
@@ -83,7 +85,7 @@ def mistakes(run: RunData) -> Figure | None:
         wrong, right = (mistake["probabilities"][mistake[key]] for key in ("predicted", "label"))
         names = [cut(mistake[key], most) for key in ("label_name", "read_as")]
         text = f"{names[0]}{between}read as {names[1]}\n{wrong:.2%} vs {right:.2%}"
-        axes.set_title(text, fontsize=9, loc="left", pad=4, parse_math=False)
+        axes.set_title(text, fontsize=size, loc="left", pad=4, parse_math=False)
     return figure
 
 
