@@ -76,7 +76,7 @@ def _letters(per_class: int = 60) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(images), np.array(labels)
 
 
-def _shapes(per_class: int = 80) -> tuple[np.ndarray, list[str]]:
+def _shapes(per_class: int = 200) -> tuple[np.ndarray, list[str]]:
     """Return color images, (n, 32, 32, 3) uint8, of shapes, and their names."""
     random = np.random.default_rng(7)
     images, labels = [], []
@@ -140,6 +140,7 @@ def _idx(name: str, *names: str) -> Case:
     return Case(name, write, ("--data.source={folder}",), lambda folder: _digits()[0][1400:1440])
 
 
+_WIDE = "--model.hidden_sizes=[256, 64]"  # for 3,072 inputs
 _USUAL = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 CASES = (
     _table(datasets.load_iris, "iris.csv", "species"),
@@ -148,7 +149,7 @@ CASES = (
     _npz("digits as letters", _letters_for_digits),
     _npz("26 classes", lambda: dict(zip("xy", _letters(), strict=True))),
     _npz("2 classes", _two_classes),
-    Case("RGB folder", _write_folder, ("--data.source={folder}",), lambda folder: _shapes()[0][::6]),
+    Case("RGB folder", _write_folder, ("--data.source={folder}", _WIDE), lambda folder: _shapes()[0][::6]),
     _npz("float images", _float_images, "x_test"),
     Case(
         "missing values",

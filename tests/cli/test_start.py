@@ -30,7 +30,7 @@ def folder(mnist_place, tmp_path):
     """Return a folder with the test images of MNIST as training images, too."""
     place = tmp_path / "idx"
     place.mkdir()
-    for path in mnist_place.glob("t10k-*"):
+    for path in mnist_place.rglob("t10k-*"):
         for split in ("t10k", "train"):
             shutil.copy(path, place / path.name.replace("t10k", split))
     return place

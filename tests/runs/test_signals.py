@@ -11,11 +11,15 @@ from torchnet.runs.signals import signals_held, stopped_by_signals
 
 def test_a_signal_waits_until_what_it_must_not_tear_is_done():
     done = []
-    with stopped_by_signals(), pytest.raises(StoppedError, match="terminated"):
+
+    def work() -> None:
         with signals_held():
             os.kill(os.getpid(), signal.SIGTERM)
             done.append("within")
         done.append("after it")
+
+    with stopped_by_signals(), pytest.raises(StoppedError, match="terminated"):
+        work()
     assert done == ["within"]
 
 

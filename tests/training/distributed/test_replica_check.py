@@ -55,7 +55,7 @@ def test_numbers_that_do_not_work_are_refused(options, message):
         ReplicaCheck(**options)
 
 
-@pytest.mark.parametrize("metric", ["mean_loss", "accuracy"])
+@pytest.mark.parametrize("metric", ["mean_loss", "score"])
 def test_a_process_that_is_lost_while_a_metric_is_gathered_is_noticed(metric, monkeypatch):
     def fail(*args: object, **kwargs: object) -> None:
         raise RuntimeError("Connection reset by peer")

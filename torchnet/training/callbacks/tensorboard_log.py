@@ -84,7 +84,10 @@ def _mistakes(report: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 def _histogram(tensor: Tensor) -> dict[str, Any]:
     """Return the histogram of a tensor, in fewer bins and less time than SummaryWriter.add_histogram."""
     values = tensor.detach().cpu().numpy().ravel()
-    counts, edges = np.histogram(values, bins=_BINS)
+    try:
+        counts, edges = np.histogram(values, bins=_BINS)
+    except ValueError:  # the values are too close to each other, or too far apart, for so many bins
+        counts, edges = np.array([values.size]), np.array([values.min(), values.max()])
     return {
         "min": values.min(),
         "max": values.max(),
