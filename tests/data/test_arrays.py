@@ -157,3 +157,11 @@ def test_what_does_not_fit_into_memory_is_refused_before_it_is_read(tmp_path, mo
     with pytest.raises(ValueError, match="GiB are available"):
         prepare(data, Preparation(dtype="float64"))
     prepare(data, Preparation(dtype="float32"))
+
+
+@pytest.mark.parametrize("option", ["test_fraction", "validation_fraction"])
+def test_a_part_of_a_regression_has_two_samples(option):
+    test = (np.ones((3, 2)), np.arange(3.0)) if option == "validation_fraction" else ()
+    data = Dataset("small", np.arange(20.0).reshape(10, 2), np.arange(10.0), *test)
+    with pytest.raises(SplitError, match=f"{option} 0.1: expected at least 2 samples, got 1 of 10"):
+        prepare(data, Preparation(**{option: 0.1}))

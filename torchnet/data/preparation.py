@@ -204,4 +204,6 @@ def _parted(
     except ValueError as error:
         hint = ": if the target is a quantity, set --data.task regression" if classifies else ""
         raise SplitError(f"{option} {fraction}: {error}{hint}") from error
+    if not classifies and len(split[1]) < 2:  # of which there is no variance, and no R²
+        raise SplitError(f"{option} {fraction}: expected at least 2 samples, got 1 of {len(rows)}: choose a larger one")
     return rows[split[0]], rows[split[1]]
