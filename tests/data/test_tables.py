@@ -276,3 +276,25 @@ class TestMissing:
 def test_a_constant_column_is_not_divided_by_a_rounding_error(tmp_path):
     data = load(csv_file(tmp_path, "a,b,y\n" + "0.1,1,x\n0.1,2,y\n" * 10), target="y")
     assert prepare(data, Preparation()).preprocessing.inputs.columns[0] == NumericColumn("a", 0.1, 1.0)
+
+
+def test_a_decimal_comma_is_read_if_the_separator_is_another_one(tmp_path):
+    (tmp_path / "comma.csv").write_text("a;b;y\n" + "0,5;1;u\n-1,25;2;v\n3;3;u\n" * 4)
+    data = load(str(tmp_path / "comma.csv"), "y")
+    assert data.train_inputs["a"].tolist()[:3] == [0.5, -1.25, 3]
+    assert data.train_inputs["b"].tolist()[:3] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("number", ['"1,234"', '"1.234,5"', '"0,5"', '"-12,345,678.9"'])
+def test_separators_of_thousands_are_refused(tmp_path, number):
+    (tmp_path / "thousands.csv").write_text("a,y\n" + f"7,u\n{number},v\n" * 4)
+    text = number.strip('"')
+    with pytest.raises(DataError, match=f"column a: expected numbers with a decimal point .* got '{text}' in row 2"):
+        load(str(tmp_path / "thousands.csv"), "y")
+
+
+def test_categories_that_only_the_test_set_has_are_told(tmp_path):
+    for name, city in (("train", "Oslo"), ("test", "Rome")):
+        (tmp_path / f"{name}.csv").write_text("a,city,y\n" + f"1,{city},u\n2,{city},v\n" * 4)
+    (notice,) = prepare(load(str(tmp_path), "y"), Preparation()).notices
+    assert notice.startswith("column city: the network was not trained on Rome")

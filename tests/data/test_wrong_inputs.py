@@ -133,7 +133,7 @@ def table_cases() -> Iterator[Case]:
         {"target": "a"},
         Preparation("classification"),
     )
-    yield Case("a constant quantity", table("a,y\n1,2.5\n2,2.5\n3,2.5\n4,2.5\n5,2.5\n"), "differ, got 2.5 only", y)
+    yield Case("a constant quantity", table("a,y\n" + "1,2.5\n" * 12), "differ, got 2.5 only", y)
     yield Case("a missing number", table(TABLE + "NaN,u,no\n"), "column a: expected a number, got none in row 25", y)
     yield Case("a missing category", table(TABLE + "1,?,no\n"), "column b: expected a category, got none in row 25", y)
     yield Case(

@@ -110,7 +110,7 @@ def test_the_source_builds_the_network_from_torch_nn(name, net, dtype, n, expect
 
 
 def test_the_source_has_the_arguments_that_only_training_uses():
-    net = nn.Sequential(Linear(5, 6), Dropout(0.4), BatchNorm1d(6, momentum=None), BatchNorm1d(6, momentum=0.3))
+    net = nn.Sequential(Linear(5, 4), Dropout(0.4), BatchNorm1d(4, momentum=None), BatchNorm1d(4, momentum=0.3))
     twin, _ = run_source(torch_source(net, BYTES, "state"), images=images(1), state=net.state_dict())
     assert (twin[1].p, twin[2].momentum, twin[3].momentum) == (0.4, None, 0.3)
 

@@ -54,7 +54,7 @@ def _trainer(options: Options, parts: Any) -> Any:
     refuse_asked_callbacks(asked)
     refuse_options(arguments)
     plugins = arguments["plugins"] or []  # a list, or a single plugin
-    epoch_line = EpochLine()
+    epoch_line = parts.epoch_line = EpochLine()
     if arguments["enable_progress_bar"] or (arguments["enable_progress_bar"] is None and sys.stdout.isatty()):
         asked.append(StepProgressBar(epoch_line))
     saves = options.keeps_results and arguments["enable_checkpointing"] is not False and not arguments["barebones"]

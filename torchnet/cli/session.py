@@ -109,6 +109,8 @@ class Session:
             print(f"{why}; kept {best or 'the last weights'}")
         elif best is not None:
             print(f"evaluated: {best}, the best ones; for the last ones: --evaluate last")
+        elif (hint := self.parts.epoch_line.overfitting()) is not None:
+            print(hint)
         report = self._report(self.data.splits, best)
         write_report(report, fit.folder / REPORT)
         board.log_report(self.trainer, report)

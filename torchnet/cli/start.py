@@ -80,6 +80,8 @@ def main(configs: Path, arguments: list[str] | None = None) -> int:
         return 0
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         hint = did_you_mean(nearest(arguments[0], COMMANDS))
+        if Path(arguments[0]).exists():
+            hint = f": to train on this file or folder, --data.source {arguments[0]}"
         message = f"{arguments[0]}: expected a command, {', '.join(COMMANDS)}, or an option{hint}"
         print(f"error: {printable(message)}", file=sys.stderr)
         return 2

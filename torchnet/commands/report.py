@@ -27,6 +27,7 @@ def run(options: argparse.Namespace) -> int:
     """Write the page; return the exit code."""
     from torchnet.printable import printable
     from torchnet.reporting.page import FIGURES, PAGE, write_page
+    from torchnet.runs.errors import UsageError
     from torchnet.runs.folders import find_run, run_of
     from torchnet.runs.output_file import check_output
     from torchnet.runs.record import read_record
@@ -39,6 +40,9 @@ def run(options: argparse.Namespace) -> int:
     if page is None:
         page = folders[0] / PAGE if len(folders) == 1 else Path("comparison.html")
     figures = page.with_suffix("") if options.output or len(folders) > 1 else folders[0] / FIGURES
-    write_page([read_record(folder, trust=options.trust_run) for folder in folders], page, figures)
+    runs = [read_record(folder, trust=options.trust_run) for folder in folders]
+    if len({run.is_regression for run in runs if run.report is not None}) > 1:
+        raise UsageError("expected runs of one task, got classifications and regressions: compare them separately")
+    write_page(runs, page, figures)
     print(printable(page))
     return 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from torchnet.data.table_columns import Column, NumericColumn
+from torchnet.data.table_columns import CategoricalColumn, Column, NumericColumn
 
 _ROWS_AT_ONCE = 8192  # converted together, so that nothing large is copied more often than once
 _MOST_NAMES = 20  # of columns in a message
@@ -126,6 +126,15 @@ class Table:
                 column.encode(by_name[column.name][part], encoded[part, start : start + column.width], part.start)
                 start += column.width
         return encoded
+
+    def unknown_categories(self, samples: Columns) -> list[str]:
+        """Return a sentence for each column with categories that the training set did not have."""
+        return [
+            f"column {column.name}: the network was not trained on {_some(unknown)}; it takes them as none of its "
+            "categories"
+            for column in self.columns
+            if isinstance(column, CategoricalColumn) and (unknown := column.unknown(samples[column.name]))
+        ]
 
     def _named(self, samples: np.ndarray) -> dict[str, np.ndarray]:
         if samples.ndim != 2 or samples.shape[1] != len(self.columns):

@@ -4,13 +4,14 @@ Nothing large is copied more than once: parts of a data set are rows of arrays t
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from torchnet.choices import expect_one_of
 from torchnet.data.dataset import DataError, Dataset, random_split, stratified_split
-from torchnet.data.inputs import Inputs, Pixels
+from torchnet.data.inputs import Inputs, Pixels, Table
 from torchnet.data.learn_inputs import learn_inputs
 from torchnet.data.memory import expect_fits
 from torchnet.data.preprocessing import MISSING, Preprocessing
@@ -51,10 +52,14 @@ class Part:
 
 @dataclass(frozen=True)
 class PreparedData:
-    """The parts "train", "test" and, if there is one, "val" of a data set, with the preprocessing of the network."""
+    """The parts "train", "test" and, if there is one, "val" of a data set, with the preprocessing of the network.
+
+    The notices are sentences about what the user may not expect.
+    """
 
     parts: dict[str, Part]
     preprocessing: Preprocessing
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,11 @@ def prepare(data: Dataset, how: Preparation, known: Preprocessing | None = None)
         if isinstance(error, SplitError) or str(error).startswith(data.source):
             raise
         raise DataError(f"{data.source}: {error}") from error
-    return PreparedData(parts, known)
+    notices: list[str] = []
+    for samples in (data.train_inputs, data.test_inputs):
+        if isinstance(known.inputs, Table) and isinstance(samples, Mapping):
+            notices += known.inputs.unknown_categories(samples)
+    return PreparedData(parts, known, tuple(notices))
 
 
 def _classifies(data: Dataset, task: str) -> bool:
@@ -192,18 +201,18 @@ def _rows(train: np.ndarray, test: np.ndarray | None, classifies: bool, how: Pre
 def _parted(
     option: str, targets: np.ndarray, rows: np.ndarray, fraction: float, classifies: bool
 ) -> tuple[np.ndarray, np.ndarray]:
+    hint = ": if the target is a quantity, set --data.task regression" if targets.dtype.kind in "iuf" else ""
     if classifies:
         names, counts = np.unique(targets[rows], return_counts=True)
         if counts.min() < 2:
             raise SplitError(
                 f"{option} {fraction}: expected at least 2 samples of each class, to split them, got 1 of "
-                f"{names[counts.argmin()]!s:.40}: if the target is a quantity, set --data.task regression"
+                f"{names[counts.argmin()]!s:.40}{hint}"
             )
     try:
         split = stratified_split(targets[rows], fraction) if classifies else random_split(len(rows), fraction)
     except ValueError as error:
-        hint = ": if the target is a quantity, set --data.task regression" if classifies else ""
-        raise SplitError(f"{option} {fraction}: {error}{hint}") from error
+        raise SplitError(f"{option} {fraction}: {error}{hint if classifies else ''}") from error
     if not classifies and len(split[1]) < 2:  # of which there is no variance, and no R²
         raise SplitError(f"{option} {fraction}: expected at least 2 samples, got 1 of {len(rows)}: choose a larger one")
     return rows[split[0]], rows[split[1]]

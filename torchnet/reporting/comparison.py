@@ -55,13 +55,13 @@ def compare(runs: Sequence[RunData]) -> list[Compared]:
 
 
 def score_of(run: RunData) -> Score | None:
-    """Return the best value on the validation split; without one, the final value on the test split.
+    """Return the value of the reported weights on the validation split; without one, that on the test split.
 
-    The best value on the test split would be too good: it would have been chosen for these images.
+    Before there is a report, it is the best value so far on the validation split, or the last one on the test split:
+    the best one there would be too good, as it would have been chosen for these samples.
     """
     for split in ("val", "test"):
-        final = _reported(run, split)
-        if split == "test" and final is not None:
+        if (final := _reported(run, split)) is not None:
             return final
         for metric in (*_SCORES, "loss"):
             _, values = run.series(f"{split}/{metric}", "epoch")
@@ -69,8 +69,6 @@ def score_of(run: RunData) -> Score | None:
                 return Score(split, metric, values[-1])
             if values:
                 return Score(split, metric, min(values) if metric == "loss" else max(values))
-        if final is not None:
-            return final
     return None
 
 

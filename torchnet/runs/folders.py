@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from torchnet.choices import did_you_mean, nearest
 from torchnet.printable import printable
+from torchnet.runs.config import read_config
 from torchnet.runs.errors import UsageError
 from torchnet.storage import CheckpointError, read_checkpoint
 
@@ -129,9 +130,29 @@ def find_checkpoint(named: str, root: Path, name: str = "*") -> FoundCheckpoint:
     return FoundCheckpoint(path, read_checkpoint(path))
 
 
-def find_run(named: str, root: Path, name: str = "*") -> FoundCheckpoint:
-    """Return what `find_checkpoint` finds; if a word names it, say on stderr which run that is."""
+def find_trained(named: str, root: Path, name: str = "*") -> FoundCheckpoint:
+    """Return the checkpoint with the weights that stand for a run, which are those that its report is about.
+
+    Of a run with a validation split, these are its best weights, unless it was trained with `--evaluate last`. The
+    arguments are those of `find_checkpoint`; a file names itself.
+    """
     found = find_checkpoint(named, root, name)
+    folder = run_of(found.path)
+    best = folder / CHECKPOINTS / BEST
+    if found.path == Path(named) or found.path == best or not best.is_file() or not (folder / CONFIG).is_file():
+        return found
+    if read_config(folder / CONFIG).get("evaluate", "best") != "best":
+        return found
+    try:
+        return FoundCheckpoint(best, read_checkpoint(best))
+    except CheckpointError as error:
+        print(f"skipped: {printable(error)}", file=sys.stderr)
+        return found
+
+
+def find_run(named: str, root: Path, name: str = "*") -> FoundCheckpoint:
+    """Return what `find_trained` finds; if a word names it, say on stderr which run that is."""
+    found = find_trained(named, root, name)
     if _WORD.fullmatch(named) is not None:
         print(f"{named} is {printable(found.path)}", file=sys.stderr)
     return found

@@ -28,6 +28,7 @@ from torchnet.data import (
     prepare,
 )
 from torchnet.data.order import ORDERS, fixed, notebook, shuffled
+from torchnet.printable import printable
 from torchnet.replicas import Replicas
 from torchnet.runs.errors import UsageError
 from torchnet.runs.load_network import DTYPES
@@ -55,7 +56,7 @@ class DataModule(LightningDataModule):
             or a path: a table (.csv, .tsv, .parquet), an .npz or .mat file, a folder of images by class, or one of IDX
             files.
         target: of a table, the column to predict, or several of numbers.
-        ignore: of a table, columns to leave out.
+        ignore: of a table, the column to leave out, or several.
         task: classification, regression, or auto: regression if the targets are floating-point numbers.
         missing: what becomes of missing values in columns: refuse, mean, or indicator (the mean, and an input that says
             that the value is missing).
@@ -83,7 +84,7 @@ class DataModule(LightningDataModule):
         self,
         source: str = "mnist",
         target: str | list[str] | None = None,
-        ignore: list[str] = [],  # noqa: B006 - never changed; the command line needs a list
+        ignore: str | list[str] = [],  # noqa: B006 - never changed; the command line needs a list
         task: str = "auto",
         missing: str = "refuse",
         image_size: int | None = None,
@@ -103,18 +104,15 @@ class DataModule(LightningDataModule):
                 raise ValueError(f"{name}: expected a whole number from 1 up, got {size}")
         expect_one_of("order", order, ORDERS)
         expect_one_of("dtype", dtype, DTYPES)
-        self.source, self.target, self.ignore, self.image_size = source, target, ignore, image_size
+        self.source, self.target, self.image_size = source, target, image_size
+        self.ignore = [ignore] if isinstance(ignore, str) else ignore
         self.preparation = Preparation(task, missing, test_fraction, validation_fraction, dtype)
         self.batch_size, self.order, self.seed = batch_size, order, seed
         self.one_hot, self.dtype, self.block_size = one_hot, DTYPES[dtype], block_size
-        self.validation_fraction = validation_fraction
+        self.validates = validation_fraction > 0
         self.deformation = deformation and replace(deformation, seed=deformation.seed or seed)
         self.known = _known.get()
 
-    @property
-    def validates(self) -> bool:
-        """Whether there is a validation set."""
-        return self.validation_fraction > 0
 
     @cached_property
     def data(self) -> PreparedData:
@@ -124,6 +122,8 @@ class DataModule(LightningDataModule):
             prepared = prepare(raw, self.preparation, self.known)
         except SplitError as error:
             raise UsageError(str(error)) from error
+        for notice in prepared.notices:
+            print(f"{self.source}: {printable(notice)}")
         if self.one_hot and prepared.preprocessing.task != "classification":
             raise UsageError("one_hot: expected classes as targets, got quantities: leave it out")
         return prepared

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _MISSING = [*{word.lower() for word in MISSING}, ""]
+_WITH_COMMA = r"[+-]?[0-9.]*,[0-9]+|[+-]?[0-9]{1,3}(,[0-9]{3})+([.][0-9]+)?"  # 0,5 or 1.234,5 or 1,234.5
 _DATE = r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})"
 _TIME = r"\d{1,2}:\d{2}(:\d{2}.*)?"
 
@@ -105,6 +106,12 @@ def _parsed(words: "pl.Series", mostly: float) -> "pl.Series":
     lower = words.str.to_lowercase()
     if lower.is_in(["true", "false"]).all():
         return lower == "true"
+    if words.str.contains(f"^({_WITH_COMMA}|[+-]?[0-9]+)$").all() and (has_comma := words.str.contains(",")).any():
+        row = has_comma.arg_max() or 0
+        raise ValueError(
+            f"column {words.name}: expected numbers with a decimal point and no separators of thousands, got "
+            f"{words[row][:40]!r} in row {row + 1}: write them as 1234.5"
+        )
     is_word = words.is_not_null() & numbers.is_null()
     if is_word.sum() <= (1 - mostly) * (len(words) - missing):
         row = is_word.arg_max() or 0

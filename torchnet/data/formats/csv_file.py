@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 MISSING = ("NA", "N/A", "NaN", "nan", "null", "NULL", "?")  # and the empty text
+_DECIMAL_COMMA = r"^\s*[+-]?[0-9]*(,[0-9]+)?\s*$"
 _LONGEST_HEADER = 2**22  # bytes
 _CHUNK = 2**24
 _ROWS_TO_INFER = 1000
@@ -67,7 +68,19 @@ def read_csv(path: Path, text: Collection[str] = (), infer: bool = True) -> "pl.
             table = _without_blank_lines(path, file, separator, table)
     if table.height == 0:
         raise DataError(f"{path}: expected rows below the header, got none")
-    return table
+    return table if separator == "," else table.with_columns(_with_decimal_points(table, text))
+
+
+def _with_decimal_points(table: "pl.DataFrame", text: Collection[str]) -> "list[pl.Series]":
+    """Return the columns that hold numbers with a decimal comma, which some languages write, with points instead."""
+    import polars as pl
+
+    found = (table[name] for name, kind in table.schema.items() if kind == pl.String and name not in text)
+    return [
+        column.str.replace(",", ".", literal=True)
+        for column in found
+        if column.str.contains(_DECIMAL_COMMA).all() and column.str.contains(",").any()
+    ]
 
 
 def pixels_of_images(names: Iterable[str]) -> list[str]:

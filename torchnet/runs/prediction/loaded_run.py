@@ -12,7 +12,7 @@ from torchnet.network import MLP
 from torchnet.reporting import read_report
 from torchnet.runs.errors import UsageError
 from torchnet.runs.exported import SUFFIX, load_exported
-from torchnet.runs.folders import LAST, RUNS, FoundCheckpoint, find_checkpoint, find_run, run_of
+from torchnet.runs.folders import LAST, RUNS, FoundCheckpoint, find_run, find_trained, run_of
 from torchnet.runs.load_network import TrainedNetwork, load_network
 from torchnet.step import scale_pixels
 from torchnet.storage import CheckpointError
@@ -122,8 +122,9 @@ def load(named: str | Path = LAST, root: str | Path = RUNS, name: str = "*", tru
         labels = run.predict(images)
 
     Args:
-        named: last or best, for the newest or the best checkpoint of the newest run; the folder of a run; a
-            checkpoint; or a safetensors file that `python -m torchnet export` wrote.
+        named: last, for the newest run, with the weights that its report is about: the best ones, if it has a
+            validation split; last:NAME; the folder of a run; a checkpoint; or a safetensors file that `python -m
+            torchnet export` wrote.
         root: the folder of all runs.
         name: the name of the runs that last and best choose from; "*" for any.
         trust: whether layers that are not torchnet's may be imported, which runs the code of whoever made the run.
@@ -132,7 +133,7 @@ def load(named: str | Path = LAST, root: str | Path = RUNS, name: str = "*", tru
         CheckpointError: if there is no such checkpoint, or it is corrupt; DataError or UsageError: if the configuration
             of its run is invalid, or missing.
     """
-    return LoadedRun(find_network(str(named), Path(root), name, find_checkpoint, trust))
+    return LoadedRun(find_network(str(named), Path(root), name, find_trained, trust))
 
 
 def find_network(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from torchnet.data import CategoricalColumn, Classes, DataError, Quantities, Table, is_table, read_rows, read_samples
+from torchnet.data import Classes, DataError, Quantities, Table, is_table, read_rows, read_samples
 from torchnet.printable import printable
 from torchnet.runs.load_network import TrainedNetwork
 from torchnet.runs.prediction.loaded_run import LoadedRun, expect_finite
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 ARRAYS = (".npy", ".npz")
-_MOST_NAMED = 5  # unknown categories in a notice
 
 
 def predict_rows(trained: TrainedNetwork, file: Path, output: Path) -> None:
@@ -35,7 +34,8 @@ def predict_rows(trained: TrainedNetwork, file: Path, output: Path) -> None:
         samples = read_samples(file)
         table = pl.DataFrame({"row": np.arange(1, len(samples) + 1)})
     if isinstance(inputs, Table) and isinstance(samples, Mapping):
-        _report_unknown(file, inputs, samples)
+        for notice in inputs.unknown_categories(samples):
+            print(printable(f"{file}: {notice}"), file=sys.stderr)
     run = LoadedRun(trained)
     try:
         encoded = run.encoded(samples)
@@ -62,18 +62,3 @@ def _columns(answers: np.ndarray, targets: Classes | Quantities) -> "list[pl.Ser
         return [labels, *(pl.Series(f"p({name})", share).round_sig_figs(6) for name, share in shares)]
     names = ["prediction"] if targets.width == 1 else [f"prediction of {name}" for name in targets.names]
     return [pl.Series(name, values).round_sig_figs(9) for name, values in zip(names, columns, strict=True)]
-
-
-def _report_unknown(file: Path, inputs: Table, samples: Mapping[str, np.ndarray]) -> None:
-    """Say on stderr which categories training did not see."""
-    for column in inputs.columns:
-        if isinstance(column, CategoricalColumn) and (unknown := column.unknown(samples[column.name])):
-            more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
-            named = ", ".join(name[:60] for name in unknown[:_MOST_NAMED])
-            print(
-                printable(
-                    f"{file}: column {column.name}: the network was not trained on {named}{more}; it takes them as "
-                    "none of its categories"
-                ),
-                file=sys.stderr,
-            )

@@ -11,6 +11,7 @@ from torchnet.runs.errors import NonFiniteError
 from torchnet.training.lightning_internals import Position, last_epoch, validation_is_due
 
 _STATE = ("best_loss", "best_epoch", "epoch_loss", "epoch_score")  # in checkpoints
+_RISE = 1.1  # of the test loss since its best epoch, which is pointed out
 _ALWAYS, _PAUSE = 100, 0.1  # the first epochs all have a line; later ones at most one in so many seconds
 
 
@@ -88,6 +89,16 @@ class EpochLine(Callback):
         if not are_numbers or not is_epoch or (epoch_loss is None and epoch_score is not None):
             raise ValueError(f"expected {', '.join(_STATE)} of a run, got {state_dict!r:.200}")
         vars(self).update(state_dict)
+
+    def overfitting(self) -> str | None:
+        """Return a sentence if the last weights have a much larger loss on the test set than earlier ones had."""
+        newest, best = self.newest, self.best_loss
+        if newest is None or newest.split != "test" or best is None or newest.loss <= _RISE * best:
+            return None
+        return (
+            f"the test loss was {shown(best)} after epoch {self.best_epoch} and is {shown(newest.loss)} now: train for "
+            "fewer epochs, or keep the best weights with --data.validation_fraction 0.1"
+        )
 
     def _test(self, trainer: Trainer, module: Any, counts: bool) -> None:
         """Evaluate the test set, and log loss and score."""
