@@ -24,12 +24,14 @@ class Case:
         write: writes its files to a folder.
         options: of train.py; {folder} stands for the folder.
         raw: returns raw samples, as `torchnet.load(run)` takes them, from the folder.
+        config: the name of the configuration.
     """
 
     name: str
     write: Callable[[Path], None]
     options: Sequence[str]
     raw: Callable[[Path], Any]
+    config: str = "table"
 
 
 def _table(load: Callable[[], Any], name: str, target: str, labels: bool = True) -> Case:
@@ -101,7 +103,8 @@ def _npz(name: str, make: Callable[[], dict[str, np.ndarray]], input_name: str =
     def write(folder: Path) -> None:
         np.savez_compressed(folder / "data.npz", **make())
 
-    return Case(name, write, ("--data.source={folder}/data.npz",), lambda folder: make()[input_name][:40])
+    config = "table" if make()[input_name].ndim == 2 else "images"
+    return Case(name, write, ("--data.source={folder}/data.npz",), lambda folder: make()[input_name][:40], config)
 
 
 def _letters_for_digits() -> dict[str, np.ndarray]:
@@ -137,10 +140,9 @@ def _idx(name: str, *names: str) -> Case:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(gzip.compress(content) if path.endswith(".gz") else content)
 
-    return Case(name, write, ("--data.source={folder}",), lambda folder: _digits()[0][1400:1440])
+    return Case(name, write, ("--data.source={folder}",), lambda folder: _digits()[0][1400:1440], "images")
 
 
-_WIDE = "--model.hidden_sizes=[256, 64]"  # for 3,072 inputs
 _USUAL = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 CASES = (
     _table(datasets.load_iris, "iris.csv", "species"),
@@ -149,7 +151,7 @@ CASES = (
     _npz("digits as letters", _letters_for_digits),
     _npz("26 classes", lambda: dict(zip("xy", _letters(), strict=True))),
     _npz("2 classes", _two_classes),
-    Case("RGB folder", _write_folder, ("--data.source={folder}", _WIDE), lambda folder: _shapes()[0][::6]),
+    Case("RGB folder", _write_folder, ("--data.source={folder}",), lambda folder: _shapes()[0][::6], "images"),
     _npz("float images", _float_images, "x_test"),
     Case(
         "missing values",

@@ -19,7 +19,7 @@ from tests.any_data.cases import Case
 from torchnet.data import Preparation, load, prepare
 
 ROOT = Path(__file__).parents[2]
-_TRAIN = ("--config", str(ROOT / "configs/table.yaml"), "--trainer.log_every_n_steps=10", "--report=false")
+_TRAIN = ("--trainer.log_every_n_steps=10", "--report=false")
 _LIMIT = 300  # seconds
 _CLOSE = 1e-5  # of outputs in float32, relative to the largest
 
@@ -31,6 +31,7 @@ def check_case(case: Case, folder: Path) -> str:
     work.mkdir()
     case.write(data)
     options = [option.format(folder=data) for option in case.options]
+    options.append(f"--config={ROOT / 'configs' / case.config}.yaml")
     _train(work, *options)
     run = _newest(work)
     straight = _bits(run)
