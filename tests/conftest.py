@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import signal
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -151,9 +152,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for report in reports:
         for oracle, error in dict(getattr(report, "user_properties", ())).get(WORST, {}).items():
             worst[oracle] = max(worst.get(oracle, (-1.0, "")), error)
-    if checks := [line for report in reports for line in dict(getattr(report, "user_properties", ())).get(CHECKS, ())]:
+    properties = (dict(getattr(report, "user_properties", ())) for report in reports)
+    if checks := dict.fromkeys(it[CHECKS] for it in properties if CHECKS in it):  # a test has several reports
         terminalreporter.section(CHECKS)
-        terminalreporter.write_line("\n".join(checks))
+        terminalreporter.write_line("\n".join(textwrap.fill(line, 120) for it in checks for line in it.splitlines()))
     if worst:
         terminalreporter.section("worst relative errors, relative to the norm of the tensor")
     for oracle, (error, what) in sorted(worst.items()):

@@ -5,7 +5,6 @@ import pytest
 from .cases import CASES
 from .check_case import check_case
 
-
 SOME = {case.name: case for case in CASES}
 
 

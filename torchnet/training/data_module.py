@@ -113,7 +113,6 @@ class DataModule(LightningDataModule):
         self.deformation = deformation and replace(deformation, seed=deformation.seed or seed)
         self.known = _known.get()
 
-
     @cached_property
     def data(self) -> PreparedData:
         """The data set, split and encoded."""
