@@ -22,7 +22,7 @@ from torchnet.cli.finished import (
 )
 from torchnet.cli.fit import Fit, decisive_options
 from torchnet.cli.options import Options
-from torchnet.data import DataError
+from torchnet.data import DataError, Pixels
 from torchnet.printable import printable
 from torchnet.reporting import evaluate, print_report, read_report, run_report, write_predictions, write_report
 from torchnet.reporting.page import FIGURES, PAGE, write_page
@@ -138,7 +138,8 @@ class Session:
         results = self.trainer.predict(self.model, self.data, ckpt_path=self.values.ckpt_path)
         predictions = torch.cat(cast(list[Tensor], results))
         path = run_of(cast(Path, self.options.ckpt_path)) / "predictions.csv"
-        write_predictions(predictions, self.data.preprocessing.targets, path)
+        sample = "image" if isinstance(self.data.preprocessing.inputs, Pixels) else "row"
+        write_predictions(predictions, self.data.preprocessing.targets, path, sample)
         print(f"{len(predictions)} predictions in {printable(path)}")
 
     def _complete(self, found: FoundCheckpoint) -> None:

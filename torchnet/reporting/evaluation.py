@@ -153,17 +153,17 @@ def pixels_of(mistake: dict[str, Any]) -> np.ndarray:
     return np.frombuffer(content, np.uint8).reshape(mistake["shape"])
 
 
-def write_predictions(predictions: Tensor, targets: Classes | Quantities, path: Path) -> None:
+def write_predictions(predictions: Tensor, targets: Classes | Quantities, path: Path, sample: str = "image") -> None:
     """Write a CSV file with one row per sample: its index and its prediction.
 
-    A prediction is the most probable label with the probability of each label, or the quantities in their units.
+    `sample` is the name of the column of indices. A prediction is the most probable label with the probability of each label, or the quantities in their units.
 
     Shape:
         predictions: (n, C) probabilities, or (n, K) outputs of a regression.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(["image", *prediction_columns(targets)])
+    writer.writerow([sample, *prediction_columns(targets)])
     values = predictions.double().cpu().numpy()
     values = targets.decode(values) if isinstance(targets, Quantities) else values
     for index, cells in enumerate(prediction_cells(values, targets)):

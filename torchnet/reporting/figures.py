@@ -180,7 +180,7 @@ def predictions(run: RunData) -> Figure | None:
         place = (
             0.86 / _WIDTH,
             (rows - 1 - row + 0.5 / _SCATTER) / rows,
-            1 - 1.02 / _WIDTH,
+            1 - 1.2 / _WIDTH,
             (1 - 0.85 / _SCATTER) / rows,
         )
         axes = figure.add_axes(place)
@@ -195,7 +195,7 @@ def predictions(run: RunData) -> Figure | None:
             axis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
         axes.set_xlabel(f"true {cut(name)}", parse_math=False)
         title = axes.text(
-            -0.76 / (_WIDTH - 1.02), 1.03, f"predicted {cut(name)}", color=_FAINT, transform=axes.transAxes
+            -0.76 / (_WIDTH - 1.2), 1.03, f"predicted {cut(name)}", color=_FAINT, transform=axes.transAxes
         )
         title.set_parse_math(False)
     return figure
