@@ -156,7 +156,8 @@ def pixels_of(mistake: dict[str, Any]) -> np.ndarray:
 def write_predictions(predictions: Tensor, targets: Classes | Quantities, path: Path, sample: str = "image") -> None:
     """Write a CSV file with one row per sample: its index and its prediction.
 
-    `sample` is the name of the column of indices. A prediction is the most probable label with the probability of each label, or the quantities in their units.
+    `sample` is the name of the column of indices. A prediction is the most probable label with the probability of each
+    label, or the quantities in their units.
 
     Shape:
         predictions: (n, C) probabilities, or (n, K) outputs of a regression.

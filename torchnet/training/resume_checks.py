@@ -121,9 +121,10 @@ def _expect_contents(path: Path, checkpoint: dict[str, Any]) -> None:
     """Expect everything that a run saves, with the right types, and counters that agree."""
     expect_keys(f"{path}: contents", checkpoint, _CONTENTS)
     ours, absent = checkpoint["torchnet"], set[str]()
-    if isinstance(ours, dict) and type(ours.get("format")) is int:
-        absent = _OLD.get(ours["format"], absent)
-        if not absent:  # another format may have other contents
+    if isinstance(ours, dict) and "format" in ours:
+        if type(ours["format"]) is int and ours["format"] in _OLD:
+            absent = _OLD[ours["format"]]
+        else:  # another format may have other contents
             expect_same(f"{path}: format", ours["format"], FORMAT, "another version of torchnet saved it")
     expected = {name: it for name, it in _OURS.items() if name not in absent}
     expect_like(f"{path}: contents", checkpoint, _CONTENTS | {"torchnet": expected})
@@ -160,10 +161,11 @@ def _expect_weights(path: Path, checkpoint: dict[str, Any], model: Classifier) -
 def _expect_callbacks(path: Path, checkpoint: dict[str, Any], callbacks: Iterable[Any]) -> None:
     """Expect states that fit the callbacks of this run; the states of callbacks of others may be missing."""
     states = checkpoint["callbacks"]
+    new = _NEW if checkpoint["torchnet"]["format"] in _OLD else ()
     for callback in callbacks:
         name, expected = callback.state_key, callback.state_dict()
         place, is_ours = f"{path}: {name}", callback.__module__.startswith("torchnet.")
-        if not expected or (name not in states and (name in _NEW or not is_ours)):
+        if not expected or (name not in states and (name in new or not is_ours)):
             continue
         if is_ours or callback.__module__.startswith("pytorch_lightning."):  # a user's may change in any way
             expect_like(place, _without_words(states.get(name), expected), expected)
