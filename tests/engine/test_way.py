@@ -110,7 +110,7 @@ RECIPES: dict[str, tuple[dict[str, Any], str]] = {
     "residual": ({"net": mlp((5, 5, 5, 4), residual=True)}, "a layer Residual at 1"),
     "float64": ({"net": mlp(dtype=torch.float64)}, "the weights are float64"),
     "not an MLP": ({"net": torch.nn.Sequential(*mlp())}, "is a Sequential"),
-    "images": ({"images": IMAGES.float()}, "the images are not uint8"),
+    "images": ({"images": IMAGES.float()}, "the inputs are not bytes"),
 }
 
 

@@ -1,6 +1,7 @@
 """What the classifier and the regressor share: parameters, standardized inputs, training, outputs of the network."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
@@ -148,9 +149,9 @@ class MLPEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         """Return what the network sees of these samples, (N, I)."""
         return torch.from_numpy(self.scaler_.transform(X)).to(getattr(torch, self.dtype))
 
+    @abstractmethod
     def _targets(self, y: np.ndarray) -> Tensor:
-        """Return what the loss sees of these targets."""
-        raise NotImplementedError
+        """Return what the loss sees of these targets, (N,) int64 or (N, K)."""
 
     def _logits(self, X: Any) -> Tensor:
         """Return the outputs of the network for raw samples, (N, C)."""

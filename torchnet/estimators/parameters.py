@@ -41,6 +41,7 @@ def check_parameters(parameters: dict[str, Any]) -> None:
 
 def widths(hidden_sizes: int | Sequence[int]) -> tuple[int, ...]:
     """Return the widths of the hidden layers; an integer is one layer, NumPy's integers become Python's."""
+    # mypy does not know that an int is an Integral.
     sizes = [hidden_sizes] if isinstance(hidden_sizes, Integral) else list(hidden_sizes)  # type: ignore[arg-type]
     if not all(_is_count(size) for size in sizes):
         raise ValueError(f"hidden_sizes: expected whole numbers from 1 up, got {hidden_sizes!r}")

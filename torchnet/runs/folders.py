@@ -138,16 +138,12 @@ def find_trained(named: str, root: Path, name: str = "*") -> FoundCheckpoint:
     """
     found = find_checkpoint(named, root, name)
     folder = run_of(found.path)
-    best = folder / CHECKPOINTS / BEST
-    if found.path == Path(named) or found.path == best or not best.is_file() or not (folder / CONFIG).is_file():
+    best, config = folder / CHECKPOINTS / BEST, folder / CONFIG
+    if found.path in (Path(named), best) or not best.is_file() or not config.is_file():
         return found
-    if read_config(folder / CONFIG).get("evaluate", "best") != "best":
+    if read_config(config).get("evaluate", "best") != "best":
         return found
-    try:
-        return FoundCheckpoint(best, read_checkpoint(best))
-    except CheckpointError as error:
-        print(f"skipped: {printable(error)}", file=sys.stderr)
-        return found
+    return _first_readable(named, folder, lambda: [best, found.path])
 
 
 def find_run(named: str, root: Path, name: str = "*") -> FoundCheckpoint:

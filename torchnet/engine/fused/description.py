@@ -102,7 +102,7 @@ def describe(recipe: Recipe) -> Description:
     if dtype != torch.float32:
         raise NotFusedError(f"the weights are {str(dtype).removeprefix('torch.')}, not float32")
     if recipe.images.dtype != torch.uint8 or not all(weight.is_contiguous() for weight in weights):
-        raise NotFusedError("the images are not uint8, or a weight is not contiguous")
+        raise NotFusedError("the inputs are not bytes, or a weight is not contiguous")
     return Description(linears, activations, _loss_name(recipe), net.matmul_dtype == torch.bfloat16)
 
 

@@ -34,7 +34,8 @@ class TensorBoardLog(Callback):
 
     @signals_held()
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        scores = [f"final/{split}_{pl_module.score_name}" for split in trainer.datamodule.splits]  # type: ignore[attr-defined]
+        data = trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit
+        scores = [f"final/{split}_{pl_module.score_name}" for split in data.splits]
         for writer in _writers(trainer):
             from tensorboard.compat.proto.event_pb2 import Event
             from torch.utils.tensorboard.summary import hparams
