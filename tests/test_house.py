@@ -152,7 +152,7 @@ def test_the_wheel_has_the_version_the_types_the_templates_and_the_page(tmp_path
         packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
     files = {path for path in (ROOT / "torchnet").rglob("*") if path.is_file() and path.suffix != ".pyc"}
     assert packed == {path.relative_to(ROOT).as_posix() for path in files}
-    for needed in ("py.typed", "__init__.pyi", "reporting/templates/report.html", "demo/web/demo.js"):
+    for needed in ("py.typed", "__init__.pyi", "reporting/templates/report.html", "demo/web/demo/demo.js"):
         assert f"torchnet/{needed}" in packed
 
 

@@ -1,50 +1,23 @@
-"""One self-contained HTML page, made of the files in web/ and a network. It needs no server and no internet."""
+"""The demo page: one self-contained HTML file with a trained network, on which its input is drawn or changed."""
 
-import base64
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from torch import Tensor
 
 from torchnet.data import Preprocessing
 from torchnet.data.inputs import Inputs, Table
-from torchnet.layers import Layer, Residual, expect_layers_of_torchnet
-from torchnet.losses import LOSSES
+from torchnet.demo.description import describe
+from torchnet.demo.web_files import MATHEMATICS, render
+from torchnet.layers import Layer, expect_layers_of_torchnet
 
-_WEB = Path(__file__).parent / "web"
-_STYLES = ("base", "drawing", "passes", "rows")
-# A class comes before the classes that extend it.
+_STYLES = ("view/base", "view/drawing", "demo/passes", "demo/rows")
 _SCRIPTS = (
-    *(
-        "layers",
-        "erfc",
-        "activations",
-        "losses",
-        "network",
-        "table",
-        "digit",
-        "examples",
-        "elements",
-        "pictures",
-        "bars",
-    ),
-    *("equations", "plots", "rows", "views", "board", "images", "sliders", "inputs", "targets", "demo"),
+    *MATHEMATICS,
+    *("demo/table", "demo/digit", "demo/examples"),
+    *("view/elements", "view/pictures", "view/bars", "view/equations", "view/plots"),
+    *("demo/rows", "demo/views", "demo/board", "demo/images", "demo/sliders", "demo/inputs", "demo/targets"),
+    "demo/demo",
 )
-# The constructor arguments that the page needs, per kind of layer.
-_OPTIONS = {
-    "Linear": ("in_features", "out_features"),
-    "BatchNorm1d": ("eps",),
-    "LayerNorm": ("eps",),
-    "RMSNorm": ("eps",),
-    "ELU": ("alpha",),
-    "GELU": ("approximate",),
-    "LeakyReLU": ("negative_slope",),
-    "Softplus": ("beta", "threshold"),
-}
 
 
 def demo_page(layers: Iterable[Layer], loss: str, name: str, steps: int, preprocessing: Preprocessing) -> str:
@@ -61,8 +34,10 @@ def demo_page(layers: Iterable[Layer], loss: str, name: str, steps: int, preproc
     for layer in layers:
         expect_layers_of_torchnet(layer)
     network, numbers = describe(layers, loss)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, loader=FileSystemLoader(_WEB))
-    return environment.get_template("demo.html").render(
+    return render(
+        "demo/demo.html",
+        _STYLES,
+        _SCRIPTS,
         name=name,
         steps=steps,
         kind=kind,
@@ -70,8 +45,6 @@ def demo_page(layers: Iterable[Layer], loss: str, name: str, steps: int, preproc
         task=preprocessing.task,
         network=network | {"preprocessing": preprocessing.as_dict()},
         numbers=numbers,
-        style=_text(_STYLES, ".css"),
-        script=_text(_SCRIPTS, ".js"),
     )
 
 
@@ -93,61 +66,3 @@ def kind_of(inputs: Inputs) -> str:
     raise ValueError(
         f"expected a network for square images or for a table, got one for {got}: the page can only draw square images"
     )
-
-
-def _text(names: Iterable[str], suffix: str) -> str:
-    return "\n".join((_WEB / f"{name}{suffix}").read_text(encoding="utf-8") for name in names)
-
-
-def describe(layers: Iterable[Layer], loss: str) -> tuple[dict[str, Any], str]:
-    """Return a network as JSON values, and all its weights and buffers as one array in base64.
-
-    Each layer has its kind, its name in the `state_dict`, its source file and its options, and the shape and offset of
-    each of its weights and buffers in the array. A residual block also has its layers. The array is little-endian;
-    it is float64 if one of the tensors is, else float32.
-    """
-    tensors: list[Tensor] = []
-    described = [_describe(str(i), layer, tensors) for i, layer in enumerate(layers)]
-    dtype = torch.float64 if any(tensor.dtype == torch.float64 for tensor in tensors) else torch.float32
-    row = torch.cat([tensor.detach().cpu().to(dtype).flatten() for tensor in tensors]) if tensors else torch.zeros(0)
-    encoded = base64.b64encode(row.numpy().astype(row.numpy().dtype.newbyteorder("<")).tobytes()).decode()
-    description = {
-        "loss": loss,
-        "loss_file": _file(LOSSES[loss].__module__),
-        "dtype": str(dtype).removeprefix("torch."),
-        "layers": described,
-    }
-    return description, encoded
-
-
-def _describe(name: str, layer: Layer, tensors: list[Tensor]) -> dict[str, Any]:
-    kind = type(layer).__name__
-    options = {option: getattr(layer, option) for option in _OPTIONS.get(kind, ())}
-    if kind == "RMSNorm" and options["eps"] is None:
-        options["eps"] = torch.finfo(next(layer.parameters()).dtype).eps
-    description: dict[str, Any] = {
-        "kind": kind,
-        "name": name,
-        "file": _file(type(layer).__module__),
-        "options": options,
-        "weights": _offsets(layer.named_parameters(recurse=False), tensors),
-        "buffers": _offsets(layer.named_buffers(recurse=False), tensors),
-    }
-    if isinstance(layer, Residual):
-        description["layers"] = [_describe(f"{name}.{i}", inner, tensors) for i, inner in enumerate(layer)]
-    return description
-
-
-def _file(module: str) -> str:
-    return module.replace(".", "/") + ".py"
-
-
-def _offsets(named: Iterable[tuple[str, Tensor]], tensors: list[Tensor]) -> dict[str, Any]:
-    """Append tensors to the list; return the offset and shape of each in the array."""
-    offsets: dict[str, Any] = {}
-    for name, tensor in named:
-        if tensor.dim() == 0:
-            continue  # a counter, which evaluation does not need
-        offsets[name] = {"offset": sum(other.numel() for other in tensors), "shape": list(tensor.shape)}
-        tensors.append(tensor)
-    return offsets

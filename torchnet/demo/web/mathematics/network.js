@@ -8,7 +8,7 @@ function makeLayer(description, numbers) {
 
 class Network {
   /**
-   * @param description from `describe` in torchnet/demo/page.py: the layers, and the offsets of their tensors.
+   * @param description from `describe` in torchnet/demo/description.py: the layers, and the offsets of their tensors.
    * @param numbers the weights and buffers, a Float32Array or Float64Array.
    */
   constructor(description, numbers) {

@@ -110,7 +110,7 @@ input.start();
  *     torchnet.forward(input).logits
  *     torchnet.backward(input, 3).layers[0].grads.weight
  *
- * `build` makes another network from the result of `describe` in torchnet/demo/page.py; forward and backward accept it
+ * `build` makes another network from the result of `describe` in torchnet/demo/description.py; forward and backward accept it
  * as their last argument. They return copies. `imageOf` converts strokes, such as `examples` or `board.strokes`, to an
  * image, and `encode` a row of a table to an input.
  */

@@ -1,0 +1,33 @@
+"""The files in web/, put together to one page that needs no server and no internet.
+
+mathematics/ holds the layers, losses and optimizers, view/ the parts of pages, and the other folders a page each.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+_WEB = Path(__file__).parent / "web"
+
+# A class comes before the classes that extend it.
+MATHEMATICS = (
+    "mathematics/layers",
+    "mathematics/erfc",
+    "mathematics/activations",
+    "mathematics/losses",
+    "mathematics/network",
+)
+
+
+def render(template: str, styles: Iterable[str], scripts: Iterable[str], **values: Any) -> str:
+    """Return a template of web/ with style sheets and scripts, which are named without their suffix, and values."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, loader=FileSystemLoader(_WEB))
+    return environment.get_template(template).render(
+        style=_text(styles, ".css"), script=_text(scripts, ".js"), **values
+    )
+
+
+def _text(names: Iterable[str], suffix: str) -> str:
+    return "\n".join((_WEB / f"{name}{suffix}").read_text(encoding="utf-8") for name in names)
