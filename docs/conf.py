@@ -7,29 +7,28 @@ they do in the repository. With `-t draft`, notebooks are not run and gradients 
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "docs" / "extensions")]
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import torchnet  # noqa: E402
+import torchnet
 
 draft = tags.has("draft")  # noqa: F821  # Sphinx defines it
 
 project, author, release = "torchnet", "torchnet's authors", torchnet.__version__
 root_doc = "README"
-include_patterns = ["*.md", "docs/*.md", "docs/api/*.md", "docs/catalog/*.md", "benchmarks/*.md", "notebooks/*.ipynb"]
+include_patterns = ["*.md", "docs/*.md", "docs/api/*.md", "docs/catalog/*.md", "benchmarks/*.md", "notebooks/*"]
 exclude_patterns = [".*", "site", "runs", "data", "torchnet", "tests", "configs"]
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.linkcode",
-    "built_files",
-    "catalog",
-    "docstrings",
-    "home",
-    "mathml",
-    "notebook_runs",
-    "source_pages",
+    "docs.extensions.built_files",
+    "docs.extensions.catalog",
+    "docs.extensions.docstrings",
+    "docs.extensions.home",
+    "docs.extensions.mathml",
+    "docs.extensions.notebook_runs",
+    "docs.extensions.source_pages",
 ]
 suppress_warnings = ["config.cache"]  # linkcode_resolve is a function
 nitpicky = True

@@ -20,6 +20,7 @@ class Page(HTMLParser):
         self.links: list[str] = []
         self.loads: list[str] = []
         self.anchors: set[str] = {""}
+        self.style = ""
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -28,6 +29,10 @@ class Page(HTMLParser):
         if "href" in given:
             (self.loads if tag == "link" else self.links).append(given["href"])
         self.loads += [given[name] for name in ("src", "data", "poster") if name in given]
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem == "style":
+            self.style += data
 
 
 def page_has(page: Page, fragment: str) -> bool:
@@ -38,10 +43,12 @@ def page_has(page: Page, fragment: str) -> bool:
 def faults(folder: Path) -> list[str]:
     """Return what is wrong with a built site, a line each."""
     pages = {path: Page(path) for path in sorted(folder.rglob("*.html"))}
+    styles = {path: page.style for path, page in pages.items()}
+    styles |= {path: path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.css"))}
     found = [
         f"{path.relative_to(folder)} loads something from another host"
-        for path in sorted(folder.rglob("*.css"))
-        if FROM_ANOTHER_HOST.search(path.read_text(encoding="utf-8"))
+        for path, style in styles.items()
+        if FROM_ANOTHER_HOST.search(style)
     ]
     for path, page in pages.items():
         for link in [*page.loads, *page.links]:

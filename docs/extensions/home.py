@@ -1,16 +1,17 @@
-"""The home page is the README, followed by the contents of the site."""
+"""The home page is the README, and what only the site has is appended to it and to the README of the notebooks."""
 
 import shutil
 
 from sphinx.application import Sphinx
 
-CONTENTS = """
+APPENDED = {
+    "README": """
 
 ```{toctree}
 :hidden:
 :caption: Learn
 
-docs/notebooks
+notebooks/README
 TUTORIAL
 docs/catalog/index
 docs/map
@@ -47,13 +48,27 @@ benchmarks/README
 CONTRIBUTING
 CHANGELOG
 ```
-"""
+""",
+    "notebooks/README": """
+
+They were run when this site was built:
+
+```{nb-exec-table}
+```
+
+```{toctree}
+:hidden:
+:glob:
+
+*
+```
+""",
+}
 
 
-def add_contents(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Append the contents to the README."""
-    if docname == app.config.root_doc:
-        source[0] += CONTENTS
+def append(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Append to a page what only the site has."""
+    source[0] += APPENDED.get(docname, "")
 
 
 def copy_to_index(app: Sphinx, error: Exception | None) -> None:
@@ -64,6 +79,6 @@ def copy_to_index(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect to Sphinx."""
-    app.connect("source-read", add_contents)
+    app.connect("source-read", append)
     app.connect("build-finished", copy_to_index, priority=100)  # before the built files are checked
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -14,6 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.logging import getLogger
 
+ROOT = Path(__file__).parent.parent.parent
 LOGGER = getLogger(__name__)
 FAILURES = logging.getLogger(__name__)
 FAILURES.setLevel(logging.WARNING)  # the executor reports each step otherwise
@@ -30,6 +31,7 @@ def run_notebooks(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> No
     for path in notebooks:
         cache.add_nb_to_project(str(path))
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the kernels, which share the cores
+    os.environ.setdefault("TORCHNET_DATA", str(ROOT / "data"))  # and MNIST
     load_executor("temp-parallel", cache, FAILURES).run_and_cache(timeout=app.config.nb_execution_timeout)
     times = {Path(record.uri).name: record.data["execution_seconds"] for record in cache.list_cache_records()}
     for name, seconds in sorted(times.items()):
