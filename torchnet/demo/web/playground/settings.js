@@ -40,10 +40,10 @@ const wholeNumbers = (most, low, high, standard) => ({
 // What a second network, which trains beside the first, has in place of the settings of the first.
 const COMPARISONS = {
   none: null,
-  "without normalization": { normalization: "none" },
-  "without residual": { residual: false },
-  "with relu": { activation: "relu" },
-  "with gain 1": { gain: 1 },
+  no_normalization: { normalization: "none" },
+  no_residual: { residual: false },
+  relu: { activation: "relu" },
+  gain_1: { gain: 1 },
 };
 
 const SETTINGS = {
