@@ -1,7 +1,8 @@
 // The settings of an experiment, and their text in the address of the page.
 //
-// Each setting has a default; `parse`, which returns the value of a text, or undefined for an invalid one; `text`, which
-// returns the text of a value; and `expected`, which describes the valid values. Controls need `values`, or `low` and `high`.
+// Each setting has a default, `standard`; `parse`, which returns the value of a text, or undefined if it is invalid;
+// `text`, which returns the text of a value; and `expected`, a description of the valid values, which are also given as
+// `values`, or as `low` and `high`.
 
 const number = (low, high, standard) => ({
   standard, low, high,
@@ -90,8 +91,9 @@ function settingsOfText(text) {
 
 /** Return { settings, problems } with the loss of a regression, if the data set is one. */
 function consistentSettings(settings) {
-  if (!DATASETS[settings.dataset].isRegression || settings.loss === "mean_squared_error") return { settings, problems: [] };
-  const problem = `loss: expected mean_squared_error for the data set ${settings.dataset}, got ${settings.loss}.`;
+  const { dataset, loss } = settings;
+  if (!DATASETS[dataset].isRegression || loss === "mean_squared_error") return { settings, problems: [] };
+  const problem = `loss: expected mean_squared_error for the data set ${dataset}, got ${loss}.`;
   return { settings: { ...settings, loss: "mean_squared_error" }, problems: [problem] };
 }
 
