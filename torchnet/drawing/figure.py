@@ -50,7 +50,7 @@ def titled(figure: Figure, title: str) -> Figure:
     for axes in figure.axes:
         left, bottom, width, tall = axes.get_position().bounds
         axes.set_position((left, bottom * before / height, width, tall * before / height))
-    text = figure.suptitle(title, x=0.1 / figure.get_figwidth(), y=1 - 0.1 / height, ha="left", va="top", fontsize=10)
+    text = figure.suptitle(title, x=0.02 / figure.get_figwidth(), y=1 - 0.1 / height, ha="left", va="top", fontsize=10)
     text.set_parse_math(False)  # the name of a run may have a $
     return figure
 

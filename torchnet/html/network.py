@@ -20,6 +20,10 @@ def network_table(net: nn.Module) -> str:
     weights = [next(part.parameters(recurse=False), None) for _, part in shown]
     grads = [None if weight is None else weight.grad for weight in weights]
     sizes, slopes = log_bars(list(map(_norm, weights))), log_bars(list(map(_norm, grads)))
+    slopes = [
+        "none yet" if weight is not None and grad is None else slope
+        for weight, grad, slope in zip(weights, grads, slopes, strict=True)
+    ]
     rows: list[list[Cell]] = []
     for (name, part), weight, *norms in zip(shown, weights, sizes, slopes, strict=True):
         count = sum(it.numel() for it in part.parameters(recurse=False))
@@ -29,7 +33,7 @@ def network_table(net: nn.Module) -> str:
         rows.insert(_FIRST, ["", f"... {len(modules) - len(shown):,} more", "", "", "", ""])
     note = "The bars have a log scale."
     if any(weight is not None for weight in weights) and all(grad is None for grad in grads):
-        note += " There are no gradients yet: call net.backward(grad_logits)."
+        note += " There are no gradients before a backward pass: call net.backward(grad_logits)."
     return table(_title(net), _COLUMNS, rows, note)
 
 

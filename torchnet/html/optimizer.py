@@ -14,7 +14,7 @@ def optimizer_table(optimizer: torch.optim.Optimizer) -> str:
     for number, group in enumerate(optimizer.param_groups):
         weights = group["params"]
         state = Counter(name for weight in weights for name in optimizer.state.get(weight, ()))
-        kept = ", ".join(f"{name} of {count} tensors" for name, count in state.items())
+        kept = ", ".join(f"{name}: {count} of {len(weights)} tensors" for name, count in state.items())
         values = [_value(group.get(name, "")) for name in options]
         rows.append([str(number), *values, len(weights), sum(it.numel() for it in weights), kept or "none yet"])
     return table(type(optimizer).__name__, ("group", *options, "tensors", "weights", "state"), rows)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 _DECADES = 3  # that a bar spans at least, or equal values would look different
 _SHORTEST = 0.02  # of the widest bar
+_SPACE = "padding:.1em .6em"
 
 
 class Bar(NamedTuple):
@@ -21,7 +22,7 @@ Cell = str | int | Bar
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = "") -> str:
     """Return a table with a caption and, if there is one, a note below it. Text is aligned left, numbers right."""
-    head = "".join(f'<th style="text-align:left">{escape(column)}</th>' for column in columns)
+    head = "".join(f'<th style="{_SPACE};text-align:left">{escape(column)}</th>' for column in columns)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     return (
         f'<table style="color:inherit"><caption style="caption-side:top;text-align:left;color:inherit">'
@@ -53,10 +54,10 @@ def _cell(cell: Cell) -> str:
     if isinstance(cell, Bar):
         bar = f"display:inline-block;width:{cell.width:.0%};height:.6em;background:currentColor;opacity:.45"
         return (
-            f'<td style="text-align:right;white-space:nowrap">{escape(cell.text)} '
+            f'<td style="{_SPACE};text-align:right;white-space:nowrap">{escape(cell.text)} '
             f'<span aria-hidden="true" style="display:inline-block;width:5em;text-align:left">'
             f'<span style="{bar}"></span></span></td>'
         )
     if isinstance(cell, int):
-        return f'<td style="text-align:right">{cell:,}</td>'
-    return f'<td style="text-align:left;white-space:pre">{escape(cell)}</td>'
+        return f'<td style="{_SPACE};text-align:right">{cell:,}</td>'
+    return f'<td style="{_SPACE};text-align:left;white-space:pre">{escape(cell)}</td>'
