@@ -1,6 +1,5 @@
 // The page: run the input forward through the network, and backward if selected, and show all numbers.
 
-const byId = (id) => document.getElementById(id);
 const description = JSON.parse(byId("network").textContent);
 const network = new Network(description, decodeNumbers(byId("numbers").textContent, description.dtype));
 byId("numbers").remove(); // to free memory: the text is larger than the weights

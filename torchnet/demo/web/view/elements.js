@@ -1,5 +1,7 @@
 // HTML elements, and numbers as text.
 
+const byId = (id) => document.getElementById(id);
+
 /** Return a new element with properties or attributes ("aria-...", "for", "role") and children. */
 function element(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
