@@ -1,14 +1,14 @@
 """The playground page: one self-contained HTML file in which a small network trains before the reader's eyes."""
 
-from torchnet.demo.web_files import MATHEMATICS, render
+from torchnet.demo.web_files import PLAYGROUND, render
 
 _STYLES = ("view/base", "view/rows", "playground/playground", "playground/controls", "playground/walk")
 _SCRIPTS = (
-    *MATHEMATICS,
-    *("playground/data", "playground/settings", "playground/presets", "playground/experiment"),
+    *PLAYGROUND,
     *("view/elements", "view/motion", "view/pictures", "view/equations", "view/plots", "view/rows"),
     *("playground/sheet", "playground/chart", "playground/health", "playground/surfaces", "playground/diagram"),
-    *("playground/fits", "playground/cells", "playground/details", "playground/walk"),
+    *("playground/fits", "playground/state", "playground/measurements"),
+    *("playground/cells", "playground/details", "playground/walk"),
     *("playground/controls", "playground/loop", "playground/playground"),
 )
 

@@ -7,7 +7,7 @@ class LineChart {
   /**
    * @param title what is shown.
    * @param text one line that says how to read it.
-   * @param lines a function that returns { steps, lines: [{ name, values, color, dashed }] }.
+   * @param lines a function that returns the lines: [{ name, steps, values, color, dashed }].
    * @param logarithmic whether the vertical axis is.
    * @param band a range of values that is good, drawn behind the lines, with a word for it.
    */
@@ -20,39 +20,38 @@ class LineChart {
   }
 
   draw() {
-    const { steps, lines } = this.lines();
+    const lines = this.lines().map((line) => ({ ...line, places: placesOf(line.steps.length) }));
     const context = this.sheet.clear();
     context.font = FONT;
-    const count = steps.length;
-    const places = Array.from({ length: Math.min(count, LINE_POINTS) }, (_, k, all = Math.min(count, LINE_POINTS)) =>
-      count <= LINE_POINTS ? k : Math.round((k * (count - 1)) / (all - 1)),
-    );
-    const range = this.range(lines, places);
-    const last = Math.max(steps[count - 1] ?? 0, 1);
+    const range = this.range(lines);
+    const last = Math.max(1, ...lines.map(({ steps }) => steps[steps.length - 1] ?? 0));
     const { width, height } = this.sheet;
     const across = (step) => EDGE.left + (step / last) * (width - EDGE.left - EDGE.right);
     const up = (value) => height - EDGE.bottom - this.share(value, range) * (height - EDGE.top - EDGE.bottom);
     this.drawBand(context, up);
     this.drawAxes(context, range, up, last);
-    for (const line of lines) this.drawLine(context, line, places, (k) => across(steps[k]), up);
+    for (const line of lines) this.drawLine(context, line, across, up);
     this.describe(lines);
   }
 
   /** Return the lowest and the highest value of the vertical axis; whole decades if it is logarithmic. */
-  range(lines, places) {
+  range(lines) {
     let [low, high] = [Infinity, -Infinity];
-    for (const { values } of lines) {
+    for (const { values, places } of lines) {
       for (const k of places) {
-        const value = values[k];
-        if (!Number.isFinite(value) || (this.logarithmic && value <= 0)) continue;
-        if (value < low) low = value;
-        if (value > high) high = value;
+        if (!this.isShown(values[k])) continue;
+        if (values[k] < low) low = values[k];
+        if (values[k] > high) high = values[k];
       }
     }
     if (low > high) return this.logarithmic ? [1e-3, 1] : [0, 1];
     if (!this.logarithmic) return [Math.min(0, low), niceTop(high)];
     const [first, end] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
     return [10 ** first, 10 ** Math.max(end, first + 2)];
+  }
+
+  isShown(value) {
+    return Number.isFinite(value) && !(this.logarithmic && value <= 0);
   }
 
   /** Return the place of a value in a range, from 0 to 1. */
@@ -103,15 +102,15 @@ class LineChart {
     return Array.from({ length: Math.floor((end - first) / every) + 1 }, (_, k) => 10 ** (first + k * every));
   }
 
-  drawLine(context, { values, color, dashed }, places, across, up) {
+  drawLine(context, { steps, values, places, color, dashed }, across, up) {
     context.strokeStyle = color;
     context.lineWidth = 1.5;
     context.setLineDash(dashed ? [4, 3] : []);
     context.beginPath();
     let drawing = false; // a value that cannot be shown leaves a gap
     for (const k of places) {
-      const isShown = Number.isFinite(values[k]) && !(this.logarithmic && values[k] <= 0);
-      if (isShown) context[drawing ? "lineTo" : "moveTo"](across(k), up(values[k]));
+      const isShown = this.isShown(values[k]);
+      if (isShown) context[drawing ? "lineTo" : "moveTo"](across(steps[k]), up(values[k]));
       drawing = isShown;
     }
     context.stroke();
@@ -133,6 +132,12 @@ class LineChart {
       number.textContent = values.length ? steadyText(values[values.length - 1]) : "–";
     });
   }
+}
+
+/** Return the places of as many points as are seen, of `count`. */
+function placesOf(count) {
+  const shown = Math.min(count, LINE_POINTS);
+  return Array.from({ length: shown }, (_, k) => Math.round((k * (count - 1)) / Math.max(1, shown - 1)));
 }
 
 /** Return the next of 1, 2, 5, 10, ... */

@@ -1,65 +1,78 @@
-// What one layer of the backward pass computes, with all of its numbers. `get` returns the layer as it is now.
+// What one step of the backward pass computes, with all of its numbers. Cards and their parts are { node, update }.
 
-/** Return the card of a layer as { node, update }. */
-function layerDetails(get) {
-  const layer = get();
+/** Return the card of a layer. */
+function layerDetails(layer) {
   const { forward, backward } = EQUATIONS[layer.kind](layer);
-  const parts = (DETAILS[layer.kind] ?? (layer instanceof Activation ? activationDetails : elementwiseDetails))(get);
-  return card({ ...titleOf(layer), equations: [...forward, ...backward], pictures: parts });
+  const pictures =
+    layer.kind === "Linear" ? linearParts(layer) : layer instanceof Activation ? activationParts(layer) : otherParts(layer);
+  return card({ ...titleOf(layer), equations: [...forward, ...backward], pictures });
 }
 
-/** Return rows of cells for fields of a layer that are vectors: [name, field] each. */
-function vectors(get, fields, count, unitName) {
-  const rows = fields.map(([name, field]) => ({ name, values: () => get()[field] }));
-  return cells(rows, count, unitName);
-}
+/** Return a row of cells for a field of a layer. */
+const field = (layer, name, key) => ({ name, values: () => layer[key] });
+const given = (layer) => [field(layer, "x", "input"), field(layer, "y", "output"), field(layer, "G", "gradOutput")];
+const passedOn = (layer) => field(layer, "∂L/∂x", "gradInput");
 
-function linearDetails(get) {
-  const { in_features: I, out_features: O } = get();
+function linearParts(layer) {
+  const { in_features: I, out_features: O, weight, grads } = layer;
   const text = (o, i) => {
-    const { input, gradOutput, grads, weight } = get();
+    const { input, gradOutput } = layer;
     const product = `G[${o}] · x[${i}] = ${steadyText(gradOutput[o])} · ${steadyText(input[i])}`;
-    return `∂L/∂W[${o}, ${i}] = ${product} = ${steadyText(grads.weight[o * I + i])}; W[${o}, ${i}] = ${steadyText(weight[o * I + i])}`;
+    return `∂L/∂W[${o}, ${i}] = ${product} = ${steadyText(grads.weight[o * I + i])},  W[${o}, ${i}] = ${steadyText(weight[o * I + i])}`;
   };
-  const of = { "∂L/∂W": () => get().grads.weight, W: () => get().weight };
+  const hint = "Point at a cell of ∂L/∂W to see which product it is.";
   return [
-    vectors(get, [["y", "output"], [get().bias ? "G = ∂L/∂b" : "G", "gradOutput"]], O, "output"),
-    matrices(of, I, text, "Point at a cell of ∂L/∂W to see the product that it is."),
-    vectors(get, [["x", "input"], ["∂L/∂x", "gradInput"]], I, "input"),
+    cells([field(layer, "y", "output"), field(layer, layer.bias ? "G = ∂L/∂b" : "G", "gradOutput")], O, "output"),
+    matrices({ "∂L/∂W": () => grads.weight, W: () => weight }, I, text, hint),
+    cells([field(layer, "x", "input"), passedOn(layer)], I, "input"),
   ];
 }
 
-function activationDetails(get) {
-  const slopes = { name: "∂y/∂x", values: () => get().slopes(get().input, get().output) };
-  const of = (name, field) => ({ name, values: () => get()[field] });
-  const rows = [of("x", "input"), of("y", "output"), of("G", "gradOutput"), slopes, of("∂L/∂x", "gradInput")];
-  return [cells(rows, get().output.length), { ...activationPlotOf(get) }];
+function activationParts(layer) {
+  const slopes = { name: "∂y/∂x", values: () => layer.slopes(layer.input, layer.output) };
+  return [cells([...given(layer), slopes, passedOn(layer)], layer.output.length), activationPlot(layer, "backward")];
 }
 
-/** Return the plot of an activation, which looks at the layer as it is when it is drawn. */
-function activationPlotOf(get) {
-  const plotted = Object.create(get());
-  const plot = activationPlot(plotted, "backward");
-  return { node: plot.node, update: () => (Object.assign(plotted, { input: get().input }), plot.update()) };
-}
-
-function normalizationDetails(get) {
-  const gradients = Object.keys(get().grads).map((weight) => ({
+/** Normalizations, residual blocks and the identity. */
+function otherParts(layer) {
+  const normalized = layer.normalized ? [field(layer, "x̂", "normalized")] : [];
+  const gradients = Object.entries(layer.grads).map(([weight, grad]) => ({
     name: `∂L/∂${SYMBOLS.norm[weight]}`,
-    values: () => get().grads[weight],
+    values: () => grad,
   }));
-  const of = (name, field) => ({ name, values: () => get()[field] });
-  const rows = [of("x", "input"), of("x̂", "normalized"), of("y", "output"), of("G", "gradOutput")];
-  return [cells([...rows, ...gradients, of("∂L/∂x", "gradInput")], get().output.length)];
+  return [cells([...given(layer), ...normalized, ...gradients, passedOn(layer)], layer.output.length)];
 }
 
-const elementwiseDetails = (get) => [
-  vectors(get, [["x", "input"], ["y", "output"], ["G", "gradOutput"], ["∂L/∂x", "gradInput"]], get().output.length),
-];
+function lossDetails({ pass, target, experiment }) {
+  const { name, forward, backward } = LOSS_EQUATIONS[experiment.settings.loss];
+  const row = (label, values) => ({ name: label, values });
+  const isClass = typeof target === "number";
+  const rows = [
+    row("z", () => pass.logits),
+    ...(isClass ? [row("p = softmax(z)", () => softmax(pass.logits).probs)] : []),
+    row("t", () => (isClass ? pass.logits.map((_, k) => Number(k === target)) : target)),
+    row("∂L/∂z", () => pass.gradLogits),
+  ];
+  return card({
+    title: name,
+    file: experiment.network.description.loss_file,
+    equations: [...forward, ...backward],
+    facts: [numberFact("L", () => pass.loss)],
+    pictures: [cells(rows, pass.logits.length, "output")],
+  });
+}
 
-const DETAILS = {
-  Linear: linearDetails,
-  BatchNorm1d: normalizationDetails,
-  LayerNorm: normalizationDetails,
-  RMSNorm: normalizationDetails,
-};
+function inputDetails({ pass, input }) {
+  const rows = [
+    { name: "x", values: () => input },
+    { name: "∂L/∂x", values: () => pass.gradInput },
+  ];
+  const text = "∂L/∂x says how the loss changes with the input. Training does not use it.";
+  return card({ title: "Input", facts: [textFact(text)], pictures: [cells(rows, input.length, "input")] });
+}
+
+function numberFact(name, value) {
+  const number = element("span", { className: "number" });
+  const node = element("p", { className: "fact" }, `${name} = `, number);
+  return { node, update: () => (number.textContent = steadyText(value())) };
+}

@@ -19,11 +19,11 @@ function columnsOf(network) {
 class Diagram {
   /**
    * @param canvas where to draw.
-   * @param state the state of the page: its experiment, and the unit that is looked at.
+   * @param state the state of the page: its surfaces, and the unit that is looked at.
    * @param look is called with the column and the unit that is pointed at, or with null.
    */
   constructor(canvas, state, look) {
-    Object.assign(this, { canvas, state, look, tiles: new Map() });
+    Object.assign(this, { canvas, state, look });
     this.sheet = new Sheet(canvas, (width) => Math.max(290, Math.min(350, 0.62 * width)), () => this.draw());
     canvas.addEventListener("pointermove", (event) => this.look(this.unitAt(this.sheet.pointOf(event))));
     canvas.addEventListener("pointerdown", (event) => this.look(this.unitAt(this.sheet.pointOf(event))));
@@ -34,9 +34,7 @@ class Diagram {
 
   /** Arrange the columns of a new experiment. */
   rebuild() {
-    const { experiment } = this.state;
-    this.columns = columnsOf(experiment.network);
-    this.tiles = new Map();
+    this.columns = this.state.surfaces.columns;
     const last = this.columns.length - 1;
     this.headings = ["x", ...this.columns.map((_, k) => (k === last ? "z" : String(k + 1)))];
     const hidden = this.columns.slice(0, -1).map(({ units }) => units);
@@ -86,6 +84,7 @@ class Diagram {
   draw() {
     if (!this.columns) return;
     this.arrange();
+    this.state.surfaces.update();
     const context = this.sheet.clear();
     context.font = FONT;
     context.textAlign = "center";
@@ -125,21 +124,20 @@ class Diagram {
   }
 
   drawInputs(context) {
-    const { inputTiles } = this.state.experimentView;
-    for (let unit = 0; unit < this.counts[0]; unit++) this.drawTile(context, inputTiles[unit], 0, unit);
+    this.state.surfaces.inputs.forEach((tile, unit) => this.drawTile(context, tile, 0, unit));
   }
 
   drawUnits(context, column) {
     const { unit: looked } = this.state;
     for (let unit = 0; unit < this.counts[column + 1]; unit++) {
-      this.drawTile(context, this.state.experimentView.unitTile(column, unit), column + 1, unit);
+      this.drawTile(context, this.state.surfaces.tiles[column][unit], column + 1, unit);
       if (looked?.column === column && looked.unit === unit) this.frame(context, column + 1, unit, colors.accent, 2);
     }
   }
 
   drawTile(context, tile, column, unit) {
     const [x, y] = this.placeOf(column, unit);
-    if (tile) context.drawImage(tile, x - this.size / 2, y - this.size / 2, this.size, this.size);
+    context.drawImage(tile.canvas, x - this.size / 2, y - this.size / 2, this.size, this.size);
     this.frame(context, column, unit, colors.line, 1);
   }
 

@@ -1,33 +1,43 @@
-// The shares of dead and of saturated units, one bar per activation layer.
+// The shares of saturated outputs or dead units: one column per activation layer.
 
-class HealthBars {
-  /** @param health a function that returns the shares of every activation layer. */
-  constructor(node, health) {
-    this.health = health;
-    this.list = element("ol", { className: "health" });
-    node.append(
-      element("h2", {}, "Dead and saturated units"),
-      element("p", { className: "look" }, "Dead: no gradient for any sample. Saturated: hardly any gradient, share of samples."),
-      this.list,
-    );
+const HEALTH_TEXTS = {
+  saturated: {
+    title: "Saturated outputs",
+    text: "Slope below a tenth of the steepest: hardly any gradient passes. Share of outputs, in %.",
+  },
+  dead: {
+    title: "Dead units",
+    text: "Slope below 0.01 for every training sample: no gradient passes. Share of units, in %.",
+  },
+};
+
+class HealthColumns {
+  constructor(node, state) {
+    this.state = state;
+    this.title = element("h2");
+    this.text = element("p", { className: "look" });
+    this.list = element("ol", { className: "columns" });
+    node.append(this.title, this.text, this.list);
   }
 
   draw() {
-    const layers = this.health();
-    if (this.list.children.length !== layers.length) this.list.replaceChildren(...layers.map(() => this.line()));
-    layers.forEach(({ name, dead, saturated }, k) => {
-      const [label, bar, number] = this.list.children[k].children;
-      label.textContent = name;
-      bar.style.setProperty("--dead", dead);
-      bar.style.setProperty("--saturated", Math.max(0, saturated - dead));
-      number.textContent = `${percent(dead)} dead, ${percent(saturated)} saturated`;
+    const layers = this.state.experiment.health();
+    const kind = layers.some((layer) => "saturated" in layer) ? "saturated" : "dead";
+    Object.assign(this.title, { textContent: HEALTH_TEXTS[kind].title });
+    Object.assign(this.text, { textContent: HEALTH_TEXTS[kind].text });
+    if (this.list.children.length !== layers.length) {
+      this.list.replaceChildren(...layers.map((_, k) => this.column(k)));
+    }
+    layers.forEach((layer, k) => {
+      const [number, bar] = this.list.children[k].children;
+      bar.style.setProperty("--share", layer[kind]);
+      number.textContent = Math.round(100 * layer[kind]);
     });
   }
 
-  line() {
-    const bar = element("span", { className: "shares" }, element("i"), element("i"));
-    return element("li", {}, element("span"), bar, element("span", { className: "number" }));
+  column(k) {
+    const bar = element("span", { className: "shares" }, element("i"));
+    const label = element("span", { className: "label" }, element("span", { className: "hidden" }, "layer "), String(k + 1));
+    return element("li", {}, element("span", { className: "number" }), bar, label);
   }
 }
-
-const percent = (share) => `${Math.round(100 * share)} %`;

@@ -59,7 +59,12 @@ class Tile {
       pixels[i] = palette[share > 0 ? (share < 1 ? Math.round(share * (SHADES - 1)) : SHADES - 1) : 0];
     }
     this.context.putImageData(this.image, 0, 0);
-    return this.canvas;
+    return this;
+  }
+
+  /** Color numbers of both signs; the number with the strongest color is `limit`. */
+  paintSigned(values, limit) {
+    return this.paint(values, palettes.diverging, limit > 0 ? 0.5 / limit : 0, 0.5);
   }
 }
 

@@ -1,3 +1,46 @@
-// What the units compute over the plane, as tiles.
+// What the network and each of its units compute over the inputs, as small images.
 
-const UNIT_RESOLUTION = 20;
+const RESOLUTION = 40; // points of the grid in each direction
+
+/** The units of an experiment as tiles. Of digits, a unit is one color: its output for the selected sample. */
+class Surfaces {
+  constructor(state, columns) {
+    Object.assign(this, { state, columns, doneAt: null });
+    this.places = columns.map(({ last }) => state.experiment.layers.indexOf(last));
+    this.hasGrid = state.experiment.data.in_features <= 2;
+    const height = state.experiment.data.in_features === 1 ? 1 : RESOLUTION;
+    this.tiles = columns.map(({ units }) =>
+      Array.from({ length: units }, () => (this.hasGrid ? new Tile(RESOLUTION, height) : new Tile(1))),
+    );
+    this.inputs = this.inputTiles();
+  }
+
+  inputTiles() {
+    const { in_features } = this.state.experiment.data;
+    if (!this.hasGrid) return [new Tile(Math.sqrt(in_features))];
+    const across = (k) => (2 * (k % RESOLUTION)) / (RESOLUTION - 1) - 1;
+    const down = (k) => 1 - (2 * Math.floor(k / RESOLUTION)) / (RESOLUTION - 1);
+    return [across, down].slice(0, in_features).map((coordinate) => {
+      const tile = new Tile(RESOLUTION, in_features === 1 ? 1 : RESOLUTION);
+      return tile.paintSigned(Array.from({ length: tile.pixels.length }, (_, k) => coordinate(k)), 1);
+    });
+  }
+
+  /** Paint all units again. The colors of a column share a scale. */
+  update() {
+    const { experiment } = this.state;
+    if (!this.hasGrid) this.inputs[0].paint(experiment.sample(this.state.sample).input, palettes.gray, 1, 0);
+    this.columns.forEach(({ units }, column) => {
+      const values = Array.from({ length: units }, (_, unit) => this.valuesOf(column, unit));
+      const limit = Math.max(...values.map(largestOf));
+      values.forEach((row, unit) => this.tiles[column][unit].paintSigned(row, limit));
+    });
+  }
+
+  /** Return the outputs of a unit on the grid, or for the selected sample. */
+  valuesOf(column, unit) {
+    const { experiment, pass } = this.state;
+    if (this.hasGrid) return experiment.unitSurface(this.places[column], unit, RESOLUTION);
+    return [[...pass.network.everyLayer()][this.places[column]].output[unit]];
+  }
+}
