@@ -8,27 +8,31 @@ function cells(rows, count, unitName = "unit") {
   const heads = Array.from({ length: count }, (_, k) => element("th", { scope: "col" }, String(k)));
   const lines = rows.map(({ name, values }) => {
     const numbers = Array.from({ length: count }, () => element("td"));
-    return { name, values, numbers };
+    const unit = element("small");
+    return { name, values, numbers, unit };
   });
   const head = element("thead", {}, element("tr", {}, element("th", { scope: "row" }, unitName), ...heads));
   const body = element(
     "tbody",
     {},
-    ...lines.map(({ name, numbers }) => element("tr", {}, element("th", { scope: "row" }, name), ...numbers)),
+    ...lines.map(({ name, numbers, unit }) => element("tr", {}, element("th", { scope: "row" }, name, unit), ...numbers)),
   );
   const node = element("div", { className: "cells", tabIndex: 0 }, element("table", {}, head, body));
-  const update = () => lines.forEach(({ values, numbers }) => fillCells(numbers, values()));
+  const update = () => lines.forEach(({ values, numbers, unit }) => fillCells(numbers, unit, values()));
   return { node, update };
 }
 
-/** Write numbers into cells, with a tint for sign and size relative to the largest. */
-function fillCells(numbers, values) {
+/** Write numbers into cells, in units of a power of ten, with a tint for sign and size relative to the largest. */
+function fillCells(cells, unit, values) {
   const limit = largestOf(values);
-  numbers.forEach((cell, k) => {
+  const power = limit > 0 && Number.isFinite(limit) ? Math.floor(Math.log10(limit)) : 0;
+  const shift = power < -1 || power > 2 ? power : 0;
+  unit.textContent = shift ? ` ·10${raised(shift)}` : "";
+  cells.forEach((cell, k) => {
     const share = limit > 0 ? Math.round((45 * Math.abs(values[k])) / limit) : 0;
-    const color = values[k] < 0 ? "var(--negative)" : "var(--positive)";
-    cell.style.background = `color-mix(in srgb, ${color} ${share}%, var(--surface))`;
-    cell.textContent = steadyText(values[k]);
+    cell.style.background = `color-mix(in srgb, var(--${values[k] < 0 ? "negative" : "positive"}) ${share}%, var(--surface))`;
+    cell.textContent = (values[k] / 10 ** shift).toFixed(3).replace("-", MINUS);
+    cell.title = values[k];
   });
 }
 
@@ -65,5 +69,5 @@ function matrices(of, columns, text, hint) {
   };
   const list = element("div", { className: "pictures" }, ...pictures.map((picture) => picture.node));
   const update = () => (pictures.forEach((picture) => picture.update()), say());
-  return { node: element("div", {}, list, readout), update };
+  return { node: element("div", { className: "matrices" }, list, readout), update };
 }

@@ -117,9 +117,9 @@ class LineChart {
     context.setLineDash([]);
   }
 
-  /** Write the names and last values of up to four lines below; of more lines, the first and the last. */
+  /** Write the names and last values of up to four lines below. */
   describe(lines) {
-    const chosen = lines.length > 4 ? [lines[0], lines.at(-1)] : lines;
+    const chosen = [0, 1, 2, 3].slice(0, lines.length).map((k, _, { length }) => lines[Math.round((k * (lines.length - 1)) / Math.max(1, length - 1))]);
     if (this.legend.children.length !== chosen.length) {
       this.legend.replaceChildren(
         ...chosen.map(() => element("span", {}, element("i"), element("b"), element("span", { className: "number" }))),
@@ -152,5 +152,5 @@ const tickText = (value) => (value === 0 ? "0" : Number(value.toPrecision(2)).to
 function powerText(value) {
   const power = Math.round(Math.log10(value));
   if (power >= -2 && power <= 2) return String(Number(value.toPrecision(1)));
-  return `10${[...String(power)].map((character) => RAISED[character]).join("")}`;
+  return `10${raised(power)}`;
 }

@@ -24,7 +24,7 @@ class Diagram {
    */
   constructor(canvas, state, look) {
     Object.assign(this, { canvas, state, look });
-    this.sheet = new Sheet(canvas, (width) => Math.max(290, Math.min(350, 0.62 * width)), () => this.draw());
+    this.sheet = new Sheet(canvas, (width) => Math.max(290, Math.min(372, 0.62 * width)), () => this.draw());
     canvas.addEventListener("pointermove", (event) => this.look(this.unitAt(this.sheet.pointOf(event))));
     canvas.addEventListener("pointerdown", (event) => this.look(this.unitAt(this.sheet.pointOf(event))));
     canvas.addEventListener("pointerleave", () => this.look(null));
@@ -36,7 +36,7 @@ class Diagram {
   rebuild() {
     this.columns = this.state.surfaces.columns;
     const last = this.columns.length - 1;
-    this.headings = ["x", ...this.columns.map((_, k) => (k === last ? "z" : String(k + 1)))];
+    this.headings = ["input", ...this.columns.map((_, k) => (k === last ? "output" : `layer ${k + 1}`))];
     const hidden = this.columns.slice(0, -1).map(({ units }) => units);
     const { in_features: inputs } = this.columns[0].linear;
     const label = `${inputs} inputs, hidden layers of ${hidden.join(", ") || "no"} units, ${this.columns[last].units} outputs`;
@@ -49,19 +49,21 @@ class Diagram {
     const { width, height } = this.sheet;
     const { in_features: inputs } = this.columns[0].linear;
     this.counts = [inputs > 16 ? 1 : inputs, ...this.columns.map(({ units }) => units)];
-    const pitch = width / this.counts.length;
+    const margin = 28;
+    const pitch = (width - 2 * margin) / (this.counts.length - 1);
+    this.pitch = pitch;
     const most = Math.max(...this.counts);
     this.size = Math.max(4, Math.min(36, 0.62 * pitch, (height - HEADING) / most - 3));
     this.placeOf = (column, unit) => {
       const step = Math.min(this.size + 10, (height - HEADING) / this.counts[column]);
       const middle = HEADING + (height - HEADING) / 2;
-      return [pitch * (column + 0.5), middle + (unit - (this.counts[column] - 1) / 2) * step];
+      return [margin + pitch * column, middle + (unit - (this.counts[column] - 1) / 2) * step];
     };
   }
 
   unitAt([x, y]) {
     if (!this.columns) return null;
-    const column = Math.floor((x / this.sheet.width) * this.counts.length) - 1;
+    const column = Math.round((x - this.placeOf(0, 0)[0]) / this.pitch) - 1;
     if (!(column in this.columns)) return null;
     const distances = Array.from({ length: this.counts[column + 1] }, (_, k) =>
       Math.abs(this.placeOf(column + 1, k)[1] - y),
@@ -89,7 +91,10 @@ class Diagram {
     context.font = FONT;
     context.textAlign = "center";
     context.fillStyle = colors.muted;
-    this.headings.forEach((text, column) => context.fillText(text, this.placeOf(column, 0)[0], 12));
+    this.headings.forEach((text, column) => {
+      const short = this.pitch < 56 ? text.replace(/[a-z]+ /, "").replace("put", "") : text;
+      context.fillText(short, this.placeOf(column, 0)[0], 12);
+    });
     this.columns.forEach(({ linear }, column) => this.drawWeights(context, linear, column));
     context.imageSmoothingEnabled = true;
     this.drawInputs(context);

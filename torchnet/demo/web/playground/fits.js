@@ -6,7 +6,7 @@
 const DOT = 3.2; // pixels
 
 class PlaneFit {
-  text = "Color: the output at each point. Filled dots: training data. Click one.";
+  text = "Color: the output at each point. Dots: training data. Click one.";
   heightOf = (width) => width;
 
   constructor(state) {
@@ -23,8 +23,7 @@ class PlaneFit {
     const context = sheet.clear();
     const tile = unit ? surfaces.tiles[unit.column][unit.unit] : this.paint(experiment);
     context.drawImage(tile.canvas, 0, 0, sheet.width, sheet.height);
-    this.drawSamples(context, sheet, experiment.data.test, true);
-    this.drawSamples(context, sheet, experiment.data.train, false);
+    this.drawSamples(context, sheet, experiment.data.train);
     ring(context, this.place(sheet, experiment.sample(this.state.sample).input));
   }
 
@@ -35,18 +34,18 @@ class PlaneFit {
     return this.tile.paint(values, palettes.plane, 0.5, 0.5);
   }
 
-  drawSamples(context, sheet, { size, inputs, targets }, isTest) {
+  drawSamples(context, sheet, { size, inputs, targets }) {
     const paths = [new Path2D(), new Path2D()];
     for (let n = 0; n < size; n++) {
       const [x, y] = this.place(sheet, [inputs[2 * n], inputs[2 * n + 1]]);
       paths[targets[n]].moveTo(x + DOT, y);
-      paths[targets[n]].arc(x, y, isTest ? 0.75 * DOT : DOT, 0, 2 * Math.PI);
+      paths[targets[n]].arc(x, y, DOT, 0, 2 * Math.PI);
     }
     context.lineWidth = 1;
+    context.strokeStyle = colors.surface;
     paths.forEach((path, label) => {
-      context.strokeStyle = isTest ? colors.classes[label] : colors.surface;
       context.fillStyle = colors.classes[label];
-      if (!isTest) context.fill(path);
+      context.fill(path);
       context.stroke(path);
     });
   }

@@ -3,11 +3,11 @@
 const HEALTH_TEXTS = {
   saturated: {
     title: "Saturated outputs",
-    text: "Slope below a tenth of the steepest: hardly any gradient passes. Share of outputs, in %.",
+    text: "Share of outputs, in %, whose slope is below a tenth of the steepest.",
   },
   dead: {
     title: "Dead units",
-    text: "Slope below 0.01 for every training sample: no gradient passes. Share of units, in %.",
+    text: "Share of units, in %, whose slope is below 0.01 for every sample.",
   },
 };
 

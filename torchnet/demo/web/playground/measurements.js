@@ -26,7 +26,7 @@ const layerLines = (state, key) =>
   linesOfAll(state, ({ history: { records }, linears }) => {
     const steps = records.map(({ step }) => step);
     return linears.map((_, l) => ({
-      name: `layer ${l + 1}`,
+      name: l < linears.length - 1 ? `layer ${l + 1}` : "output",
       steps,
       values: records.map((record) => record[key][l]),
       color: depthColor(l, linears.length),

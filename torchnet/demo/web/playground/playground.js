@@ -25,12 +25,17 @@ const loop = new Loop(
   ],
   train,
 );
-const STEPS_PER_FRAME = { slow: 1, normal: 4, fast: Infinity };
+const STEPS_PER_FRAME = { slow: 0.1, normal: 2, fast: Infinity };
+let owed = 0; // steps, or a part of one
 
 /** Train until a time in ms; return whether to go on. */
 function train(end) {
   const most = STEPS_PER_FRAME[byId("speed").value];
-  for (let k = 0; k < most && (k === 0 || performance.now() < end); k++) if (!step()) return false;
+  owed = Math.min(owed, 1) + most; // no more than the time of a frame allows is made up for
+  for (; owed >= 1; owed--) {
+    if (!step()) return false;
+    if (performance.now() >= end) break;
+  }
   return true;
 }
 
@@ -204,7 +209,7 @@ function connect() {
 }
 
 function readColors() {
-  readPalettes(["sequential", "diverging", "gray", "plane", "depth"], [
+  readPalettes(["sequential", "diverging", "gray", "plane", "units", "depth"], [
     "line", "muted", "accent", "negative", "positive", "band", "surface", "ink", "classes",
   ]);
   colors.classes = colors.classes.split(",");

@@ -64,7 +64,7 @@ class Tile {
 
   /** Color numbers of both signs; the number with the strongest color is `limit`. */
   paintSigned(values, limit) {
-    return this.paint(values, palettes.diverging, limit > 0 ? 0.5 / limit : 0, 0.5);
+    return this.paint(values, palettes.units, limit > 0 ? 0.5 / limit : 0, 0.5);
   }
 }
 

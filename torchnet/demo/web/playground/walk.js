@@ -75,7 +75,7 @@ function stepsThrough(layers, isInner = false) {
   return [...layers].reverse().flatMap((layer) => [
     {
       title: layer.kind.replace("BatchNorm1d", "BatchNorm"),
-      place: layer.name,
+      place: `net[${layer.name.split(".").join("][")}]`,
       layer,
       isInner,
       norm: () => norm(layer.gradOutput),
