@@ -7,15 +7,17 @@ class LineChart {
   /**
    * @param title what is shown.
    * @param text one line that says how to read it.
-   * @param lines a function that returns the lines: [{ name, steps, values, color, dashed }].
+   * @param lines a function that returns the lines: [{ name, steps, values, color, dashed }]. The text says what
+   * `dashed` says of the lines that have it.
    * @param logarithmic whether the vertical axis is.
-   * @param band a range of values that is good, drawn behind the lines, with a word for it.
+   * @param band a range of usual values, drawn behind the lines: [low, high].
    */
   constructor(node, { title, text, lines, logarithmic = false, band = null }) {
-    Object.assign(this, { node, lines, logarithmic, band });
+    Object.assign(this, { text, lines, logarithmic, band });
+    this.note = element("p", { className: "look" });
     this.canvas = element("canvas", { role: "img", "aria-label": title });
     this.legend = element("p", { className: "legend-line" });
-    node.append(element("h2", {}, title), element("p", { className: "look" }, text), this.canvas, this.legend);
+    node.append(element("h2", {}, title), this.note, this.canvas, this.legend);
     this.sheet = new Sheet(this.canvas, () => 132, () => this.draw());
   }
 
@@ -64,13 +66,9 @@ class LineChart {
 
   drawBand(context, up) {
     if (!this.band) return;
-    const { from, to, text } = this.band;
-    const { width } = this.sheet;
+    const [low, high] = this.band.map(up);
     context.fillStyle = colors.band;
-    context.fillRect(EDGE.left, up(to), width - EDGE.left - EDGE.right, Math.max(0, up(from) - up(to)));
-    context.fillStyle = colors.muted;
-    context.textAlign = "right";
-    if (up(from) - up(to) > 14) context.fillText(text, width - EDGE.right - 4, up(to) + 12);
+    context.fillRect(EDGE.left, high, this.sheet.width - EDGE.left - EDGE.right, Math.max(0, low - high));
   }
 
   drawAxes(context, range, up, last) {
@@ -119,7 +117,9 @@ class LineChart {
 
   /** Write the names and last values of up to four lines below. */
   describe(lines) {
-    const chosen = [0, 1, 2, 3].slice(0, lines.length).map((k, _, { length }) => lines[Math.round((k * (lines.length - 1)) / Math.max(1, length - 1))]);
+    const chosen = fourOf(lines);
+    const dashing = lines.find((line) => line.dashed);
+    this.note.textContent = this.text + (dashing ? ` Dashed: ${dashing.dashed}.` : "");
     if (this.legend.children.length !== chosen.length) {
       this.legend.replaceChildren(
         ...chosen.map(() => element("span", {}, element("i"), element("b"), element("span", { className: "number" }))),
@@ -138,6 +138,14 @@ class LineChart {
 function placesOf(count) {
   const shown = Math.min(count, LINE_POINTS);
   return Array.from({ length: shown }, (_, k) => Math.round((k * (count - 1)) / Math.max(1, shown - 1)));
+}
+
+/** Return four lines: the dashed ones, and the first and last of the others. */
+function fourOf(lines) {
+  if (lines.length <= 4) return lines;
+  const [solid, dashed] = [lines.filter((line) => !line.dashed), lines.filter((line) => line.dashed)];
+  if (dashed.length) return [solid[0], solid.at(-1), dashed[0], dashed.at(-1)];
+  return [0, 1, 2, 3].map((k) => solid[Math.round((k * (solid.length - 1)) / 3)]);
 }
 
 /** Return the next of 1, 2, 5, 10, ... */

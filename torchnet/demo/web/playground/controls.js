@@ -8,6 +8,14 @@ const CHOICES = {
   batch_size: [2, 8, 16, 32, 64, 128, 200],
 };
 
+const COMPARISON_NAMES = {
+  none: "nothing",
+  no_normalization: "no normalization",
+  no_residual: "no residual",
+  relu: "ReLU",
+  gain_1: "gain 1",
+};
+
 const GROUPS = {
   Data: { dataset: "Data set", noise: "Noise", seed: "Seed" },
   Network: {
@@ -83,7 +91,7 @@ const MAKERS = {
     controls.shows.push((settings) => {
       const all = values.includes(settings[name]) ? values : [...values, settings[name]].sort((a, b) => a - b);
       if (control.length !== all.length || control.isCustom)
-        control.replaceChildren(...all.map((value) => element("option", { value }, String(value).replaceAll("_", " "))));
+        control.replaceChildren(...all.map((value) => element("option", { value }, optionText(name, value))));
       control.isCustom = all !== values;
       control.value = settings[name];
       if (name === "loss") for (const option of control.options) option.disabled = isUnfit(option.value, settings);
@@ -153,5 +161,8 @@ const MAKERS = {
     return { control, node, below: [widths] };
   },
 };
+
+const optionText = (name, value) =>
+  name === "compare" ? COMPARISON_NAMES[value] : String(value).replaceAll("_", " ");
 
 const isUnfit = (loss, { dataset }) => Boolean(DATASETS[dataset].isRegression) && loss !== "mean_squared_error";

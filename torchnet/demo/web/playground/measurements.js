@@ -6,11 +6,12 @@ function depthColor(k, n) {
   return `rgb(${bytes & 255} ${(bytes >> 8) & 255} ${(bytes >> 16) & 255})`;
 }
 
-/** Return the lines of each experiment of the page; `of` returns those of one. */
-const linesOfAll = ({ experiments, settings }, of) =>
-  experiments.flatMap((experiment, k) =>
-    of(experiment).map((line) => (k ? { ...line, name: `${line.name}, ${settings.compare}`, dashed: true } : line)),
-  );
+/** Return the lines of the network that is shown, and dashed, those of the other one. `of` returns those of one. */
+function linesOfAll({ experiments, experiment, settings }, of) {
+  const names = ["this network", COMPARISON_NAMES[settings.compare]];
+  const dashed = (other, k) => of(other, true).map((line) => ({ ...line, dashed: names[k] }));
+  return [...of(experiment), ...experiments.flatMap((other, k) => (other === experiment ? [] : dashed(other, k)))];
+}
 
 const lossLines = (state) =>
   linesOfAll(state, ({ evaluations: { records } }) => {
@@ -21,12 +22,14 @@ const lossLines = (state) =>
     ];
   });
 
-/** Return a line for each Linear layer, of the numbers that the records have under a name. */
+/** Return a line per Linear layer, of the numbers that the records have under a name; of the other network, two. */
 const layerLines = (state, key) =>
-  linesOfAll(state, ({ history: { records }, linears }) => {
+  linesOfAll(state, ({ history: { records }, linears }, isOther) => {
     const steps = records.map(({ step }) => step);
-    return linears.map((_, l) => ({
-      name: l < linears.length - 1 ? `layer ${l + 1}` : "output",
+    const last = linears.length - 1;
+    const shown = [...linears.keys()].filter((l) => !isOther || l === 0 || l === last);
+    return shown.map((l) => ({
+      name: l < last ? `layer ${l + 1}` : "output",
       steps,
       values: records.map((record) => record[key][l]),
       color: depthColor(l, linears.length),
@@ -49,10 +52,10 @@ function makeCharts(state) {
     }),
     new LineChart(byId("ratios"), {
       title: "Update-to-weight ratio",
-      text: "‖ΔW‖ / ‖W‖ of each step: how fast a layer learns.",
+      text: "‖ΔW‖ / ‖W‖ of each step. Gray: usual, around 10⁻³.",
       lines: () => layerLines(state, "updateRatios"),
       logarithmic: true,
-      band: { from: 1e-4, to: 1e-2, text: "usual" },
+      band: [1e-4, 1e-2],
     }),
   ];
 }

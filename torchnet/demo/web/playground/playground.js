@@ -95,9 +95,10 @@ function rebuild() {
     `${sizes.length} hidden layers, ${activation.replaceAll("_", " ")}. Point at a unit to see its output.`;
   byId("sample").max = experiment.data.train.size - 1;
   byId("compare").hidden = settings.compare === "none";
-  byId("other").textContent = settings.compare;
+  byId("other").textContent = COMPARISON_NAMES[settings.compare];
   byId("first").setAttribute("aria-pressed", shown === 0);
   byId("other").setAttribute("aria-pressed", shown === 1);
+  byId("fit").setAttribute("aria-label", `${state.fit.text} Arrow keys choose a sample.`);
   diagram.rebuild();
   walk.rebuild();
   fitSheet.resize();
@@ -117,7 +118,7 @@ function drawFit() {
   byId("sample-text").textContent = `${state.fit.describe(state)}, loss ${steadyText(state.pass.loss)}`;
 }
 
-const STATS = { step: "Step", train: "Train loss", test: "Test loss", accuracy: "Test accuracy" };
+const STATS = { step: "Step", train: "Train loss", test: "Test loss", accuracy: "Accuracy" };
 
 /** Measure the networks, and show the loss of the one that is shown. */
 function drawStats() {
@@ -199,12 +200,21 @@ function connect() {
     if (sample >= 0 && sample < state.experiment.data.train.size) select(sample);
     loop.refresh();
   };
+  byId("fit").onkeydown = (event) => {
+    const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
+    const { size } = state.experiment.data.train;
+    if (by) (event.preventDefault(), select((state.sample + by + size) % size));
+  };
   byId("fit").onclick = (event) => select(state.fit.nearest(fitSheet, fitSheet.pointOf(event)));
   byId("rescue").onclick = () => {
     location.hash = textOfSettings({ ...state.settings, lr: Number((state.settings.lr / 10).toPrecision(1)) });
     showRunning(true);
   };
   addEventListener("hashchange", open);
+  const isWide = matchMedia("(min-width: 701px)"); // as in the style sheet
+  const unfold = () => (document.querySelector(".settings").open = isWide.matches);
+  isWide.addEventListener("change", unfold);
+  unfold();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (readColors(), loop.refresh()));
 }
 

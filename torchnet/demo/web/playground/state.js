@@ -8,6 +8,7 @@ class State {
     const other = comparedSettings(settings);
     this.settings = settings;
     this.experiments = [new Experiment(settings), ...(other ? [new Experiment(other)] : [])];
+    for (const experiment of this.experiments) experiment.evaluate();
     this.show(0);
   }
 
