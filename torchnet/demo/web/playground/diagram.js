@@ -1,6 +1,7 @@
 // The network as a diagram: a column of units per block of layers, each with its own surface, and the weights as lines.
 
 const HEADING = 20; // the height of the headings above the columns
+const FAINTEST = 0.05; // a line for a smaller weight, relative to the largest, would not be seen
 const LINE_LEVELS = 4; // the widths of lines
 
 /** Group layers into columns: a linear layer, or a residual block, with what follows until the next one. */
@@ -111,6 +112,7 @@ class Diagram {
       const [x, y] = this.placeOf(column + 1, o);
       for (let i = 0; i < I; i++) {
         const share = weight[o * I + i] / limit;
+        if (Math.abs(share) < FAINTEST) continue;
         const level = Math.min(LINE_LEVELS - 1, Math.floor(Math.abs(share) * LINE_LEVELS));
         const path = paths[2 * level + (share > 0)];
         const [fromX, fromY] = this.placeOf(column, i);

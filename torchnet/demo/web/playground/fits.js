@@ -23,7 +23,7 @@ class PlaneFit {
     const context = sheet.clear();
     const tile = unit ? surfaces.tiles[unit.column][unit.unit] : this.paint(experiment);
     context.drawImage(tile.canvas, 0, 0, sheet.width, sheet.height);
-    this.drawSamples(context, sheet, experiment.data.train);
+    context.drawImage(this.dots(sheet), 0, 0, sheet.width, sheet.height);
     ring(context, this.place(sheet, experiment.sample(this.state.sample).input));
   }
 
@@ -32,6 +32,19 @@ class PlaneFit {
     const outputs = experiment.surface(RESOLUTION);
     const values = Float64Array.from({ length: RESOLUTION ** 2 }, (_, k) => outputs[2 * k + 1] - outputs[2 * k]);
     return this.tile.paint(values, palettes.plane, 0.5, 0.5);
+  }
+
+  /** Return a picture of all samples. It is kept, as they stay where they are. */
+  dots(sheet) {
+    const { width, height } = sheet.canvas;
+    const key = [width, height, colors.classes].join();
+    if (this.key === key) return this.picture;
+    this.key = key;
+    this.picture = element("canvas", { width, height });
+    const context = this.picture.getContext("2d");
+    context.scale(width / sheet.width, height / sheet.height);
+    this.drawSamples(context, sheet, this.state.experiment.data.train);
+    return this.picture;
   }
 
   drawSamples(context, sheet, { size, inputs, targets }) {

@@ -2,6 +2,7 @@
 
 const TRAINING_TIME = 5; // ms of a frame
 const DRAWING_TIME = 6; // ms of a frame; one part may take longer
+const LARGEST_SHARE = 0.1; // of the time, for a part: on a slow device, it is drawn less often
 
 class Loop {
   /**
@@ -15,7 +16,7 @@ class Loop {
       this.request();
     });
     for (const part of parts) {
-      Object.assign(part, { isSeen: false, isStale: true, drawnAt: -Infinity });
+      Object.assign(part, { isSeen: false, isStale: true, drawnAt: -Infinity, cost: 0 });
       observer.observe(part.node);
     }
     document.addEventListener("visibilitychange", () => this.request());
@@ -57,12 +58,14 @@ class Loop {
 
   /** Draw the parts that are seen and due, the one that waits longest first, until the time of the frame is over. */
   draw(start) {
-    const wait = (part) => (start - part.drawnAt) / part.every;
+    const wait = ({ drawnAt, every, cost }) => (start - drawnAt) / Math.max(every, cost / LARGEST_SHARE);
     const due = this.parts.filter((part) => part.isSeen && part.isStale && (!this.isRunning || wait(part) >= 1));
     for (const part of due.sort((a, b) => wait(b) - wait(a))) {
+      const begin = performance.now();
       part.draw();
-      Object.assign(part, { isStale: false, drawnAt: start });
-      if (performance.now() - start > DRAWING_TIME) return;
+      const end = performance.now();
+      Object.assign(part, { isStale: false, drawnAt: start, cost: end - begin });
+      if (end - start > DRAWING_TIME) return;
     }
   }
 }

@@ -14,10 +14,10 @@ const health = new HealthColumns(byId("health"), state);
 const fitSheet = new Sheet(byId("fit"), (width) => state.fit?.heightOf(width) ?? width, () => drawFit());
 const loop = new Loop(
   [
-    { node: document.querySelector(".transport"), every: 100, draw: drawStats },
-    { node: byId("fit"), every: 50, draw: drawFit },
+    { node: document.querySelector(".transport"), every: 150, draw: drawStats },
+    { node: byId("fit"), every: 66, draw: drawFit },
     { node: byId("network"), every: 100, draw: () => diagram.draw() },
-    { node: byId("losses"), every: 100, draw: () => losses.draw() },
+    { node: byId("losses"), every: 150, draw: () => losses.draw() },
     { node: byId("norms"), every: 100, draw: () => norms.draw() },
     { node: byId("ratios"), every: 100, draw: () => ratios.draw() },
     { node: byId("health"), every: 200, draw: () => health.draw() },
@@ -122,8 +122,7 @@ const STATS = { step: "Step", train: "Train loss", test: "Test loss", accuracy: 
 
 /** Measure the networks, and show the loss of the one that is shown. */
 function drawStats() {
-  const [evaluation] = [state.experiment, ...state.experiments].map((experiment) => experiment.evaluate());
-  const { step, train, test } = evaluation;
+  const { step, train, test } = state.experiments.map((experiment) => experiment.evaluate())[state.shown];
   byId("stat-step").textContent = countText(step);
   byId("stat-train").textContent = steadyText(train.loss);
   byId("stat-test").textContent = steadyText(test.loss);

@@ -1,6 +1,8 @@
 // What the network and each of its units compute over the inputs, as small images.
 
-const RESOLUTION = 40; // points of the grid in each direction
+// Points of a grid in each direction: for the output, and for the many units.
+const RESOLUTION = 32;
+const UNIT_RESOLUTION = 20;
 
 /** The units of an experiment as tiles. Of digits, a unit is one color: its output for the selected sample. */
 class Surfaces {
@@ -8,9 +10,9 @@ class Surfaces {
     Object.assign(this, { state, columns, doneAt: null });
     this.places = columns.map(({ last }) => state.experiment.layers.indexOf(last));
     this.hasGrid = state.experiment.data.in_features <= 2;
-    const height = state.experiment.data.in_features === 1 ? 1 : RESOLUTION;
+    const height = state.experiment.data.in_features === 1 ? 1 : UNIT_RESOLUTION;
     this.tiles = columns.map(({ units }) =>
-      Array.from({ length: units }, () => (this.hasGrid ? new Tile(RESOLUTION, height) : new Tile(1))),
+      Array.from({ length: units }, () => (this.hasGrid ? new Tile(UNIT_RESOLUTION, height) : new Tile(1))),
     );
     this.inputs = this.inputTiles();
   }
@@ -18,10 +20,10 @@ class Surfaces {
   inputTiles() {
     const { in_features } = this.state.experiment.data;
     if (!this.hasGrid) return [new Tile(Math.sqrt(in_features))];
-    const across = (k) => (2 * (k % RESOLUTION)) / (RESOLUTION - 1) - 1;
-    const down = (k) => 1 - (2 * Math.floor(k / RESOLUTION)) / (RESOLUTION - 1);
+    const across = (k) => (2 * (k % UNIT_RESOLUTION)) / (UNIT_RESOLUTION - 1) - 1;
+    const down = (k) => 1 - (2 * Math.floor(k / UNIT_RESOLUTION)) / (UNIT_RESOLUTION - 1);
     return [across, down].slice(0, in_features).map((coordinate) => {
-      const tile = new Tile(RESOLUTION, in_features === 1 ? 1 : RESOLUTION);
+      const tile = new Tile(UNIT_RESOLUTION, in_features === 1 ? 1 : UNIT_RESOLUTION);
       return tile.paintSigned(Array.from({ length: tile.pixels.length }, (_, k) => coordinate(k)), 1);
     });
   }
@@ -40,7 +42,7 @@ class Surfaces {
   /** Return the outputs of a unit on the grid, or for the selected sample. */
   valuesOf(column, unit) {
     const { experiment, pass } = this.state;
-    if (this.hasGrid) return experiment.unitSurface(this.places[column], unit, RESOLUTION);
+    if (this.hasGrid) return experiment.unitSurface(this.places[column], unit, UNIT_RESOLUTION);
     return [[...pass.network.everyLayer()][this.places[column]].output[unit]];
   }
 }
