@@ -162,7 +162,15 @@ const MAKERS = {
   },
 };
 
-const optionText = (name, value) =>
-  name === "compare" ? COMPARISON_NAMES[value] : String(value).replaceAll("_", " ");
+const OPTION_TEXTS = {
+  compare: COMPARISON_NAMES,
+  loss: {
+    cross_entropy: "cross-entropy",
+    mean_squared_error: "squared error",
+    one_vs_rest_cross_entropy: "one-vs-rest",
+  },
+};
+
+const optionText = (name, value) => OPTION_TEXTS[name]?.[value] ?? String(value).replaceAll("_", " ");
 
 const isUnfit = (loss, { dataset }) => Boolean(DATASETS[dataset].isRegression) && loss !== "mean_squared_error";

@@ -3,6 +3,8 @@
 const HEADING = 20; // the height of the headings above the columns
 const FAINTEST = 0.05; // a line for a smaller weight, relative to the largest, would not be seen
 const LINE_LEVELS = 4; // the widths of lines
+const IMAGE_SIZE = 52; // of an image as the input
+const MOST_PIXELS = 8; // of an image whose pixels are to be seen
 
 /** Group layers into columns: a linear layer, or a residual block, with what follows until the next one. */
 function columnsOf(network) {
@@ -97,7 +99,6 @@ class Diagram {
       context.fillText(short, this.placeOf(column, 0)[0], 12);
     });
     this.columns.forEach(({ linear }, column) => this.drawWeights(context, linear, column));
-    context.imageSmoothingEnabled = true;
     this.drawInputs(context);
     this.columns.forEach((_, column) => this.drawUnits(context, column));
   }
@@ -112,7 +113,7 @@ class Diagram {
       const [x, y] = this.placeOf(column + 1, o);
       for (let i = 0; i < I; i++) {
         const share = weight[o * I + i] / limit;
-        if (Math.abs(share) < FAINTEST) continue;
+        if (!(Math.abs(share) >= FAINTEST)) continue; // also NaN
         const level = Math.min(LINE_LEVELS - 1, Math.floor(Math.abs(share) * LINE_LEVELS));
         const path = paths[2 * level + (share > 0)];
         const [fromX, fromY] = this.placeOf(column, i);
@@ -131,27 +132,25 @@ class Diagram {
   }
 
   drawInputs(context) {
-    this.state.surfaces.inputs.forEach((tile, unit) => this.drawTile(context, tile, 0, unit));
+    const { inputs } = this.state.surfaces;
+    const isImage = this.counts[0] !== this.columns[0].linear.in_features;
+    const size = isImage ? IMAGE_SIZE : this.size;
+    inputs.forEach((tile, unit) => this.drawTile(context, tile, this.placeOf(0, unit), size));
   }
 
   drawUnits(context, column) {
-    const { unit: looked } = this.state;
-    for (let unit = 0; unit < this.counts[column + 1]; unit++) {
-      this.drawTile(context, this.state.surfaces.tiles[column][unit], column + 1, unit);
-      if (looked?.column === column && looked.unit === unit) this.frame(context, column + 1, unit, colors.accent, 2);
-    }
+    const { unit: looked, surfaces } = this.state;
+    surfaces.tiles[column].forEach((tile, unit) => {
+      const isLooked = looked?.column === column && looked.unit === unit;
+      this.drawTile(context, tile, this.placeOf(column + 1, unit), this.size, isLooked);
+    });
   }
 
-  drawTile(context, tile, column, unit) {
-    const [x, y] = this.placeOf(column, unit);
-    context.drawImage(tile.canvas, x - this.size / 2, y - this.size / 2, this.size, this.size);
-    this.frame(context, column, unit, colors.line, 1);
-  }
-
-  frame(context, column, unit, color, width) {
-    const [x, y] = this.placeOf(column, unit);
-    context.strokeStyle = color;
-    context.lineWidth = width;
-    context.strokeRect(x - this.size / 2, y - this.size / 2, this.size, this.size);
+  drawTile(context, tile, [x, y], size, isLooked = false) {
+    context.imageSmoothingEnabled = tile.canvas.width > MOST_PIXELS;
+    context.drawImage(tile.canvas, x - size / 2, y - size / 2, size, size);
+    context.strokeStyle = isLooked ? colors.accent : colors.line;
+    context.lineWidth = isLooked ? 2.5 : 1;
+    context.strokeRect(x - size / 2, y - size / 2, size, size);
   }
 }

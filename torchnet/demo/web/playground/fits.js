@@ -128,9 +128,10 @@ class CurveFit {
 
 const DIGITS_ACROSS = 6;
 const DIGITS_SHOWN = 36;
+const LABEL_HEIGHT = 15; // pixels below a digit
 
 class DigitsFit {
-  text = "Training digits with their predictions; wrong ones have a frame. Click one.";
+  text = "Training digits and the answers of the network; ✗ is wrong. Click one.";
   heightOf = (width) => width;
 
   constructor(state) {
@@ -146,20 +147,22 @@ class DigitsFit {
     const context = sheet.clear();
     const logits = this.twin.forward(this.rows.inputs);
     const cell = sheet.width / DIGITS_ACROSS;
+    const size = cell - LABEL_HEIGHT;
     context.imageSmoothingEnabled = false;
     context.font = `600 ${FONT}`;
+    context.textAlign = "center";
     this.tiles.forEach((tile, n) => {
-      const [x, y] = [(n % DIGITS_ACROSS) * cell, Math.floor(n / DIGITS_ACROSS) * cell];
+      const [x, y] = [((n % DIGITS_ACROSS) + 0.5) * cell, Math.floor(n / DIGITS_ACROSS) * cell + 2];
       const pixels = this.rows.inputs.subarray(n * this.side ** 2, (n + 1) * this.side ** 2);
       const answer = largestPlace(logits.subarray(10 * n, 10 * (n + 1)));
       const isRight = answer === this.rows.targets[n];
-      context.drawImage(tile.paint(pixels, palettes.gray, 1, 0).canvas, x + 2, y + 2, cell - 4, cell - 4);
-      context.strokeStyle = isRight ? colors.line : colors.positive;
-      context.lineWidth = isRight ? 1 : 2.5;
-      context.strokeRect(x + 2, y + 2, cell - 4, cell - 4);
-      context.fillStyle = isRight ? "#9db4ff" : "#ff9d84"; // on black
-      context.fillText(String(answer), x + 6, y + 15);
-      if (n === this.state.sample) ring(context, [x + cell - 10, y + 11]);
+      const isSelected = n === this.state.sample;
+      context.drawImage(tile.paint(pixels, palettes.gray, 1, 0).canvas, x - size / 2, y, size, size);
+      context.strokeStyle = colors.ink;
+      context.lineWidth = 2.5;
+      if (isSelected) context.strokeRect(x - size / 2, y, size, size);
+      context.fillStyle = isRight ? colors.muted : colors.positive;
+      context.fillText(isRight ? String(answer) : `${answer} ✗`, x, y + size + 12);
     });
   }
 

@@ -169,6 +169,16 @@ function select(sample) {
   loop.refresh();
 }
 
+/** Show the next step of the backward pass, and scroll to it if it is out of sight. */
+function goBack() {
+  state.refresh();
+  walk.goBack();
+  const section = document.querySelector(".backward");
+  const { top, bottom } = section.getBoundingClientRect();
+  const isSeen = top < innerHeight / 2 && bottom > innerHeight / 2;
+  if (!isSeen) section.scrollIntoView({ behavior: REDUCED_MOTION.matches ? "auto" : "smooth" });
+}
+
 async function copyLink() {
   history.replaceState(null, "", `#${textOfSettings(state.settings)}`);
   try {
@@ -188,7 +198,7 @@ function connect() {
   };
   byId("run").onclick = () => showRunning(!loop.isRunning);
   byId("step").onclick = pausedBefore(() => ((walk.isWalking = false), step()));
-  byId("back").onclick = pausedBefore(() => (state.refresh(), walk.goBack()));
+  byId("back").onclick = pausedBefore(goBack);
   byId("restart").onclick = restart;
   byId("copy").onclick = copyLink;
   byId("first").onclick = () => (state.show(0), rebuild());
