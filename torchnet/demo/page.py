@@ -10,12 +10,12 @@ from torchnet.demo.description import describe
 from torchnet.demo.web_files import MATHEMATICS, render
 from torchnet.layers import Layer, expect_layers_of_torchnet
 
-_STYLES = ("view/base", "view/drawing", "demo/passes", "demo/rows")
+_STYLES = ("view/base", "view/drawing", "view/rows", "demo/passes")
 _SCRIPTS = (
     *MATHEMATICS,
     *("demo/table", "demo/digit", "demo/examples"),
-    *("view/elements", "view/pictures", "view/bars", "view/equations", "view/plots"),
-    *("demo/rows", "demo/views", "demo/board", "demo/images", "demo/sliders", "demo/inputs", "demo/targets"),
+    *("view/elements", "view/motion", "view/pictures", "view/bars", "view/equations", "view/plots", "view/rows"),
+    *("demo/units", "demo/views", "demo/board", "demo/images", "demo/sliders", "demo/inputs", "demo/targets"),
     "demo/demo",
 )
 

@@ -1,6 +1,5 @@
 // The drawing board for strokes, with mouse, finger or pen.
 
-const REDUCED_MOTION = matchMedia("(prefers-reduced-motion: reduce)");
 const LINE = 0.06; // width of a line, relative to the board
 
 /** Call `begin` with the first point of each line that is drawn on a canvas, and `extend` with the other points.
@@ -29,17 +28,6 @@ function followPen(canvas, begin, extend) {
     if (event.pointerId === pen) pen = null;
   };
   for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, end);
-}
-
-/** Return a function that calls another one at the next frame, once per frame however often it is called. */
-function oncePerFrame(action) {
-  let waiting = null;
-  return () => {
-    waiting ??= requestAnimationFrame(() => {
-      waiting = null;
-      action();
-    });
-  };
 }
 
 class Board {

@@ -1,6 +1,5 @@
 // The page: run the input forward through the network, and backward if selected, and show all numbers.
 
-const byId = (id) => document.getElementById(id);
 const description = JSON.parse(byId("network").textContent);
 const network = new Network(description, decodeNumbers(byId("numbers").textContent, description.dtype));
 byId("numbers").remove(); // to free memory: the text is larger than the weights
@@ -42,14 +41,6 @@ function goBackward() {
   byId("loss").textContent = numberText(loss);
   targets.mark(targets.target);
   byId("promise").textContent = numberText(-Number(byId("lr").value) * norm(gradNorms) ** 2);
-}
-
-/** Return a function from a norm to the length of its bar, 0 to 1, on a logarithmic scale of at least one decade. */
-function logarithmicScale(norms) {
-  const positive = norms.filter((size) => size > 0).map(Math.log10);
-  const [high, low] = [Math.max(...positive), Math.min(...positive)];
-  const decades = Math.max(1, Math.ceil(high - low)) + 1;
-  return (size) => (size > 0 ? Math.max(0, 1 - (high - Math.log10(size)) / decades) : 0);
 }
 
 /** Show the forward or the backward pass. */
