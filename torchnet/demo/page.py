@@ -14,9 +14,10 @@ from torchnet.demo.description import describe
 from torchnet.demo.web_files import MATHEMATICS, render
 from torchnet.layers import Layer, expect_layers_of_torchnet
 
-_STYLES = ("view/base", "view/drawing", "demo/passes", "view/rows", "demo/controls")
+_STYLES = ("view/base", "view/drawing", "demo/passes", "view/rows")
 _SCRIPTS = (
     *MATHEMATICS,
+    *("mathematics/random", "mathematics/initializers"),
     *("demo/table", "demo/digit", "demo/examples"),
     *("view/elements", "view/motion", "view/pictures", "view/bars", "view/equations", "view/plots", "view/rows"),
     *("demo/units", "demo/weights", "demo/views", "demo/board", "demo/images", "demo/sliders", "demo/inputs"),

@@ -1,18 +1,23 @@
 // The page: run the input forward through the network, and backward if selected, and show all numbers.
 
-const byId = (id) => document.getElementById(id);
 const content = JSON.parse(byId("content").textContent);
 byId("content").remove(); // to free memory: the text is larger than the weights
 
 const networks = new Networks(content.networks, () => (rates.forget(), show(state.view)));
-const targets = makeTargets(content.preprocessing.targets, () => (rates.forget(), say(""), update()));
-const input = makeInput(content.preprocessing.inputs, { changed: update, renewed: (name) => targets.forget(name) });
+const targets = makeTargets(content.preprocessing.targets, () => (rates.forget(), say(""), updateAll()));
+const input = makeInput(content.preprocessing.inputs, {
+  changed: () => (update(), rates.searchAfterPause()),
+  renewed: (name) => targets.forget(name),
+});
 const state = {
   networks,
   input,
   targets,
   view: "backward",
   barLength: () => 0,
+  get taken() {
+    return this.network.taken;
+  },
 };
 const rates = (state.rates = new Rates(state, showRate));
 let rows = [];
@@ -43,6 +48,10 @@ function goBackward() {
   byId("loss").textContent = numberText(loss);
   targets.mark(state.target);
   showPromise();
+}
+
+function updateAll() {
+  update();
   rates.search();
 }
 
@@ -75,15 +84,16 @@ function show(view) {
   rows = (view === "forward" ? forwardRows : backwardRows)(state);
   byId("rows").replaceChildren(...rows.map((row) => row.node));
   for (const row of rows) row.update();
+  rates.search();
 }
 
 /** W ← W - η ∂L/∂W; show how the loss changed. */
 function takeStep() {
   const before = state.loss;
-  rates.isChosen = true; // so that several steps have the same rate
   state.network.step(rates.rate);
-  countSteps(state.network.taken + 1);
-  update();
+  rates.choose(rates.rate); // so that several steps have the same rate
+  countSteps(state.taken + 1);
+  updateAll();
   say(
     Number.isFinite(state.loss)
       ? `The loss went from ${numberText(before)} to ${numberText(state.loss)}.`
@@ -95,7 +105,7 @@ function resetWeights() {
   state.network.reset();
   countSteps(0);
   rates.forget();
-  update();
+  updateAll();
   say(`The ${networks.isRandom ? "random" : "trained"} weights are restored.`);
 }
 
@@ -131,7 +141,6 @@ readPalettes();
 connect();
 networks.choose(0, false);
 hardestSample(state.network).show();
-update();
 
 /**
  * The network of this page, for use in the console. An input is an array: pixels from 0 to 1, or an encoded row. A
@@ -140,9 +149,9 @@ update();
  *     torchnet.forward(input).logits
  *     torchnet.backward(input, 3).layers[0].grads.weight
  *
- * `build` makes another network from the result of `describe` in torchnet/demo/description.py; forward and backward accept it
- * as their last argument. They return copies. `imageOf` converts strokes, such as `examples` or `board.strokes`, to an
- * image, and `encode` a row of a table to an input.
+ * `build` makes another network from the result of `describe` in torchnet/demo/description.py; forward and backward
+ * accept it as their last argument. They return copies. `imageOf` converts strokes, such as `examples` or
+ * `board.strokes`, to an image, and `encode` a row of a table to an input.
  */
 window.torchnet = {
   get network() {

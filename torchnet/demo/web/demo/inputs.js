@@ -1,9 +1,9 @@
 // The three kinds of inputs that can be set on the page: drawn digits, painted images, and rows of a table.
 //
 // Each has `read`, the input of the network; `isEmpty`; `samples`, lists of samples { x, name, show } to open the page
-// with, the usual ones first; `redraw`, after a change of colors; `show`, which shows what the network sees; `picture`, a
-// part that shows numbers of the form of the input; and the texts of its rows in both views. `changed` is called when the
-// input changed, `renewed` if it is another sample, with the name of its class if it is known.
+// with, the usual ones first; `redraw`, after a change of colors; `show`, which shows what the network sees; `picture`,
+// a part that shows numbers of the form of the input; and the texts of its rows in both views. `changed` is called when
+// the input changed, `renewed` if it is another sample, with the name of its class if it is known.
 
 const MOST_FEATURES = 20; // that are shown of a row
 const SAMPLE_ROWS = 8;

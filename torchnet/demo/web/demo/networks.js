@@ -1,5 +1,24 @@
 // The networks of the page, each with its trained weights or with random ones to compare.
 
+const SEED = 0; // of the random weights
+
+/** Return new weights and buffers: random numbers for W of Linear, 1 for γ and variances, 0 for the others. */
+function initialNumbers(description, size, initializer) {
+  const numbers = new Float64Array(size);
+  const random = new Random(SEED);
+  const fill = ({ kind, weights, buffers, layers = [] }) => {
+    layers.forEach(fill);
+    for (const [name, { offset, shape }] of Object.entries({ ...weights, ...buffers })) {
+      const [O, I = 1] = shape;
+      const isOne = name === "weight" || name === "running_var";
+      const draw = kind === "Linear" && name === "weight" ? INITIALIZERS[initializer] : () => Number(isOne);
+      for (let k = 0; k < O * I; k++) numbers[offset + k] = draw(random, I, O);
+    }
+  };
+  description.layers.forEach(fill);
+  return numbers;
+}
+
 class Networks {
   /**
    * @param described what `ShownNetwork.as_dict` in torchnet/demo/page.py returns, a list.
@@ -41,10 +60,9 @@ class Networks {
     const { name, steps, score, initializer } = this.described[this.place];
     const { taken } = this.network;
     const here = taken > 0 ? ` and ${countText(taken)} step${taken > 1 ? "s" : ""} on this page` : "";
-    const trained = score ? ` (${score})` : "";
-    const parts = this.isRandom
-      ? ["This is the network of the run ", element("b", {}, name), ` with random weights (${initializer})${here}.`]
-      : ["This is the network of the run ", element("b", {}, name), ` after ${countText(steps)} training steps${here}${trained}.`];
-    byId("network-note").replaceChildren(...parts);
+    const what = this.isRandom
+      ? ` with random weights (${initializer})${here}.`
+      : ` after ${countText(steps)} training steps${score ? ` (${score})` : ""}${here}.`;
+    byId("network-note").replaceChildren("This is the network of the run ", element("b", {}, name), what);
   }
 }

@@ -1,7 +1,7 @@
 // The learning rate of a step: the loss after a step with each power of ten, one of which is preselected.
 
 const RATES = [0.001, 0.01, 0.1, 1, 10, 100];
-const PAUSE = 100; // milliseconds without a change, after which the losses are computed again
+const PAUSE = 100; // milliseconds without a change, after which the losses after a step are computed again
 
 /** Return the loss of a sample after a step with each rate. The gradients are those of the last backward pass. */
 function lossesAfterStep(network, { x, target }, rates) {
@@ -35,7 +35,8 @@ class Rates {
     this.field.oninput = () => this.choose(this.field.value);
     this.buttons = RATES.map((rate) => {
       const loss = element("span", { className: "number" });
-      const button = element("button", { type: "button", onclick: () => this.choose(rate) }, element("b", {}, `η = ${rate}`), loss);
+      const onclick = () => this.choose(rate);
+      const button = element("button", { type: "button", onclick }, element("b", {}, `η = ${rate}`), loss);
       return { rate, loss, button };
     });
     byId("rates").append(...this.buttons.map(({ button }) => button));
@@ -47,6 +48,7 @@ class Rates {
 
   choose(rate) {
     this.isChosen = true;
+    byId("rate-note").textContent = "";
     this.show(rate);
   }
 
@@ -61,22 +63,26 @@ class Rates {
     this.changed();
   }
 
-  /** Compute the losses after a pause, since a network may have millions of weights. */
-  search() {
+  /** Search after a pause in drawing, since a network may have millions of weights. */
+  searchAfterPause() {
     clearTimeout(this.waiting);
-    this.waiting = setTimeout(() => this.searchNow(), PAUSE);
+    this.waiting = setTimeout(() => this.search(), PAUSE);
   }
 
-  searchNow() {
+  /** Compute the loss after a step with each rate, and preselect one unless one was chosen. */
+  search() {
     clearTimeout(this.waiting);
+    if (this.state.view !== "backward") return;
     const losses = lossesAfterStep(this.state.network, this.state, RATES);
-    this.buttons.forEach(({ loss }, k) => (loss.textContent = Number.isFinite(losses[k]) ? numberText(losses[k]) : "not finite"));
-    if (this.isChosen) return;
+    this.buttons.forEach(({ loss }, k) => (loss.textContent = numberText(losses[k])));
+    if (!this.isChosen) this.preselect(losses);
+  }
+
+  preselect(losses) {
     const place = placeOfRate(losses, this.state.loss);
     const isHalf = losses[place] <= this.state.loss / 2;
-    byId("rate-note").textContent = isHalf
-      ? `Preselected is η = ${RATES[place]}, the smallest of them with which one step at least halves the loss.`
-      : `Preselected is η = ${RATES[place]}, with which one step lowers the loss most.`;
+    const why = isHalf ? "the smallest of them with which one step at least halves the loss" : "which leads to the smallest loss";
+    byId("rate-note").textContent = `Preselected is η = ${RATES[place]}, ${why}.`;
     this.show(RATES[place]);
   }
 }

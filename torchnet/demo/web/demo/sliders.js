@@ -10,8 +10,10 @@ function unitText(value, std) {
   return value.toFixed(decimals).replace("-", MINUS);
 }
 
+const random = new Random(Date.now());
+
 /** Return a number from the standard normal distribution within the reach of a slider. */
-const randomNormal = () => Math.max(-REACH, Math.min(REACH, normalFrom(Math.random)));
+const randomNormal = () => Math.max(-REACH, Math.min(REACH, random.normal()));
 
 class Sliders {
   /**
@@ -41,7 +43,7 @@ class Sliders {
   shuffle() {
     this.set(
       ({ mean, std }) => mean + std * randomNormal(),
-      ({ categories }) => categories[Math.floor(Math.random() * categories.length)],
+      ({ categories }) => categories[Math.floor(random.between(0, categories.length))],
     );
   }
 

@@ -1,9 +1,9 @@
 // What the outputs of the network mean: classes, or quantities in their units.
 //
 // Each kind has `show`, which shows the outputs beside the input and returns a sentence; `target`, what the loss
-// compares them with; `mark`, which shows the target in its control; `forget`, which gives a chosen target up for that of
-// another sample; `margin`, which is smaller for a sample from which there is more to learn; and `picture` and `lastRow`,
-// the outputs in a row of the page.
+// compares them with; `mark`, which shows the target in its control; `forget`, which gives a chosen target up for that
+// of another sample; `margin`, which is smaller for a sample from which there is more to learn; and `picture` and
+// `lastRow`, the outputs in a row of the page.
 
 const MOST_BUTTONS = 20; // more classes are chosen from a list
 
@@ -57,7 +57,7 @@ class ClassTargets {
       byId("label-note").textContent = `This is an example of ${known}, and the network says so.`;
     else
       byId("label-note").textContent =
-        `This is an example of ${known}, but the network says ${answer}. The gradients say how it would learn.`;
+        `This is an example of ${known}, which the network takes for ${answer}. The gradients show how it would learn.`;
   }
 
   /** Make a button for each class; return a function that presses one. */

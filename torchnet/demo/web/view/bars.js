@@ -1,4 +1,4 @@
-// Named numbers as a list of bars. A name that does not fit is cut, and shown in full when pointed at. There may be many:
+// Named numbers as a list of bars. A name that does not fit is cut, and shown in full when pointed at. Of many numbers,
 // the largest are shown.
 
 const MOST_BARS = 10; // unless an option says otherwise
