@@ -27,6 +27,7 @@ const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const element = node.parentElement;
     if (!node.textContent.trim() || element.closest("script, style, option, noscript") || !isShown(element)) continue;
+    if (getComputedStyle(element).pointerEvents === "none") continue; // lies on something on purpose
     const range = document.createRange();
     range.selectNodeContents(node);
     const frame = element.closest("figure, li, button, label")?.getBoundingClientRect();

@@ -73,6 +73,7 @@ class Rates {
   search() {
     clearTimeout(this.waiting);
     if (this.state.view !== "backward") return;
+    if (this.state.input.isEmpty) return this.buttons.forEach(({ loss }) => (loss.textContent = "–"));
     const losses = lossesAfterStep(this.state.network, this.state, RATES);
     this.buttons.forEach(({ loss }, k) => (loss.textContent = numberText(losses[k])));
     if (!this.isChosen) this.preselect(losses);
