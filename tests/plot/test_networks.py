@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 import torchnet
 from torchnet import plot
+from torchnet.drawing.picture import encoded
 from torchnet.drawing.style import SERIES, STYLE
 from torchnet.health import gradient_health
 
@@ -80,7 +81,9 @@ def test_a_figure_keeps_its_style_wherever_it_is_drawn():
     net, _, _ = network(5, 6, 6, 4)
     with rc_context(STYLE):
         expected = plot.gradient_flow(net)._repr_png_()
-    assert plot.gradient_flow(net)._repr_png_() == expected
+    figure = plot.gradient_flow(net)
+    assert figure._repr_png_() == expected
+    assert b"<text" in encoded(figure, ".svg")  # letters are text, as svg.fonttype says
 
 
 def test_gradient_flow_takes_networks_of_torch():
