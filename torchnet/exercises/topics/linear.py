@@ -1,4 +1,4 @@
-"""Exercises: linear layers, and the chain rule through several layers."""
+"""Exercises: linear layers, forward and backward."""
 
 from torch import Tensor
 from torch.nn.functional import linear

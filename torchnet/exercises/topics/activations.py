@@ -115,3 +115,101 @@ RELU_BACKWARD = Task(
         ),
     ),
 )
+
+SILU_BACKWARD = Task(
+    name="silu_backward",
+    level=2,
+    title="the backward pass of SiLU, a smooth ReLU",
+    text="""
+    SiLU (or swish) is the input times its own sigmoid. Return the gradient with respect to x. Here x occurs twice. You
+    may call torch.sigmoid.
+    """,
+    equations="""
+    y          = x σ(x)
+    grad_input = ∂L/∂x,   given   grad_output = ∂L/∂y
+    """,
+    arguments={"grad_output": "(N, C), the gradient of the output", "x": "(N, C), the input of the forward pass"},
+    results={"grad_input": "(N, C), the gradient of the input"},
+    truth=Gradients(lambda x: x * torch.sigmoid(x), grad_input="x"),
+    inputs=lambda draw: {"x": 2 * draw.normal(4, 3)},
+    traps=lambda draw: {"for inputs of 1000 and -1000": {"x": torch.tensor([[1000.0, -1000.0, 0.0]]).double()}},
+    where={
+        "grad_input": "The derivative of a product has two terms: each factor is differentiated once while the other "
+        "stays. You know the slope of σ from sigmoid_slope."
+    },
+    praise="Right. Far right the slope is 1, far left 0, and in between it is negative for a while: SiLU, unlike "
+    "ReLU, is not monotonic. Next: residual_backward, where x also takes two ways.",
+    mistakes=(
+        Mistake(
+            "grad_input",
+            "missing term",
+            lambda grad_output, x: grad_output * torch.sigmoid(x),
+            "σ(x) is treated as a constant, and only the factor x is differentiated",
+        ),
+        Mistake(
+            "grad_input",
+            "missing term",
+            lambda grad_output, x: grad_output * x * torch.sigmoid(x) * torch.sigmoid(-x),
+            "the factor x is treated as a constant, and only σ(x) is differentiated",
+        ),
+        Mistake(
+            "grad_input",
+            "product of slopes",
+            lambda grad_output, x: grad_output * torch.sigmoid(x) * torch.sigmoid(-x),
+            "the derivative of a product is not the product of the derivatives",
+        ),
+    ),
+)
+
+DROPOUT_BACKWARD = Task(
+    name="dropout_backward",
+    level=2,
+    title="the backward pass of dropout",
+    text="""
+    In training, dropout sets each input to zero with probability p, and scales the others, so that the mean stays. The
+    forward pass drew the mask, which is True where an input was kept. Return the gradient with respect to x.
+    """,
+    equations="""
+    y          = x / (1 - p)   where mask is True,   0   elsewhere
+    grad_input = ∂L/∂x,   given   grad_output = ∂L/∂y
+    """,
+    arguments={
+        "grad_output": "(N, C), the gradient of the output",
+        "mask": "(N, C), bool, True where x was kept",
+        "p": "a number from 0 to 1, the probability of dropping",
+    },
+    results={"grad_input": "(N, C), the gradient of the input"},
+    truth=Gradients(lambda x, mask, p: x * mask / (1 - p), grad_input="x"),
+    inputs=lambda draw: {"x": draw.normal(4, 5), "mask": draw.mask(4, 5), "p": 0.2},
+    where={
+        "grad_input": "For each element, y is x times a number. Which number is it where mask is True, where False?"
+    },
+    praise="Right. The backward pass uses the mask of the forward pass: a new one would train other units than those "
+    "that made the prediction. Next: cross_entropy.",
+    mistakes=(
+        Mistake(
+            "grad_input",
+            "missing scale",
+            lambda grad_output, mask, p: grad_output * mask,
+            "the right elements are dropped, but the others are not scaled as in the forward pass",
+        ),
+        Mistake(
+            "grad_input",
+            "missing mask",
+            lambda grad_output, mask, p: grad_output / (1 - p),
+            "no element is dropped: the mask is missing",
+        ),
+        Mistake(
+            "grad_input",
+            "inverted mask",
+            lambda grad_output, mask, p: grad_output * ~mask / (1 - p),
+            "the elements that were kept get no gradient, the dropped ones get one",
+        ),
+        Mistake(
+            "grad_input",
+            "p instead of 1 - p",
+            lambda grad_output, mask, p: grad_output * mask / p,
+            "it is scaled by the probability of dropping, not of keeping",
+        ),
+    ),
+)
