@@ -5,6 +5,7 @@ from .averaging import WeightAverage
 from .checking import check
 from .clipping import clip_by_norm, clip_by_value
 from .estimators import MLPClassifier, MLPRegressor, fit
+from .exercises import exercise
 from .layers import (
     ELU,
     GELU,
@@ -60,6 +61,7 @@ __all__ = [
     "cross_entropy",
     "data",
     "estimators",
+    "exercise",
     "fit",
     "initializers",
     "layer_sizes",

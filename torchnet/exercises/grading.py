@@ -1,0 +1,126 @@
+"""Compare the results of a solution with the right ones, and find the kind of mistake in a wrong one."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torchnet.checking.reports.report import Diagnosis
+from torchnet.exercises.hints import hint_for, named
+from torchnet.exercises.running import Fault, FaultFoundError, run, without_exit
+from torchnet.exercises.task import Mistake, Task
+from torchnet.exercises.truth import Case
+
+_TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-4}  # relative to the largest element
+_SAME = 1e-6  # the same, of a wrong result and that of a known mistake
+
+
+def find_fault(task: Task, function: Any) -> Fault | None:
+    """Return what is wrong with a solution, None if it is right. It never raises for what a solution does."""
+    if not callable(function):
+        text = f"Not a function: expected the function {task.name}, got an object of type {type(function).__name__}."
+        return Fault("not a function", "", (text,))
+    function = without_exit(function)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # those of a solution say less than a hint
+            for where, case in task.cases().items():
+                _Trial(task, function, where, case).grade()
+            _prove(task, function)
+    except FaultFoundError as found:
+        return found.fault
+    return None
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A solution at some inputs; `where` describes these, "" for the first ones."""
+
+    task: Task
+    function: Callable[..., Any]
+    where: str
+    case: Case
+
+    def grade(self) -> None:
+        """Compare the results with the right ones.
+
+        Raises:
+            FaultFoundError: if one is wrong, or not written.
+        """
+        results = run(self.task, self.function, self.case)
+        unwritten = [name for name, x in results.items() if x is None or x is ...]
+        if len(unwritten) == len(results):
+            raise FaultFoundError("not written", "")
+        true = self.task.truth.results(self.case)
+        for name, written in results.items():
+            if name not in unwritten:
+                self._compare(name, written, true[name])
+        if unwritten:
+            text = f"Still to write: {', '.join(unwritten)}. The rest is right."
+            raise FaultFoundError("not written", unwritten[0], text)
+
+    def _compare(self, name: str, written: Tensor, true: Tensor) -> None:
+        if written.shape == true.shape and written.dtype != true.dtype:
+            text = f"Dtype: {name} has {_dtype(written)}, expected {_dtype(true)}, that of the inputs."
+            advice = "Create new tensors with torch.zeros_like(x), or with dtype=x.dtype."
+            raise FaultFoundError("dtype", name, text, advice)
+        if _close(written, true, _TOLERANCE[true.dtype]):
+            return
+        at = f"{self.where[0].upper()}{self.where[1:]}: " if self.where else ""
+        first, look = f"{at}{_difference(name, written, true)}.", self.task.where[name]
+        for mistake in self.task.mistakes:
+            if mistake.result == name and _is_result_of(mistake, self.task.given(self.case), written):
+                hint = named(mistake.kind, name, mistake.hint)
+                raise FaultFoundError(mistake.kind, name, first, hint, mistake.where or look)
+        diagnosis = self._diagnosis(name, written)
+        raise FaultFoundError(diagnosis.kind, name, first, hint_for(diagnosis, name), look)
+
+    def _diagnosis(self, name: str, written: Tensor) -> Diagnosis:
+        if not written.isfinite().all():
+            return Diagnosis("not finite", "")
+        if self.where == "in float32":
+            return Diagnosis("rounding", "it is right in float64, inaccurate in float32: nearly equal numbers cancel")
+        return self.task.truth.diagnose(self.function, list(self.task.arguments), self.case, name, written)
+
+
+def _is_result_of(mistake: Mistake, given: Sequence[Any], written: Tensor) -> bool:
+    try:
+        return bool(written.isfinite().all()) and _close(written, mistake.formula(*given), _SAME)
+    except RuntimeError:  # it does not apply to these shapes
+        return False
+
+
+def _prove(task: Task, function: Callable[..., Any]) -> None:
+    """Raise what torchnet.check finds at other inputs, strides and passes."""
+    found = task.truth.proof(function, list(task.arguments), task.cases()[""])
+    if found is not None:
+        name, diagnosis = found
+        text = "It is right at some inputs and wrong at others, of other sizes, values or strides."
+        look = task.where.get(name, "Look for numbers that are written down instead of taken from the inputs.")
+        raise FaultFoundError(diagnosis.kind, name, text, hint_for(diagnosis, name), look)
+
+
+def _close(a: Tensor, b: Tensor, tolerance: float) -> bool:
+    """Whether tensors are equal, up to a tolerance relative to the largest element of the second."""
+    limit = tolerance * float(b.abs().max()) if b.numel() else 0.0
+    return a.shape == b.shape and torch.allclose(a.double(), b.double(), rtol=0.0, atol=limit)
+
+
+def _difference(name: str, written: Tensor, true: Tensor) -> str:
+    """Say how a result is wrong, and show its worst element."""
+    if written.shape != true.shape:
+        return f"{name} has shape {tuple(written.shape)}, expected {tuple(true.shape)}"
+    if true.dim() == 0:
+        return f"{name} is {float(written):.6g}, it should be {float(true):.6g}"
+    difference = (written - true).abs().nan_to_num(torch.inf, torch.inf)
+    wrong = int((difference > _TOLERANCE[true.dtype] * true.abs().max()).sum())
+    index = tuple(int(i) for i in torch.unravel_index(difference.argmax(), true.shape))
+    values = f"it is {float(written[index]):.6g} and should be {float(true[index]):.6g}"
+    return f"{name} is wrong at {wrong} of {true.numel()} elements: at {list(index)} {values}"
+
+
+def _dtype(x: Tensor) -> str:
+    return str(x.dtype).removeprefix("torch.")
