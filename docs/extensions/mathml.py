@@ -11,7 +11,14 @@ from sphinx.writers.html5 import HTML5Translator
 
 LOGGER = logging.getLogger(__name__)
 COMMAND = re.compile(r"(?<=\\)[a-zA-Z]+")
-KNOWN_AS = {"dots": "ldots", "big": "bigl", "Big": "Bigl", "bigg": "biggl", "Bigg": "Biggl"}  # to docutils
+KNOWN_AS = {
+    "dots": "ldots",
+    "big": "bigl",
+    "Big": "Bigl",
+    "bigg": "biggl",
+    "Bigg": "Biggl",
+    "mathrel": "mathrm",
+}  # to docutils
 FUNCTION = re.compile(r"<mo>&ApplyFunction;</mo>(?!\s*<mo)")  # log x, but not log(x)
 
 
