@@ -34,16 +34,20 @@ class Board {
   /**
    * @param canvas a square canvas.
    * @param changed a function that is called after each frame in which the strokes changed.
+   * @param replaced a function that is called when an example is replaced by a drawing.
    */
-  constructor(canvas, changed) {
-    this.canvas = canvas;
+  constructor(canvas, changed, replaced) {
+    Object.assign(this, { canvas, replaced });
     this.strokes = [];
     this.refresh = oncePerFrame(() => (this.draw(), changed()));
     followPen(canvas, (point) => this.begin(point), (point) => this.extend(point));
   }
 
   begin(point) {
-    if (this.isExample) this.strokes = [];
+    if (this.isExample) {
+      this.strokes = [];
+      this.replaced();
+    }
     this.stopExample();
     this.strokes.push([point]);
     this.refresh();

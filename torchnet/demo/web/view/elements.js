@@ -22,10 +22,11 @@ function numberText(value) {
   const exponent = Math.floor(Math.log10(Math.abs(value)));
   if (exponent >= -3 && exponent < 5) return Number(value.toPrecision(3)).toString().replace("-", MINUS);
   const [digits, power] = value.toExponential(2).split("e");
-  return `${digits.replace("-", MINUS)}·10${raised(Number(power))}`;
+  return `${digits.replace("-", MINUS)}·${powerText(Number(power))}`;
 }
 
-const raised = (power) => [...String(power)].map((character) => RAISED[character]).join("");
+/** Format a power of ten: 10⁻¹⁰. */
+const powerText = (power) => `10${[...String(power)].map((character) => RAISED[character]).join("")}`;
 
 const countText = (count) => count.toLocaleString("en-US");
 const percentText = (share) => `${(100 * share).toFixed(1)} %`;
