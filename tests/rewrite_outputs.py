@@ -1,4 +1,4 @@
-"""Write into the pages what their code prints: `python -m tests.rewrite_outputs`.
+"""Write into the pages what their code prints, and the pages of HTML: `python -m tests.rewrite_outputs`.
 
 On these pages, a ```text block shows what the ```python block above it prints; tests/test_tutorial.py compares them.
 With --operators, the table of operators in docs/check.md is measured again, which takes half a minute.
@@ -12,12 +12,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from torchnet.demo import playground_page
+
 from .checking.operators import OPERATORS
 from .checking.operators.judgement import Row, judge, shares
 from .conftest import ROOT
 
 TUTORIAL, CHECK = ROOT / "TUTORIAL.md", ROOT / "docs" / "check.md"
 PAGES = (TUTORIAL, CHECK)
+PLAYGROUND = ROOT / "docs" / "playground.html"
 BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TABLE = re.compile(r"(?<=<!-- operators -->\n)(.*?)(?=<!-- end of operators -->)", re.DOTALL)
 
@@ -89,9 +92,14 @@ def main() -> None:
         if options.operators:
             table = table_of_operators() if TABLE.search(text) else ""
             text = TABLE.sub(lambda _, table=table: table, text)
-        changed = text != page.read_text()
-        page.write_text(text)
-        print(f"{page.relative_to(ROOT)}: {'rewritten' if changed else 'unchanged'}", file=sys.stderr)
+        rewrite(page, text)
+    rewrite(PLAYGROUND, playground_page())
+
+
+def rewrite(page: Path, text: str) -> None:
+    changed = not page.exists() or text != page.read_text(encoding="utf-8")
+    page.write_text(text, encoding="utf-8")
+    print(f"{page.relative_to(ROOT)}: {'rewritten' if changed else 'unchanged'}", file=sys.stderr)
 
 
 if __name__ == "__main__":

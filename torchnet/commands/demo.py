@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--playground",
         action="store_true",
-        help="write the page on which networks are trained, without RUN (default: playground.html in the current folder)",
+        help="write a page on which networks are trained, without RUN (default: playground.html in the current folder)",
     )
 
 
