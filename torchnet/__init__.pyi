@@ -1,10 +1,11 @@
 """The public names and where they are defined. torchnet/__init__.py reads this file and imports names lazily."""
 
-from . import checking, data, estimators, initializers, layers, losses, network, optimizers, reference
+from . import checking, data, estimators, initializers, layers, losses, network, optimizers, plot, reference
 from .averaging import WeightAverage
 from .checking import check
 from .clipping import clip_by_norm, clip_by_value
 from .estimators import MLPClassifier, MLPRegressor, fit
+from .exercises import exercise
 from .layers import (
     ELU,
     GELU,
@@ -60,6 +61,7 @@ __all__ = [
     "cross_entropy",
     "data",
     "estimators",
+    "exercise",
     "fit",
     "initializers",
     "layer_sizes",
@@ -70,6 +72,7 @@ __all__ = [
     "network",
     "one_vs_rest_cross_entropy",
     "optimizers",
+    "plot",
     "reference",
     "set_step",
 ]

@@ -1,5 +1,6 @@
 """The demo page of a run on the digits of scikit-learn."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torchnet.cli.main import main as train
 from torchnet.commands import main
 from torchnet.data import Preprocessing
 from torchnet.demo import ShownNetwork, demo_page
+from torchnet.demo.web_files import PLAYGROUND
 
 from ..conftest import ROOT
 from .pages import two_frames
@@ -83,3 +85,28 @@ def call(browser: Chrome, page: Path) -> Callable[..., Any]:
         return browser.execute_script(code, name, arguments, net)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def scripts_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty page with the mathematics and the experiments of the playground."""
+    web = ROOT / "torchnet" / "demo" / "web"
+    scripts = [name for name in PLAYGROUND if not name.startswith(("view/", "playground/page"))]
+    text = "\n".join((web / f"{name}.js").read_text(encoding="utf-8") for name in scripts)
+    path = tmp_path_factory.mktemp("scripts") / "scripts.html"
+    path.write_text(f"<!doctype html><meta charset=utf-8><title>scripts</title><script>{text}</script>", "utf-8")
+    return path
+
+
+@pytest.fixture
+def run_script(browser: Chrome, scripts_page: Path) -> Callable[..., Any]:
+    """Run the body of a JavaScript function, which has `given`, beside the mathematics; return its result."""
+    if browser.current_url != scripts_page.as_uri():
+        browser.get(scripts_page.as_uri())
+
+    def run(body: str, given: object = None) -> Any:
+        # The result as one text: the browser is slow at returning long arrays.
+        code = "const given = JSON.parse(arguments[0]); return JSON.stringify((() => {" + body + "})())"
+        return json.loads(browser.execute_script(code, json.dumps(given)))
+
+    return run

@@ -62,14 +62,6 @@ function showRate() {
   for (const row of rows) row.update();
 }
 
-/** Return a function from a norm to the length of its bar, 0 to 1, on a logarithmic scale of at least one decade. */
-function logarithmicScale(norms) {
-  const positive = norms.filter((size) => size > 0).map(Math.log10);
-  const [high, low] = [Math.max(...positive), Math.min(...positive)];
-  const decades = Math.max(1, Math.ceil(high - low)) + 1;
-  return (size) => (size > 0 ? Math.max(0, 1 - (high - Math.log10(size)) / decades) : 0);
-}
-
 /** Show the forward or the backward pass of the chosen network. */
 function show(view) {
   state.view = view;

@@ -109,10 +109,10 @@ class Experiment {
   }
 
   /**
-   * Return the outputs, (points, C), at the points of a grid: probabilities, or numbers if the loss is the squared error.
+   * Return the outputs at the points of a grid, (points, C): probabilities, or numbers if the loss is the squared error.
    *
-   * The grid has resolution² points, row by row from the top, in the plane; `resolution` points for a curve. It is null
-   * for inputs with more features.
+   * In the plane, the grid has resolution² points, row by row from the top; for a curve, `resolution` points. For inputs
+   * with more features, it is null.
    */
   surface(resolution) {
     if (!this.runGrid(resolution)) return null;
@@ -130,7 +130,9 @@ class Experiment {
     const { output } = [...this.ofGrid.everyLayer()][layer];
     const points = resolution ** this.data.in_features;
     const width = output.length / points;
-    return Float64Array.from({ length: points }, (_, n) => output[n * width + unit]);
+    const values = new Float64Array(points);
+    for (let n = 0; n < points; n++) values[n] = output[n * width + unit];
+    return values;
   }
 
   /** Run the grid through the network, unless that was done since the last step; return whether there is a grid. */
@@ -144,7 +146,7 @@ class Experiment {
   }
 }
 
-/** Mini-batches of a part of the data, in a new order in each epoch. Rows left over at the end of an epoch are dropped. */
+/** Mini-batches of a part of the data, in a new order in each epoch, the last rows of which may be left out. */
 class Batches {
   constructor(part, random) {
     Object.assign(this, { part, random, order: [], start: 0 });
@@ -182,7 +184,10 @@ const DEAD = 0.01; // dead: the slope is below this for every sample
 function healthOf(layer, N) {
   const slopes = layer.slopes(layer.input, layer.output);
   const steepest = STEEPEST[layer.kind];
-  if (steepest) return { saturated: slopes.filter((slope) => Math.abs(slope) < FLAT * steepest).length / slopes.length };
+  if (steepest) {
+    const isFlat = (slope) => Math.abs(slope) < FLAT * steepest;
+    return { saturated: slopes.filter(isFlat).length / slopes.length };
+  }
   const width = slopes.length / N;
   const isAlive = new Array(width).fill(false);
   slopes.forEach((slope, k) => (isAlive[k % width] ||= Math.abs(slope) >= DEAD));

@@ -1,7 +1,8 @@
 // The settings of an experiment, and their text in the address of the page.
 //
-// Each setting has a default; `parse`, which returns the value of a text, or undefined for an invalid one; `text`, which
-// returns the text of a value; and `expected`, which describes the valid values. Controls need `values`, or `low` and `high`.
+// Each setting has a default, `standard`; `parse`, which returns the value of a text, or undefined if it is invalid;
+// `text`, which returns the text of a value; and `expected`, a description of the valid values, which are also given as
+// `values`, or as `low` and `high`.
 
 const number = (low, high, standard) => ({
   standard, low, high,
@@ -40,10 +41,10 @@ const wholeNumbers = (most, low, high, standard) => ({
 // What a second network, which trains beside the first, has in place of the settings of the first.
 const COMPARISONS = {
   none: null,
-  "without normalization": { normalization: "none" },
-  "without residual": { residual: false },
-  "with relu": { activation: "relu" },
-  "with gain 1": { gain: 1 },
+  no_normalization: { normalization: "none" },
+  no_residual: { residual: false },
+  relu: { activation: "relu" },
+  gain_1: { gain: 1 },
 };
 
 const SETTINGS = {
@@ -90,8 +91,9 @@ function settingsOfText(text) {
 
 /** Return { settings, problems } with the loss of a regression, if the data set is one. */
 function consistentSettings(settings) {
-  if (!DATASETS[settings.dataset].isRegression || settings.loss === "mean_squared_error") return { settings, problems: [] };
-  const problem = `loss: expected mean_squared_error for the data set ${settings.dataset}, got ${settings.loss}.`;
+  const { dataset, loss } = settings;
+  if (!DATASETS[dataset].isRegression || loss === "mean_squared_error") return { settings, problems: [] };
+  const problem = `loss: expected mean_squared_error for the data set ${dataset}, got ${loss}.`;
   return { settings: { ...settings, loss: "mean_squared_error" }, problems: [problem] };
 }
 

@@ -25,8 +25,10 @@ function numberText(value) {
   return `${digits.replace("-", MINUS)}·${powerText(Number(power))}`;
 }
 
+const raised = (power) => [...String(power)].map((character) => RAISED[character]).join("");
+
 /** Format a power of ten: 10⁻¹⁰. */
-const powerText = (power) => `10${[...String(power)].map((character) => RAISED[character]).join("")}`;
+const powerText = (power) => `10${raised(power)}`;
 
 const countText = (count) => count.toLocaleString("en-US");
 const percentText = (share) => `${(100 * share).toFixed(1)} %`;

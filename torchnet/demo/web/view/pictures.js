@@ -4,14 +4,14 @@ const SHADES = 256;
 const palettes = {};
 const colors = {}; // for the plots
 
-/** Read the palettes and colors from the style sheet, which has different ones for light and dark mode. */
-function readPalettes() {
+/** Read palettes and colors from the style sheet, which has different ones for light and dark mode. */
+function readPalettes(named = ["sequential", "diverging", "gray"], single = ["line", "muted", "accent"]) {
   const style = getComputedStyle(document.documentElement);
-  for (const name of ["sequential", "diverging", "gray"]) {
+  for (const name of named) {
     const stops = style.getPropertyValue(`--${name}`).split(",").map(rgb);
     palettes[name] = new Uint32Array(SHADES).map((_, k) => shade(stops, k / (SHADES - 1)));
   }
-  for (const name of ["line", "muted", "accent"]) colors[name] = style.getPropertyValue(`--${name}`);
+  for (const name of single) colors[name] = style.getPropertyValue(`--${name}`);
 }
 
 const rgb = (hex) => [1, 3, 5].map((k) => parseInt(hex.trim().slice(k, k + 2), 16));

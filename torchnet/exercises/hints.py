@@ -1,0 +1,81 @@
+"""What a hint says about a kind of mistake that torchnet.check found. It names the kind, never the right formula."""
+
+import re
+
+from torchnet.checking.reports.report import Diagnosis
+
+# By the kinds of torchnet.check: the kind in a student's words, and a sentence. None where the text of the diagnosis
+# may be shown; the texts of the other kinds may contain formulas, which here would be the answer.
+_KINDS: dict[str, tuple[str, str | None]] = {
+    "transposed": (
+        "transposed",
+        "it has the right size and the wrong orientation: a transpose is missing or superfluous",
+    ),
+    "sign": ("sign", "it has the right size and the wrong sign"),
+    "constant factor": ("constant factor", None),
+    "missing": ("zero", None),
+    "swapped": ("swapped", "it is a right gradient, but that of something else: are the results in the wrong order?"),
+    "wrong axis": ("wrong axis", "it is summed over the wrong axis"),
+    "shape": ("wrong shape", "a sum is missing, superfluous, or over the wrong axis"),
+    "missing path": ("missing path", None),
+    "path factor": ("wrong factor in a path", None),
+    "path twice": ("path counted twice", None),
+    "path sign": ("wrong sign in a path", None),
+    "superfluous term": ("superfluous term", "a term is in it that does not belong there"),
+    "activation derivative": (
+        "wrong slope",
+        "the factor that multiplies the upstream gradient is missing, or not the derivative at the input",
+    ),
+    "wrong derivative": ("wrong derivative", None),
+    "grad_output": ("upstream gradient", None),
+    "tensor factor": ("wrong factor", "a factor is missing or superfluous that differs from element to element"),
+    "scale per slice": ("wrong factor", None),
+    "unknown sum": ("wrong sum", "a factor or a term is missing in the sum, or it is over the wrong axis"),
+    "term": ("wrong term", "a term is missing or wrong that is a sum or a mean over an axis, or one of the arguments"),
+    "permuted": ("permuted", None),
+    "another number": ("another number", None),
+    "nearly right": ("nearly right", "a constant is slightly different, or a small one such as eps is missing"),
+    "small elements": ("small elements", None),
+    "one element": ("wrong in places", None),
+    "one slice": ("wrong in places", None),
+    "some elements": ("wrong in places", None),
+    "some slices": ("wrong in places", None),
+    "not finite": (
+        "not finite",
+        "it has Inf or NaN: something overflows or is divided by zero on the way, although the result is finite",
+    ),
+    "rounding": ("rounding", None),
+    "raises": ("raises", None),
+    "side effect": ("side effect", None),
+    "other inputs": ("other inputs", None),
+    "not repeatable": ("not repeatable", "it is another one when the function is called again with equal inputs"),
+    "memory layout": ("memory layout", "it depends on how the elements of the arguments lie in memory"),
+    "stale state": ("stale state", "the function remembers something of another call"),
+}
+_UNKNOWN = "not recognized"
+_DERIVE = "it looks like no common mistake: derive it for one element, with sums instead of matrices, and compare"
+_INCOMPLETE = "it is incomplete: a term of the chain rule is missing, or has the wrong sign or factor"
+_FORMULA = re.compile(r"equals|the term ")
+_OPERATION = re.compile(r"argument \d+(?: \((\w+)\))? of (\w+) \(operation \d+ of the forward pass\)")
+
+
+def named(kind: str, where: str, text: str) -> str:
+    """Return a hint that names the kind of mistake; `where` is the name of the result, "" for the whole function."""
+    text = f"{where or 'the function'} {text.removeprefix('it ')}" if text.startswith("it ") else text
+    return f"{kind[0].upper()}{kind[1:]}: {text}."
+
+
+def explained(diagnosis: Diagnosis) -> tuple[str, str]:
+    """Return the kind of a mistake in a student's words, and a sentence, without a period, that has no formula."""
+    kind, text = diagnosis.kind, diagnosis.text.partition(". If the function")[0]
+    if kind == "wrong derivative" and ("transpose" in text or "another axis" in text):
+        kind = "transposed" if "transpose" in text else "wrong axis"
+    words, sentence = _KINDS.get(kind, (_UNKNOWN, _DERIVE))
+    if sentence is None:
+        sentence = _INCOMPLETE if _FORMULA.search(text) else _OPERATION.sub(_operation, text)
+    return words, sentence.replace("true gradient", "right result").replace("the true one", "the right one")
+
+
+def _operation(match: re.Match[str]) -> str:
+    of, name = match.groups()
+    return f"{of} in {name}" if of else f"the operation {name}"
