@@ -90,7 +90,9 @@ def test_networks_of_other_inputs_need_a_page_of_their_own(digits_run, capsys, t
     capsys.readouterr()
     assert main(["demo", str(digits_run), str(run), "-o", str(tmp_path / "page.html")]) == 2
     err = capsys.readouterr().err
-    assert re.search(r"expected a network with the inputs and outputs of \S+, got another one: write a page for each", err)
+    assert re.search(
+        r"expected a network with the inputs and outputs of \S+, got another one: write a page for each", err
+    )
     assert not (tmp_path / "page.html").exists()
 
 
