@@ -126,7 +126,7 @@ def _shown(trained: "TrainedNetwork", record: "RunData", name: str) -> "ShownNet
 
 
 def _score(trained: "TrainedNetwork", record: "RunData") -> str:
-    """Return how good a network is, such as "test accuracy 97.38%"; nothing if other weights of its run were evaluated."""
+    """Return how good a network is, such as "test accuracy 97.38%", if these weights of its run were evaluated."""
     from torchnet.runs.folders import evaluated_checkpoints
 
     evaluated = evaluated_checkpoints(record.folder, trained.config.get("evaluate", "best"))
