@@ -7,7 +7,7 @@ from torchnet import MLP
 from torchnet.cli.main import main as train
 from torchnet.commands import main
 from torchnet.data import Pixels, Preprocessing
-from torchnet.demo import demo_page, kind_of
+from torchnet.demo import ShownNetwork, content_of, demo_page, kind_of, page_of
 
 from ..conftest import ROOT
 
@@ -30,9 +30,11 @@ def test_last_is_the_newest_run_under_the_root(digits_run, capsys, tmp_path):
 
 def test_a_name_is_escaped():
     name = '</script><script>alert("x")</script>&{{ 7 * 7 }}'
-    page = demo_page(MLP((4, 2)), "cross_entropy", name, 0, Preprocessing.of_digits(4, 2))
-    assert page.count("<script") == page.count("</script>") == 3
+    networks = [ShownNetwork(MLP((4, 2)), "cross_entropy", name, 0, score=name)]
+    page = demo_page(networks, Preprocessing.of_digits(4, 2))
+    assert page.count("<script") == page.count("</script>") == 2
     assert "&lt;/script&gt;&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt;&amp;{{ 7 * 7 }}" in page
+    assert content_of(page)["networks"][0]["score"] == name
     assert "http" not in page.replace("http-equiv", "")
 
 

@@ -7,12 +7,14 @@ import sys
 import numpy as np
 import pytest
 import torch
+from matplotlib import rc_context
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 import torchnet
 from torchnet import plot
-from torchnet.drawing.style import SERIES
+from torchnet.drawing.picture import encoded
+from torchnet.drawing.style import SERIES, STYLE
 from torchnet.health import gradient_health
 
 from ..conftest import ROOT
@@ -75,6 +77,15 @@ def test_gradient_flow_marks_what_a_log_scale_does_not_have():
     assert plot.gradient_flow(net)._repr_png_()  # a log scale without any number
 
 
+def test_a_figure_keeps_its_style_wherever_it_is_drawn():
+    net, _, _ = network(5, 6, 6, 4)
+    with rc_context(STYLE):
+        expected = plot.gradient_flow(net)._repr_png_()
+    figure = plot.gradient_flow(net)
+    assert figure._repr_png_() == expected
+    assert b"<text" in encoded(figure, ".svg")  # letters are text, as svg.fonttype says
+
+
 def test_gradient_flow_takes_networks_of_torch():
     net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
     net(torch.ones(2, 3)).sum().backward()
@@ -110,10 +121,12 @@ def test_activations_draws_the_fractions_of_the_outputs_of_each_layer():
 
 
 def test_activations_says_the_fractions_that_gradient_health_measures():
-    net, x, _ = network(5, 16, 16, 16, 4, activation=["sigmoid", "relu", "identity"], normalization="batch_norm")
+    net, x, _ = network(
+        5, 16, 16, 16, 4, activation=["sigmoid", "relu", "identity"], normalization="batch_norm", dropout=0.1
+    )
     net[0].weight.mul_(20)
     net[1].weight.mul_(9)
-    net[4].bias.copy_(torch.linspace(-9, 1, 16))
+    net[5].bias.copy_(torch.linspace(-9, 1, 16))
     before, state = copy.deepcopy(net), {name: value.clone() for name, value in net.state_dict().items()}
     health = gradient_health(copy.deepcopy(net), x, {name: it.grad for name, it in net.named_parameters()}, before)
     net.eval()

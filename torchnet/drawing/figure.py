@@ -20,7 +20,7 @@ class StyledFigure(Figure):
     """A figure that is drawn in the style of torchnet, and that a notebook shows as a picture."""
 
     def draw(self, renderer: Any) -> None:
-        with rc_context(STYLE):  # ticks are made when they are first drawn
+        with rc_context(STYLE):  # some of it is read when a figure is drawn, or when its ticks are
             super().draw(renderer)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:

@@ -4,9 +4,20 @@ import html
 from typing import overload
 
 from torchnet.choices import expect_one_of
-from torchnet.exercises import activations, linear, losses
 from torchnet.exercises.attempts import Exercise
 from torchnet.exercises.task import Task
+from torchnet.exercises.topics import (
+    activations,
+    adam,
+    attention,
+    batch_norm,
+    composition,
+    gradient_descent,
+    layer_norm,
+    linear,
+    losses,
+    softmax,
+)
 
 _TASKS: dict[str, Task] = {
     task.name: task
@@ -14,8 +25,25 @@ _TASKS: dict[str, Task] = {
         activations.SIGMOID_SLOPE,
         activations.RELU_BACKWARD,
         linear.LINEAR_FORWARD,
+        losses.MEAN_SQUARED_ERROR,
         linear.LINEAR_BACKWARD,
-        losses.SOFTMAX,
+        gradient_descent.SGD_MOMENTUM_STEP,
+        softmax.SOFTMAX,
+        softmax.LOG_SOFTMAX,
+        activations.SILU_BACKWARD,
+        activations.DROPOUT_BACKWARD,
+        gradient_descent.CLIP_BY_NORM,
+        batch_norm.BATCH_NORM_FORWARD,
+        losses.CROSS_ENTROPY,
+        composition.RESIDUAL_BACKWARD,
+        composition.MLP_BACKWARD,
+        adam.ADAM_STEP,
+        adam.ADAMW_STEP,
+        softmax.SOFTMAX_BACKWARD,
+        layer_norm.RMS_NORM_BACKWARD,
+        layer_norm.LAYER_NORM_BACKWARD,
+        batch_norm.BATCH_NORM_BACKWARD,
+        attention.ATTENTION_BACKWARD,
     )
 }
 

@@ -44,14 +44,14 @@ class Mistake:
     Attributes:
         result: the name of the result.
         kind: a few words that name the mistake.
-        formula: computes the wrong result from the arguments of the exercise.
+        formula: computes the wrong result; the arguments of the exercise are attributes of its argument.
         hint: says what is wrong, in lower case and without a period; "it" is the result.
         where: where to look in the equations; None for what the exercise says about this result.
     """
 
     result: str
     kind: str
-    formula: Callable[..., Tensor]
+    formula: Callable[[Any], Tensor]
     hint: str
     where: str | None = None
 
@@ -70,7 +70,7 @@ class Task:
         results: what it returns, with shapes.
         truth: computes the right results.
         inputs: draws the inputs at which a solution is tried first.
-        where: for each result, where to look in the equations.
+        where: for each result, where to look in the equations; in the order in which the results are judged.
         praise: what a right solution shows, and what to try next.
         mistakes: typical wrong formulas.
         traps: draws inputs that are known for wrong results, by a description such as "for large logits".

@@ -130,7 +130,9 @@ class Experiment {
     const { output } = [...this.ofGrid.everyLayer()][layer];
     const points = resolution ** this.data.in_features;
     const width = output.length / points;
-    return Float64Array.from({ length: points }, (_, n) => output[n * width + unit]);
+    const values = new Float64Array(points);
+    for (let n = 0; n < points; n++) values[n] = output[n * width + unit];
+    return values;
   }
 
   /** Run the grid through the network, unless that was done since the last step; return whether there is a grid. */

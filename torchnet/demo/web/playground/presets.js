@@ -4,6 +4,12 @@ const layersOf = (depth, width) => Array(depth).fill(width);
 const preset = (title, text, settings) => ({ title, text, settings: { ...defaultSettings(), ...settings } });
 
 const PRESETS = {
+  spirals: preset(
+    "Two spirals",
+    "Three layers of 16 tanh units learn to tell two spirals apart. Each small square shows what one unit computes " +
+      "over the plane: straight edges in the first layer, which the next layers bend and combine.",
+    {},
+  ),
   vanishing: preset(
     "Vanishing gradients",
     "On the way back, every sigmoid multiplies the gradient by at most 1/4, so the first of 20 layers receives " +

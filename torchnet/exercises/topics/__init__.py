@@ -1,0 +1,1 @@
+"""The exercises by topic. Each reads as: task, equations, arguments, truth, where to look, known mistakes."""
