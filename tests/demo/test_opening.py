@@ -111,8 +111,8 @@ def test_images_and_rows_open_with_an_uncertain_one(kind, show, browser):
     assert find(browser, f"#label-{second}").is_selected()
     names = KINDS[kind].targets.names
     assert text_of(browser, "#label-note") == (
-        f"Preselected is {names[second]}, the second choice of the network: its first choice, {names[first]}, has little "
-        "to teach."
+        f"Preselected is {names[second]}, the second choice of the network: its first choice, {names[first]}, has "
+        "little to teach."
     )
 
 
