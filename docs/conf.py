@@ -39,6 +39,7 @@ nitpick_ignore_regex = [("py:class", ".*")]  # annotations name classes of other
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 4
 default_role = "literal"
+highlight_language = "text"
 html_math_renderer = "mathml"
 
 # Docstrings
@@ -61,5 +62,6 @@ html_theme = "furo"
 html_title = "torchnet"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_js_files = ["frames.js"]
 html_copy_source = False
 html_show_copyright = False

@@ -11,6 +11,7 @@ APPENDED = {
 :hidden:
 :caption: Learn
 
+docs/browser
 notebooks/README
 TUTORIAL
 docs/catalog/index
