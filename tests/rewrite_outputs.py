@@ -6,38 +6,19 @@ With --operators, the table of operators in docs/check.md is measured again, whi
 """
 
 import argparse
-import contextlib
-import io
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
-from torchnet.demo import content_of, page_of
+from docs.extensions.examples import BLOCK, PAGES, run_page
+from torchnet.demo import content_of, page_of, playground_page
 
 from .checking.operators import OPERATORS
 from .checking.operators.judgement import Row, judge, shares
 from .conftest import ROOT
 
-TUTORIAL, CHECK = ROOT / "TUTORIAL.md", ROOT / "docs" / "check.md"
-PAGES = (TUTORIAL, CHECK)
-DEMO = ROOT / "docs" / "demo.html"
-BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DEMO, PLAYGROUND = ROOT / "docs" / "demo.html", ROOT / "docs" / "playground.html"
 TABLE = re.compile(r"(?<=<!-- operators -->\n)(.*?)(?=<!-- end of operators -->)", re.DOTALL)
-
-
-def run_page(page: Path) -> tuple[list[tuple[str, str]], dict[str, Any]]:
-    """Run the code of a page; return what each block printed with what the page shows, and the names it defined."""
-    names: dict[str, Any] = {}
-    printed, pairs = "", []
-    for kind, block in BLOCK.findall(page.read_text()):
-        if kind == "python":
-            with contextlib.redirect_stdout(io.StringIO()) as output:
-                exec(compile(block, str(page), "exec"), names)
-            printed = output.getvalue()
-        else:
-            pairs.append((printed, block))
-    return pairs, names
 
 
 def with_outputs(page: Path) -> str:
@@ -55,7 +36,7 @@ def rendered_demo(page: Path) -> str:
     return page_of(content_of(page.read_text(encoding="utf-8")))
 
 
-RENDERED = {DEMO: rendered_demo}
+RENDERED = {DEMO: rendered_demo, PLAYGROUND: lambda _: playground_page()}
 
 
 def table_of_operators() -> str:
