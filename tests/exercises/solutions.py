@@ -366,7 +366,7 @@ WRONG = {
         (lambda w, g, v, lr, m: (w - (m * v + lr * g), m * v + lr * g), "learning rate in the velocity"),
         (lambda w, g, v, lr, m: (w + lr * (m * v + g), m * v + g), "sign"),
         (lambda w, g, v, lr, m: (w - lr * g, m * v + g), "missing velocity"),
-        (lambda w, g, v, lr, m: (w.sub_(lr * v.mul_(m).add_(g)), v), "side effect"),
+        (lambda w, g, v, lr, m: (w - lr * (g + m * (m * v + g)), m * v + g), "look ahead"),
         (lambda w, g, v, lr, m: (w - lr * (v + g), v + g), "missing momentum"),
     ],
     "log_softmax": [

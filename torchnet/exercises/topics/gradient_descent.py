@@ -101,6 +101,12 @@ SGD_MOMENTUM_STEP = Task(
             lambda a: a.weight - a.lr * a.grad,
             "it is a step without momentum: the velocity is not used",
         ),
+        Mistake(
+            "weight",
+            "look ahead",
+            lambda a: a.weight - a.lr * (a.grad + a.momentum * (a.momentum * a.velocity + a.grad)),
+            "this is Nesterov's variant, which looks one step ahead",
+        ),
     ),
 )
 
