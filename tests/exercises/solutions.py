@@ -44,10 +44,10 @@ def adamw(w, g, m, v, step, lr, beta1, beta2, eps, decay):
 def wrong_adam(w, g, m, v, step, lr, beta1, beta2, eps, of="", decay=0.0):
     if of == "coupled decay":
         g = g + decay * w
+    old = w - lr * m / (1 - beta1**step) / (torch.sqrt(v / (1 - beta2**step)) + eps)
     m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g
-    if of == "v only":
-        v = v + 0
-        return w - lr * m / (torch.sqrt(v / (1 - beta2**step)) + eps), m, v
+    if of == "old":
+        return old, m, v
     t = {"step - 1": step - 1, "step + 1": step + 1}.get(of, step)
     p, q = (1 - beta1**t, 1 - beta2**t) if of != "no correction" and t > 0 else (1.0, 1.0)
     root = torch.sqrt(v / q + eps) if of == "inside" else (v / q) + eps if of == "no root" else torch.sqrt(v / q) + eps
@@ -455,6 +455,7 @@ WRONG = {
     ],
     "adam_step": [
         (partial(wrong_adam, of="no correction"), "missing bias correction"),
+        (partial(wrong_adam, of="old"), "old means"),
         (partial(wrong_adam, of="step - 1"), "step off by one"),
         (partial(wrong_adam, of="step + 1"), "step off by one"),
         (partial(wrong_adam, of="inside"), "epsilon inside the root"),
