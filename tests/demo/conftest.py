@@ -12,10 +12,11 @@ from torchnet import MLP
 from torchnet.cli.main import main as train
 from torchnet.commands import main
 from torchnet.data import Preprocessing
-from torchnet.demo import demo_page
+from torchnet.demo import ShownNetwork, demo_page
 from torchnet.demo.web_files import PLAYGROUND
 
 from ..conftest import ROOT
+from .pages import two_frames
 
 
 @pytest.fixture(scope="session")
@@ -62,8 +63,9 @@ def show(browser: Chrome, tmp_path: Path) -> Iterator[Callable[..., None]]:
     def show(net: MLP, preprocessing: Preprocessing) -> None:
         loss = "cross_entropy" if preprocessing.task == "classification" else "mean_squared_error"
         path = tmp_path / "page.html"
-        path.write_text(demo_page(net, loss, "shown", 0, preprocessing), encoding="utf-8")
+        path.write_text(demo_page([ShownNetwork(net, loss, "shown", 0)], preprocessing), encoding="utf-8")
         browser.get(path.as_uri())
+        two_frames(browser)
 
     yield show
     assert [entry for entry in browser.get_log("browser") if entry["source"] != "rendering"] == []

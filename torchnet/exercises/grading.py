@@ -1,21 +1,23 @@
 """Compare the results of a solution with the right ones, and find the kind of mistake in a wrong one."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from torchnet.checking.reports.report import Diagnosis
-from torchnet.exercises.hints import hint_for, named
+from torchnet.exercises.hints import explained, named
 from torchnet.exercises.running import Fault, FaultFoundError, run, without_exit
 from torchnet.exercises.task import Mistake, Task
 from torchnet.exercises.truth import Case
 
 _TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-4}  # relative to the largest element
 _SAME = 1e-6  # the same, of a wrong result and that of a known mistake
+_EXPLAINS = 1e-2  # the largest rest of an explained error, relative to the error
 
 
 def find_fault(task: Task, function: Any) -> Fault | None:
@@ -72,11 +74,11 @@ class _Trial:
         at = f"{self.where[0].upper()}{self.where[1:]}: " if self.where else ""
         first, look = f"{at}{_difference(name, written, true)}.", self.task.where[name]
         for mistake in self.task.mistakes:
-            if mistake.result == name and _is_result_of(mistake, self.task.given(self.case), written):
+            if mistake.result == name and _is_result_of(mistake, self.case, written, true):
                 hint = named(mistake.kind, name, mistake.hint)
                 raise FaultFoundError(mistake.kind, name, first, hint, mistake.where or look)
-        diagnosis = self._diagnosis(name, written)
-        raise FaultFoundError(diagnosis.kind, name, first, hint_for(diagnosis, name), look)
+        kind, text = explained(self._diagnosis(name, written))
+        raise FaultFoundError(kind, name, first, named(kind, name, text), look)
 
     def _diagnosis(self, name: str, written: Tensor) -> Diagnosis:
         if not written.isfinite().all():
@@ -86,11 +88,15 @@ class _Trial:
         return self.task.truth.diagnose(self.function, list(self.task.arguments), self.case, name, written)
 
 
-def _is_result_of(mistake: Mistake, given: Sequence[Any], written: Tensor) -> bool:
+def _is_result_of(mistake: Mistake, case: Case, written: Tensor, true: Tensor) -> bool:
+    """Whether a wrong formula gives what was written, up to rounding, which is far less than what is wrong."""
     try:
-        return bool(written.isfinite().all()) and _close(written, mistake.formula(*given), _SAME)
+        found = mistake.formula(SimpleNamespace(**case))
     except RuntimeError:  # it does not apply to these shapes
         return False
+    if not written.isfinite().all() or not _close(written, found, _SAME):
+        return False
+    return written.shape != true.shape or float((written - found).norm()) <= _EXPLAINS * float((written - true).norm())
 
 
 def _prove(task: Task, function: Callable[..., Any]) -> None:
@@ -100,7 +106,8 @@ def _prove(task: Task, function: Callable[..., Any]) -> None:
         name, diagnosis = found
         text = "It is right at some inputs and wrong at others, of other sizes, values or strides."
         look = task.where.get(name, "Look for numbers that are written down instead of taken from the inputs.")
-        raise FaultFoundError(diagnosis.kind, name, text, hint_for(diagnosis, name), look)
+        kind, sentence = explained(diagnosis)
+        raise FaultFoundError(kind, name, text, named(kind, name, sentence), look)
 
 
 def _close(a: Tensor, b: Tensor, tolerance: float) -> bool:
@@ -114,12 +121,19 @@ def _difference(name: str, written: Tensor, true: Tensor) -> str:
     if written.shape != true.shape:
         return f"{name} has shape {tuple(written.shape)}, expected {tuple(true.shape)}"
     if true.dim() == 0:
-        return f"{name} is {float(written):.6g}, it should be {float(true):.6g}"
+        a, b = _distinct(float(written), float(true))
+        return f"{name} is {a} and should be {b}"
     difference = (written - true).abs().nan_to_num(torch.inf, torch.inf)
     wrong = int((difference > _TOLERANCE[true.dtype] * true.abs().max()).sum())
     index = tuple(int(i) for i in torch.unravel_index(difference.argmax(), true.shape))
-    values = f"it is {float(written[index]):.6g} and should be {float(true[index]):.6g}"
-    return f"{name} is wrong at {wrong} of {true.numel()} elements: at {list(index)} {values}"
+    a, b = _distinct(float(written[index]), float(true[index]))
+    return f"{name} is wrong at {wrong} of {true.numel()} elements: at {list(index)} it is {a} and should be {b}"
+
+
+def _distinct(a: float, b: float) -> tuple[str, str]:
+    """Return two numbers with as many digits as tell them apart."""
+    digits = next(digits for digits in (6, 9, 12, 17) if f"{a:.{digits}g}" != f"{b:.{digits}g}" or digits == 17)
+    return f"{a:.{digits}g}", f"{b:.{digits}g}"
 
 
 def _dtype(x: Tensor) -> str:

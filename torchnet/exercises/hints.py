@@ -1,29 +1,61 @@
-"""What a hint says about a kind of mistake. It names the kind and never the right formula."""
+"""What a hint says about a kind of mistake that torchnet.check found. It names the kind, never the right formula."""
 
 import re
 
 from torchnet.checking.reports.report import Diagnosis
 
-# By the kinds of torchnet.check. The reports of torchnet.check show formulas, which here would be the answer.
-_SENTENCES = {
-    "transposed": "it has the right size and the wrong orientation: a transpose is missing or superfluous",
-    "sign": "it has the right size and the wrong sign",
-    "wrong axis": "it is summed over the wrong axis",
-    "shape": "it has the wrong shape: a sum is missing, superfluous, or over the wrong axis",
-    "missing path": "it is incomplete: a term of the chain rule is missing",
-    "superfluous term": "a term is in it that does not belong there",
-    "activation derivative": "the factor that multiplies the upstream gradient is not the derivative, or is missing",
-    "tensor factor": "it is off by a factor that differs from element to element: one factor is missing or superfluous",
-    "unknown sum": "it is a sum with a factor or a term missing, or over the wrong axis",
-    "term": "a term is missing or wrong that is a mean or a sum over an axis, which all elements of a row share",
-    "swapped": "it is a right gradient, but that of something else: the results may be in the wrong order",
-    "not finite": "it has Inf or NaN: something overflows, or is divided by zero, although the result is finite",
-    "unknown": "it matches no common mistake: derive it for one element, with sums instead of matrices, and compare",
-    "not repeatable": "the function returns something else when it is called again with equal inputs",
-    "memory layout": "the function depends on how the elements of its inputs lie in memory",
-    "stale state": "the function remembers something of another call",
+# By the kinds of torchnet.check: the kind in a student's words, and a sentence. None where the text of the diagnosis
+# may be shown; the texts of the other kinds may contain formulas, which here would be the answer.
+_KINDS: dict[str, tuple[str, str | None]] = {
+    "transposed": (
+        "transposed",
+        "it has the right size and the wrong orientation: a transpose is missing or superfluous",
+    ),
+    "sign": ("sign", "it has the right size and the wrong sign"),
+    "constant factor": ("constant factor", None),
+    "missing": ("zero", None),
+    "swapped": ("swapped", "it is a right gradient, but that of something else: are the results in the wrong order?"),
+    "wrong axis": ("wrong axis", "it is summed over the wrong axis"),
+    "shape": ("wrong shape", "a sum is missing, superfluous, or over the wrong axis"),
+    "missing path": ("missing path", None),
+    "path factor": ("wrong factor in a path", None),
+    "path twice": ("path counted twice", None),
+    "path sign": ("wrong sign in a path", None),
+    "superfluous term": ("superfluous term", "a term is in it that does not belong there"),
+    "activation derivative": (
+        "wrong slope",
+        "the factor that multiplies the upstream gradient is missing, or not the derivative at the input",
+    ),
+    "wrong derivative": ("wrong derivative", None),
+    "grad_output": ("upstream gradient", None),
+    "tensor factor": ("wrong factor", "a factor is missing or superfluous that differs from element to element"),
+    "scale per slice": ("wrong factor", None),
+    "unknown sum": ("wrong sum", "a factor or a term is missing in the sum, or it is over the wrong axis"),
+    "term": ("wrong term", "a term is missing or wrong that is a sum or a mean over an axis, or one of the arguments"),
+    "permuted": ("permuted", None),
+    "another number": ("another number", None),
+    "nearly right": ("nearly right", "a constant is slightly different, or a small one such as eps is missing"),
+    "small elements": ("small elements", None),
+    "one element": ("wrong in places", None),
+    "one slice": ("wrong in places", None),
+    "some elements": ("wrong in places", None),
+    "some slices": ("wrong in places", None),
+    "not finite": (
+        "not finite",
+        "it has Inf or NaN: something overflows or is divided by zero on the way, although the result is finite",
+    ),
+    "rounding": ("rounding", None),
+    "raises": ("raises", None),
+    "side effect": ("side effect", None),
+    "other inputs": ("other inputs", None),
+    "not repeatable": ("not repeatable", "it is another one when the function is called again with equal inputs"),
+    "memory layout": ("memory layout", "it depends on how the elements of the arguments lie in memory"),
+    "stale state": ("stale state", "the function remembers something of another call"),
 }
-_FORMULA = re.compile(r"equals|the term|cosine")
+_UNKNOWN = "not recognized"
+_DERIVE = "it looks like no common mistake: derive it for one element, with sums instead of matrices, and compare"
+_INCOMPLETE = "it is incomplete: a term of the chain rule is missing, or has the wrong sign or factor"
+_FORMULA = re.compile(r"equals|the term ")
 _OPERATION = re.compile(r"argument \d+(?: \((\w+)\))? of (\w+) \(operation \d+ of the forward pass\)")
 
 
@@ -33,23 +65,17 @@ def named(kind: str, where: str, text: str) -> str:
     return f"{kind[0].upper()}{kind[1:]}: {text}."
 
 
-def hint_for(diagnosis: Diagnosis, where: str) -> str:
-    """Return a sentence that names the kind of a mistake which torchnet.check found."""
-    text = _OPERATION.sub(_operation, diagnosis.text.partition(". If the function")[0])
-    if diagnosis.kind in _SENTENCES and (_is_about_formulas(diagnosis) or not _is_about_paths(diagnosis)):
-        text = _SENTENCES[diagnosis.kind]
-    return named(diagnosis.kind, where, text)
-
-
-def _is_about_formulas(diagnosis: Diagnosis) -> bool:
-    return _FORMULA.search(diagnosis.text) is not None
-
-
-def _is_about_paths(diagnosis: Diagnosis) -> bool:
-    """Whether the text says which operation of the forward pass is concerned, which helps and is no formula."""
-    return _OPERATION.search(diagnosis.text) is not None
+def explained(diagnosis: Diagnosis) -> tuple[str, str]:
+    """Return the kind of a mistake in a student's words, and a sentence, without a period, that has no formula."""
+    kind, text = diagnosis.kind, diagnosis.text.partition(". If the function")[0]
+    if kind == "wrong derivative" and ("transpose" in text or "another axis" in text):
+        kind = "transposed" if "transpose" in text else "wrong axis"
+    words, sentence = _KINDS.get(kind, (_UNKNOWN, _DERIVE))
+    if sentence is None:
+        sentence = _INCOMPLETE if _FORMULA.search(text) else _OPERATION.sub(_operation, text)
+    return words, sentence.replace("true gradient", "right result").replace("the true one", "the right one")
 
 
 def _operation(match: re.Match[str]) -> str:
     of, name = match.groups()
-    return f"{name}({of or '...'})"
+    return f"{of} in {name}" if of else f"the operation {name}"

@@ -44,14 +44,14 @@ class Mistake:
     Attributes:
         result: the name of the result.
         kind: a few words that name the mistake.
-        formula: computes the wrong result from the arguments of the exercise.
+        formula: computes the wrong result; the arguments of the exercise are attributes of its argument.
         hint: says what is wrong, in lower case and without a period; "it" is the result.
         where: where to look in the equations; None for what the exercise says about this result.
     """
 
     result: str
     kind: str
-    formula: Callable[..., Tensor]
+    formula: Callable[[Any], Tensor]
     hint: str
     where: str | None = None
 

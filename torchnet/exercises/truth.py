@@ -10,6 +10,7 @@ from torchnet.checking.compare import random_directions
 from torchnet.checking.diagnosis.context import Context
 from torchnet.checking.diagnosis.diagnose import diagnose
 from torchnet.checking.oracles.autograd import autograd
+from torchnet.checking.oracles.oracles import AUTOGRAD
 from torchnet.checking.proof import check
 from torchnet.checking.reports.report import Diagnosis, Report
 from torchnet.checking.subjects.forms import as_subject
@@ -19,6 +20,7 @@ Case = Mapping[str, Any]
 Function = Callable[..., Any]
 Found = tuple[str, Diagnosis]  # the name of a result, "" for the function as a whole, and its mistake
 _UPSTREAM_SEED = 7
+_LIMITED = "is it made for the given inputs only?"  # the end of a note of torchnet.check
 
 
 class Truth(Protocol):
@@ -137,7 +139,7 @@ class Gradients:
             by_input = dict(zip(self.gradients.values(), written, strict=True))
             return [by_input.get(name) for name in self.inputs]
 
-        return check((self.forward, backward), *self._inputs(_in_float64(case)), **options)
+        return check((self.forward, backward), *self._inputs(_in_float64(case)), oracles=[AUTOGRAD], **options)
 
     def _inputs(self, case: Case) -> list[Any]:
         return [case[name] for name in self.inputs]
@@ -145,8 +147,11 @@ class Gradients:
 
 def _first_found(report: Report, names: Mapping[str, str]) -> Found | None:
     """Return the first mistake of a report, with the name of the result."""
-    found = [(names.get(where, ""), what) for where, what in report.diagnoses]
-    return found[0] if found and not report.passed else None
+    if not report.passed:
+        where, what = report.diagnoses[0]
+        return names.get(where, ""), what
+    limited = [note for note in report.notes if note.endswith(_LIMITED)]
+    return ("", Diagnosis("other inputs", limited[0])) if limited else None
 
 
 def _in_float64(case: Case) -> dict[str, Any]:

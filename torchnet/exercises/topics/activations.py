@@ -37,23 +37,25 @@ SIGMOID_SLOPE = Task(
     praise="Right. The slope is never more than 1/4: twenty sigmoids in a row multiply a gradient by at most 10⁻¹². "
     "Next: relu_backward, whose slope is 1 or 0.",
     mistakes=(
-        Mistake("slope", "value instead of slope", torch.sigmoid, "this is σ(x) itself, not its derivative"),
+        Mistake(
+            "slope", "value instead of slope", lambda a: torch.sigmoid(a.x), "this is σ(x) itself, not its derivative"
+        ),
         Mistake(
             "slope",
             "input instead of output",
-            lambda x: x * (1 - x),
+            lambda a: a.x * (1 - a.x),
             "the formula looks like one in terms of the output y = σ(x), and you put in x",
         ),
         Mistake(
             "slope",
             "another function",
-            lambda x: 1 - torch.sigmoid(x) ** 2,
+            lambda a: 1 - torch.sigmoid(a.x) ** 2,
             "this is the rule for tanh, whose derivative is 1 - y²; the sigmoid has another one",
         ),
         Mistake(
             "slope",
             "missing factor",
-            lambda x: 1 - torch.sigmoid(x),
+            lambda a: 1 - torch.sigmoid(a.x),
             "this is the derivative of log σ(x), that of σ(x) divided by σ(x): a factor is missing",
         ),
     ),
@@ -85,31 +87,31 @@ RELU_BACKWARD = Task(
         Mistake(
             "grad_input",
             "missing upstream gradient",
-            lambda grad_output, x: (x > 0).to(x.dtype),
+            lambda a: (a.x > 0).to(a.x.dtype),
             "this is the slope alone: the gradient that comes from the layer above is not in it",
         ),
         Mistake(
             "grad_input",
             "wrong mask",
-            lambda grad_output, x: grad_output * (grad_output > 0),
+            lambda a: a.grad_output * (a.grad_output > 0),
             "you look at the sign of grad_output; what decides is the sign that the forward pass looked at",
         ),
         Mistake(
             "grad_input",
             "value instead of slope",
-            lambda grad_output, x: grad_output * torch.relu(x),
+            lambda a: a.grad_output * torch.relu(a.x),
             "grad_output is multiplied by the value of ReLU, not by its slope",
         ),
         Mistake(
             "grad_input",
             "missing slope",
-            lambda grad_output, x: grad_output,
+            lambda a: a.grad_output,
             "grad_output passes everywhere: the slope of ReLU is missing",
         ),
         Mistake(
             "grad_input",
             "wrong at zero",
-            lambda grad_output, x: grad_output * (x >= 0),
+            lambda a: a.grad_output * (a.x >= 0),
             "only the elements where x is exactly 0 are wrong: the slope there is taken as 1",
             "Compare > with >=.",
         ),
@@ -143,20 +145,26 @@ SILU_BACKWARD = Task(
         Mistake(
             "grad_input",
             "missing term",
-            lambda grad_output, x: grad_output * torch.sigmoid(x),
+            lambda a: a.grad_output * torch.sigmoid(a.x),
             "σ(x) is treated as a constant, and only the factor x is differentiated",
         ),
         Mistake(
             "grad_input",
             "missing term",
-            lambda grad_output, x: grad_output * x * torch.sigmoid(x) * torch.sigmoid(-x),
+            lambda a: a.grad_output * a.x * torch.sigmoid(a.x) * torch.sigmoid(-a.x),
             "the factor x is treated as a constant, and only σ(x) is differentiated",
         ),
         Mistake(
             "grad_input",
             "product of slopes",
-            lambda grad_output, x: grad_output * torch.sigmoid(x) * torch.sigmoid(-x),
+            lambda a: a.grad_output * torch.sigmoid(a.x) * torch.sigmoid(-a.x),
             "the derivative of a product is not the product of the derivatives",
+        ),
+        Mistake(
+            "grad_input",
+            "missing factor",
+            lambda a: a.grad_output * torch.sigmoid(a.x) * (1 + a.x),
+            "the second term needs the slope of σ, and has σ itself",
         ),
     ),
 )
@@ -190,25 +198,25 @@ DROPOUT_BACKWARD = Task(
         Mistake(
             "grad_input",
             "missing scale",
-            lambda grad_output, mask, p: grad_output * mask,
+            lambda a: a.grad_output * a.mask,
             "the right elements are dropped, but the others are not scaled as in the forward pass",
         ),
         Mistake(
             "grad_input",
             "missing mask",
-            lambda grad_output, mask, p: grad_output / (1 - p),
+            lambda a: a.grad_output / (1 - a.p),
             "no element is dropped: the mask is missing",
         ),
         Mistake(
             "grad_input",
             "inverted mask",
-            lambda grad_output, mask, p: grad_output * ~mask / (1 - p),
+            lambda a: a.grad_output * ~a.mask / (1 - a.p),
             "the elements that were kept get no gradient, the dropped ones get one",
         ),
         Mistake(
             "grad_input",
             "p instead of 1 - p",
-            lambda grad_output, mask, p: grad_output * mask / p,
+            lambda a: a.grad_output * a.mask / a.p,
             "it is scaled by the probability of dropping, not of keeping",
         ),
     ),

@@ -1,6 +1,6 @@
 """Exercises: one step of Adam and of AdamW."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -61,49 +61,80 @@ _ADAM_WHERE = {
 }
 
 
-def _with(step_of_torch: Any, arguments: Iterable[str], **changed: Callable[[dict[str, Any]], Any]) -> Formula:
-    """Return the weight after a step of PyTorch with other arguments, each computed from all."""
+def _with(step_of_torch: Any, **changed: Callable[[Any], Any]) -> Callable[[Any], Tensor]:
+    """Return the weight after a step of PyTorch with other arguments, each computed from the given ones."""
 
-    def formula(*given: Any) -> Tensor:
-        case = {name: x.clone() if isinstance(x, Tensor) else x for name, x in zip(arguments, given, strict=True)}
-        return _of_torch(step_of_torch, case | {name: change(case) for name, change in changed.items()})[0]
+    def formula(a: Any) -> Tensor:
+        case = {name: x.clone() if isinstance(x, Tensor) else x for name, x in vars(a).items()}
+        return _of_torch(step_of_torch, case | {name: change(a) for name, change in changed.items()})[0]
 
     return formula
 
 
-def _with_eps_inside(case: dict[str, Any]) -> Tensor:
+def _with_eps_inside(a: Any) -> Tensor:
     """Return the mean of squares with which the root has eps under it."""
-    beta2 = case["beta2"]
-    return case["exp_avg_sq"] + case["eps"] * (1 - beta2 ** case["step"]) / beta2
+    return a.exp_avg_sq + a.eps * (1 - a.beta2**a.step) / a.beta2
 
 
-_adam_with = partial(_with, adam, tuple(_ADAM_ARGUMENTS))
+def _without_root(a: Any) -> Tensor:
+    """Return the mean of squares whose root is what would be under the root."""
+    squares, correction = a.grad**2 * (1 - a.beta2), 1 - a.beta2**a.step
+    return ((a.beta2 * a.exp_avg_sq + squares) ** 2 / correction - squares) / a.beta2
+
+
+def _mistakes_in_weight(step_of_torch: Any) -> tuple[Mistake, ...]:
+    change = partial(_with, step_of_torch)
+    off = "off by one, in the bias correction: step is 1 at the first one"
+    return (
+        Mistake(
+            "weight",
+            "missing bias correction",
+            change(step=lambda a: 10**9),
+            "the means are not divided by 1 - beta^step: the first steps have the wrong size",
+        ),
+        Mistake("weight", "step off by one", change(step=lambda a: a.step + 1), f"one too many, {off}"),
+        Mistake("weight", "step off by one", change(step=lambda a: a.step - 1 or 10**9), f"one too few, {off}"),
+        Mistake(
+            "weight",
+            "epsilon inside the root",
+            change(eps=lambda a: 0.0, exp_avg_sq=_with_eps_inside),
+            "eps is added before the root is taken, not after",
+        ),
+        Mistake(
+            "weight",
+            "missing root",
+            change(exp_avg_sq=_without_root),
+            "it is divided by the mean of squares, not by its root",
+        ),
+        Mistake("weight", "sign", change(lr=lambda a: -a.lr), "it moves along the gradient, and the loss grows"),
+    )
+
 
 _MISTAKES_OF_MEANS = (
     Mistake(
         "exp_avg_sq",
         "missing square",
-        lambda w, grad, exp_avg, exp_avg_sq, step, lr, beta1, beta2, *rest: beta2 * exp_avg_sq + (1 - beta2) * grad,
+        lambda a: a.beta2 * a.exp_avg_sq + (1 - a.beta2) * a.grad,
         "it is a mean of gradients, not of their squares",
     ),
     Mistake(
         "exp_avg_sq",
         "betas exchanged",
-        lambda w, grad, exp_avg, exp_avg_sq, step, lr, beta1, *rest: beta1 * exp_avg_sq + (1 - beta1) * grad * grad,
+        lambda a: a.beta1 * a.exp_avg_sq + (1 - a.beta1) * a.grad * a.grad,
         "it is computed with beta1",
     ),
+    Mistake("exp_avg_sq", "not updated", lambda a: a.exp_avg_sq, "it is returned as it was"),
+    Mistake("exp_avg", "not updated", lambda a: a.exp_avg, "it is returned as it was"),
     Mistake(
         "exp_avg",
         "missing factor",
-        lambda w, grad, exp_avg, exp_avg_sq, step, lr, beta1, *rest: beta1 * exp_avg + grad,
+        lambda a: a.beta1 * a.exp_avg + a.grad,
         "this is the velocity of momentum; here grad has a factor, so that it is a mean",
     ),
     Mistake(
         "exp_avg",
         "corrected mean kept",
-        lambda w, grad, exp_avg, exp_avg_sq, step, lr, beta1, *rest: (
-            (beta1 * exp_avg + (1 - beta1) * grad) / (1 - beta1**step)
-        ),
+        lambda a: (a.beta1 * a.exp_avg + (1 - a.beta1) * a.grad) / (1 - a.beta1**a.step),
         "the corrected mean is for this step only; the mean that is kept is not corrected",
     ),
 )
@@ -134,41 +165,11 @@ ADAM_STEP = Task(
     "gradient is. Next: adamw_step.",
     mistakes=(
         *_MISTAKES_OF_MEANS,
-        Mistake(
-            "weight",
-            "missing bias correction",
-            _adam_with(step=lambda case: 10**9),
-            "the means are not divided by 1 - beta^step: the first steps have the wrong size",
-        ),
-        Mistake(
-            "weight",
-            "step off by one",
-            _adam_with(step=lambda case: case["step"] + 1),
-            "the correction is that of the next step: step is 1 at the first one",
-        ),
-        Mistake(
-            "weight",
-            "step off by one",
-            _adam_with(step=lambda case: case["step"] - 1 or 10**9),
-            "the correction is that of the step before: step is 1 at the first one",
-        ),
-        Mistake(
-            "weight",
-            "epsilon inside the root",
-            _adam_with(eps=lambda case: 0.0, exp_avg_sq=_with_eps_inside),
-            "eps is added before the root is taken, not after",
-        ),
-        Mistake(
-            "weight",
-            "sign",
-            _adam_with(lr=lambda case: -case["lr"]),
-            "it moves along the gradient, and the loss grows",
-        ),
+        *_mistakes_in_weight(adam),
     ),
 )
 
 _ADAMW_ARGUMENTS = {**_ADAM_ARGUMENTS, "weight_decay": "a number"}
-_adamw_with = partial(_with, adamw, tuple(_ADAMW_ARGUMENTS))
 
 ADAMW_STEP = Task(
     name="adamw_step",
@@ -202,48 +203,39 @@ ADAMW_STEP = Task(
     "the same factor. It is the standard for transformers. Next: batch_norm_backward.",
     mistakes=(
         *_MISTAKES_OF_MEANS,
+        *_mistakes_in_weight(adamw),
         Mistake(
             "exp_avg",
             "coupled decay",
-            lambda weight, grad, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps, decay: (
-                beta1 * exp_avg + (1 - beta1) * (grad + decay * weight)
-            ),
+            lambda a: a.beta1 * a.exp_avg + (1 - a.beta1) * (a.grad + a.weight_decay * a.weight),
             "the decay is added to the gradient, as in Adam with an L2 penalty",
         ),
         Mistake(
             "exp_avg_sq",
             "coupled decay",
-            lambda weight, grad, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps, decay: (
-                beta2 * exp_avg_sq + (1 - beta2) * (grad + decay * weight) ** 2
-            ),
+            lambda a: a.beta2 * a.exp_avg_sq + (1 - a.beta2) * (a.grad + a.weight_decay * a.weight) ** 2,
             "the decay is added to the gradient, as in Adam with an L2 penalty",
         ),
         Mistake(
-            "weight", "missing decay", _adamw_with(weight_decay=lambda case: 0.0), "the weight does not decay at all"
+            "weight", "missing decay", _with(adamw, weight_decay=lambda a: 0.0), "the weight does not decay at all"
         ),
         Mistake(
             "weight",
             "missing learning rate",
-            _adamw_with(weight_decay=lambda case: case["weight_decay"] / case["lr"]),
+            _with(adamw, weight_decay=lambda a: a.weight_decay / a.lr),
             "the decay has no factor lr",
         ),
         Mistake(
             "weight",
-            "missing bias correction",
-            _adamw_with(step=lambda case: 10**9),
-            "the means are not divided by 1 - beta^step: the first steps have the wrong size",
-        ),
-        Mistake(
-            "weight",
-            "epsilon inside the root",
-            _adamw_with(eps=lambda case: 0.0, exp_avg_sq=_with_eps_inside),
-            "eps is added before the root is taken, not after",
-        ),
-        Mistake(
-            "weight",
             "decay sign",
-            _adamw_with(weight_decay=lambda case: -case["weight_decay"]),
+            _with(adamw, weight_decay=lambda a: -a.weight_decay),
             "the weight grows instead of shrinking: the decay has the wrong sign",
+        ),
+        Mistake(
+            "weight",
+            "decay after the step",
+            lambda a: _with(adamw, weight_decay=lambda a: 0.0)(a) * (1 - a.lr * a.weight_decay),
+            "the decay is taken of the weight after the step of Adam",
         ),
     ),
 )

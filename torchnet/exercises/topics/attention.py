@@ -60,28 +60,42 @@ ATTENTION_BACKWARD = Task(
         Mistake(
             "grad_v",
             "missing softmax",
-            lambda grad_output, q, k, v: (q @ k.T / q.shape[1] ** 0.5).T @ grad_output,
+            lambda a: (a.q @ a.k.T / a.q.shape[1] ** 0.5).T @ a.grad_output,
             "it is computed with the scores, not with the weights",
         ),
         Mistake(
             "grad_k",
             "missing softmax derivative",
-            lambda grad_output, q, k, v: (grad_output @ v.T).T @ q / q.shape[1] ** 0.5,
+            lambda a: (a.grad_output @ a.v.T).T @ a.q / a.q.shape[1] ** 0.5,
             "the gradient goes from weights to scores unchanged: the backward pass of softmax is missing",
         ),
         Mistake(
             "grad_k",
             "missing term",
-            lambda grad_output, q, k, v: (grad_output @ v.T * _weights(q, k)).T @ q / q.shape[1] ** 0.5,
+            lambda a: (a.grad_output @ a.v.T * _weights(a.q, a.k)).T @ a.q / a.q.shape[1] ** 0.5,
             "softmax is differentiated as if the scores of a row did not depend on each other",
         ),
         Mistake(
             "grad_k",
             "diagonal only",
-            lambda grad_output, q, k, v: (
-                (grad_output @ v.T * (w := _weights(q, k)) * (1 - w)).T @ q / q.shape[1] ** 0.5
-            ),
+            lambda a: (a.grad_output @ a.v.T * (w := _weights(a.q, a.k)) * (1 - w)).T @ a.q / a.q.shape[1] ** 0.5,
             "softmax is differentiated like a sigmoid: only its diagonal is in it",
+        ),
+        Mistake(
+            "grad_v",
+            "wrong axis",
+            lambda a: torch.softmax(a.q @ a.k.T / a.q.shape[1] ** 0.5, dim=0).T @ a.grad_output,
+            "softmax runs over the queries, not over the keys",
+        ),
+        Mistake(
+            "grad_k",
+            "wrong axis",
+            lambda a: (
+                ((w := _weights(a.q, a.k)) * ((d := a.grad_output @ a.v.T) - (w * d).sum(0))).T
+                @ a.q
+                / a.q.shape[1] ** 0.5
+            ),
+            "in the backward pass of softmax, the sum runs over the queries, not over the keys",
         ),
     ),
 )

@@ -55,7 +55,7 @@ BATCH_NORM_FORWARD = Task(
     },
     traps=lambda draw: {
         "in float32, for a mean of 100": {
-            "x": (draw.normal(6, 2) + 100).float(),
+            "x": (draw.normal(8, 2) + 100).float(),
             "weight": draw.normal(2).float(),
             "bias": draw.normal(2).float(),
             "running_mean": torch.zeros(2),
@@ -76,48 +76,50 @@ BATCH_NORM_FORWARD = Task(
         Mistake(
             "y",
             "unbiased variance",
-            lambda x, weight, bias, mean, var, momentum, eps: normalized(x, 0, 1, eps) * weight + bias,
+            lambda a: normalized(a.x, 0, 1, a.eps) * a.weight + a.bias,
             "it is normalized by the variance with N - 1, which is for the running variance only",
         ),
         Mistake(
             "y",
             "wrong axis",
-            lambda x, weight, bias, mean, var, momentum, eps: normalized(x, 1, 0, eps) * weight + bias,
+            lambda a: normalized(a.x, 1, 0, a.eps) * a.weight + a.bias,
             "each sample is normalized over its features: this is layer normalization",
         ),
         Mistake(
             "y",
             "epsilon outside of the root",
-            lambda x, weight, bias, mean, var, momentum, eps: (
-                (x - x.mean(0)) / (x.std(0, correction=0) + eps) * weight + bias
-            ),
+            lambda a: (a.x - a.x.mean(0)) / (a.x.std(0, correction=0) + a.eps) * a.weight + a.bias,
             "eps is added to the standard deviation, not to the variance",
         ),
         Mistake(
             "y",
             "missing root",
-            lambda x, weight, bias, mean, var, momentum, eps: (
-                (x - x.mean(0)) / (x.var(0, correction=0) + eps) * weight + bias
-            ),
+            lambda a: (a.x - a.x.mean(0)) / (a.x.var(0, correction=0) + a.eps) * a.weight + a.bias,
             "it is divided by the variance, not by its square root",
         ),
         Mistake(
             "y",
             "running statistics",
-            lambda x, weight, bias, mean, var, momentum, eps: (x - mean) / torch.sqrt(var + eps) * weight + bias,
+            lambda a: (a.x - a.running_mean) / torch.sqrt(a.running_var + a.eps) * a.weight + a.bias,
             "it is normalized by the running statistics, as in evaluation",
         ),
         Mistake(
             "running_var",
             "biased variance",
-            lambda x, weight, bias, mean, var, momentum, eps: (1 - momentum) * var + momentum * x.var(0, correction=0),
+            lambda a: (1 - a.momentum) * a.running_var + a.momentum * a.x.var(0, correction=0),
             "the variance with N is tracked, not the one with N - 1",
         ),
         Mistake(
             "running_mean",
             "momentum reversed",
-            lambda x, weight, bias, mean, var, momentum, eps: momentum * mean + (1 - momentum) * x.mean(0),
+            lambda a: a.momentum * a.running_mean + (1 - a.momentum) * a.x.mean(0),
             "the old mean has the weight momentum, and the new one the rest",
+        ),
+        Mistake(
+            "y",
+            "missing epsilon",
+            lambda a: normalized(a.x, 0, 0, 0.0) * a.weight + a.bias,
+            "eps is not in it: a feature that is constant would be divided by zero",
         ),
     ),
 )
@@ -154,20 +156,20 @@ BATCH_NORM_BACKWARD = Task(
         Mistake(
             "grad_weight",
             "not normalized",
-            lambda grad_output, x, weight, eps: (grad_output * x).sum(0),
+            lambda a: (a.grad_output * a.x).sum(0),
             "it is computed with x, but the factor of weight in y is normalized",
         ),
         Mistake(
             "grad_weight",
             "unbiased variance",
-            lambda grad_output, x, weight, eps: (grad_output * normalized(x, 0, 1, eps)).sum(0),
+            lambda a: (a.grad_output * normalized(a.x, 0, 1, a.eps)).sum(0),
             "normalized is computed with the variance that divides by N - 1; in the equations it divides by N",
             "torch.var divides by N - 1 unless it is told otherwise.",
         ),
         Mistake(
             "grad_input",
             "missing path",
-            lambda grad_output, x, weight, eps: grad_output * weight / torch.sqrt(x.var(0, correction=0) + eps),
+            lambda a: a.grad_output * a.weight / torch.sqrt(a.x.var(0, correction=0) + a.eps),
             "mean and variance are treated as constants: two of the three paths are missing",
         ),
     ),

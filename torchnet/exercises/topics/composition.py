@@ -40,27 +40,22 @@ RESIDUAL_BACKWARD = Task(
         Mistake(
             "grad_input",
             "missing path",
-            lambda grad_output, x, weight: grad_output,
+            lambda a: a.grad_output,
             "only the path around the layer is in it, not the one through the layer",
         ),
         Mistake(
             "grad_input",
             "missing path",
-            lambda grad_output, x, weight: (grad_output * (x @ weight.T > 0)) @ weight,
+            lambda a: (a.grad_output * (a.x @ a.weight.T > 0)) @ a.weight,
             "only the path through the layer is in it, not the one around it",
         ),
         Mistake(
             "grad_weight",
             "wrong mask",
-            lambda grad_output, x, weight: (grad_output * (x > 0)).T @ x,
+            lambda a: (a.grad_output * (a.x > 0)).T @ a.x,
             "ReLU looked at z, and you look at the sign of x",
         ),
-        Mistake(
-            "grad_weight",
-            "missing slope",
-            lambda grad_output, x, weight: grad_output.T @ x,
-            "the slope of ReLU is missing",
-        ),
+        Mistake("grad_weight", "missing slope", lambda a: a.grad_output.T @ a.x, "the slope of ReLU is missing"),
     ),
 )
 
@@ -134,22 +129,28 @@ MLP_BACKWARD = Task(
         Mistake(
             "grad_bias1",
             "missing slope",
-            lambda grad_output, x, weight1, bias1, weight2: (grad_output @ weight2).sum(0),
+            lambda a: (a.grad_output @ a.weight2).sum(0),
             "the gradient passes tanh unchanged: its slope is missing",
         ),
         Mistake(
             "grad_bias1",
             "input instead of output",
-            lambda grad_output, x, weight1, bias1, weight2: (
-                (grad_output @ weight2) * (1 - (x @ weight1.T + bias1) ** 2)
-            ).sum(0),
+            lambda a: ((a.grad_output @ a.weight2) * (1 - (a.x @ a.weight1.T + a.bias1) ** 2)).sum(0),
             "the slope of tanh is 1 - y² of its output y = hidden, and you put in its input z",
         ),
         Mistake(
             "grad_weight2",
             "missing activation",
-            lambda grad_output, x, weight1, bias1, weight2: grad_output.T @ (x @ weight1.T + bias1),
+            lambda a: a.grad_output.T @ (a.x @ a.weight1.T + a.bias1),
             "it is computed with z, but the last layer sees hidden, after tanh",
+        ),
+        Mistake(
+            "grad_bias1",
+            "another function",
+            lambda a: (
+                (a.grad_output @ a.weight2) * (hidden := torch.tanh(a.x @ a.weight1.T + a.bias1)) * (1 - hidden)
+            ).sum(0),
+            "the slope is that of a sigmoid; here the activation is tanh",
         ),
     ),
 )

@@ -47,7 +47,7 @@ SGD_MOMENTUM_STEP = Task(
         "weight": draw.normal(4, 3),
         "grad": draw.normal(4, 3),
         "velocity": draw.normal(4, 3),
-        "lr": 0.1,
+        "lr": 0.05,
         "momentum": 0.9,
     },
     where={
@@ -61,44 +61,44 @@ SGD_MOMENTUM_STEP = Task(
         Mistake(
             "velocity",
             "dampening",
-            lambda weight, grad, velocity, lr, momentum: momentum * velocity + (1 - momentum) * grad,
+            lambda a: a.momentum * a.velocity + (1 - a.momentum) * a.grad,
             "this is a moving average; here grad has the factor 1",
         ),
         Mistake(
             "velocity",
             "learning rate in the velocity",
-            lambda weight, grad, velocity, lr, momentum: momentum * velocity + lr * grad,
+            lambda a: a.momentum * a.velocity + a.lr * a.grad,
             "lr belongs in the second equation only",
         ),
         Mistake(
             "velocity",
             "learning rate in the velocity",
-            lambda weight, grad, velocity, lr, momentum: momentum * velocity - lr * grad,
+            lambda a: a.momentum * a.velocity - a.lr * a.grad,
             "this is another convention, in which the velocity is added to the weight; here lr is in the second "
             "equation",
         ),
         Mistake(
             "velocity",
             "missing momentum",
-            lambda weight, grad, velocity, lr, momentum: velocity + grad,
+            lambda a: a.velocity + a.grad,
             "the old velocity is kept whole: nothing is ever forgotten",
         ),
         Mistake(
             "weight",
             "old velocity",
-            lambda weight, grad, velocity, lr, momentum: weight - lr * velocity,
+            lambda a: a.weight - a.lr * a.velocity,
             "the velocity from before this step is used",
         ),
         Mistake(
             "weight",
             "sign",
-            lambda weight, grad, velocity, lr, momentum: weight + lr * (momentum * velocity + grad),
+            lambda a: a.weight + a.lr * (a.momentum * a.velocity + a.grad),
             "it moves along the gradient, and the loss grows",
         ),
         Mistake(
             "weight",
             "missing velocity",
-            lambda weight, grad, velocity, lr, momentum: weight - lr * grad,
+            lambda a: a.weight - a.lr * a.grad,
             "it is a step without momentum: the velocity is not used",
         ),
     ),
@@ -147,44 +147,33 @@ CLIP_BY_NORM = Task(
         Mistake(
             "grad_weight",
             "separate norms",
-            lambda grad_weight, grad_bias, max_norm: _clip(grad_weight.clone(), torch.zeros(1), max_norm)[0],
+            lambda a: _clip(a.grad_weight.clone(), torch.zeros(1), a.max_norm)[0],
             "it is scaled by its own norm, not by that of all gradients together",
         ),
         Mistake(
             "grad_weight",
             "clipping by value",
-            lambda grad_weight, grad_bias, max_norm: grad_weight.clamp(-max_norm, max_norm),
+            lambda a: a.grad_weight.clamp(-a.max_norm, a.max_norm),
             "each element is clipped by itself, which changes the direction",
         ),
         Mistake(
             "grad_weight",
-            "scaled up",
-            lambda grad_weight, grad_bias, max_norm: (
-                grad_weight * max_norm / ((grad_weight**2).sum() + (grad_bias**2).sum()).sqrt()
-            ),
-            "small gradients are scaled up to max_norm: the factor may not be above 1",
+            "missing epsilon",
+            lambda a: a.grad_weight * (a.max_norm / ((a.grad_weight**2).sum() + (a.grad_bias**2).sum()).sqrt()),
+            "the small number in the denominator is missing, and gradients of zero would be divided by zero",
         ),
         Mistake(
             "grad_weight",
             "scaled up",
-            lambda grad_weight, grad_bias, max_norm: (
-                grad_weight * max_norm / (((grad_weight**2).sum() + (grad_bias**2).sum()).sqrt() + 1e-6)
-            ),
+            lambda a: a.grad_weight * a.max_norm / (((a.grad_weight**2).sum() + (a.grad_bias**2).sum()).sqrt() + 1e-6),
             "small gradients are scaled up to max_norm: the factor may not be above 1",
         ),
         Mistake(
             "grad_weight",
             "missing root",
-            lambda grad_weight, grad_bias, max_norm: (
-                grad_weight * max_norm / ((grad_weight**2).sum() + (grad_bias**2).sum() + 1e-6)
-            ),
+            lambda a: a.grad_weight * a.max_norm / ((a.grad_weight**2).sum() + (a.grad_bias**2).sum() + 1e-6),
             "it is divided by the sum of the squares: the root is missing",
         ),
-        Mistake(
-            "grad_bias",
-            "not clipped",
-            lambda grad_weight, grad_bias, max_norm: grad_bias,
-            "it is returned as it was",
-        ),
+        Mistake("grad_bias", "not clipped", lambda a: a.grad_bias, "it is returned as it was"),
     ),
 )

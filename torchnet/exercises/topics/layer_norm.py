@@ -1,5 +1,8 @@
 """Exercises: normalization of each sample."""
 
+from functools import partial
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -15,6 +18,15 @@ def _layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
 
 def _rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     return x / torch.sqrt(x.square().mean(1, keepdim=True) + eps) * weight
+
+
+_OF_LAYER_NORM = Gradients(_layer_norm, grad_input="x", grad_weight="weight", grad_bias="bias")
+_OF_RMS_NORM = Gradients(_rms_norm, grad_input="x", grad_weight="weight")
+
+
+def _for_weights_of_one(truth: Gradients, a: Any) -> Tensor:
+    """Return the gradient of x if all weights were 1."""
+    return truth.results({**vars(a), "weight": torch.ones_like(a.weight)})["grad_input"]
 
 
 LAYER_NORM_BACKWARD = Task(
@@ -33,7 +45,7 @@ LAYER_NORM_BACKWARD = Task(
     """,
     arguments=ARGUMENTS,
     results=RESULTS,
-    truth=Gradients(_layer_norm, grad_input="x", grad_weight="weight", grad_bias="bias"),
+    truth=_OF_LAYER_NORM,
     inputs=inputs,
     traps=lambda draw: {"for as many samples as features": inputs(draw, 4, 4)},
     where={
@@ -48,27 +60,39 @@ LAYER_NORM_BACKWARD = Task(
         Mistake(
             "grad_weight",
             "not normalized",
-            lambda grad_output, x, weight, eps: (grad_output * x).sum(0),
+            lambda a: (a.grad_output * a.x).sum(0),
             "it is computed with x, but the factor of weight in y is normalized",
         ),
         Mistake(
             "grad_weight",
             "wrong axis",
-            lambda grad_output, x, weight, eps: (grad_output * normalized(x, 0, 0, eps)).sum(0),
+            lambda a: (a.grad_output * normalized(a.x, 0, 0, a.eps)).sum(0),
             "normalized is computed over the samples, as in batch normalization",
         ),
         Mistake(
             "grad_weight",
             "unbiased variance",
-            lambda grad_output, x, weight, eps: (grad_output * normalized(x, 1, 1, eps)).sum(0),
+            lambda a: (a.grad_output * normalized(a.x, 1, 1, a.eps)).sum(0),
             "normalized is computed with the variance that divides by C - 1; in the equations it divides by C",
             "torch.var divides by C - 1 unless it is told otherwise.",
         ),
         Mistake(
             "grad_bias",
             "wrong axis",
-            lambda grad_output, x, weight, eps: grad_output.sum(1),
+            lambda a: a.grad_output.sum(1),
             "it is summed over the features, along which the forward pass normalizes, not over the samples",
+        ),
+        Mistake(
+            "grad_input",
+            "weight outside of the sums",
+            lambda a: a.weight * _for_weights_of_one(_OF_LAYER_NORM, a),
+            "weight is multiplied in after the sums over the features, and belongs inside",
+        ),
+        Mistake(
+            "grad_input",
+            "missing weight",
+            partial(_for_weights_of_one, _OF_LAYER_NORM),
+            "weight is not in it: the gradient of y comes back through the product with weight first",
         ),
     ),
 )
@@ -87,7 +111,7 @@ RMS_NORM_BACKWARD = Task(
     """,
     arguments=ARGUMENTS,
     results={"grad_input": "(N, C), the gradient of x", "grad_weight": "(C,)"},
-    truth=Gradients(_rms_norm, grad_input="x", grad_weight="weight"),
+    truth=_OF_RMS_NORM,
     inputs=lambda draw: {name: x for name, x in inputs(draw).items() if name != "bias"},
     where={
         "grad_weight": OF_WEIGHT,
@@ -100,14 +124,26 @@ RMS_NORM_BACKWARD = Task(
         Mistake(
             "grad_weight",
             "not normalized",
-            lambda grad_output, x, weight, eps: (grad_output * x).sum(0),
+            lambda a: (a.grad_output * a.x).sum(0),
             "it is computed with x, but the factor of weight in y is x / rms",
         ),
         Mistake(
             "grad_input",
             "missing path",
-            lambda grad_output, x, weight, eps: grad_output * weight / torch.sqrt(x.square().mean(1, True) + eps),
+            lambda a: a.grad_output * a.weight / torch.sqrt(a.x.square().mean(1, True) + a.eps),
             "rms is treated as a constant: the path through it is missing",
+        ),
+        Mistake(
+            "grad_input",
+            "weight outside of the sum",
+            lambda a: a.weight * _for_weights_of_one(_OF_RMS_NORM, a),
+            "weight is multiplied in after the sum over the features, and belongs inside",
+        ),
+        Mistake(
+            "grad_input",
+            "missing weight",
+            partial(_for_weights_of_one, _OF_RMS_NORM),
+            "weight is not in it: the gradient of y comes back through the product with weight first",
         ),
     ),
 )

@@ -7,8 +7,8 @@ from torchnet.exercises.task import Draw, Mistake, Task
 from torchnet.exercises.truth import Case, Gradients, Values
 
 
-def _inputs(draw: Draw, out_features: int = 4) -> Case:
-    return {"x": draw.normal(5, 3), "weight": draw.normal(out_features, 3), "bias": draw.normal(out_features)}
+def _inputs(draw: Draw, samples: int = 5, out_features: int = 4) -> Case:
+    return {"x": draw.normal(samples, 3), "weight": draw.normal(out_features, 3), "bias": draw.normal(out_features)}
 
 
 def _forward(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -35,8 +35,8 @@ LINEAR_FORWARD = Task(
     truth=Values(linear, "y"),
     inputs=_inputs,
     traps=lambda draw: {
-        "for a square weight": _inputs(draw, 3),
-        "for one sample": {**_inputs(draw), "x": draw.normal(1, 3)},
+        "for a square weight": _inputs(draw, 4, 3),
+        "for one sample": _inputs(draw, 1),
     },
     where={
         "y": "The sum runs over i, the second index of x and the second index of weight. A product A @ B sums over the "
@@ -49,22 +49,17 @@ LINEAR_FORWARD = Task(
         Mistake(
             "y",
             "missing bias",
-            lambda x, weight, bias: x @ weight.T,
+            lambda a: a.x @ a.weight.T,
             "the products are right, and the bias is not added",
             "Read the equation to its end.",
         ),
         Mistake(
             "y",
             "transposed",
-            lambda x, weight, bias: x @ weight + bias,
+            lambda a: a.x @ a.weight + a.bias,
             "y has the right size and weight the wrong orientation, which only shows for a square weight",
         ),
-        Mistake(
-            "y",
-            "sign",
-            lambda x, weight, bias: x @ weight.T - bias,
-            "the bias has the wrong sign",
-        ),
+        Mistake("y", "sign", lambda a: a.x @ a.weight.T - a.bias, "the bias has the wrong sign"),
     ),
 )
 
@@ -94,7 +89,7 @@ LINEAR_BACKWARD = Task(
     },
     truth=Gradients(_forward, grad_input="x", grad_weight="weight", grad_bias="bias"),
     inputs=_inputs,
-    traps=lambda draw: {"for a square weight": _inputs(draw, 3)},
+    traps=lambda draw: {"for a square weight": _inputs(draw, 4, 3)},
     where={
         "grad_input": "x[n, i] is in every y[n, o] of its row n, with the factor weight[o, i]: add up over o. Then "
         "find the product of matrices whose inner index is o.",
@@ -109,20 +104,15 @@ LINEAR_BACKWARD = Task(
         Mistake(
             "grad_bias",
             "missing sum",
-            lambda grad_output, x, weight: grad_output,
+            lambda a: a.grad_output,
             _NO_SUM_OVER_SAMPLES,
         ),
         Mistake(
             "grad_bias",
             "wrong axis",
-            lambda grad_output, x, weight: grad_output.sum(1),
+            lambda a: a.grad_output.sum(1),
             "it is summed over the outputs, not over the samples",
         ),
-        Mistake(
-            "grad_bias",
-            "missing sum",
-            lambda grad_output, x, weight: grad_output[0],
-            "only one sample is in it",
-        ),
+        Mistake("grad_bias", "missing sum", lambda a: a.grad_output[0], "only one sample is in it"),
     ),
 )

@@ -1,6 +1,10 @@
 """Exercises: softmax and its logarithm without overflow, and the backward pass."""
 
+from functools import partial
+from typing import Any
+
 import torch
+from torch import Tensor
 
 from torchnet.exercises.task import Mistake, Task
 from torchnet.exercises.truth import Gradients, Values
@@ -36,37 +40,40 @@ SOFTMAX = Task(
         Mistake(
             "probabilities",
             "wrong axis",
-            lambda logits: torch.softmax(logits, dim=0),
+            lambda a: torch.softmax(a.logits, dim=0),
             "the columns have the sum 1, not the rows: the sum runs over the samples",
         ),
         Mistake(
             "probabilities",
             "missing sum",
-            torch.exp,
+            lambda a: torch.exp(a.logits),
             "the exponentials are not divided by their sum",
         ),
         Mistake(
             "probabilities",
             "wrong axis",
-            lambda logits: logits.exp() / logits.exp().sum(),
+            lambda a: a.logits.exp() / a.logits.exp().sum(),
             "the whole tensor has the sum 1, not each row: the sum runs over the samples, too",
         ),
         Mistake(
             "probabilities",
             "missing exponential",
-            lambda logits: logits / logits.sum(1, keepdim=True),
+            lambda a: a.logits / a.logits.sum(1, keepdim=True),
             "the logits are divided by their sum: the exponential is missing",
         ),
         Mistake(
             "probabilities",
             "logarithm",
-            lambda logits: torch.log_softmax(logits, dim=1),
+            lambda a: torch.log_softmax(a.logits, dim=1),
             "these are the logarithms of the probabilities",
         ),
     ),
 )
 
-_EPSILONS = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 1e-16)  # that are added inside a logarithm
+
+def _log_with(epsilon: float, a: Any) -> Tensor:
+    return torch.log(torch.softmax(a.logits, dim=1) + epsilon)
+
 
 LOG_SOFTMAX = Task(
     name="log_softmax",
@@ -98,35 +105,35 @@ LOG_SOFTMAX = Task(
         Mistake(
             "log_probabilities",
             "missing logarithm",
-            lambda logits: torch.softmax(logits, dim=1),
+            lambda a: torch.softmax(a.logits, dim=1),
             "these are the probabilities",
         ),
         Mistake(
             "log_probabilities",
             "missing logarithm",
-            lambda logits: logits - logits.exp().sum(1, keepdim=True),
+            lambda a: a.logits - a.logits.exp().sum(1, keepdim=True),
             "the sum is subtracted, not its logarithm",
         ),
         Mistake(
             "log_probabilities",
             "missing sum",
-            lambda logits: logits - logits.amax(1, keepdim=True),
+            lambda a: a.logits - a.logits.amax(1, keepdim=True),
             "the largest logit is subtracted, which is not the logarithm of the sum",
         ),
         Mistake(
             "log_probabilities",
             "wrong axis",
-            lambda logits: torch.log_softmax(logits, dim=0),
+            lambda a: torch.log_softmax(a.logits, dim=0),
             "the sum runs over the samples, not over the classes",
         ),
         *(
             Mistake(
                 "log_probabilities",
                 "epsilon in the logarithm",
-                lambda logits, epsilon=epsilon: torch.log(torch.softmax(logits, dim=1) + epsilon),
+                partial(_log_with, epsilon),
                 "a small number inside the logarithm hides log(0) and makes the small probabilities wrong",
             )
-            for epsilon in _EPSILONS
+            for epsilon in (10.0**-digits for digits in range(5, 17))
         ),
     ),
 )
@@ -165,34 +172,44 @@ SOFTMAX_BACKWARD = Task(
         Mistake(
             "grad_logits",
             "diagonal only",
-            lambda grad_output, logits: grad_output * (p := torch.softmax(logits, 1)) * (1 - p),
+            lambda a: a.grad_output * (p := torch.softmax(a.logits, 1)) * (1 - p),
             "only the derivatives with c = k are in it, as for a sigmoid: the other logits of the row are missing",
         ),
         Mistake(
             "grad_logits",
             "missing term",
-            lambda grad_output, logits: grad_output * torch.softmax(logits, 1),
+            lambda a: a.grad_output * torch.softmax(a.logits, 1),
             "the term with [c = k] is right, the other one is missing",
         ),
         Mistake(
             "grad_logits",
             "missing factor",
-            lambda grad_output, logits: grad_output - (grad_output * torch.softmax(logits, 1)).sum(1, keepdim=True),
+            lambda a: a.grad_output - (a.grad_output * torch.softmax(a.logits, 1)).sum(1, keepdim=True),
             "the sum is right, and a factor that both terms have is missing",
         ),
         Mistake(
             "grad_logits",
             "wrong axis",
-            lambda grad_output, logits: (
-                (p := torch.softmax(logits, 1)) * (grad_output - (grad_output * p).sum(0, keepdim=True))
-            ),
+            lambda a: (p := torch.softmax(a.logits, 1)) * (a.grad_output - (a.grad_output * p).sum(0, keepdim=True)),
             "the sum runs over the samples, not over the classes",
         ),
         Mistake(
             "grad_logits",
             "missing weights",
-            lambda grad_output, logits: torch.softmax(logits, 1) * (grad_output - grad_output.sum(1, keepdim=True)),
+            lambda a: torch.softmax(a.logits, 1) * (a.grad_output - a.grad_output.sum(1, keepdim=True)),
             "the sum over c is of grad_output alone: a factor inside the sum is missing",
+        ),
+        Mistake(
+            "grad_logits",
+            "wrong sign in a term",
+            lambda a: (p := torch.softmax(a.logits, 1)) * (a.grad_output + (a.grad_output * p).sum(1, keepdim=True)),
+            "one of the two terms has the wrong sign: see the bracket",
+        ),
+        Mistake(
+            "grad_logits",
+            "mean instead of sum",
+            lambda a: (p := torch.softmax(a.logits, 1)) * (a.grad_output - (a.grad_output * p).mean(1, keepdim=True)),
+            "it has a mean over the classes; p is already what weights them",
         ),
     ),
 )

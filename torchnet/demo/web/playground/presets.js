@@ -4,6 +4,12 @@ const layersOf = (depth, width) => Array(depth).fill(width);
 const preset = (title, text, settings) => ({ title, text, settings: { ...defaultSettings(), ...settings } });
 
 const PRESETS = {
+  spirals: preset(
+    "Two spirals",
+    "Three layers of 16 tanh units learn to tell two spirals apart. Each small square shows what one unit computes " +
+      "over the plane: straight edges in the first layer, which the next layers bend and combine.",
+    {},
+  ),
   vanishing: preset(
     "Vanishing gradients",
     "On the way back, every sigmoid multiplies the gradient by at most 1/4, so the first of 20 layers receives " +
@@ -13,9 +19,9 @@ const PRESETS = {
   ),
   exploding: preset(
     "Exploding gradients",
-    "The initial weights are three times too large, so the gradient grows from layer to layer on its way back: " +
-      "look at the norms of the first step. That step throws the first layers so far that their tanh saturates, " +
-      "and nothing is learned any more.",
+    "The initial weights are three times those of the initializer, so the gradient grows from layer to layer on its " +
+      "way back: look at the norms of the first step. That step throws the first layers so far that their tanh " +
+      "saturates, and nothing is learned any more.",
     { dataset: "moons", hidden_sizes: layersOf(20, 16), activation: "tanh", gain: 3, lr: 0.01, compare: "gain_1" },
   ),
   dead: preset(

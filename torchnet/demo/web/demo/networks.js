@@ -1,0 +1,68 @@
+// The networks of the page, each with its trained weights or with random ones to compare.
+
+const SEED = 0; // of the random weights
+
+/** Return new weights and buffers: random numbers for W of Linear, 1 for γ and variances, 0 for the others. */
+function initialNumbers(description, size, initializer) {
+  const numbers = new Float64Array(size);
+  const random = new Random(SEED);
+  const fill = ({ kind, weights, buffers, layers = [] }) => {
+    layers.forEach(fill);
+    for (const [name, { offset, shape }] of Object.entries({ ...weights, ...buffers })) {
+      const [O, I = 1] = shape;
+      const isOne = name === "weight" || name === "running_var";
+      const draw = kind === "Linear" && name === "weight" ? INITIALIZERS[initializer] : () => Number(isOne);
+      for (let k = 0; k < O * I; k++) numbers[offset + k] = draw(random, I, O);
+    }
+  };
+  description.layers.forEach(fill);
+  return numbers;
+}
+
+class Networks {
+  /**
+   * @param described what `ShownNetwork.as_dict` in torchnet/demo/page.py returns, a list.
+   * @param changed a function that is called when another network was chosen.
+   */
+  constructor(described, changed) {
+    Object.assign(this, { described, changed, made: new Map(), place: 0, isRandom: false });
+    byId("trained").onclick = () => this.choose(this.place, false);
+    byId("random-weights").onclick = () => this.choose(this.place, true);
+    const list = byId("networks");
+    list?.append(...described.map(({ name }, k) => element("option", { value: k, title: name }, name)));
+    if (list) list.onchange = () => this.choose(Number(list.value), this.isRandom);
+  }
+
+  choose(place, isRandom) {
+    Object.assign(this, { place, isRandom });
+    byId("trained").setAttribute("aria-pressed", !isRandom);
+    byId("random-weights").setAttribute("aria-pressed", isRandom);
+    this.describe();
+    this.changed();
+  }
+
+  /** Return the network that is shown. Each is made once, so that it keeps the steps that were taken. */
+  get network() {
+    const key = `${this.place} ${this.isRandom}`;
+    if (!this.made.has(key)) this.made.set(key, this.make());
+    return this.made.get(key);
+  }
+
+  make() {
+    const { network, numbers, initializer } = this.described[this.place];
+    const trained = decodeNumbers(numbers, network.dtype);
+    const made = new Network(network, this.isRandom ? initialNumbers(network, trained.length, initializer) : trained);
+    return Object.assign(made, { taken: 0 });
+  }
+
+  /** Say which network is shown, and how many steps were taken on this page. */
+  describe() {
+    const { name, steps, score, initializer } = this.described[this.place];
+    const { taken } = this.network;
+    const here = taken > 0 ? ` and ${countText(taken)} step${taken > 1 ? "s" : ""} on this page` : "";
+    const what = this.isRandom
+      ? ` with random weights (${initializer})${here}.`
+      : ` after ${countText(steps)} training steps${score ? ` (${score})` : ""}${here}.`;
+    byId("network-note").replaceChildren("This is the network of the run ", element("b", {}, name), what);
+  }
+}

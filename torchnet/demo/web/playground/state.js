@@ -1,0 +1,54 @@
+// What the page shows: the experiments of some settings, and which sample and which unit are looked at.
+
+class State {
+  sample = 0;
+
+  /** Start the experiments of settings: a network, and a second one if they have one to compare. */
+  open(settings) {
+    const other = comparedSettings(settings);
+    this.settings = settings;
+    this.experiments = [new Experiment(settings), ...(other ? [new Experiment(other)] : [])];
+    for (const experiment of this.experiments) experiment.evaluate();
+    this.show(0);
+  }
+
+  /** Show one of the experiments. */
+  show(place) {
+    this.experiment = this.experiments[place];
+    this.shown = place;
+    this.unit = null;
+    this.pass = {};
+    this.select(this.sample % this.experiment.data.train.size);
+    this.surfaces = new Surfaces(this, columnsOf(this.experiment.network));
+    this.fit = makeFit(this);
+  }
+
+  /** Select a training sample. */
+  select(sample) {
+    this.sample = sample;
+    Object.assign(this, this.experiment.sample(sample)); // input and target
+    this.passedAt = null;
+    this.refresh();
+  }
+
+  /** Run the sample forward and backward, unless that was done since the last step. `pass` stays the same object. */
+  refresh() {
+    if (this.passedAt === this.experiment.steps) return;
+    Object.assign(this.pass, this.experiment.backwardOf(this.experiment.sample(this.sample)));
+    this.passedAt = this.experiment.steps;
+  }
+
+  /** Select the training sample with the largest loss. */
+  selectWorst() {
+    const { experiment } = this;
+    const losses = Array.from({ length: experiment.data.train.size }, (_, n) => experiment.backwardOf(experiment.sample(n)).loss);
+    this.select(losses.indexOf(Math.max(...losses)));
+  }
+
+  /** Make a training step with each network; return whether the loss of the first is finite. */
+  step() {
+    const [first, ...others] = this.experiments;
+    for (const experiment of others) if (!experiment.hasFailed) experiment.hasFailed = !Number.isFinite(experiment.step());
+    return Number.isFinite(first.step());
+  }
+}
