@@ -89,7 +89,7 @@ def test_equations_in_docstrings_are_preformatted_and_text_is_not_markup():
 
 def test_equations_become_mathml():
     assert "<mi>x</mi>" in to_mathml(nodes.math("", "x"))
-    assert 'display="block"' in to_mathml(nodes.math_block("", r"\big[ x \big]"))
+    assert 'display="block"' in to_mathml(nodes.math_block("", r"\big[ x, \dots \big]"))
     assert "mspace" in to_mathml(nodes.math("", r"\log x"))
     assert "mspace" not in to_mathml(nodes.math("", r"\log(x)"))
 

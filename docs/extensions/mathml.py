@@ -10,7 +10,15 @@ from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
 LOGGER = logging.getLogger(__name__)
-SIDELESS = re.compile(r"\\([bB]igg?)(?![a-zA-Z])")  # \big; docutils knows \bigl and \bigr
+COMMAND = re.compile(r"(?<=\\)[a-zA-Z]+")
+KNOWN_AS = {
+    "dots": "ldots",
+    "big": "bigl",
+    "Big": "Bigl",
+    "bigg": "biggl",
+    "Bigg": "Biggl",
+    "mathrel": "mathrm",
+}  # to docutils
 FUNCTION = re.compile(r"<mo>&ApplyFunction;</mo>(?!\s*<mo)")  # log x, but not log(x)
 
 
@@ -18,7 +26,8 @@ def to_mathml(node: nodes.math | nodes.math_block) -> str:
     """Return an equation written in LaTeX as MathML; warn if it cannot be converted."""
     block = isinstance(node, nodes.math_block)
     try:
-        mathml = tex2mathml(SIDELESS.sub(r"\\\1l", node.astext()), as_block=block)
+        latex = COMMAND.sub(lambda match: KNOWN_AS.get(match[0], match[0]), node.astext())
+        mathml = tex2mathml(latex, as_block=block)
     except MathError as error:
         LOGGER.warning(f"{error} ({node.astext()})", location=node)
         return node.astext()

@@ -147,7 +147,9 @@ def test_steps_and_resets_are_those_of_the_network_that_is_shown(show, browser):
 def test_networks_of_one_page_see_the_same_input(open_page, browser):
     nets = [digits_network(seed=1), MLP((64, 5, 5, 10), activation="relu", dtype=torch.float64)]
     names = ["the first", '<b>"second"</b>']
-    open_page(*(ShownNetwork(net, "cross_entropy", name, k) for k, (net, name) in enumerate(zip(nets, names, strict=True))))
+    open_page(
+        *(ShownNetwork(net, "cross_entropy", name, k) for k, (net, name) in enumerate(zip(nets, names, strict=True)))
+    )
     choice = Select(find(browser, "#networks"))
     assert [option.text for option in choice.options] == names
     assert find(browser, "#network-note").text == "This is the network of the run the first after 0 training steps."
@@ -171,7 +173,10 @@ def test_one_network_has_no_list_of_networks(show, browser):
 
 def test_a_page_is_rendered_again_from_its_own_content():
     net = MLP((64, 5, 10), generator=torch.Generator().manual_seed(1))
-    networks = [ShownNetwork(net, "cross_entropy", "a & <b>", 3, "test accuracy 9%"), ShownNetwork(net, "cross_entropy", "é", 4)]
+    networks = [
+        ShownNetwork(net, "cross_entropy", "a & <b>", 3, "test accuracy 9%"),
+        ShownNetwork(net, "cross_entropy", "é", 4),
+    ]
     page = demo_page(networks, DIGITS)
     assert page_of(content_of(page)) == page
     assert Preprocessing.from_dict(content_of(page)["preprocessing"]) == DIGITS

@@ -236,7 +236,11 @@ def test_images_are_drawn_on_one_scale_with_their_titles():
         np.testing.assert_array_equal(image.get_array(), sample.view(4, 4))
         assert image.get_clim() == (0, 47)
     assert [axes.get_title() for axes in figure.axes] == ["a", "$b", "3"]
-    assert len(plot.images(samples.view(3, 2, 8)).axes) == 3
+    assert [axes.get_title() for axes in plot.images(samples.view(3, 2, 8), torch.tensor([1, 2, 3])).axes] == [
+        "1",
+        "2",
+        "3",
+    ]
     with pytest.raises(ValueError, match="titles: expected one for each of 3 images, or none, got 2"):
         plot.images(samples, ["a", "b"])
     with pytest.raises(ValueError, match=r"expected 1 to 64 images .* got \(65, 4, 4\): pass samples"):

@@ -27,7 +27,7 @@ function fillCells(cells, unit, values) {
   const limit = largestOf(values);
   const power = limit > 0 && Number.isFinite(limit) ? Math.floor(Math.log10(limit)) : 0;
   const shift = power < -1 || power > 2 ? power : 0;
-  unit.textContent = shift ? ` ·10${raised(shift)}` : "";
+  unit.textContent = shift ? ` ·${powerText(shift)}` : "";
   cells.forEach((cell, k) => {
     const share = limit > 0 ? Math.round((45 * Math.abs(values[k])) / limit) : 0;
     cell.style.background = `color-mix(in srgb, var(--${values[k] < 0 ? "negative" : "positive"}) ${share}%, var(--surface))`;

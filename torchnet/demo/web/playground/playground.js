@@ -239,7 +239,9 @@ makeStats();
 makePresets();
 connect();
 open();
-if (REDUCED_MOTION.matches) say("Paused, because your system asks for reduced motion. Press Run to train.");
+if (REDUCED_MOTION.matches) {
+  say(`${byId("message-text").textContent} Paused, because your system asks for reduced motion. Press Run to train.`);
+}
 showRunning(!REDUCED_MOTION.matches);
 
 /** The page, for use in the console: `playground.state.experiment.step()`. */

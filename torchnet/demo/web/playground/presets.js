@@ -19,9 +19,9 @@ const PRESETS = {
   ),
   exploding: preset(
     "Exploding gradients",
-    "The initial weights are three times too large, so the gradient grows from layer to layer on its way back: " +
-      "look at the norms of the first step. That step throws the first layers so far that their tanh saturates, " +
-      "and nothing is learned any more.",
+    "The initial weights are three times those of the initializer, so the gradient grows from layer to layer on its " +
+      "way back: look at the norms of the first step. That step throws the first layers so far that their tanh " +
+      "saturates, and nothing is learned any more.",
     { dataset: "moons", hidden_sizes: layersOf(20, 16), activation: "tanh", gain: 3, lr: 0.01, compare: "gain_1" },
   ),
   dead: preset(
