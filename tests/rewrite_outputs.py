@@ -12,14 +12,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torchnet
+
 from .checking.operators import OPERATORS
 from .checking.operators.judgement import Row, judge, shares
 from .conftest import ROOT
 
-TUTORIAL, CHECK = ROOT / "TUTORIAL.md", ROOT / "docs" / "check.md"
-PAGES = (TUTORIAL, CHECK)
+TUTORIAL, CHECK, TEACHING = ROOT / "TUTORIAL.md", ROOT / "docs" / "check.md", ROOT / "docs" / "teaching.md"
+PAGES = (TUTORIAL, CHECK, TEACHING)
 BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TABLE = re.compile(r"(?<=<!-- operators -->\n)(.*?)(?=<!-- end of operators -->)", re.DOTALL)
+EXERCISES = re.compile(r"(?<=<!-- exercises -->\n)(.*?)(?=<!-- end of exercises -->)", re.DOTALL)
 
 
 def run_page(page: Path) -> tuple[list[tuple[str, str]], dict[str, Any]]:
@@ -79,13 +82,23 @@ def table_of_operators() -> str:
     return "\n".join(lines) + "\n"
 
 
+def table_of_exercises() -> str:
+    """Return a table with a row for each exercise."""
+    lines = ["| level | exercise | what the function computes | typical mistakes |", "|---|---|---|---|"]
+    for name in torchnet.exercise():
+        task = torchnet.exercise(name)._task
+        kinds = ", ".join(dict.fromkeys(mistake.kind for mistake in task.mistakes))
+        lines.append(f"| {task.level} | `{name}` | {task.title} | {kinds} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Rewrite the pages."""
     parser = argparse.ArgumentParser(prog="python -m tests.rewrite_outputs", description=__doc__.splitlines()[0])
     parser.add_argument("--operators", action="store_true", help="measure the table of operators, too")
     options = parser.parse_args()
     for page in PAGES:
-        text = with_outputs(page)
+        text = EXERCISES.sub(lambda _: table_of_exercises(), with_outputs(page))
         if options.operators:
             table = table_of_operators() if TABLE.search(text) else ""
             text = TABLE.sub(lambda _, table=table: table, text)
