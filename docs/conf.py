@@ -15,7 +15,15 @@ draft = tags.has("draft")  # noqa: F821  # Sphinx defines it
 
 project, author, release = "torchnet", "torchnet's authors", torchnet.__version__
 root_doc = "README"
-include_patterns = ["*.md", "docs/*.md", "docs/api/*.md", "docs/catalog/*.md", "benchmarks/*.md", "notebooks/*"]
+include_patterns = [
+    "*.md",
+    "docs/*.md",
+    "docs/api/*.md",
+    "docs/catalog/*.md",
+    "benchmarks/*.md",
+    "notebooks/*.ipynb",
+    "notebooks/*.md",
+]
 exclude_patterns = [".*", "site", "runs", "data", "torchnet", "tests", "configs"]
 extensions = [
     "myst_nb",

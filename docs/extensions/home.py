@@ -14,6 +14,7 @@ APPENDED = {
 docs/browser
 notebooks/README
 TUTORIAL
+docs/teaching
 docs/catalog/index
 docs/notebook
 docs/map
