@@ -145,7 +145,7 @@ def _shown(trained: "TrainedNetwork", record: "RunData", name: str) -> "ShownNet
     from torchnet.data import DataError
     from torchnet.demo import ShownNetwork
     from torchnet.initializers import INITIALIZERS
-    from torchnet.runs.folders import CONFIG, evaluated_checkpoints
+    from torchnet.runs.folders import CONFIG
     from torchnet.training.network_options import loss_of_task
 
     model = trained.config["model"]
@@ -153,15 +153,23 @@ def _shown(trained: "TrainedNetwork", record: "RunData", name: str) -> "ShownNet
         loss = loss_of_task(model.get("loss"), trained.preprocessing.task)
     except ValueError as error:
         raise DataError(f"{record.folder / CONFIG}: model.{error}") from error
-    initializer = model.get("initializer")
-    evaluated = evaluated_checkpoints(record.folder, trained.config.get("evaluate", "best"))
-    split = next((split for split in ("test", "val") if split in record.scores), None)
-    is_scored = split is not None and trained.checkpoint in evaluated[:1]
+    initializer = str(model.get("initializer"))
     return ShownNetwork(
         trained.net,
         loss,
         name,
         trained.steps,
-        f"{split} {record.score_title} {record.shown_score(split)}" if is_scored else "",
+        _score(trained, record),
         initializer if initializer in INITIALIZERS else "he_normal",
     )
+
+
+def _score(trained: "TrainedNetwork", record: "RunData") -> str:
+    """Return how good a network is, such as "test accuracy 97.38%", if these weights of its run were evaluated."""
+    from torchnet.runs.folders import evaluated_checkpoints
+
+    evaluated = evaluated_checkpoints(record.folder, trained.config.get("evaluate", "best"))
+    splits = [split for split in ("test", "val") if split in record.scores]
+    if trained.checkpoint not in evaluated[:1] or not splits:
+        return ""
+    return f"{splits[0]} {record.score_title} {record.shown_score(splits[0])}"

@@ -63,7 +63,8 @@ class ShownNetwork:
 def demo_page(networks: Sequence[ShownNetwork], preprocessing: Preprocessing) -> str:
     """Return a page as HTML with networks that have the same inputs and outputs.
 
-    The preprocessing says whether digits, images or rows of a table are set on the page, and what the outputs are called.
+    The preprocessing says whether digits, images or rows of a table are set on the page, and what the outputs are
+    called.
 
     Raises:
         ValueError: if the inputs are images that are not square, or flat rows of pixels, or a layer is not torchnet's.
