@@ -261,7 +261,8 @@ def test_presets_have_valid_settings_and_a_text_of_two_sentences(run_script):
           ({ name, title, text, settings, read: settingsOfText(textOfSettings(settings)) }));
     """
     presets = run_script(code)
-    assert [preset["name"] for preset in presets] == ["vanishing", "exploding", "dead", "normalization", "skip"]
+    names = [preset["name"] for preset in presets]
+    assert names == ["spirals", "vanishing", "exploding", "dead", "normalization", "skip", "curve", "digits"]
     for preset in presets:
         assert preset["read"] == {"settings": preset["settings"], "problems": []}
         assert preset["text"].count(". ") == 1

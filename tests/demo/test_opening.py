@@ -136,6 +136,8 @@ def test_the_losses_after_a_step_are_torchnets_and_one_rate_is_preselected(seed,
     assert [it.startswith(f"η = {halving[0]:g}\n") for it in texts(browser, "#rates [aria-pressed=true]")] == [True]
     assert text_of(browser, "#rate-note").startswith(f"Preselected is η = {halving[0]:g}, the smallest of them")
     assert number(text_of(browser, "#loss")) == pytest.approx(before, rel=6e-3)  # the search changed nothing
+    logits = browser.execute_script("return [...torchnet.network.layers.at(-1).output]")
+    np.testing.assert_allclose(logits, net(torch.from_numpy(input_of(browser))[None])[0].numpy(), rtol=1e-9)
     find(browser, "#step").click()
     assert number(text_of(browser, "#loss")) == pytest.approx(losses[RATES.index(halving[0])], rel=6e-3)
     find(browser, "#reset").click()
