@@ -25,6 +25,7 @@ extensions = [
     "docs.extensions.built_files",
     "docs.extensions.catalog",
     "docs.extensions.docstrings",
+    "docs.extensions.examples",
     "docs.extensions.home",
     "docs.extensions.mathml",
     "docs.extensions.notebook_runs",
@@ -43,6 +44,7 @@ html_math_renderer = "mathml"
 # Docstrings
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
+python_maximum_signature_line_length = 80
 napoleon_numpy_docstring = False
 napoleon_custom_sections = [("Shape", "params_style")]
 napoleon_use_ivar = True
@@ -60,3 +62,4 @@ html_title = "torchnet"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_copy_source = False
+html_show_copyright = False

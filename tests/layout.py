@@ -33,7 +33,8 @@ for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const frame = element.closest("figure, li, button, label")?.getBoundingClientRect();
     for (const rect of range.getClientRects()) {
         const text = JSON.stringify(node.textContent.trim());
-        if (frame && rect.width > 1 && clipped(rect, element).right > frame.right + 1) found.push(`${text} and its frame`);
+        const isWithin = !frame || rect.width <= 1 || clipped(rect, element).right <= frame.right + 1;
+        if (!isWithin) found.push(`${text} and its frame`);
         add(text, element, rect);
     }
 }

@@ -14,6 +14,7 @@ APPENDED = {
 notebooks/README
 TUTORIAL
 docs/catalog/index
+docs/notebook
 docs/map
 ```
 
@@ -34,6 +35,7 @@ docs/speed
 :caption: Reference
 
 docs/api/networks
+docs/api/learning
 docs/api/training
 docs/api/checking
 docs/api/data

@@ -63,11 +63,16 @@ def linked_files(doctree: nodes.document) -> Iterator[tuple[nodes.reference, str
             yield link, path, hash_ + fragment
 
 
+def page_of(path: str) -> str:
+    """Return the name of the page that shows a file; hosts leave out folders that begin with a dot."""
+    return f"source/{path.lstrip('.')}"
+
+
 def write_links(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Make the links relative to the page."""
     here = app.builder.get_target_uri(docname)
     for link, path, fragment in linked_files(doctree):
-        there = path if path.endswith(".html") else f"source/{path}.html"
+        there = path if path.endswith(".html") else f"{page_of(path)}.html"
         link["refuri"] = "../" * here.count("/") + there + fragment
 
 
@@ -87,7 +92,7 @@ def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
             (ROOT / path).read_text(), language, linenos="inline", lineanchors="L", anchorlinenos=True
         )
         link = f'<p><a href="{REPOSITORY}/blob/main/{path}">{path} in the repository</a></p>'
-        yield f"source/{path}", {"title": path, "body": f"<h1>{path}</h1>{link}{code}"}, "page.html"
+        yield page_of(path), {"title": path, "body": f"<h1>{path}</h1>{link}{code}"}, "page.html"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -14,7 +14,13 @@ WIDTHS = (320, 390, 450, 500, 800, 1280)
 LONG = "a name without any end " * 3
 EXTREMES = {
     "table": Preprocessing(
-        Table((NumericColumn(LONG, -9e8, 1e6), NumericColumn("N" * 60, 1e-7, 1e-9), CategoricalColumn("c" + LONG, (LONG, "")))),
+        Table(
+            (
+                NumericColumn(LONG, -9e8, 1e6),
+                NumericColumn("N" * 60, 1e-7, 1e-9),
+                CategoricalColumn("c" + LONG, (LONG, "")),
+            )
+        ),
         Classes((LONG + "1", LONG + "2", "W" * 60), "str"),
     ),
     "quantities": Preprocessing(KINDS["table"].inputs, Quantities((LONG, "W" * 60), (-1e8, 1e-9), (1e3, 1e-12))),

@@ -59,7 +59,9 @@ def test_the_worst_of_the_upright_digits_is_shown_if_one_is_wrong(show, browser)
     show(net, DIGITS)
     images = browser.execute_script("return torchnet.examples.map((it) => torchnet.imageOf(it, 8))")
     probabilities = net.eval()(torch.tensor(images, dtype=torch.float64)).softmax(dim=1)
-    margins = [2 * p[k] - max(p[k], *(q for j, q in enumerate(p) if j != k)) - p[k] for k, p in enumerate(probabilities)]
+    margins = [
+        2 * p[k] - max(p[k], *(q for j, q in enumerate(p) if j != k)) - p[k] for k, p in enumerate(probabilities)
+    ]
     worst = int(np.argmin(margins))
     assert margins[worst] < 0
     np.testing.assert_allclose(input_of(browser), images[worst], atol=1e-12)
@@ -109,8 +111,8 @@ def test_images_and_rows_open_with_an_uncertain_one(kind, show, browser):
     assert find(browser, f"#label-{second}").is_selected()
     names = KINDS[kind].targets.names
     assert text_of(browser, "#label-note") == (
-        f"Preselected is {names[second]}, the second choice of the network: its first choice, {names[first]}, has little "
-        "to teach."
+        f"Preselected is {names[second]}, the second choice of the network: its first choice, {names[first]}, has "
+        "little to teach."
     )
 
 
@@ -134,6 +136,8 @@ def test_the_losses_after_a_step_are_torchnets_and_one_rate_is_preselected(seed,
     assert [it.startswith(f"η = {halving[0]:g}\n") for it in texts(browser, "#rates [aria-pressed=true]")] == [True]
     assert text_of(browser, "#rate-note").startswith(f"Preselected is η = {halving[0]:g}, the smallest of them")
     assert number(text_of(browser, "#loss")) == pytest.approx(before, rel=6e-3)  # the search changed nothing
+    logits = browser.execute_script("return [...torchnet.network.layers.at(-1).output]")
+    np.testing.assert_allclose(logits, net(torch.from_numpy(input_of(browser))[None])[0].numpy(), rtol=1e-9)
     find(browser, "#step").click()
     assert number(text_of(browser, "#loss")) == pytest.approx(losses[RATES.index(halving[0])], rel=6e-3)
     find(browser, "#reset").click()

@@ -185,8 +185,8 @@ def test_a_random_network_has_the_layers_of_an_mlp(normalization, residual, run_
     for activation in ACTIVATIONS:
         for loss in LOSSES:
             options = {"activation": activation, "normalization": normalization, "residual": residual}
-            given = {"in_features": 3, "hidden_sizes": [5, 5, 4, 4, 4], "out_features": 2, "loss": loss, "seed": 1}
-            net = MLP((3, 5, 5, 4, 4, 4, 2), dtype=torch.float64, **options)
+            given = {"in_features": 3, "hidden_sizes": [3, 3, 5, 5, 5, 2], "out_features": 2, "loss": loss, "seed": 1}
+            net = MLP((3, 3, 3, 5, 5, 5, 2, 2), dtype=torch.float64, **options)
             got = run_script("return randomNetwork(given).description", given | options)
             assert got == describe(net, loss)[0]
 
@@ -229,6 +229,13 @@ def test_initializers_draw_with_the_variance_of_torchnets(run_script):
         assert square == pytest.approx(variance, rel=0.04)
         assert abs(mean) <= 0.03 * variance**0.5
         assert largest == pytest.approx(expected.flatten()[:9000].max().item(), rel=0.3)
+
+
+def test_the_weights_of_a_network_have_the_variance_of_the_initializer_times_the_square_of_the_gain(run_script):
+    given = {"in_features": 90, "hidden_sizes": [70], "out_features": 2, "seed": 5, "initializer": "xavier_normal"}
+    code = "return given.map((options) => [...randomNetwork(options).numbers.subarray(0, 6300)])"
+    for gain, weights in zip((1, 3), run_script(code, [given, given | {"gain": 3}]), strict=True):
+        assert torch.tensor(weights).square().mean() == pytest.approx(gain**2 * 2 / 160, rel=0.06)
 
 
 def test_a_seed_repeats_and_another_one_does_not(run_script):

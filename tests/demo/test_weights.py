@@ -33,7 +33,7 @@ def open_page(browser, tmp_path):
 def steps_of(browser):
     """Return the notes and the three norms of each layer, from the last layer to the first."""
     return [
-        (step.find_element(By.CSS_SELECTOR, ".look").text, [number(it.text.removeprefix("norm ")) for it in norms])
+        (step.find_element(By.CSS_SELECTOR, ".look").text, [number(it.text) for it in norms])
         for step in browser.find_elements(By.CSS_SELECTOR, ".step")
         for norms in [step.find_elements(By.CSS_SELECTOR, ".number")]
     ]
@@ -98,12 +98,13 @@ def test_random_weights_are_those_of_the_initializer(initializer, open_page, bro
     for weight in (*net.parameters(), *net.buffers()):
         if weight.dim() == 1:
             weight.uniform_(0.5, 1.5)
-    open_page(ShownNetwork(net, "cross_entropy", "a run", 7, "test accuracy 98.00%", initializer))
+    open_page(ShownNetwork(net, "cross_entropy", "a run", 1007, "test accuracy 98.00%", initializer))
     trained = weights_of(browser, 0)
     note = find(browser, "#network-note")
-    assert note.text == "This is the network of the run a run after 7 training steps (test accuracy 98.00%)."
+    count = f"3 Linear layers, {sum(weight.numel() for weight in net.parameters()):,} weights"
+    assert note.text == f"The network of the run a run: {count}, 1,007 training steps, test accuracy 98.00%."
     find(browser, "#random-weights").click()
-    assert note.text == f"This is the network of the run a run with random weights ({initializer})."
+    assert note.text == f"The network of the run a run with random weights ({initializer}): {count}."
     expected = MLP(sizes, activation="relu", normalization="batch_norm", residual=True, initializer=initializer)
     code = """
         return Object.fromEntries([...torchnet.network.everyLayer()].flatMap((layer) =>
@@ -131,9 +132,9 @@ def test_steps_and_resets_are_those_of_the_network_that_is_shown(show, browser):
     find(browser, "#step").click()
     stepped = weights_of(browser, 0)
     assert (stepped != start).any()
-    assert note.text.endswith("with random weights (he_normal) and 1 step on this page.")
+    assert note.text.endswith("random weights (he_normal): 2 Linear layers, 910 weights, 1 step on this page.")
     find(browser, "#trained").click()
-    assert note.text.endswith("after 0 training steps.")
+    assert note.text.endswith("2 Linear layers, 910 weights, 0 training steps.")
     find(browser, "#random-weights").click()
     np.testing.assert_array_equal(weights_of(browser, 0), stepped)
     find(browser, "#reset").click()
@@ -147,16 +148,18 @@ def test_steps_and_resets_are_those_of_the_network_that_is_shown(show, browser):
 def test_networks_of_one_page_see_the_same_input(open_page, browser):
     nets = [digits_network(seed=1), MLP((64, 5, 5, 10), activation="relu", dtype=torch.float64)]
     names = ["the first", '<b>"second"</b>']
-    open_page(*(ShownNetwork(net, "cross_entropy", name, k) for k, (net, name) in enumerate(zip(nets, names, strict=True))))
+    open_page(
+        *(ShownNetwork(net, "cross_entropy", name, k) for k, (net, name) in enumerate(zip(nets, names, strict=True)))
+    )
     choice = Select(find(browser, "#networks"))
     assert [option.text for option in choice.options] == names
-    assert find(browser, "#network-note").text == "This is the network of the run the first after 0 training steps."
+    assert find(browser, "#network-note").text.startswith("The network of the run the first: 2 Linear layers, ")
     find(browser, "#examples button:nth-child(5)").click()
     x = input_of(browser)
     find(browser, "#forward").click()
     for name, net, rows in zip(names[::-1], nets[::-1], (7, 5), strict=True):
         choice.select_by_visible_text(name)
-        assert f"the run {name} after" in find(browser, "#network-note").text
+        assert f"the run {name}: " in find(browser, "#network-note").text
         np.testing.assert_array_equal(input_of(browser), x)
         got = browser.execute_script("return [...torchnet.network.layers.at(-1).output]")
         np.testing.assert_allclose(got, net.eval()(torch.from_numpy(x)[None])[0].numpy(), rtol=1e-10, atol=1e-12)
@@ -171,7 +174,10 @@ def test_one_network_has_no_list_of_networks(show, browser):
 
 def test_a_page_is_rendered_again_from_its_own_content():
     net = MLP((64, 5, 10), generator=torch.Generator().manual_seed(1))
-    networks = [ShownNetwork(net, "cross_entropy", "a & <b>", 3, "test accuracy 9%"), ShownNetwork(net, "cross_entropy", "é", 4)]
+    networks = [
+        ShownNetwork(net, "cross_entropy", "a & <b>", 3, "test accuracy 9%"),
+        ShownNetwork(net, "cross_entropy", "é", 4),
+    ]
     page = demo_page(networks, DIGITS)
     assert page_of(content_of(page)) == page
     assert Preprocessing.from_dict(content_of(page)["preprocessing"]) == DIGITS

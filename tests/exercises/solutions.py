@@ -44,10 +44,10 @@ def adamw(w, g, m, v, step, lr, beta1, beta2, eps, decay):
 def wrong_adam(w, g, m, v, step, lr, beta1, beta2, eps, of="", decay=0.0):
     if of == "coupled decay":
         g = g + decay * w
+    old = w - lr * m / (1 - beta1**step) / (torch.sqrt(v / (1 - beta2**step)) + eps)
     m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g
-    if of == "v only":
-        v = v + 0
-        return w - lr * m / (torch.sqrt(v / (1 - beta2**step)) + eps), m, v
+    if of == "old":
+        return old, m, v
     t = {"step - 1": step - 1, "step + 1": step + 1}.get(of, step)
     p, q = (1 - beta1**t, 1 - beta2**t) if of != "no correction" and t > 0 else (1.0, 1.0)
     root = torch.sqrt(v / q + eps) if of == "inside" else (v / q) + eps if of == "no root" else torch.sqrt(v / q) + eps
@@ -366,7 +366,7 @@ WRONG = {
         (lambda w, g, v, lr, m: (w - (m * v + lr * g), m * v + lr * g), "learning rate in the velocity"),
         (lambda w, g, v, lr, m: (w + lr * (m * v + g), m * v + g), "sign"),
         (lambda w, g, v, lr, m: (w - lr * g, m * v + g), "missing velocity"),
-        (lambda w, g, v, lr, m: (w.sub_(lr * v.mul_(m).add_(g)), v), "side effect"),
+        (lambda w, g, v, lr, m: (w - lr * (g + m * (m * v + g)), m * v + g), "look ahead"),
         (lambda w, g, v, lr, m: (w - lr * (v + g), v + g), "missing momentum"),
     ],
     "log_softmax": [
@@ -455,6 +455,7 @@ WRONG = {
     ],
     "adam_step": [
         (partial(wrong_adam, of="no correction"), "missing bias correction"),
+        (partial(wrong_adam, of="old"), "old means"),
         (partial(wrong_adam, of="step - 1"), "step off by one"),
         (partial(wrong_adam, of="step + 1"), "step off by one"),
         (partial(wrong_adam, of="inside"), "epsilon inside the root"),

@@ -1,4 +1,7 @@
-"""`python -m torchnet demo`: a page to draw on, or to change a row of a table, with trained networks in it."""
+"""`python -m torchnet demo`: a page to draw on, or to change a row of a table, with trained networks in it.
+
+With --playground, it is a page on which networks are trained.
+"""
 
 import argparse
 from collections.abc import Sequence
@@ -18,6 +21,7 @@ examples:
   python -m torchnet demo last
   python -m torchnet demo last page.html
   python -m torchnet demo last:default last:deep_sigmoid --output both.html
+  python -m torchnet demo --playground
 
 A network for digits gets a board to draw on; one for other square images, gray
 or in color, gets a board to paint on, which also opens image files; one for a
@@ -25,6 +29,9 @@ table gets sliders for its first 12 columns.
 
 Several networks of the same inputs and outputs share a page, to compare them on
 the same input. The page opens with the first one.
+
+The playground needs no run: a small network trains on the page, which shows its
+gradients. The settings are in the address, so a link opens the same network.
 
 The page is one HTML file that contains the networks. It needs no server and no
 internet: open it in a browser or on a phone, or publish it on a website.
@@ -42,19 +49,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the file to write; PAGE.html as the last argument does the same (default: demo.html in the folder of the "
         "run, for several runs in the current folder)",
     )
+    parser.add_argument(
+        "--playground",
+        action="store_true",
+        help="write a page on which networks are trained, without RUN (default: playground.html in the current folder)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the page; return the exit code."""
-    from torchnet.demo import demo_page
+    if options.playground:
+        return _write_playground(options.named, options.output)
+    if not options.named:
+        options.parser.error("the following arguments are required: RUN")
+    return _write_demo(options)
+
+
+def _write_playground(words: list[str], output: Path | None) -> int:
+    """Write the page on which networks are trained."""
+    from torchnet.demo import playground_page
+    from torchnet.runs.errors import UsageError
+
+    if output is None and len(words) == 1 and Path(words[0]).suffix.lower() in _SUFFIXES:
+        words, output = [], Path(words[0])
+    if words:
+        raise UsageError(f"expected no run with --playground, got {' '.join(words)}: networks are trained on its page")
+    return _write(output or Path("playground.html"), playground_page())
+
+
+def _write(output: Path, page: str) -> int:
     from torchnet.printable import printable
+    from torchnet.runs.output_file import check_output
+    from torchnet.storage import write_durably
+
+    check_output(output, _SUFFIXES)
+    write_durably(output, page.encode())
+    print(printable(output))
+    return 0
+
+
+def _write_demo(options: argparse.Namespace) -> int:
+    """Write the page of runs."""
+    from torchnet.demo import demo_page
     from torchnet.reporting.comparison import labels
     from torchnet.runs.errors import UsageError
     from torchnet.runs.folders import find_run, run_of
     from torchnet.runs.load_network import load_network
     from torchnet.runs.output_file import check_output
     from torchnet.runs.record import read_outline
-    from torchnet.storage import write_durably
 
     named, output = _runs_and_output(options.named, options.output)
     if output is not None:
@@ -68,10 +110,7 @@ def run(options: argparse.Namespace) -> int:
         page = demo_page([_shown(*it) for it in zip(trained, records, names, strict=True)], trained[0].preprocessing)
     except ValueError as error:
         raise UsageError(f"{trained[0].checkpoint}: {error}: the page cannot compute it") from error
-    output = output or (folders[0] if len(folders) == 1 else Path()) / "demo.html"
-    write_durably(output, page.encode())
-    print(printable(output))
-    return 0
+    return _write(output or (folders[0] if len(folders) == 1 else Path()) / "demo.html", page)
 
 
 def _runs_and_output(words: list[str], output: Path | None) -> tuple[list[str], Path | None]:
@@ -106,7 +145,7 @@ def _shown(trained: "TrainedNetwork", record: "RunData", name: str) -> "ShownNet
     from torchnet.data import DataError
     from torchnet.demo import ShownNetwork
     from torchnet.initializers import INITIALIZERS
-    from torchnet.runs.folders import CONFIG, evaluated_checkpoints
+    from torchnet.runs.folders import CONFIG
     from torchnet.training.network_options import loss_of_task
 
     model = trained.config["model"]
@@ -114,15 +153,23 @@ def _shown(trained: "TrainedNetwork", record: "RunData", name: str) -> "ShownNet
         loss = loss_of_task(model.get("loss"), trained.preprocessing.task)
     except ValueError as error:
         raise DataError(f"{record.folder / CONFIG}: model.{error}") from error
-    initializer = model.get("initializer")
-    evaluated = evaluated_checkpoints(record.folder, trained.config.get("evaluate", "best"))
-    split = next((split for split in ("test", "val") if split in record.scores), None)
-    is_scored = split is not None and trained.checkpoint in evaluated[:1]
+    initializer = str(model.get("initializer"))
     return ShownNetwork(
         trained.net,
         loss,
         name,
         trained.steps,
-        f"{split} {record.score_title} {record.shown_score(split)}" if is_scored else "",
+        _score(trained, record),
         initializer if initializer in INITIALIZERS else "he_normal",
     )
+
+
+def _score(trained: "TrainedNetwork", record: "RunData") -> str:
+    """Return how good a network is, such as "test accuracy 97.38%", if these weights of its run were evaluated."""
+    from torchnet.runs.folders import evaluated_checkpoints
+
+    evaluated = evaluated_checkpoints(record.folder, trained.config.get("evaluate", "best"))
+    splits = [split for split in ("test", "val") if split in record.scores]
+    if trained.checkpoint not in evaluated[:1] or not splits:
+        return ""
+    return f"{splits[0]} {record.score_title} {record.shown_score(splits[0])}"

@@ -2,5 +2,6 @@
 
 from torchnet.demo.description import describe
 from torchnet.demo.page import ShownNetwork, content_of, demo_page, kind_of, page_of
+from torchnet.demo.playground import playground_page
 
-__all__ = ["ShownNetwork", "content_of", "demo_page", "describe", "kind_of", "page_of"]
+__all__ = ["ShownNetwork", "content_of", "demo_page", "describe", "kind_of", "page_of", "playground_page"]

@@ -63,14 +63,13 @@ class ShownNetwork:
 def demo_page(networks: Sequence[ShownNetwork], preprocessing: Preprocessing) -> str:
     """Return a page as HTML with networks that have the same inputs and outputs.
 
-    The preprocessing says whether digits, images or rows of a table are set on the page, and what the outputs are called.
+    The preprocessing says whether digits, images or rows of a table are set on the page, and what the outputs are
+    called.
 
     Raises:
         ValueError: if the inputs are images that are not square, or flat rows of pixels, or a layer is not torchnet's.
     """
-    return page_of(
-        {"networks": [network.as_dict() for network in networks], "preprocessing": preprocessing.as_dict()}
-    )
+    return page_of({"networks": [network.as_dict() for network in networks], "preprocessing": preprocessing.as_dict()})
 
 
 def page_of(content: dict[str, Any]) -> str:

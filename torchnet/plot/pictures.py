@@ -38,7 +38,7 @@ def weights(net: nn.Module, shape: Sequence[int] | None = None) -> Figure:
 
 
 @rc_context(STYLE)
-def images(samples: Any, titles: Sequence[object] = (), shape: Sequence[int] | None = None) -> Figure:
+def images(samples: Any, titles: Any = (), shape: Sequence[int] | None = None) -> Figure:
     """Draw samples as gray images on one scale, or in color, each with its title.
 
     Args:
@@ -54,19 +54,20 @@ def images(samples: Any, titles: Sequence[object] = (), shape: Sequence[int] | N
         pixels = _as_images(pixels, shape)
     if pixels.ndim not in (3, 4) or not 1 <= len(pixels) <= _MOST:
         raise ValueError(f"expected 1 to {_MOST} images (N, H, W), got {pixels.shape}: pass samples[:{_MOST}]")
-    if len(titles) not in (0, len(pixels)):
-        raise ValueError(f"titles: expected one for each of {len(pixels)} images, or none, got {len(titles)}")
+    names = [str(title) for title in np.asarray(titles).tolist()]
+    if len(names) not in (0, len(pixels)):
+        raise ValueError(f"titles: expected one for each of {len(pixels)} images, or none, got {len(names)}")
     columns = min(_COLUMNS, len(pixels))
     rows = math.ceil(len(pixels) / columns)
-    figure = StyledFigure(figsize=(0.85 * columns, (1.1 if titles else 0.9) * rows))
+    figure = StyledFigure(figsize=(0.85 * columns, (1.1 if names else 0.9) * rows))
     for k, image in enumerate(pixels):
         axes = figure.add_subplot(rows, columns, k + 1)
         axes.imshow(image, "gray", vmin=pixels.min(), vmax=pixels.max())
         axes.set_axis_off()
-        if titles:
-            axes.set_title(str(titles[k]), fontsize=8, pad=3, parse_math=False)
+        if names:
+            axes.set_title(names[k], fontsize=8, pad=3, parse_math=False)
     figure.subplots_adjust(
-        0.01, 0.01, 0.99, 1 - (0.2 if titles else 0.01) / rows, wspace=0.08, hspace=0.3 if titles else 0.08
+        0.01, 0.01, 0.99, 1 - (0.2 if names else 0.01) / rows, wspace=0.08, hspace=0.3 if names else 0.08
     )
     return figure
 

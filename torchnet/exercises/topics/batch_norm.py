@@ -32,9 +32,10 @@ BATCH_NORM_FORWARD = Task(
     equations="""
     mean = 1/N Σₙ x[n]        var = 1/N Σₙ (x[n] - mean)²        unbiased = 1/(N - 1) Σₙ (x[n] - mean)²
 
-    y            = (x - mean) / √(var + eps) weight + bias
-    running_mean ← (1 - momentum) running_mean + momentum mean
-    running_var  ← (1 - momentum) running_var + momentum unbiased
+    y = (x - mean) / √(var + eps) weight + bias
+
+    new_running_mean = (1 - momentum) running_mean + momentum mean
+    new_running_var  = (1 - momentum) running_var + momentum unbiased
     """,
     arguments={
         "x": "(N, C)",
@@ -45,8 +46,8 @@ BATCH_NORM_FORWARD = Task(
         "momentum": "a number from 0 to 1",
         "eps": "a small number",
     },
-    results={"y": "(N, C)", "running_mean": "(C,)", "running_var": "(C,)"},
-    truth=Values(_batch_norm_step, "y", "running_mean", "running_var"),
+    results={"y": "(N, C)", "new_running_mean": "(C,)", "new_running_var": "(C,)"},
+    truth=Values(_batch_norm_step, "y", "new_running_mean", "new_running_var"),
     inputs=lambda draw: {
         **inputs(draw),
         "running_mean": draw.normal(4),
@@ -65,8 +66,9 @@ BATCH_NORM_FORWARD = Task(
         }
     },
     where={
-        "running_mean": "Which statistic has the weight momentum, the old or the new one? One mean for each feature.",
-        "running_var": "As running_mean, with the variance that divides by N - 1.",
+        "new_running_mean": "Which statistic has the weight momentum, the old or the new one? "
+        "There is one mean for each feature.",
+        "new_running_var": "As new_running_mean, with the variance that divides by N - 1.",
         "y": "Check each part: over which index the mean runs, which variance it is, and that eps is under the root. "
         "The variance is the mean of squared differences; a difference of mean squares would cancel.",
     },
@@ -104,13 +106,13 @@ BATCH_NORM_FORWARD = Task(
             "it is normalized by the running statistics, as in evaluation",
         ),
         Mistake(
-            "running_var",
+            "new_running_var",
             "biased variance",
             lambda a: (1 - a.momentum) * a.running_var + a.momentum * a.x.var(0, correction=0),
             "the variance with N is tracked, not the one with N - 1",
         ),
         Mistake(
-            "running_mean",
+            "new_running_mean",
             "momentum reversed",
             lambda a: a.momentum * a.running_mean + (1 - a.momentum) * a.x.mean(0),
             "the old mean has the weight momentum, and the new one the rest",

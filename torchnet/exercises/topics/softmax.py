@@ -12,7 +12,7 @@ from torchnet.exercises.truth import Gradients, Values
 SOFTMAX = Task(
     name="softmax",
     level=2,
-    title="softmax, stable",
+    title="probabilities from logits, without overflow",
     text="""
     Turn each row of logits into probabilities that add up to 1. A network may return logits of any size: 1000 and
     -1000 must not give Inf or NaN.

@@ -19,6 +19,8 @@ function initialNumbers(description, size, initializer) {
   return numbers;
 }
 
+const counted = (count, name) => `${countText(count)} ${name}${count === 1 ? "" : "s"}`;
+
 class Networks {
   /**
    * @param described what `ShownNetwork.as_dict` in torchnet/demo/page.py returns, a list.
@@ -58,11 +60,18 @@ class Networks {
   /** Say which network is shown, and how many steps were taken on this page. */
   describe() {
     const { name, steps, score, initializer } = this.described[this.place];
+    const layers = [...this.network.everyLayer()];
+    const weights = layers.flatMap((layer) => Object.keys(layer.grads).map((weight) => layer[weight].length));
     const { taken } = this.network;
-    const here = taken > 0 ? ` and ${countText(taken)} step${taken > 1 ? "s" : ""} on this page` : "";
-    const what = this.isRandom
-      ? ` with random weights (${initializer})${here}.`
-      : ` after ${countText(steps)} training steps${score ? ` (${score})` : ""}${here}.`;
-    byId("network-note").replaceChildren("This is the network of the run ", element("b", {}, name), what);
+    const facts = [
+      counted(layers.filter(({ kind }) => kind === "Linear").length, "Linear layer"),
+      counted(weights.reduce((total, count) => total + count), "weight"),
+      ...(this.isRandom ? [] : [counted(steps, "training step")]),
+      ...(taken > 0 ? [`${counted(taken, "step")} on this page`] : []),
+      ...(this.isRandom || !score ? [] : [score]),
+    ];
+    const weightsText = this.isRandom ? ` with random weights (${initializer})` : "";
+    const run = element("b", {}, name);
+    byId("network-note").replaceChildren("The network of the run ", run, `${weightsText}: ${facts.join(", ")}.`);
   }
 }

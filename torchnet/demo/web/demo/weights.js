@@ -40,12 +40,12 @@ function weightStep(layer, state) {
     const limit = Math.max(largestOf(before), largestOf(after));
     const power = magnifyingPower(change, limit);
     [before, change.map((it) => 10 ** power * it), after].forEach((values, k) => stages[k].picture.draw(values, limit));
-    [before, change, after].forEach((values, k) => (stages[k].number.textContent = `norm ${numberText(norm(values))}`));
+    [before, change, after].forEach((values, k) => (stages[k].number.textContent = numberText(norm(values))));
     scale.show(limit);
     const i = placeOfLargest(change);
     const name = layer.kind === "Linear" ? "W" : "γ";
     note.textContent =
-      `${what} before a step, the change −η ∂L/∂${name}, and after it. ` +
+      `${what} before a step, the change −η ∂L/∂${name}, and after it, with their norms. ` +
       `${name}[${row}${i}] changes most: ${numberText(before[i])} → ${numberText(after[i])}.` +
       (power > 0 ? ` The change is drawn ${power < 4 ? 10 ** power : powerText(power)} times as strong.` : "");
   };

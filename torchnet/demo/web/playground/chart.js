@@ -84,7 +84,7 @@ class LineChart {
       context.moveTo(EDGE.left, y);
       context.lineTo(width - EDGE.right, y);
       context.stroke();
-      context.fillText(this.logarithmic ? powerText(value) : tickText(value), EDGE.left - 6, y);
+      context.fillText(this.logarithmic ? decadeText(value) : tickText(value), EDGE.left - 6, y);
     }
     context.textBaseline = "alphabetic";
     context.fillText(`step ${countText(last)}`, width - EDGE.right, height - 4);
@@ -157,8 +157,7 @@ function niceTop(value) {
 
 const tickText = (value) => (value === 0 ? "0" : Number(value.toPrecision(2)).toString());
 
-function powerText(value) {
+function decadeText(value) {
   const power = Math.round(Math.log10(value));
-  if (power >= -2 && power <= 2) return String(Number(value.toPrecision(1)));
-  return `10${raised(power)}`;
+  return power >= -2 && power <= 2 ? String(Number(value.toPrecision(1))) : powerText(power);
 }

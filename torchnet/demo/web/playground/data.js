@@ -62,7 +62,7 @@ function spirals(label, random) {
 function moons(label, random) {
   const angle = random.between(0, Math.PI);
   const [x, y] = [Math.cos(angle), Math.sin(angle)];
-  return { point: label ? [(0.5 - x) / 1.5, (0.25 - y) / 1.5] : [(x - 0.5) / 1.5, (y - 0.25) / 1.5] };
+  return { point: label ? [(0.5 - x) / 1.5, 0.25 - y] : [(x - 0.5) / 1.5, y - 0.25] };
 }
 
 function circles(label, random) {

@@ -19,6 +19,8 @@ function columnsOf(network) {
   return columns;
 }
 
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
 class Diagram {
   /**
    * @param canvas where to draw.
@@ -30,7 +32,7 @@ class Diagram {
     this.sheet = new Sheet(canvas, (width) => Math.max(290, Math.min(372, 0.62 * width)), () => this.draw());
     canvas.addEventListener("pointermove", (event) => this.look(this.unitAt(this.sheet.pointOf(event))));
     canvas.addEventListener("pointerdown", (event) => this.look(this.unitAt(this.sheet.pointOf(event))));
-    canvas.addEventListener("pointerleave", () => this.look(null));
+    canvas.addEventListener("pointerleave", ({ pointerType }) => pointerType === "mouse" && this.look(null));
     canvas.addEventListener("blur", () => this.look(null));
     canvas.addEventListener("keydown", (event) => this.moveBy(event));
   }
@@ -42,8 +44,9 @@ class Diagram {
     this.headings = ["input", ...this.columns.map((_, k) => (k === last ? "output" : `layer ${k + 1}`))];
     const hidden = this.columns.slice(0, -1).map(({ units }) => units);
     const { in_features: inputs } = this.columns[0].linear;
-    const label = `${inputs} inputs, hidden layers of ${hidden.join(", ") || "no"} units, ${this.columns[last].units} outputs`;
-    this.canvas.setAttribute("aria-label", `The network: ${label}. Arrow keys choose a unit.`);
+    const layers = `hidden layers of ${hidden.join(", ") || "no"} units`;
+    const label = `The network: ${inputs} inputs, ${layers}, ${this.columns[last].units} outputs. Arrow keys choose a unit.`;
+    this.canvas.setAttribute("aria-label", label);
     this.arrange();
   }
 
@@ -77,9 +80,9 @@ class Diagram {
 
   /** Move to another unit with the arrow keys. */
   moveBy(event) {
-    const [across, down] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] ?? [];
     if (event.key === "Escape") return this.look(null);
-    if (across === undefined) return;
+    if (!ARROWS[event.key]) return;
+    const [across, down] = ARROWS[event.key];
     event.preventDefault();
     const { column, unit } = this.state.unit ?? { column: -across, unit: -down };
     const next = Math.min(this.columns.length - 1, Math.max(0, column + across));

@@ -36,6 +36,7 @@ class Experiment {
     // The same weights with other inputs, outputs and gradients: one for each purpose, so that none disturbs another.
     this.ofSample = this.network.twin();
     this.ofGrid = this.network.twin();
+    this.gridLayers = [...this.ofGrid.everyLayer()];
     this.ofParts = this.network.twin();
     this.ofHealth = this.network.twin({ buffers: false });
     this.ofHealth.train();
@@ -109,14 +110,15 @@ class Experiment {
   }
 
   /**
-   * Return the outputs at the points of a grid, (points, C): probabilities, or numbers if the loss is the squared error.
+   * Return the outputs at the points of a grid, (points, C): probabilities, or numbers if the loss is the mean squared
+   * error.
    *
-   * In the plane, the grid has resolution² points, row by row from the top; for a curve, `resolution` points. For inputs
-   * with more features, it is null.
+   * In the plane, the grid has resolution² points, row by row from the top; for a curve, `resolution` points. It is null
+   * for inputs with more features.
    */
   surface(resolution) {
     if (!this.runGrid(resolution)) return null;
-    const logits = this.ofGrid.layers.at(-1).output;
+    const logits = this.gridLayers.at(-1).output;
     if (this.settings.loss === "mean_squared_error") return logits.slice();
     const C = this.data.out_features;
     const probs = new Float64Array(logits.length);
@@ -127,7 +129,7 @@ class Experiment {
   /** Return the output of a unit at the points of the grid. */
   unitSurface(layer, unit, resolution) {
     if (!this.runGrid(resolution)) return null;
-    const { output } = [...this.ofGrid.everyLayer()][layer];
+    const { output } = this.gridLayers[layer];
     const points = resolution ** this.data.in_features;
     const width = output.length / points;
     const values = new Float64Array(points);

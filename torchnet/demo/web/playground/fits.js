@@ -1,12 +1,14 @@
 // The output of the network beside the data: over the plane, along a curve, or for a grid of digits.
 //
-// Each kind has `draw`, which draws on a sheet; `nearest`, which returns the sample at a point; and a text that explains
-// it. `shown` is the unit that is looked at instead of the output, { column, unit }, or null.
+// Each kind has `draw`, which draws the output on a sheet, or the unit that is looked at; `nearest`, which returns the
+// sample at a point; `describe`, a text for the selected sample; and texts that explain what is seen.
 
 const DOT = 3.2; // pixels
 
 class PlaneFit {
-  text = "Color: the output at each point. Dots: training data. Click one.";
+  text = "Color: the class at each point. Dots: training data. Click one.";
+  networkText = "Squares: what each unit returns over the plane.";
+  unitText = "Color: what this unit returns at each point. Gray is 0.";
   heightOf = (width) => width;
 
   constructor(state) {
@@ -75,7 +77,9 @@ class PlaneFit {
 }
 
 class CurveFit {
-  text = "Line: the output. Filled dots: training data, rings: test data. Click a dot.";
+  text = "Line: the output. Dots: training data; rings: test data. Click one.";
+  networkText = "Squares: what each unit returns along x.";
+  unitText = "Line: what this unit returns at each x.";
   heightOf = (width) => width;
 
   constructor(state) {
@@ -132,6 +136,8 @@ const LABEL_HEIGHT = 15; // pixels below a digit
 
 class DigitsFit {
   text = "Training digits and the answers of the network; ✗ is wrong. Click one.";
+  networkText = "Squares: weights in layer 1, outputs for the digit in the others.";
+  unitText = "In layer 1, the weights of the unit; else what it returns for the selected digit.";
   heightOf = (width) => width;
 
   constructor(state) {
@@ -144,11 +150,17 @@ class DigitsFit {
   }
 
   draw(sheet) {
+    const { unit, surfaces } = this.state;
     const context = sheet.clear();
+    context.imageSmoothingEnabled = false;
+    if (unit) context.drawImage(surfaces.tiles[unit.column][unit.unit].canvas, 0, 0, sheet.width, sheet.height);
+    else this.drawDigits(context, sheet);
+  }
+
+  drawDigits(context, sheet) {
     const logits = this.twin.forward(this.rows.inputs);
     const cell = sheet.width / DIGITS_ACROSS;
     const size = cell - LABEL_HEIGHT;
-    context.imageSmoothingEnabled = false;
     context.font = `600 ${FONT}`;
     context.textAlign = "center";
     this.tiles.forEach((tile, n) => {

@@ -19,9 +19,9 @@ const PRESETS = {
   ),
   exploding: preset(
     "Exploding gradients",
-    "The initial weights are three times too large, so the gradient grows from layer to layer on its way back: " +
-      "look at the norms of the first step. That step throws the first layers so far that their tanh saturates, " +
-      "and nothing is learned any more.",
+    "The initial weights are three times those of the initializer, so the gradient grows from layer to layer on its " +
+      "way back: look at the norms of the first step. That step throws the first layers so far that their tanh " +
+      "saturates, and nothing is learned any more.",
     { dataset: "moons", hidden_sizes: layersOf(20, 16), activation: "tanh", gain: 3, lr: 0.01, compare: "gain_1" },
   ),
   dead: preset(
@@ -50,5 +50,17 @@ const PRESETS = {
       dataset: "spirals", hidden_sizes: layersOf(12, 12), activation: "sigmoid", residual: true,
       compare: "no_residual",
     },
+  ),
+  curve: preset(
+    "Fit a curve",
+    "One input, one output and the squared error: the line is what the network computes. With few units, or a small " +
+      "learning rate, it stays too stiff for both bends.",
+    { dataset: "curve", hidden_sizes: [16, 16], loss: "mean_squared_error", lr: 0.03 },
+  ),
+  digits: preset(
+    "Small digits",
+    "Digits of 8 × 8 pixels, drawn with noise. The squares of layer 1 are its weights, as images of what each unit " +
+      "looks for; click a digit, then walk back to see which pixels the loss depends on.",
+    { dataset: "digits", hidden_sizes: [16, 16], activation: "relu", lr: 0.03 },
   ),
 };

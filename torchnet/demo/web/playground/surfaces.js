@@ -5,8 +5,8 @@ const RESOLUTION = 32;
 const UNIT_RESOLUTION = 20;
 
 /**
- * The units of an experiment as tiles. For images, a unit of the first layer is shown by its weights, and another one by
- * one color: its output for the selected sample.
+ * The units of an experiment as tiles. For images, a unit of the first layer is shown by its weights, and the others by
+ * one color each: their output for the selected sample.
  */
 class Surfaces {
   constructor(state, columns) {
@@ -14,7 +14,8 @@ class Surfaces {
     this.places = columns.map(({ last }) => state.experiment.layers.indexOf(last));
     const { in_features } = state.experiment.data;
     this.hasGrid = in_features <= 2;
-    this.tiles = columns.map(({ units }, column) => Array.from({ length: units }, () => this.tile(column, in_features)));
+    const tilesOf = (column, units) => Array.from({ length: units }, () => this.tile(column, in_features));
+    this.tiles = columns.map(({ units }, column) => tilesOf(column, units));
     this.inputs = this.inputTiles();
   }
 

@@ -25,10 +25,8 @@ function numberText(value) {
   return `${digits.replace("-", MINUS)}·${powerText(Number(power))}`;
 }
 
-const raised = (power) => [...String(power)].map((character) => RAISED[character]).join("");
-
 /** Format a power of ten: 10⁻¹⁰. */
-const powerText = (power) => `10${raised(power)}`;
+const powerText = (power) => `10${[...String(power)].map((character) => RAISED[character]).join("")}`;
 
 const countText = (count) => count.toLocaleString("en-US");
 const percentText = (share) => `${(100 * share).toFixed(1)} %`;

@@ -85,7 +85,8 @@ const SYMBOLS = { Linear: { weight: "W", bias: "b" }, norm: { weight: "γ", bias
 function weightFact(layer, weight, state) {
   const symbol = (SYMBOLS[layer.kind] ?? SYMBOLS.norm)[weight];
   const [grad, value] = [element("span", { className: "number" }), element("span", { className: "number" })];
-  const node = element("p", { className: "fact" }, `‖∂L/∂${symbol}‖ = `, grad, `,  ‖${symbol}‖ = `, value);
+  const pair = (name, number) => element("span", { className: "pair" }, `‖${name}‖ = `, number);
+  const node = element("p", { className: "fact" }, pair(`∂L/∂${symbol}`, grad), ", ", pair(symbol, value));
   let shown = null; // only a step changes the norm of the weights, and there may be millions of them
   const update = () => {
     grad.textContent = numberText(layer.gradNorms[weight]);
