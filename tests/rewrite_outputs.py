@@ -90,9 +90,7 @@ def main() -> None:
     parser.add_argument("--operators", action="store_true", help="measure the table of operators, too")
     options = parser.parse_args()
     for page, rewritten in {**dict.fromkeys(PAGES, with_outputs), **RENDERED}.items():
-        text = rewritten(page)
-        if page in PAGES:
-            text = EXERCISES.sub(lambda _: table_of_exercises(), text)
+        text = EXERCISES.sub(lambda _: table_of_exercises(), rewritten(page))
         if options.operators and page in PAGES:
             table = table_of_operators() if TABLE.search(text) else ""
             text = TABLE.sub(lambda _, table=table: table, text)
