@@ -47,6 +47,7 @@ def test_every_layer_and_loss_is_in_the_catalog():
     for entry in entries():
         assert (ROOT / entry.file).is_file()
         assert entry.summary.endswith(".")
+        assert f"<title>{entry.name} at work" in entry.widget
 
 
 def test_a_row_of_the_table_has_the_worst_errors():
@@ -90,6 +91,8 @@ def test_equations_in_docstrings_are_preformatted_and_text_is_not_markup():
 def test_equations_become_mathml():
     assert "<mi>x</mi>" in to_mathml(nodes.math("", "x"))
     assert 'display="block"' in to_mathml(nodes.math_block("", r"\big[ x, \dots \big]"))
+    for latex in (r"\hat x_n", r"\hat{x}_n", r"\overline{\sigma^2}_n", r"\bar\mu^2"):
+        assert "munderover" not in to_mathml(nodes.math("", latex))
     assert "mspace" in to_mathml(nodes.math("", r"\log x"))
     assert "mspace" not in to_mathml(nodes.math("", r"\log(x)"))
 

@@ -19,15 +19,17 @@ KNOWN_AS = {
     "Bigg": "Biggl",
     "mathrel": "mathrm",
 }  # to docutils
+# docutils would write the index of \hat x_n below x; that of an empty group beside x is at its place.
+ACCENT = re.compile(r"(\\(?:bar|dot|hat|overline|tilde|vec|widehat)\s*(?:\{[^{}]*\}|\\?[a-zA-Z]+))\s*(?=[_^])")
 FUNCTION = re.compile(r"<mo>&ApplyFunction;</mo>(?!\s*<mo)")  # log x, but not log(x)
 
 
 def to_mathml(node: nodes.math | nodes.math_block) -> str:
     """Return an equation written in LaTeX as MathML; warn if it cannot be converted."""
-    block = isinstance(node, nodes.math_block)
+    latex = COMMAND.sub(lambda match: KNOWN_AS.get(match[0], match[0]), node.astext())
+    latex = ACCENT.sub(r"\1{}", latex)
     try:
-        latex = COMMAND.sub(lambda match: KNOWN_AS.get(match[0], match[0]), node.astext())
-        mathml = tex2mathml(latex, as_block=block)
+        mathml = tex2mathml(latex, as_block=isinstance(node, nodes.math_block))
     except MathError as error:
         LOGGER.warning(f"{error} ({node.astext()})", location=node)
         return node.astext()

@@ -91,8 +91,7 @@ def call(browser: Chrome, page: Path) -> Callable[..., Any]:
 def scripts_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty page with the mathematics and the experiments of the playground."""
     web = ROOT / "torchnet" / "demo" / "web"
-    scripts = [name for name in PLAYGROUND if not name.startswith(("view/", "playground/page"))]
-    text = "\n".join((web / f"{name}.js").read_text(encoding="utf-8") for name in scripts)
+    text = "\n".join((web / f"{name}.js").read_text(encoding="utf-8") for name in PLAYGROUND)
     path = tmp_path_factory.mktemp("scripts") / "scripts.html"
     path.write_text(f"<!doctype html><meta charset=utf-8><title>scripts</title><script>{text}</script>", "utf-8")
     return path

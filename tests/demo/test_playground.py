@@ -170,7 +170,8 @@ def test_the_backward_pass_is_walked_with_the_numbers_of_the_experiment(browser,
         """
         const { experiment } = playground.state;
         const { network, loss, gradLogits, gradInput } = experiment.backwardOf(experiment.sample(arguments[0]));
-        const layers = [...network.everyLayer()].map(({ kind, gradOutput, gradInput }) => [kind, [...gradOutput], [...gradInput]]);
+        const numbersOf = ({ kind, gradOutput, gradInput }) => [kind, [...gradOutput], [...gradInput]];
+        const layers = [...network.everyLayer()].map(numbersOf);
         return { layers, loss, gradLogits: [...gradLogits], gradInput: [...gradInput] };
         """,
         sample,
@@ -204,7 +205,7 @@ def test_a_loss_that_is_not_finite_stops_with_a_sentence(browser, visit):
     click(browser, "#run")
     WebDriverWait(browser, 20).until(lambda _: find(browser, "#run").text == "Run")
     message = find(browser, "#message").text
-    assert "The loss is not a finite number any more after" in message
+    assert "The loss is no finite number any more after" in message
     assert "Choose a smaller learning rate" in message
     click(browser, "#rescue")
     assert script(browser, "[state.settings.lr, state.experiment.steps < 100]") == [10, True]
@@ -243,7 +244,7 @@ def test_it_is_used_with_the_keyboard(browser, visit):
     ActionChains(browser).send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_DOWN).perform()
     two_frames(browser)
     assert script(browser, "state.unit") == {"column": 1, "unit": 1}
-    assert "hidden layer 2" in find(browser, "#fit-text").text
+    assert find(browser, "#fit-title").text == "Unit 1 of layer 2"
     ActionChains(browser).send_keys(Keys.ESCAPE).perform()
     assert script(browser, "state.unit") is None
     script(browser, "document.getElementById('fit').focus()")

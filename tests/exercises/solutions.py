@@ -44,10 +44,10 @@ def adamw(w, g, m, v, step, lr, beta1, beta2, eps, decay):
 def wrong_adam(w, g, m, v, step, lr, beta1, beta2, eps, of="", decay=0.0):
     if of == "coupled decay":
         g = g + decay * w
+    old = w - lr * m / (1 - beta1**step) / (torch.sqrt(v / (1 - beta2**step)) + eps)
     m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g
-    if of == "v only":
-        v = v + 0
-        return w - lr * m / (torch.sqrt(v / (1 - beta2**step)) + eps), m, v
+    if of == "old":
+        return old, m, v
     t = {"step - 1": step - 1, "step + 1": step + 1}.get(of, step)
     p, q = (1 - beta1**t, 1 - beta2**t) if of != "no correction" and t > 0 else (1.0, 1.0)
     root = torch.sqrt(v / q + eps) if of == "inside" else (v / q) + eps if of == "no root" else torch.sqrt(v / q) + eps
@@ -125,10 +125,11 @@ def wrong_batch_norm_backward(g, x, w, eps, of):
         "no var": r * (d - mean),
         "sum": r * (d - mean - n * var),
         "plus": r * (d - mean + var),
+        "sum and plus": r * (d - n * mean + var),
         "no weight": r * (g - g.mean(0) - h * (g * h).mean(0)),
         "no scale": d - mean - var,
     }.get(of, r * (d - mean - var))
-    grad_w = (g * x).sum(0) if of == "not normalized" else (g * h).sum(0)
+    grad_w = (g * {"not normalized": x, "not scaled": x - x.mean(0)}.get(of, h)).sum(0)
     return grad_x, grad_w, g.mean(0) if of == "bias" else g.sum(0)
 
 
@@ -366,7 +367,7 @@ WRONG = {
         (lambda w, g, v, lr, m: (w - (m * v + lr * g), m * v + lr * g), "learning rate in the velocity"),
         (lambda w, g, v, lr, m: (w + lr * (m * v + g), m * v + g), "sign"),
         (lambda w, g, v, lr, m: (w - lr * g, m * v + g), "missing velocity"),
-        (lambda w, g, v, lr, m: (w.sub_(lr * v.mul_(m).add_(g)), v), "side effect"),
+        (lambda w, g, v, lr, m: (w - lr * (g + m * (m * v + g)), m * v + g), "look ahead"),
         (lambda w, g, v, lr, m: (w - lr * (v + g), v + g), "missing momentum"),
     ],
     "log_softmax": [
@@ -380,8 +381,8 @@ WRONG = {
         (lambda z: z - torch.logsumexp(z, (0, 1)), "wrong term"),
     ],
     "silu_backward": [
-        (lambda g, x: g * torch.sigmoid(x), "missing term"),
-        (lambda g, x: g * x * torch.sigmoid(x) * (1 - torch.sigmoid(x)), "missing term"),
+        (lambda g, x: g * torch.sigmoid(x), "missing path"),
+        (lambda g, x: g * x * torch.sigmoid(x) * (1 - torch.sigmoid(x)), "missing path"),
         (lambda g, x: g * torch.sigmoid(x) * (1 - torch.sigmoid(x)), "product of slopes"),
         (lambda g, x: torch.sigmoid(x) * (1 + x * torch.sigmoid(-x)), "upstream gradient"),
         (lambda g, x: g * torch.sigmoid(x) * (1 - x * torch.sigmoid(-x)), "wrong sign in a path"),
@@ -455,6 +456,7 @@ WRONG = {
     ],
     "adam_step": [
         (partial(wrong_adam, of="no correction"), "missing bias correction"),
+        (partial(wrong_adam, of="old"), "old means"),
         (partial(wrong_adam, of="step - 1"), "step off by one"),
         (partial(wrong_adam, of="step + 1"), "step off by one"),
         (partial(wrong_adam, of="inside"), "epsilon inside the root"),
@@ -476,12 +478,12 @@ WRONG = {
     ],
     "softmax_backward": [
         (lambda g, z: g * torch.softmax(z, 1) * (1 - torch.softmax(z, 1)), "diagonal only"),
-        (lambda g, z: g * torch.softmax(z, 1), "missing term"),
+        (lambda g, z: g * torch.softmax(z, 1), "missing path"),
         (lambda g, z: g - (g * torch.softmax(z, 1)).sum(1, keepdim=True), "missing factor"),
         (lambda g, z: (p := torch.softmax(z, 1)) * (g - (g * p).sum(0)), "wrong axis"),
         (lambda g, z: torch.softmax(z, 1) * (g - g.sum(1, keepdim=True)), "missing weights"),
-        (lambda g, z: (p := torch.softmax(z, 1)) * (g + (g * p).sum(1, keepdim=True)), "wrong sign in a term"),
-        (lambda g, z: (p := torch.softmax(z, 1)) * (g - (g * p).mean(1, keepdim=True)), "mean instead of sum"),
+        (lambda g, z: (p := torch.softmax(z, 1)) * (g + (g * p).sum(1, keepdim=True)), "wrong sign in a path"),
+        (lambda g, z: (p := torch.softmax(z, 1)) * (g - (g * p).mean(1, keepdim=True)), "wrong factor in a path"),
         (lambda g, z: (p := torch.softmax(z, 1)) * ((g * p).sum(1, keepdim=True) - g), "sign"),
         (lambda g, z: (p := z.exp() / z.exp().sum(1, keepdim=True)) * (g - (g * p).sum(1, keepdim=True)), "not finite"),
     ],
@@ -499,7 +501,7 @@ WRONG = {
         (partial(wrong_layer_norm_backward, of="no var"), "missing path"),
         (partial(wrong_layer_norm_backward, of="weight outside"), "weight outside of the sums"),
         (partial(wrong_layer_norm_backward, of="plus"), "wrong sign in a path"),
-        (partial(wrong_layer_norm_backward, of="twice"), "path counted twice"),
+        (partial(wrong_layer_norm_backward, of="twice"), "wrong factor in a path"),
         (partial(wrong_layer_norm_backward, of="unbiased"), "unbiased variance"),
         (partial(wrong_layer_norm_backward, of="batch"), "wrong axis"),
         (partial(wrong_layer_norm_backward, of="not normalized"), "not normalized"),
@@ -508,6 +510,9 @@ WRONG = {
     "batch_norm_backward": [
         (partial(wrong_batch_norm_backward, of="constants"), "missing path"),
         (partial(wrong_batch_norm_backward, of="no mean"), "missing path"),
+        (partial(wrong_batch_norm_backward, of="sum and plus"), "wrong paths"),
+        (partial(wrong_batch_norm_backward, of="not scaled"), "not scaled"),
+        (lambda g, x, w, eps: (..., g * (x - x.mean(0)) / (x.var(0, correction=0) + eps).sqrt(), ...), "missing sum"),
         (partial(wrong_batch_norm_backward, of="no var"), "missing path"),
         (partial(wrong_batch_norm_backward, of="sum"), "wrong factor in a path"),
         (partial(wrong_batch_norm_backward, of="plus"), "wrong sign in a path"),

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from matplotlib import rc_context
+from matplotlib import rc_context, style
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -48,14 +48,16 @@ def test_gradient_flow_draws_the_norm_of_each_gradient_by_depth():
     assert axes.get_yscale() == "log"
     for text in ("Gradient flow", "norm of the gradient, ‖∂L/∂W‖", "layer, from the input to the output"):
         assert text in texts(figure)
-    assert axes.get_legend() is None
+    assert not figure.legends
 
 
 def test_gradient_flow_compares_networks_in_colors_of_their_own():
     nets = {"a": network(5, 6, 4)[0], "$b": network(5, 6, 6, 4)[0]}
-    (axes,) = plot.gradient_flow(nets).axes
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a", "$b"]
+    figure = plot.gradient_flow(nets)
+    (axes,), (legend,) = figure.axes, figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "$b"]
     assert [line.get_color() for line in axes.lines] == list(SERIES[:2])
+    assert [line.get_marker() for line in axes.lines] == ["o", "s"]
     for line, net in zip(axes.lines, nets.values(), strict=True):
         np.testing.assert_allclose(
             line.get_ydata(), [part.weight.grad.norm() for part in net if hasattr(part, "weight")]
@@ -83,6 +85,9 @@ def test_a_figure_keeps_its_style_wherever_it_is_drawn():
         expected = plot.gradient_flow(net)._repr_png_()
     figure = plot.gradient_flow(net)
     assert figure._repr_png_() == expected
+    with style.context("dark_background"):  # as a user may have chosen for figures of their own
+        assert plot.gradient_flow(net)._repr_png_() == expected
+        assert figure._repr_png_() == expected
     assert b"<text" in encoded(figure, ".svg")  # letters are text, as svg.fonttype says
 
 

@@ -6,12 +6,14 @@ from matplotlib.colors import LinearSegmentedColormap, to_hex
 
 INK, FAINT, GRID, PAPER = "#1b1f24", "#5c6570", "#d6dade", "#fefefe"
 # One color per split, per run in a comparison, or per class.
-SERIES = ("#2563c9", "#c2410c", "#15803d", "#7c3aed", "#b45309", "#0e7490")
+SERIES = ("#2563c9", "#c2410c", "#15803d", "#7c3aed", "#0e7490", "#b45309")
 DPI = 110
 FEW = 12  # a line with at most this many points has markers
 _DEPTH = LinearSegmentedColormap.from_list("depth", ["#3b7dd8", "#9b6bd3", "#e8743b"])
 STYLE: dict[Any, Any] = {
     "font.size": 9,
+    "figure.facecolor": "white",  # also where the user's style is dark
+    "axes.facecolor": "white",
     "axes.edgecolor": GRID,
     "axes.labelcolor": FAINT,
     "axes.spines.top": False,

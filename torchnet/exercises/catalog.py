@@ -9,6 +9,7 @@ from torchnet.exercises.task import Task
 from torchnet.exercises.topics import (
     activations,
     adam,
+    adamw,
     attention,
     batch_norm,
     composition,
@@ -38,7 +39,7 @@ _TASKS: dict[str, Task] = {
         composition.RESIDUAL_BACKWARD,
         composition.MLP_BACKWARD,
         adam.ADAM_STEP,
-        adam.ADAMW_STEP,
+        adamw.ADAMW_STEP,
         softmax.SOFTMAX_BACKWARD,
         layer_norm.RMS_NORM_BACKWARD,
         layer_norm.LAYER_NORM_BACKWARD,

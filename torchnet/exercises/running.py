@@ -65,8 +65,10 @@ def run(task: Task, function: Callable[..., Any], case: Case) -> dict[str, Any]:
         raise FaultFoundError("not written", "") from None
     except Exception as error:
         arguments = ", ".join(f"{name} {_described(x)}" for name, x in zip(task.arguments, given, strict=True))
-        text = f"It raises {printable(sentence(error))}."
-        raise FaultFoundError("raises", "", text, f"It was called with {arguments}.") from None
+        text = f"Raises: {printable(sentence(error))}."
+        returns = ", ".join(f"{name} {_described(x)}" for name, x in task.truth.results(case).items())
+        called, expected = f"It was called with {arguments}.", f"It has to return {returns}."
+        raise FaultFoundError("raises", "", text, called, expected) from None
     results = _by_name(task, returned)
     for name, x in zip(task.arguments, given, strict=True):
         if isinstance(x, Tensor) and not _equal(x, case[name]):
@@ -96,11 +98,17 @@ def _by_name(task: Task, returned: Any) -> dict[str, Any]:
         text = f"Number of results: expected {_count(len(names), 'result')}, {', '.join(names)}, got {len(values)}."
         raise FaultFoundError("number of results", "", text)
     for name, x in zip(names, values, strict=True):
-        if x is not None and x is not ... and not isinstance(x, Tensor):
-            text = f"Not a tensor: expected {name} as a torch.Tensor, got {type(x).__name__}."
+        if x is not None and x is not ... and not _is_plain(x):
+            got = f"{x.layout} on {x.device}" if isinstance(x, Tensor) else type(x).__name__
+            text = f"Not a tensor: expected {name} as an ordinary torch.Tensor, got {got}."
             advice = "Write the formulas with the operations of torch, such as torch.exp, and return what they return."
             raise FaultFoundError("not a tensor", name, text, advice)
     return {name: x.detach() if isinstance(x, Tensor) else x for name, x in zip(names, values, strict=True)}
+
+
+def _is_plain(x: Any) -> bool:
+    """Whether x is a tensor with all its numbers in the memory of the CPU, where the inputs are."""
+    return isinstance(x, Tensor) and x.device.type == "cpu" and x.layout == torch.strided
 
 
 def _equal(a: Tensor, b: Tensor) -> bool:

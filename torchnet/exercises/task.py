@@ -70,7 +70,7 @@ class Task:
         results: what it returns, with shapes.
         truth: computes the right results.
         inputs: draws the inputs at which a solution is tried first.
-        where: for each result, where to look in the equations; in the order in which the results are judged.
+        where: for each result, where to look in the equations; in the order in which results are judged.
         praise: what a right solution shows, and what to try next.
         mistakes: typical wrong formulas.
         traps: draws inputs that are known for wrong results, by a description such as "for large logits".
@@ -94,7 +94,7 @@ class Task:
     def stub(self) -> str:
         """The function without its formulas."""
         lines = [f"def {self.name}({', '.join(self.arguments)}):"]
-        lines += [f"    {result} = ..." for result in self.results]
+        lines += [f"    {result} = ..." for result in self.where]
         return "\n".join([*lines, f"    return {', '.join(self.results)}"])
 
     def cases(self) -> dict[str, Case]:

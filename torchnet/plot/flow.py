@@ -11,8 +11,11 @@ from matplotlib.ticker import MaxNLocator
 from torch import nn
 
 from torchnet.drawing.figure import frame, logarithmic, titled
-from torchnet.drawing.style import FEW, SERIES, STYLE
+from torchnet.drawing.style import SERIES, STYLE
 
+_MARKERS = "osDX^P"  # for readers who cannot tell all colors apart
+_LINE = 0.18  # inches per line of the legend
+_MOST_MARKERS = 25  # of a line
 _EDGE = 0.03  # of the height of the axes: where values are marked that a log scale does not have
 
 
@@ -32,18 +35,23 @@ def gradient_flow(nets: nn.Module | Mapping[str, nn.Module]) -> Figure:
     if not 1 <= len(named) <= len(SERIES):
         raise ValueError(f"expected 1 to {len(SERIES)} networks, which colors tell apart, got {len(named)}")
     norms = {name: _norms(net) for name, net in named.items()}
-    figure, axes = frame(xlabel="layer, from the input to the output", ylabel="norm of the gradient, ‖∂L/∂W‖")
-    for (name, values), color in zip(norms.items(), SERIES, strict=False):
+    below = _LINE * len(named) if isinstance(nets, Mapping) else 0.0
+    figure, axes = frame("layer, from the input to the output", "norm of the gradient, ‖∂L/∂W‖", below)
+    for (name, values), color, marker in zip(norms.items(), SERIES, _MARKERS, strict=False):
         drawn = np.where(np.isfinite(values) & (values > 0), values, np.nan)
-        marker = "o" if len(values) <= 2 * FEW else ""
-        axes.plot(range(1, len(values) + 1), drawn, marker=marker, markersize=3, color=color, label=name)
+        every = max(1, len(values) // _MOST_MARKERS)
+        axes.plot(
+            range(1, len(values) + 1), drawn, marker=marker, markevery=every, markersize=3, color=color, label=name
+        )
     logarithmic(axes)
     for values, color in zip(norms.values(), SERIES, strict=False):
         _mark(axes, np.flatnonzero(values == 0), "v", color)
         _mark(axes, np.flatnonzero(~np.isfinite(values)), "^", color)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     if isinstance(nets, Mapping):
-        legend = axes.legend(labelcolor="linecolor", handlelength=1.6)
+        legend = figure.legend(
+            labelcolor="linecolor", loc="lower left", handlelength=1.6, borderpad=0, labelspacing=0.3
+        )
         for text in legend.get_texts():
             text.set_parse_math(False)
     return titled(figure, "Gradient flow")

@@ -6,13 +6,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from torchnet.exercises.paths import keep
 from torchnet.exercises.task import Mistake, Task
-from torchnet.exercises.topics.normalized import ARGUMENTS, EPS, OF_BIAS, OF_WEIGHT, RESULTS, inputs, normalized
+from torchnet.exercises.topics.normalized import ARGUMENTS, EPS, OF_BIAS, OF_WEIGHT, PATHS, RESULTS, inputs, normalized
 from torchnet.exercises.truth import Gradients, Values
 
 
-def _batch_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    return (x - x.mean(0)) / torch.sqrt(x.var(0, correction=0) + eps) * weight + bias
+def _batch_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float, *, only: str | None = None) -> Tensor:
+    mean, var = keep(x.mean(0), "through mean", only), keep(x.var(0, correction=0), "through var", only)
+    return (keep(x, "directly to y", only) - mean) / torch.sqrt(var + eps) * weight + bias
 
 
 def _batch_norm_step(**case: Any) -> tuple[Tensor, Tensor, Tensor]:
@@ -32,9 +34,10 @@ BATCH_NORM_FORWARD = Task(
     equations="""
     mean = 1/N Σₙ x[n]        var = 1/N Σₙ (x[n] - mean)²        unbiased = 1/(N - 1) Σₙ (x[n] - mean)²
 
-    y            = (x - mean) / √(var + eps) weight + bias
-    running_mean ← (1 - momentum) running_mean + momentum mean
-    running_var  ← (1 - momentum) running_var + momentum unbiased
+    y = (x - mean) / √(var + eps) weight + bias
+
+    new_running_mean = (1 - momentum) running_mean + momentum mean
+    new_running_var  = (1 - momentum) running_var + momentum unbiased
     """,
     arguments={
         "x": "(N, C)",
@@ -45,8 +48,8 @@ BATCH_NORM_FORWARD = Task(
         "momentum": "a number from 0 to 1",
         "eps": "a small number",
     },
-    results={"y": "(N, C)", "running_mean": "(C,)", "running_var": "(C,)"},
-    truth=Values(_batch_norm_step, "y", "running_mean", "running_var"),
+    results={"y": "(N, C)", "new_running_mean": "(C,)", "new_running_var": "(C,)"},
+    truth=Values(_batch_norm_step, "y", "new_running_mean", "new_running_var"),
     inputs=lambda draw: {
         **inputs(draw),
         "running_mean": draw.normal(4),
@@ -65,8 +68,9 @@ BATCH_NORM_FORWARD = Task(
         }
     },
     where={
-        "running_mean": "Which statistic has the weight momentum, the old or the new one? One mean for each feature.",
-        "running_var": "As running_mean, with the variance that divides by N - 1.",
+        "new_running_mean": "Which statistic has the weight momentum, the old or the new one? "
+        "There is one mean for each feature.",
+        "new_running_var": "As new_running_mean, with the variance that divides by N - 1.",
         "y": "Check each part: over which index the mean runs, which variance it is, and that eps is under the root. "
         "The variance is the mean of squared differences; a difference of mean squares would cancel.",
     },
@@ -104,13 +108,13 @@ BATCH_NORM_FORWARD = Task(
             "it is normalized by the running statistics, as in evaluation",
         ),
         Mistake(
-            "running_var",
+            "new_running_var",
             "biased variance",
             lambda a: (1 - a.momentum) * a.running_var + a.momentum * a.x.var(0, correction=0),
             "the variance with N is tracked, not the one with N - 1",
         ),
         Mistake(
-            "running_mean",
+            "new_running_mean",
             "momentum reversed",
             lambda a: a.momentum * a.running_mean + (1 - a.momentum) * a.x.mean(0),
             "the old mean has the weight momentum, and the new one the rest",
@@ -141,7 +145,7 @@ BATCH_NORM_BACKWARD = Task(
     """,
     arguments=ARGUMENTS,
     results=RESULTS,
-    truth=Gradients(_batch_norm, grad_input="x", grad_weight="weight", grad_bias="bias"),
+    truth=Gradients(_batch_norm, PATHS, axis=0, grad_input="x", grad_weight="weight", grad_bias="bias"),
     inputs=inputs,
     where={
         "grad_bias": OF_BIAS,
@@ -155,6 +159,12 @@ BATCH_NORM_BACKWARD = Task(
     mistakes=(
         Mistake(
             "grad_weight",
+            "not scaled",
+            lambda a: (a.grad_output * (a.x - a.x.mean(0))).sum(0),
+            "the mean is subtracted, but it is not divided by √(var + eps)",
+        ),
+        Mistake(
+            "grad_weight",
             "not normalized",
             lambda a: (a.grad_output * a.x).sum(0),
             "it is computed with x, but the factor of weight in y is normalized",
@@ -165,12 +175,6 @@ BATCH_NORM_BACKWARD = Task(
             lambda a: (a.grad_output * normalized(a.x, 0, 1, a.eps)).sum(0),
             "normalized is computed with the variance that divides by N - 1; in the equations it divides by N",
             "torch.var divides by N - 1 unless it is told otherwise.",
-        ),
-        Mistake(
-            "grad_input",
-            "missing path",
-            lambda a: a.grad_output * a.weight / torch.sqrt(a.x.var(0, correction=0) + a.eps),
-            "mean and variance are treated as constants: two of the three paths are missing",
         ),
     ),
 )

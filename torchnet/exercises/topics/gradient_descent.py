@@ -31,8 +31,8 @@ SGD_MOMENTUM_STEP = Task(
     learning rate elsewhere.
     """,
     equations="""
-    velocity ← momentum velocity + grad
-    weight   ← weight - lr velocity
+    new_velocity = momentum velocity + grad
+    new_weight   = weight - lr new_velocity
     """,
     arguments={
         "weight": "any shape",
@@ -41,8 +41,8 @@ SGD_MOMENTUM_STEP = Task(
         "lr": "a number, the learning rate",
         "momentum": "a number from 0 to 1",
     },
-    results={"weight": "after this step", "velocity": "after this step"},
-    truth=Values(_sgd, "weight", "velocity"),
+    results={"new_weight": "after this step", "new_velocity": "after this step"},
+    truth=Values(_sgd, "new_weight", "new_velocity"),
     inputs=lambda draw: {
         "weight": draw.normal(4, 3),
         "grad": draw.normal(4, 3),
@@ -51,55 +51,61 @@ SGD_MOMENTUM_STEP = Task(
         "momentum": 0.9,
     },
     where={
-        "velocity": "Read the first equation from left to right: which factor belongs to which tensor?",
-        "weight": "The second line comes after the first: which velocity is it, and in which direction does a loss "
+        "new_velocity": "Read the first equation from left to right: which factor belongs to which tensor?",
+        "new_weight": "The second line comes after the first: which velocity is it, and in which direction does a loss "
         "fall?",
     },
     praise="Right. With a constant gradient the velocity grows to grad / (1 - momentum): momentum 0.9 makes steps ten "
     "times as long. Next: adam_step, which also scales each element.",
     mistakes=(
         Mistake(
-            "velocity",
+            "new_velocity",
             "dampening",
             lambda a: a.momentum * a.velocity + (1 - a.momentum) * a.grad,
             "this is a moving average; here grad has the factor 1",
         ),
         Mistake(
-            "velocity",
+            "new_velocity",
             "learning rate in the velocity",
             lambda a: a.momentum * a.velocity + a.lr * a.grad,
             "lr belongs in the second equation only",
         ),
         Mistake(
-            "velocity",
+            "new_velocity",
             "learning rate in the velocity",
             lambda a: a.momentum * a.velocity - a.lr * a.grad,
             "this is another convention, in which the velocity is added to the weight; here lr is in the second "
             "equation",
         ),
         Mistake(
-            "velocity",
+            "new_velocity",
             "missing momentum",
             lambda a: a.velocity + a.grad,
             "the old velocity is kept whole: nothing is ever forgotten",
         ),
         Mistake(
-            "weight",
+            "new_weight",
             "old velocity",
             lambda a: a.weight - a.lr * a.velocity,
             "the velocity from before this step is used",
         ),
         Mistake(
-            "weight",
+            "new_weight",
             "sign",
             lambda a: a.weight + a.lr * (a.momentum * a.velocity + a.grad),
             "it moves along the gradient, and the loss grows",
         ),
         Mistake(
-            "weight",
+            "new_weight",
             "missing velocity",
             lambda a: a.weight - a.lr * a.grad,
             "it is a step without momentum: the velocity is not used",
+        ),
+        Mistake(
+            "new_weight",
+            "look ahead",
+            lambda a: a.weight - a.lr * (a.grad + a.momentum * (a.momentum * a.velocity + a.grad)),
+            "this is Nesterov's variant, which looks one step ahead",
         ),
     ),
 )
@@ -127,53 +133,55 @@ CLIP_BY_NORM = Task(
     equations="""
     norm   = √(Σ grad_weight² + Σ grad_bias²)        over all elements of both tensors
     factor = min(1, max_norm / (norm + 10⁻⁶))
+
+    clipped_weight = factor grad_weight,   clipped_bias = factor grad_bias
     """,
     arguments={"grad_weight": "any shape", "grad_bias": "any shape", "max_norm": "a number above 0"},
-    results={"grad_weight": "that shape", "grad_bias": "that shape"},
-    truth=Values(_clip, "grad_weight", "grad_bias"),
+    results={"clipped_weight": "the shape of grad_weight", "clipped_bias": "the shape of grad_bias"},
+    truth=Values(_clip, "clipped_weight", "clipped_bias"),
     inputs=_clip_inputs,
     traps=lambda draw: {
         "for small gradients": _clip_inputs(draw, 1e-3),
         "for gradients of zero": _clip_inputs(draw, 0.0),
     },
     where={
-        "grad_weight": "One norm, one factor, for both tensors: add up the squares of all elements before the root. "
+        "clipped_weight": "One norm, one factor, for both tensors: add up the squares of all elements before the root. "
         "The factor is never above 1, and the small number in it keeps a norm of zero from dividing.",
-        "grad_bias": "The same factor as that of grad_weight.",
+        "clipped_bias": "The same factor as that of grad_weight.",
     },
     praise="Right. One factor for all keeps the direction of the step; clipping each tensor by itself would turn it. "
     "Next: mlp_backward, whose gradients may need it.",
     mistakes=(
         Mistake(
-            "grad_weight",
+            "clipped_weight",
             "separate norms",
             lambda a: _clip(a.grad_weight.clone(), torch.zeros(1), a.max_norm)[0],
             "it is scaled by its own norm, not by that of all gradients together",
         ),
         Mistake(
-            "grad_weight",
+            "clipped_weight",
             "clipping by value",
             lambda a: a.grad_weight.clamp(-a.max_norm, a.max_norm),
             "each element is clipped by itself, which changes the direction",
         ),
         Mistake(
-            "grad_weight",
+            "clipped_weight",
             "missing epsilon",
             lambda a: a.grad_weight * (a.max_norm / ((a.grad_weight**2).sum() + (a.grad_bias**2).sum()).sqrt()),
             "the small number in the denominator is missing, and gradients of zero would be divided by zero",
         ),
         Mistake(
-            "grad_weight",
+            "clipped_weight",
             "scaled up",
             lambda a: a.grad_weight * a.max_norm / (((a.grad_weight**2).sum() + (a.grad_bias**2).sum()).sqrt() + 1e-6),
             "small gradients are scaled up to max_norm: the factor may not be above 1",
         ),
         Mistake(
-            "grad_weight",
+            "clipped_weight",
             "missing root",
             lambda a: a.grad_weight * a.max_norm / ((a.grad_weight**2).sum() + (a.grad_bias**2).sum() + 1e-6),
             "it is divided by the sum of the squares: the root is missing",
         ),
-        Mistake("grad_bias", "not clipped", lambda a: a.grad_bias, "it is returned as it was"),
+        Mistake("clipped_bias", "not clipped", lambda a: a.grad_bias, "it is returned as it was"),
     ),
 )

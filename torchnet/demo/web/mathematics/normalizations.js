@@ -47,12 +47,14 @@ class Normalization extends Layer {
     const { normalized } = this;
     const size = (end - start) / stride;
     let [along, center] = [0, 0];
-    for (let k = start; k < end; k += stride) along += (scaled[k] * normalized[k]) / size;
+    for (let k = start; k < end; k += stride) along += scaled[k] * normalized[k];
     for (let k = start; k < end; k += stride) {
-      scaled[k] -= normalized[k] * along;
-      center += scaled[k] / size; // mean(H), and the mean that rounding leaves in x̂
+      scaled[k] -= normalized[k] * (along / size);
+      center += scaled[k];
     }
-    for (let k = start; k < end; k += stride) scaled[k] = (scaled[k] - (this.isCentered ? center : 0)) * r;
+    if (!this.isCentered) center = 0;
+    // center / size is mean(H), and the mean that rounding leaves in x̂.
+    for (let k = start; k < end; k += stride) scaled[k] = (scaled[k] - center / size) * r;
   }
 }
 

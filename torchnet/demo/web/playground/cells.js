@@ -9,14 +9,11 @@ function cells(rows, count, unitName = "unit") {
   const lines = rows.map(({ name, values }) => {
     const numbers = Array.from({ length: count }, () => element("td"));
     const unit = element("small");
-    return { name, values, numbers, unit };
+    const row = element("tr", {}, element("th", { scope: "row" }, name, unit), ...numbers);
+    return { values, numbers, unit, row };
   });
   const head = element("thead", {}, element("tr", {}, element("th", { scope: "row" }, unitName), ...heads));
-  const body = element(
-    "tbody",
-    {},
-    ...lines.map(({ name, numbers, unit }) => element("tr", {}, element("th", { scope: "row" }, name, unit), ...numbers)),
-  );
+  const body = element("tbody", {}, ...lines.map(({ row }) => row));
   const node = element("div", { className: "cells", tabIndex: 0 }, element("table", {}, head, body));
   const update = () => lines.forEach(({ values, numbers, unit }) => fillCells(numbers, unit, values()));
   return { node, update };
@@ -30,7 +27,8 @@ function fillCells(cells, unit, values) {
   unit.textContent = shift ? ` ·${powerText(shift)}` : "";
   cells.forEach((cell, k) => {
     const share = limit > 0 ? Math.round((45 * Math.abs(values[k])) / limit) : 0;
-    cell.style.background = `color-mix(in srgb, var(--${values[k] < 0 ? "negative" : "positive"}) ${share}%, var(--surface))`;
+    const color = `var(--${values[k] < 0 ? "negative" : "positive"})`;
+    cell.style.background = `color-mix(in srgb, ${color} ${share}%, var(--surface))`;
     cell.textContent = (values[k] / 10 ** shift).toFixed(3).replace("-", MINUS);
     cell.title = values[k];
   });

@@ -152,8 +152,9 @@ const MAKERS = {
       more.disabled = sizes.length === most;
       while (widths.children.length > sizes.length) widths.lastChild.remove();
       while (widths.children.length < sizes.length) {
+        const range = { type: "number", min: low, max: high, inputMode: "numeric" };
         const label = `Units of hidden layer ${widths.children.length + 1}`;
-        widths.append(element("input", { type: "number", min: low, max: high, inputMode: "numeric", "aria-label": label }));
+        widths.append(element("input", { ...range, "aria-label": label }));
       }
       sizes.forEach((size, k) => (widths.children[k].value = size));
     });

@@ -3,9 +3,8 @@
 /** Return the card of a layer. */
 function layerDetails(layer) {
   const { forward, backward } = EQUATIONS[layer.kind](layer);
-  const pictures =
-    layer.kind === "Linear" ? linearParts(layer) : layer instanceof Activation ? activationParts(layer) : otherParts(layer);
-  return card({ ...titleOf(layer), equations: [...forward, ...backward], pictures });
+  const partsOf = layer instanceof Linear ? linearParts : layer instanceof Activation ? activationParts : otherParts;
+  return card({ ...titleOf(layer), equations: [...forward, ...backward], pictures: partsOf(layer) });
 }
 
 /** Return a row of cells for a field of a layer. */
@@ -17,8 +16,9 @@ function linearParts(layer) {
   const { in_features: I, out_features: O, weight, grads } = layer;
   const text = (o, i) => {
     const { input, gradOutput } = layer;
+    const [place, k] = [`[${o}, ${i}]`, o * I + i];
     const product = `G[${o}] · x[${i}] = ${steadyText(gradOutput[o])} · ${steadyText(input[i])}`;
-    return `∂L/∂W[${o}, ${i}] = ${product} = ${steadyText(grads.weight[o * I + i])},  W[${o}, ${i}] = ${steadyText(weight[o * I + i])}`;
+    return `∂L/∂W${place} = ${product} = ${steadyText(grads.weight[k])},  W${place} = ${steadyText(weight[k])}`;
   };
   const hint = "Point at a cell of ∂L/∂W to see which product it is.";
   return [

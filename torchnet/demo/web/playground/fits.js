@@ -1,17 +1,19 @@
 // The output of the network beside the data: over the plane, along a curve, or for a grid of digits.
 //
-// Each kind has `draw`, which draws on a sheet; `nearest`, which returns the sample at a point; and a text that explains
-// it. `shown` is the unit that is looked at instead of the output, { column, unit }, or null.
+// Each kind has `draw`, which draws the output on a sheet, or the unit that is looked at; `nearest`, which returns the
+// sample at a point; `describe`, a text for the selected sample; and texts that explain what is seen.
 
 const DOT = 3.2; // pixels
 
 class PlaneFit {
-  text = "Color: the output at each point. Dots: training data. Click one.";
+  text = "Color: the class at each point. Dots: training data. Click one.";
+  networkText = "Squares: what each unit returns over the plane.";
+  unitText = "Color: what this unit returns at each point. Gray is 0.";
   heightOf = (width) => width;
 
   constructor(state) {
     this.state = state;
-    this.tile = new Tile(RESOLUTION);
+    this.tiles = new Map(); // by resolution
   }
 
   place(sheet, [x, y]) {
@@ -29,9 +31,11 @@ class PlaneFit {
 
   /** Paint the probability of the second class; for the squared error, which output is larger. */
   paint(experiment) {
-    const outputs = experiment.surface(RESOLUTION);
-    const values = Float64Array.from({ length: RESOLUTION ** 2 }, (_, k) => outputs[2 * k + 1] - outputs[2 * k]);
-    return this.tile.paint(values, palettes.plane, 0.5, 0.5);
+    const { resolution } = this.state;
+    const outputs = experiment.surface(resolution);
+    const values = Float64Array.from({ length: resolution ** 2 }, (_, k) => outputs[2 * k + 1] - outputs[2 * k]);
+    if (!this.tiles.has(resolution)) this.tiles.set(resolution, new Tile(resolution));
+    return this.tiles.get(resolution).paint(values, palettes.plane, 0.5, 0.5);
   }
 
   /** Return a picture of all samples. It is kept, as they stay where they are. */
@@ -75,7 +79,9 @@ class PlaneFit {
 }
 
 class CurveFit {
-  text = "Line: the output. Filled dots: training data, rings: test data. Click a dot.";
+  text = "Line: the output. Dots: training data; rings: test data. Click one.";
+  networkText = "Squares: what each unit returns along x.";
+  unitText = "Line: what this unit returns at each x.";
   heightOf = (width) => width;
 
   constructor(state) {
@@ -94,7 +100,7 @@ class CurveFit {
     context.strokeRect(0.5, 0.5, sheet.width - 1, sheet.height - 1);
     this.drawSamples(context, sheet, test, true);
     this.drawSamples(context, sheet, train, false);
-    const values = unit ? surfaces.valuesOf(unit.column, unit.unit) : experiment.surface(RESOLUTION);
+    const values = unit ? surfaces.valuesOf(unit.column, unit.unit) : experiment.surface(this.state.resolution);
     context.strokeStyle = unit ? colors.accent : colors.classes[1];
     context.lineWidth = 2.5;
     context.beginPath();
@@ -132,6 +138,8 @@ const LABEL_HEIGHT = 15; // pixels below a digit
 
 class DigitsFit {
   text = "Training digits and the answers of the network; ✗ is wrong. Click one.";
+  networkText = "Squares: weights of layer 1, then outputs.";
+  unitText = "In layer 1, the weights of the unit; else what it returns for the selected digit.";
   heightOf = (width) => width;
 
   constructor(state) {
@@ -144,11 +152,17 @@ class DigitsFit {
   }
 
   draw(sheet) {
+    const { unit, surfaces } = this.state;
     const context = sheet.clear();
+    context.imageSmoothingEnabled = false;
+    if (unit) context.drawImage(surfaces.tiles[unit.column][unit.unit].canvas, 0, 0, sheet.width, sheet.height);
+    else this.drawDigits(context, sheet);
+  }
+
+  drawDigits(context, sheet) {
     const logits = this.twin.forward(this.rows.inputs);
     const cell = sheet.width / DIGITS_ACROSS;
     const size = cell - LABEL_HEIGHT;
-    context.imageSmoothingEnabled = false;
     context.font = `600 ${FONT}`;
     context.textAlign = "center";
     this.tiles.forEach((tile, n) => {

@@ -37,7 +37,7 @@ class HealthColumns {
 
   column(k) {
     const bar = element("span", { className: "shares" }, element("i"));
-    const label = element("span", { className: "label" }, element("span", { className: "hidden" }, "layer "), String(k + 1));
+    const label = element("span", {}, element("span", { className: "hidden" }, "layer "), String(k + 1));
     return element("li", {}, element("span", { className: "number" }), bar, label);
   }
 }

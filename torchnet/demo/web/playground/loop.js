@@ -3,6 +3,7 @@
 const TRAINING_TIME = 5; // ms of a frame
 const DRAWING_TIME = 6; // ms of a frame; one part may take longer
 const LARGEST_SHARE = 0.1; // of the time, for a part: on a slow device, it is drawn less often
+const LONGEST_PAUSE = 4; // times `every`
 
 class Loop {
   /**
@@ -12,7 +13,9 @@ class Loop {
   constructor(parts, train) {
     Object.assign(this, { parts, train, isRunning: false, frame: null });
     const observer = new IntersectionObserver((entries) => {
-      for (const { target, isIntersecting } of entries) this.parts.find(({ node }) => node === target).isSeen = isIntersecting;
+      for (const { target, isIntersecting } of entries) {
+        this.parts.find(({ node }) => node === target).isSeen = isIntersecting;
+      }
       this.request();
     });
     for (const part of parts) {
@@ -58,7 +61,8 @@ class Loop {
 
   /** Draw the parts that are seen and due, the one that waits longest first, until the time of the frame is over. */
   draw(start) {
-    const wait = ({ drawnAt, every, cost }) => (start - drawnAt) / Math.max(every, cost / LARGEST_SHARE);
+    const pauseOf = ({ every, cost }) => Math.max(every, Math.min(cost / LARGEST_SHARE, LONGEST_PAUSE * every));
+    const wait = (part) => (start - part.drawnAt) / pauseOf(part);
     const due = this.parts.filter((part) => part.isSeen && part.isStale && (!this.isRunning || wait(part) >= 1));
     for (const part of due.sort((a, b) => wait(b) - wait(a))) {
       const begin = performance.now();

@@ -51,34 +51,19 @@ function step() {
 /** Explain a loss that is not finite, and what to do. */
 function failureText({ steps, settings, history: { records } }) {
   const ratio = Math.max(...records.slice(-4).flatMap(({ updateRatios }) => updateRatios.filter(Number.isFinite)), 0);
+  const after = `${countText(steps)} steps with learning rate ${settings.lr}`;
   const why =
     ratio > 0.1
-      ? `The updates were too large: one of the last steps changed the weights of a layer by ${steadyText(ratio)} times their norm.`
+      ? `The steps were too large: one changed the weights of a layer by ${steadyText(ratio)} times their norm.`
       : "The outputs or gradients grew from layer to layer until they overflowed.";
   const advice = "Choose a smaller learning rate or gain, a normalization, or another initializer.";
-  return `The loss is not a finite number any more after ${countText(steps)} steps with learning rate ${settings.lr}. ${why} ${advice}`;
+  return `The loss is no finite number any more after ${after}. ${why} ${advice}`;
 }
 
 function say(text) {
   byId("message-text").textContent = text;
   byId("message").hidden = !text;
   byId("rescue").hidden = true;
-}
-
-/** Apply the settings of the address. A new learning rate or batch size counts from the next step; others start again. */
-function open() {
-  const { settings, problems } = settingsOfText(location.hash);
-  say(problems.join(" "));
-  const live = state.settings && { ...state.settings, lr: settings.lr, batch_size: settings.batch_size };
-  if (live && state.experiments.every(({ hasFailed }) => !hasFailed) && textOfSettings(live) === textOfSettings(settings)) {
-    state.settings = settings;
-    for (const experiment of state.experiments) Object.assign(experiment.settings, { lr: settings.lr, batch_size: settings.batch_size });
-  } else {
-    state.open(settings);
-    rebuild();
-  }
-  controls.show(settings);
-  showPreset(textOfSettings(settings));
 }
 
 function restart() {
@@ -90,9 +75,7 @@ function restart() {
 /** Show the experiment that is now shown by the state. */
 function rebuild() {
   const { settings, experiment, shown } = state;
-  const { hidden_sizes: sizes, activation } = experiment.settings;
-  byId("network-text").textContent =
-    `${sizes.length} hidden layers, ${activation.replaceAll("_", " ")}. Point at a unit to see its output.`;
+  write("network-text", `${state.fit.networkText} Lines: weights, blue is negative, red positive.`);
   byId("sample").max = experiment.data.train.size - 1;
   byId("compare").hidden = settings.compare === "none";
   byId("other").textContent = COMPARISON_NAMES[settings.compare];
@@ -105,61 +88,13 @@ function rebuild() {
   loop.refresh();
 }
 
-function drawFit() {
-  if (!state.fit || !fitSheet.width) return;
-  state.refresh();
-  state.fit.draw(fitSheet);
-  const { unit, columns = diagram.columns } = state;
-  const isOutput = unit && unit.column === columns.length - 1;
-  byId("fit-text").textContent = unit
-    ? `Output ${unit.unit + 1} of ${isOutput ? "the last layer" : `hidden layer ${unit.column + 1}`}, z or y by color.`
-    : state.fit.text;
-  byId("sample").value = state.sample;
-  byId("sample-text").textContent = `${state.fit.describe(state)}, loss ${steadyText(state.pass.loss)}`;
-}
-
-const STATS = { step: "Step", train: "Train loss", test: "Test loss", accuracy: "Accuracy" };
-
-/** Measure the networks, and show the loss of the one that is shown. */
-function drawStats() {
-  const { step, train, test } = state.experiments.map((experiment) => experiment.evaluate())[state.shown];
-  byId("stat-step").textContent = countText(step);
-  byId("stat-train").textContent = steadyText(train.loss);
-  byId("stat-test").textContent = steadyText(test.loss);
-  byId("stat-accuracy").textContent = test.accuracy === null ? "–" : percentText(test.accuracy);
-}
-
-function makeStats() {
-  for (const [name, label] of Object.entries(STATS)) {
-    byId("stats").append(element("div", {}, element("dt", {}, label), element("dd", { id: `stat-${name}` })));
-  }
-}
-
-function makePresets() {
-  for (const { title, settings } of Object.values(PRESETS)) {
-    const button = element("button", { type: "button" }, title);
-    button.onclick = () => {
-      location.hash = textOfSettings(settings);
-      showRunning(true);
-    };
-    byId("presets").append(button);
-  }
-}
-
-/** Mark the preset that has the settings of this text, and show what it is about. */
-function showPreset(text) {
-  const all = Object.values(PRESETS);
-  const k = all.findIndex(({ settings }) => textOfSettings(settings) === text);
-  [...byId("presets").children].forEach((button, place) => button.setAttribute("aria-pressed", place === k));
-  byId("preset-text").textContent = all[k]?.text ?? "Your own settings. The address of this page holds them.";
-}
-
 /** Run or pause, and say so on the button. */
 function showRunning(isRunning) {
   if (isRunning) {
     walk.isWalking = false;
     loop.run();
   } else loop.pause();
+  state.resolution = isRunning ? RESOLUTIONS.running : RESOLUTIONS.paused;
   byId("run").textContent = isRunning ? "Pause" : "Run";
 }
 
@@ -179,24 +114,13 @@ function goBack() {
   if (!isSeen) section.scrollIntoView({ behavior: REDUCED_MOTION.matches ? "auto" : "smooth" });
 }
 
-async function copyLink() {
-  history.replaceState(null, "", `#${textOfSettings(state.settings)}`);
-  try {
-    await navigator.clipboard.writeText(location.href);
-    byId("copy").textContent = "Copied";
-  } catch {
-    say(`The link could not be copied. It is the address of this page: ${location.href}`);
-  }
-  setTimeout(() => (byId("copy").textContent = "Copy link"), 1500);
-}
-
 function connect() {
   const pausedBefore = (action) => () => {
     showRunning(false);
     action();
     loop.refresh();
   };
-  byId("run").onclick = () => showRunning(!loop.isRunning);
+  byId("run").onclick = () => (say(""), showRunning(!loop.isRunning));
   byId("step").onclick = pausedBefore(() => ((walk.isWalking = false), step()));
   byId("back").onclick = pausedBefore(goBack);
   byId("restart").onclick = restart;
@@ -219,7 +143,7 @@ function connect() {
     location.hash = textOfSettings({ ...state.settings, lr: Number((state.settings.lr / 10).toPrecision(1)) });
     showRunning(true);
   };
-  addEventListener("hashchange", open);
+  addEventListener("hashchange", openAddress);
   const isWide = matchMedia("(min-width: 701px)"); // as in the style sheet
   const unfold = () => (document.querySelector(".settings").open = isWide.matches);
   isWide.addEventListener("change", unfold);
@@ -238,7 +162,7 @@ readColors();
 makeStats();
 makePresets();
 connect();
-open();
+openAddress();
 if (REDUCED_MOTION.matches) {
   say(`${byId("message-text").textContent} Paused, because your system asks for reduced motion. Press Run to train.`);
 }

@@ -51,4 +51,16 @@ const PRESETS = {
       compare: "no_residual",
     },
   ),
+  curve: preset(
+    "Fit a curve",
+    "One input, one output and the squared error: the line is what the network computes. With few units, or a small " +
+      "learning rate, it stays too stiff for both bends.",
+    { dataset: "curve", hidden_sizes: [16, 16], loss: "mean_squared_error", lr: 0.03 },
+  ),
+  digits: preset(
+    "Small digits",
+    "Digits of 8 × 8 pixels, drawn with noise. The squares of layer 1 are its weights, as images of what each unit " +
+      "looks for; click a digit, then walk back to see which pixels the loss depends on.",
+    { dataset: "digits", hidden_sizes: [16, 16], activation: "relu", lr: 0.03 },
+  ),
 };

@@ -1,7 +1,10 @@
 // What the page shows: the experiments of some settings, and which sample and which unit are looked at.
 
+const RESOLUTIONS = { running: 32, paused: 80 }; // points of the grid of the output in each direction
+
 class State {
   sample = 0;
+  resolution = RESOLUTIONS.paused;
 
   /** Start the experiments of settings: a network, and a second one if they have one to compare. */
   open(settings) {
@@ -41,14 +44,26 @@ class State {
   /** Select the training sample with the largest loss. */
   selectWorst() {
     const { experiment } = this;
-    const losses = Array.from({ length: experiment.data.train.size }, (_, n) => experiment.backwardOf(experiment.sample(n)).loss);
+    const lossOf = (n) => experiment.backwardOf(experiment.sample(n)).loss;
+    const losses = Array.from({ length: experiment.data.train.size }, (_, n) => lossOf(n));
     this.select(losses.indexOf(Math.max(...losses)));
   }
 
-  /** Make a training step with each network; return whether the loss of the first is finite. */
+  /** Make a training step with each network whose loss is finite; return whether that of the first still is. */
   step() {
-    const [first, ...others] = this.experiments;
-    for (const experiment of others) if (!experiment.hasFailed) experiment.hasFailed = !Number.isFinite(experiment.step());
-    return Number.isFinite(first.step());
+    for (const experiment of this.experiments) {
+      if (!experiment.hasFailed) experiment.hasFailed = !Number.isFinite(experiment.step());
+    }
+    return !this.experiments[0].hasFailed;
+  }
+
+  /** Take over settings that need no new experiments, if the others are the same; return whether that is so. */
+  accepts(settings) {
+    if (!this.settings || this.experiments.some(({ hasFailed }) => hasFailed)) return false;
+    const { lr, batch_size } = settings;
+    if (textOfSettings({ ...this.settings, lr, batch_size }) !== textOfSettings(settings)) return false;
+    this.settings = settings;
+    for (const experiment of this.experiments) Object.assign(experiment.settings, { lr, batch_size });
+    return true;
   }
 }

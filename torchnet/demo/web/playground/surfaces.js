@@ -1,20 +1,19 @@
 // What the network and each of its units compute over the inputs, as small images.
 
-// Points of a grid in each direction: for the output, and for the many units.
-const RESOLUTION = 32;
-const UNIT_RESOLUTION = 20;
+const UNIT_RESOLUTION = 20; // points of the grid in each direction
 
 /**
- * The units of an experiment as tiles. For images, a unit of the first layer is shown by its weights, and another one by
- * one color: its output for the selected sample.
+ * The units of an experiment as tiles. For images, a unit of the first layer is shown by its weights, and the others by
+ * one color each: their output for the selected sample.
  */
 class Surfaces {
   constructor(state, columns) {
-    Object.assign(this, { state, columns, doneAt: null });
+    Object.assign(this, { state, columns });
     this.places = columns.map(({ last }) => state.experiment.layers.indexOf(last));
     const { in_features } = state.experiment.data;
     this.hasGrid = in_features <= 2;
-    this.tiles = columns.map(({ units }, column) => Array.from({ length: units }, () => this.tile(column, in_features)));
+    const tilesOf = (column, units) => Array.from({ length: units }, () => this.tile(column, in_features));
+    this.tiles = columns.map(({ units }, column) => tilesOf(column, units));
     this.inputs = this.inputTiles();
   }
 

@@ -66,7 +66,7 @@ class Walk {
     this.details.update();
     const { title, place = "", layer } = this.steps[this.at];
     const text = `${this.at + 1} of ${this.steps.length}: ${title} ${place} ${layer ? factorText(layer) : ""}`;
-    byId("walk-text").textContent = this.isWalking ? text : "Bars: ‖G‖ on a logarithmic scale. Choose a layer.";
+    write("walk-text", this.isWalking ? text : "Bars: ‖G‖ on a logarithmic scale. Choose a layer.");
   }
 }
 
