@@ -148,5 +148,11 @@ RMS_NORM_BACKWARD = Task(
             partial(_for_weights_of_one, _OF_RMS_NORM),
             "weight is not in it: the gradient of y comes back through the product with weight first",
         ),
+        Mistake(
+            "grad_weight",
+            "mean subtracted",
+            lambda a: (a.grad_output * normalized(a.x, 1, 0, a.eps)).sum(0),
+            "a mean is subtracted, as in layer normalization; here there is none",
+        ),
     ),
 )
