@@ -170,7 +170,8 @@ def test_the_backward_pass_is_walked_with_the_numbers_of_the_experiment(browser,
         """
         const { experiment } = playground.state;
         const { network, loss, gradLogits, gradInput } = experiment.backwardOf(experiment.sample(arguments[0]));
-        const layers = [...network.everyLayer()].map(({ kind, gradOutput, gradInput }) => [kind, [...gradOutput], [...gradInput]]);
+        const numbersOf = ({ kind, gradOutput, gradInput }) => [kind, [...gradOutput], [...gradInput]];
+        const layers = [...network.everyLayer()].map(numbersOf);
         return { layers, loss, gradLogits: [...gradLogits], gradInput: [...gradInput] };
         """,
         sample,

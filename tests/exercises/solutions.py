@@ -125,10 +125,11 @@ def wrong_batch_norm_backward(g, x, w, eps, of):
         "no var": r * (d - mean),
         "sum": r * (d - mean - n * var),
         "plus": r * (d - mean + var),
+        "sum and plus": r * (d - n * mean + var),
         "no weight": r * (g - g.mean(0) - h * (g * h).mean(0)),
         "no scale": d - mean - var,
     }.get(of, r * (d - mean - var))
-    grad_w = (g * x).sum(0) if of == "not normalized" else (g * h).sum(0)
+    grad_w = (g * {"not normalized": x, "not scaled": x - x.mean(0)}.get(of, h)).sum(0)
     return grad_x, grad_w, g.mean(0) if of == "bias" else g.sum(0)
 
 
@@ -380,8 +381,8 @@ WRONG = {
         (lambda z: z - torch.logsumexp(z, (0, 1)), "wrong term"),
     ],
     "silu_backward": [
-        (lambda g, x: g * torch.sigmoid(x), "missing term"),
-        (lambda g, x: g * x * torch.sigmoid(x) * (1 - torch.sigmoid(x)), "missing term"),
+        (lambda g, x: g * torch.sigmoid(x), "missing path"),
+        (lambda g, x: g * x * torch.sigmoid(x) * (1 - torch.sigmoid(x)), "missing path"),
         (lambda g, x: g * torch.sigmoid(x) * (1 - torch.sigmoid(x)), "product of slopes"),
         (lambda g, x: torch.sigmoid(x) * (1 + x * torch.sigmoid(-x)), "upstream gradient"),
         (lambda g, x: g * torch.sigmoid(x) * (1 - x * torch.sigmoid(-x)), "wrong sign in a path"),
@@ -477,12 +478,12 @@ WRONG = {
     ],
     "softmax_backward": [
         (lambda g, z: g * torch.softmax(z, 1) * (1 - torch.softmax(z, 1)), "diagonal only"),
-        (lambda g, z: g * torch.softmax(z, 1), "missing term"),
+        (lambda g, z: g * torch.softmax(z, 1), "missing path"),
         (lambda g, z: g - (g * torch.softmax(z, 1)).sum(1, keepdim=True), "missing factor"),
         (lambda g, z: (p := torch.softmax(z, 1)) * (g - (g * p).sum(0)), "wrong axis"),
         (lambda g, z: torch.softmax(z, 1) * (g - g.sum(1, keepdim=True)), "missing weights"),
-        (lambda g, z: (p := torch.softmax(z, 1)) * (g + (g * p).sum(1, keepdim=True)), "wrong sign in a term"),
-        (lambda g, z: (p := torch.softmax(z, 1)) * (g - (g * p).mean(1, keepdim=True)), "mean instead of sum"),
+        (lambda g, z: (p := torch.softmax(z, 1)) * (g + (g * p).sum(1, keepdim=True)), "wrong sign in a path"),
+        (lambda g, z: (p := torch.softmax(z, 1)) * (g - (g * p).mean(1, keepdim=True)), "wrong factor in a path"),
         (lambda g, z: (p := torch.softmax(z, 1)) * ((g * p).sum(1, keepdim=True) - g), "sign"),
         (lambda g, z: (p := z.exp() / z.exp().sum(1, keepdim=True)) * (g - (g * p).sum(1, keepdim=True)), "not finite"),
     ],
@@ -500,7 +501,7 @@ WRONG = {
         (partial(wrong_layer_norm_backward, of="no var"), "missing path"),
         (partial(wrong_layer_norm_backward, of="weight outside"), "weight outside of the sums"),
         (partial(wrong_layer_norm_backward, of="plus"), "wrong sign in a path"),
-        (partial(wrong_layer_norm_backward, of="twice"), "path counted twice"),
+        (partial(wrong_layer_norm_backward, of="twice"), "wrong factor in a path"),
         (partial(wrong_layer_norm_backward, of="unbiased"), "unbiased variance"),
         (partial(wrong_layer_norm_backward, of="batch"), "wrong axis"),
         (partial(wrong_layer_norm_backward, of="not normalized"), "not normalized"),
@@ -509,6 +510,9 @@ WRONG = {
     "batch_norm_backward": [
         (partial(wrong_batch_norm_backward, of="constants"), "missing path"),
         (partial(wrong_batch_norm_backward, of="no mean"), "missing path"),
+        (partial(wrong_batch_norm_backward, of="sum and plus"), "wrong paths"),
+        (partial(wrong_batch_norm_backward, of="not scaled"), "not scaled"),
+        (lambda g, x, w, eps: (..., g * (x - x.mean(0)) / (x.var(0, correction=0) + eps).sqrt(), ...), "missing sum"),
         (partial(wrong_batch_norm_backward, of="no var"), "missing path"),
         (partial(wrong_batch_norm_backward, of="sum"), "wrong factor in a path"),
         (partial(wrong_batch_norm_backward, of="plus"), "wrong sign in a path"),

@@ -6,13 +6,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from torchnet.exercises.paths import keep
 from torchnet.exercises.task import Mistake, Task
-from torchnet.exercises.topics.normalized import ARGUMENTS, EPS, OF_BIAS, OF_WEIGHT, RESULTS, inputs, normalized
+from torchnet.exercises.topics.normalized import ARGUMENTS, EPS, OF_BIAS, OF_WEIGHT, PATHS, RESULTS, inputs, normalized
 from torchnet.exercises.truth import Gradients, Values
 
 
-def _batch_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    return (x - x.mean(0)) / torch.sqrt(x.var(0, correction=0) + eps) * weight + bias
+def _batch_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float, *, only: str | None = None) -> Tensor:
+    mean, var = keep(x.mean(0), "through mean", only), keep(x.var(0, correction=0), "through var", only)
+    return (keep(x, "directly to y", only) - mean) / torch.sqrt(var + eps) * weight + bias
 
 
 def _batch_norm_step(**case: Any) -> tuple[Tensor, Tensor, Tensor]:
@@ -143,7 +145,7 @@ BATCH_NORM_BACKWARD = Task(
     """,
     arguments=ARGUMENTS,
     results=RESULTS,
-    truth=Gradients(_batch_norm, grad_input="x", grad_weight="weight", grad_bias="bias"),
+    truth=Gradients(_batch_norm, PATHS, axis=0, grad_input="x", grad_weight="weight", grad_bias="bias"),
     inputs=inputs,
     where={
         "grad_bias": OF_BIAS,
@@ -157,6 +159,12 @@ BATCH_NORM_BACKWARD = Task(
     mistakes=(
         Mistake(
             "grad_weight",
+            "not scaled",
+            lambda a: (a.grad_output * (a.x - a.x.mean(0))).sum(0),
+            "the mean is subtracted, but it is not divided by √(var + eps)",
+        ),
+        Mistake(
+            "grad_weight",
             "not normalized",
             lambda a: (a.grad_output * a.x).sum(0),
             "it is computed with x, but the factor of weight in y is normalized",
@@ -167,12 +175,6 @@ BATCH_NORM_BACKWARD = Task(
             lambda a: (a.grad_output * normalized(a.x, 0, 1, a.eps)).sum(0),
             "normalized is computed with the variance that divides by N - 1; in the equations it divides by N",
             "torch.var divides by N - 1 unless it is told otherwise.",
-        ),
-        Mistake(
-            "grad_input",
-            "missing path",
-            lambda a: a.grad_output * a.weight / torch.sqrt(a.x.var(0, correction=0) + a.eps),
-            "mean and variance are treated as constants: two of the three paths are missing",
         ),
     ),
 )

@@ -1,7 +1,10 @@
 // What the page shows: the experiments of some settings, and which sample and which unit are looked at.
 
+const RESOLUTIONS = { running: 32, paused: 80 }; // points of the grid of the output in each direction
+
 class State {
   sample = 0;
+  resolution = RESOLUTIONS.paused;
 
   /** Start the experiments of settings: a network, and a second one if they have one to compare. */
   open(settings) {

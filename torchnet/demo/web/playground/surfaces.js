@@ -1,8 +1,6 @@
 // What the network and each of its units compute over the inputs, as small images.
 
-// Points of a grid in each direction: for the output, and for the many units.
-const RESOLUTION = 32;
-const UNIT_RESOLUTION = 20;
+const UNIT_RESOLUTION = 20; // points of the grid in each direction
 
 /**
  * The units of an experiment as tiles. For images, a unit of the first layer is shown by its weights, and the others by
@@ -10,7 +8,7 @@ const UNIT_RESOLUTION = 20;
  */
 class Surfaces {
   constructor(state, columns) {
-    Object.assign(this, { state, columns, doneAt: null });
+    Object.assign(this, { state, columns });
     this.places = columns.map(({ last }) => state.experiment.layers.indexOf(last));
     const { in_features } = state.experiment.data;
     this.hasGrid = in_features <= 2;
