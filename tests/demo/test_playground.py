@@ -200,6 +200,20 @@ def test_the_backward_pass_is_walked_with_the_numbers_of_the_experiment(browser,
     assert all("receives ‖G‖ = " in sentence for sentence in sentences[1:-1])
 
 
+def test_a_chart_shows_the_values_of_the_step_that_is_pointed_at(browser, visit):
+    visit(SMALL)
+    for _ in range(3):
+        click(browser, "#step")
+    norms = script(browser, "state.experiment.history.records.map((it) => it.gradientNorms[0])")
+    shown = "#norms .legend-line .number"
+    assert float(find(browser, shown).text) == pytest.approx(norms[2], rel=0.01)
+    canvas = find(browser, "#norms canvas")
+    ActionChains(browser).move_to_element_with_offset(canvas, 44 - canvas.size["width"] // 2, 0).perform()
+    two_frames(browser)
+    assert float(find(browser, shown).text) == pytest.approx(norms[0], rel=0.01)
+    find(browser, "h1").click()
+
+
 def test_a_loss_that_is_not_finite_stops_with_a_sentence(browser, visit):
     visit("dataset=curve&loss=mean_squared_error&activation=relu&lr=100&gain=4")
     click(browser, "#run")
