@@ -152,6 +152,17 @@ def test_a_link_opens_the_same_experiment_and_the_browser_goes_back(browser, vis
     assert losses_after(browser, 5) == losses
 
 
+def test_a_second_network_trains_beside_the_first_and_can_be_shown(browser, visit):
+    visit(f"{SMALL}&normalization=layer_norm&compare=no_normalization")
+    click(browser, "#step")
+    assert script(browser, "state.experiments.map((it) => it.steps)") == [1, 1]
+    assert "LayerNorm" in find(browser, "#chain").text
+    click(browser, "#other")
+    assert find(browser, "#other").text == "no normalization"
+    assert "LayerNorm" not in find(browser, "#chain").text
+    assert "Dashed: this network." in find(browser, "#norms").text
+
+
 def test_an_address_that_is_wrong_is_explained(browser, visit):
     visit("lr=fast&seed=4&color=red")
     message = find(browser, "#message").text
