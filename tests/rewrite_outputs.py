@@ -1,42 +1,26 @@
-"""Write into the pages what their code prints: `python -m tests.rewrite_outputs`.
+"""Write into the pages what their code prints or renders: `python -m tests.rewrite_outputs`.
 
-On these pages, a ```text block shows what the ```python block above it prints; tests/test_tutorial.py compares them.
+On the Markdown pages, a ```text block shows what the ```python block above it prints; tests/test_tutorial.py compares
+them. The HTML pages in docs/ are rendered anew, docs/demo.html with the networks that it holds already.
 With --operators, the table of operators in docs/check.md is measured again, which takes half a minute.
 """
 
 import argparse
-import contextlib
-import io
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import torchnet
+from docs.extensions.examples import BLOCK, PAGES, run_page
+from torchnet.demo import content_of, page_of, playground_page
 
 from .checking.operators import OPERATORS
 from .checking.operators.judgement import Row, judge, shares
 from .conftest import ROOT
 
-TUTORIAL, CHECK, TEACHING = ROOT / "TUTORIAL.md", ROOT / "docs" / "check.md", ROOT / "docs" / "teaching.md"
-PAGES = (TUTORIAL, CHECK, TEACHING)
-BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DEMO, PLAYGROUND = ROOT / "docs" / "demo.html", ROOT / "docs" / "playground.html"
 TABLE = re.compile(r"(?<=<!-- operators -->\n)(.*?)(?=<!-- end of operators -->)", re.DOTALL)
 EXERCISES = re.compile(r"(?<=<!-- exercises -->\n)(.*?)(?=<!-- end of exercises -->)", re.DOTALL)
-
-
-def run_page(page: Path) -> tuple[list[tuple[str, str]], dict[str, Any]]:
-    """Run the code of a page; return what each block printed with what the page shows, and the names it defined."""
-    names: dict[str, Any] = {}
-    printed, pairs = "", []
-    for kind, block in BLOCK.findall(page.read_text()):
-        if kind == "python":
-            with contextlib.redirect_stdout(io.StringIO()) as output:
-                exec(compile(block, str(page), "exec"), names)
-            printed = output.getvalue()
-        else:
-            pairs.append((printed, block))
-    return pairs, names
 
 
 def with_outputs(page: Path) -> str:
@@ -47,6 +31,14 @@ def with_outputs(page: Path) -> str:
         return match[0] if match[1] == "python" else f"```text\n{next(printed)}```"
 
     return BLOCK.sub(block, page.read_text())
+
+
+def rendered_demo(page: Path) -> str:
+    """Return the demo page with the networks that it holds, as the code renders it now."""
+    return page_of(content_of(page.read_text(encoding="utf-8")))
+
+
+RENDERED = {DEMO: rendered_demo, PLAYGROUND: lambda _: playground_page()}
 
 
 def table_of_operators() -> str:
@@ -97,13 +89,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.rewrite_outputs", description=__doc__.splitlines()[0])
     parser.add_argument("--operators", action="store_true", help="measure the table of operators, too")
     options = parser.parse_args()
-    for page in PAGES:
-        text = EXERCISES.sub(lambda _: table_of_exercises(), with_outputs(page))
-        if options.operators:
+    for page, rewritten in {**dict.fromkeys(PAGES, with_outputs), **RENDERED}.items():
+        text = EXERCISES.sub(lambda _: table_of_exercises(), rewritten(page))
+        if options.operators and page in PAGES:
             table = table_of_operators() if TABLE.search(text) else ""
             text = TABLE.sub(lambda _, table=table: table, text)
-        changed = text != page.read_text()
-        page.write_text(text)
+        changed = text != page.read_text(encoding="utf-8")
+        page.write_text(text, encoding="utf-8")
         print(f"{page.relative_to(ROOT)}: {'rewritten' if changed else 'unchanged'}", file=sys.stderr)
 
 

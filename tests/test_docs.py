@@ -1,23 +1,29 @@
 """The documentation: its links, commands, options, paths and code excerpts exist as written."""
 
+import ast
+import doctest
 import importlib.util
 import pkgutil
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
+import torchnet
 from torchnet.commands import main as torchnet_command
 from torchnet.commands.sweep import split_at_commas
 
 from .conftest import ROOT
 
 PAGES = [ROOT / f"{name}.md" for name in ("README", "TUTORIAL", "CONTRIBUTING", "CHANGELOG")]
-PAGES += [*sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
+PAGES += [*sorted((ROOT / "docs").rglob("*.md")), *(ROOT / it / "README.md" for it in ("benchmarks", "notebooks"))]
+PAGES = [page for page in PAGES if page.parent.name != "catalog"]  # which the build of the site writes
 MOST_LINES = 220  # of the README
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`]+)`")
@@ -96,6 +102,29 @@ def test_paths_and_names_exist(page):
             assert (ROOT / word).exists(), f"{page.name}: there is no {word}"
         if NAME.fullmatch(word) and page.name != "CHANGELOG.md" and not any(it in word for it in EXAMPLES):
             assert pkgutil.resolve_name(word) is not None, f"{page.name}: there is no {word}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_blocks_are_python_and_their_names_exist(page):
+    for _, kind, block in FENCE.findall(page.read_text()):
+        if kind != "python":
+            continue
+        if page.name != "map.md":  # excerpts, which begin and end anywhere
+            ast.parse(textwrap.dedent(block))
+        imports = re.findall(r"^from (torchnet[\w.]*) import (.*)$", block, re.MULTILINE)
+        names = NAME.findall(block) + [f"{package}.{name}" for package, found in imports for name in found.split(", ")]
+        for name in names:
+            assert pkgutil.resolve_name(name) is not None, f"{page.name}: there is no {name}"
+
+
+def test_examples_in_docstrings_print_what_they_show():
+    files = [path for path in (ROOT / "torchnet").rglob("*.py") if ">>>" in path.read_text()]
+    for path in files:
+        module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        result = doctest.testmod(module, extraglobs={"torch": torch, "torchnet": torchnet})
+        assert result.attempted > 0
+        assert result.failed == 0
+    assert files
 
 
 def test_the_new_names_in_the_changelog_exist():

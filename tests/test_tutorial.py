@@ -1,20 +1,12 @@
 """The pages about gradient checks and exercises: their code runs, and prints what they show."""
 
-import re
-
 import pytest
 
+from docs.extensions.examples import CHECK, PAGES, TEACHING, TUTORIAL, rounded, run_page
 from torchnet.checking import GradientError, check
 
 from .checking.operators import OPERATORS
-from .rewrite_outputs import CHECK, EXERCISES, PAGES, TABLE, TEACHING, TUTORIAL, run_page, table_of_exercises
-
-
-def rounded(text: str) -> str:
-    """Leave of each number what does not depend on the processor: errors at rounding level are its own."""
-    text = re.sub(r"\d\.\de-(0[789]|1\d)", "tiny", text)
-    text = re.sub(r"[\d.]+e\+1\d ulps", "many ulps", text)
-    return re.sub(r"-?\d+\.\d{6,}", lambda number: f"{float(number[0]):.6g}", text)
+from .rewrite_outputs import EXERCISES, TABLE, table_of_exercises
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

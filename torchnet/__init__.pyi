@@ -1,6 +1,6 @@
 """The public names and where they are defined. torchnet/__init__.py reads this file and imports names lazily."""
 
-from . import checking, data, estimators, initializers, layers, losses, network, optimizers, reference
+from . import checking, data, estimators, initializers, layers, losses, network, optimizers, plot, reference
 from .averaging import WeightAverage
 from .checking import check
 from .clipping import clip_by_norm, clip_by_value
@@ -72,6 +72,7 @@ __all__ = [
     "network",
     "one_vs_rest_cross_entropy",
     "optimizers",
+    "plot",
     "reference",
     "set_step",
 ]

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from torchnet.layers import ELU, GELU, LeakyReLU, Linear, ReLU, Sigmoid, SiLU, Softplus, Tanh
+from torchnet.layers import ELU, GELU, Dropout, Layer, LeakyReLU, Linear, ReLU, Sigmoid, SiLU, Softplus, Tanh
 
 # Activations that saturate on both sides, with their largest slope, and activations that may be flat on one side.
 _STEEPEST: dict[type[nn.Module], float] = {Sigmoid: 0.25, Tanh: 1.0}
@@ -52,28 +52,56 @@ def gradient_health(
         weight = before.get_parameter(name)
         found[f"gradient_norm/layer_{number:0{digits}}"] = gradients[name].norm()
         found[f"update_ratio/layer_{number:0{digits}}"] = (after.get_parameter(name) - weight).norm() / weight.norm()
-    for number, activation, slope in _slopes(before, x):
-        steepest = _STEEPEST.get(type(activation))
-        if steepest is not None:
-            found[f"saturated/layer_{number:0{digits}}"] = (slope.abs() < _FLAT * steepest).to(slope.dtype).mean()
-        elif isinstance(activation, _ONE_SIDED):
-            dead = (slope.abs() < _DEAD).all(dim=0)
-            found[f"dead/layer_{number:0{digits}}"] = dead.to(slope.dtype).mean()
+    for activity in activities(before, x):
+        if (blocked := activity.blocked()) is not None:
+            name, share = blocked
+            found[f"{name}/layer_{activity.number:0{digits}}"] = share
     return found
 
 
-def _slopes(net: nn.Module, x: Tensor) -> list[tuple[int, nn.Module, Tensor]]:
-    """Return each activation of a network, in order, with the number of its layer and its derivative at its input."""
-    found: list[tuple[int, nn.Module, Tensor]] = []
+def _is_activation(part: nn.Module) -> bool:
+    has_parts = any(True for _ in part.children()) or any(True for _ in part.parameters())
+    return isinstance(part, Layer) and not isinstance(part, Dropout) and not has_parts
 
-    def look(number: int, activation: Any, inputs: Any, y: Tensor) -> None:
-        found.append((number, activation, activation.backward(torch.ones_like(y))))
+
+class Activity(NamedTuple):
+    """What one activation did with a batch.
+
+    Attributes:
+        number: the number of the Linear layer before it, from 1 at the input.
+        layer: the activation.
+        output: its output, (N, ...).
+        slope: its derivative at each of its inputs, (N, ...); None for activations that `blocked` knows nothing of.
+    """
+
+    number: int
+    layer: Layer
+    output: Tensor
+    slope: Tensor | None
+
+    def blocked(self) -> tuple[str, Tensor] | None:
+        """Return "saturated" or "dead" and the fraction, (), as `gradient_health` defines them; None if unknown."""
+        if self.slope is None:
+            return None
+        steepest = _STEEPEST.get(type(self.layer))
+        if steepest is not None:
+            return "saturated", (self.slope.abs() < _FLAT * steepest).to(self.slope.dtype).mean()
+        return "dead", (self.slope.abs() < _DEAD).all(dim=0).to(self.slope.dtype).mean()
+
+
+def activities(net: nn.Module, x: Tensor) -> list[Activity]:
+    """Return the activity of each activation of a network in training mode, in order; it uses up the forward pass."""
+    found: list[Activity] = []
+
+    def look(number: int, layer: Any, inputs: Any, y: Tensor) -> None:
+        is_known = isinstance(layer, (*_STEEPEST, *_ONE_SIDED))
+        found.append(Activity(number, layer, y, layer.backward(torch.ones_like(y)) if is_known else None))
 
     number, hooks = 0, []
     for part in net.modules():
         if isinstance(part, Linear):
             number += 1
-        elif isinstance(part, (*_STEEPEST, *_ONE_SIDED)):
+        elif _is_activation(part):
             hooks.append(part.register_forward_hook(partial(look, number)))
     try:
         net(x)

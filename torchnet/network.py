@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from torchnet.choices import expect_one_of
+from torchnet.html.network import network_table
 from torchnet.initializers import INITIALIZERS
 from torchnet.layers import ACTIVATIONS, NORMALIZATIONS, BatchNorm1d, Dropout, Layer, Linear, Residual
 
@@ -186,6 +187,9 @@ class MLP(nn.Sequential):
             if written is not None:
                 written(layer)
         return None if grad is None else grad.reshape(self._input_shape)
+
+    def _repr_html_(self) -> str:
+        return network_table(self)
 
 
 def _constructor(activation: Any) -> Callable[[], Layer]:

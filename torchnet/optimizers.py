@@ -11,6 +11,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from torchnet.html.optimizer import optimizer_table
+
 Tensors = list[Tensor] | tuple[Tensor, ...]
 
 
@@ -114,6 +116,9 @@ class SGD(torch.optim.Optimizer):
             torch._foreach_mul_(velocities, momentum)
             torch._foreach_add_(velocities, added, alpha=1 - dampening)
         return [self.state[weight]["momentum_buffer"] for weight in weights]
+
+    def _repr_html_(self) -> str:
+        return optimizer_table(self)
 
 
 @contextmanager

@@ -314,7 +314,7 @@ def test_no_command_writes_over_a_checkpoint(suffix, made, cli, capsys):
     second = Path(shutil.copy(first, f"b{suffix}"))
     content = second.read_bytes()
     shutil.copy(made / "config.yaml", ".")
-    assert commands(["demo", str(first), str(second)]) == 2
+    assert commands(["demo", str(first), "--output", str(second)]) == 2
     assert commands(["export", str(first), str(second)]) == 2
     assert commands(["report", ".", "--output", str(second)]) == 2
     assert commands(["predict", str(first), str(ROOT / "docs" / "four.jpg"), "--output", str(second)]) == 2

@@ -1,5 +1,6 @@
 """The demo page of a run on the digits of scikit-learn."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from torchnet import MLP
 from torchnet.cli.main import main as train
 from torchnet.commands import main
 from torchnet.data import Preprocessing
-from torchnet.demo import demo_page
+from torchnet.demo import ShownNetwork, demo_page
+from torchnet.demo.web_files import PLAYGROUND
 
 from ..conftest import ROOT
+from .pages import two_frames
 
 
 @pytest.fixture(scope="session")
@@ -60,8 +63,9 @@ def show(browser: Chrome, tmp_path: Path) -> Iterator[Callable[..., None]]:
     def show(net: MLP, preprocessing: Preprocessing) -> None:
         loss = "cross_entropy" if preprocessing.task == "classification" else "mean_squared_error"
         path = tmp_path / "page.html"
-        path.write_text(demo_page(net, loss, "shown", 0, preprocessing), encoding="utf-8")
+        path.write_text(demo_page([ShownNetwork(net, loss, "shown", 0)], preprocessing), encoding="utf-8")
         browser.get(path.as_uri())
+        two_frames(browser)
 
     yield show
     assert [entry for entry in browser.get_log("browser") if entry["source"] != "rendering"] == []
@@ -81,3 +85,27 @@ def call(browser: Chrome, page: Path) -> Callable[..., Any]:
         return browser.execute_script(code, name, arguments, net)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def scripts_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty page with the mathematics and the experiments of the playground."""
+    web = ROOT / "torchnet" / "demo" / "web"
+    text = "\n".join((web / f"{name}.js").read_text(encoding="utf-8") for name in PLAYGROUND)
+    path = tmp_path_factory.mktemp("scripts") / "scripts.html"
+    path.write_text(f"<!doctype html><meta charset=utf-8><title>scripts</title><script>{text}</script>", "utf-8")
+    return path
+
+
+@pytest.fixture
+def run_script(browser: Chrome, scripts_page: Path) -> Callable[..., Any]:
+    """Run the body of a JavaScript function, which has `given`, beside the mathematics; return its result."""
+    if browser.current_url != scripts_page.as_uri():
+        browser.get(scripts_page.as_uri())
+
+    def run(body: str, given: object = None) -> Any:
+        # The result as one text: the browser is slow at returning long arrays.
+        code = "const given = JSON.parse(arguments[0]); return JSON.stringify((() => {" + body + "})())"
+        return json.loads(browser.execute_script(code, json.dumps(given)))
+
+    return run

@@ -32,25 +32,28 @@ class Net(MLP):
 
 @dataclass
 class Example:
-    """A network, one image for it, and the reference to compare with.
+    """A network, a batch of images for it, and the reference to compare with.
 
     Attributes:
         net: the network in float64, with random weights and buffers.
         loss: the name of the loss in LOSSES.
-        image: the image, (1, I).
-        label: the target.
+        images: the images, (N, I).
+        labels: the target of each image.
         by_hand: whether the reference is torchnet's backward; otherwise it is autograd in evaluation mode.
     """
 
     net: Net
     loss: str
-    image: Tensor
-    label: int
+    images: Tensor
+    labels: list[int]
     by_hand: bool
 
 
-def random_example(seed: int) -> Example:
-    """Return the example of a seed. Consecutive seeds go through all activations, normalizations and losses."""
+def random_example(seed: int, samples: int = 1) -> Example:
+    """Return the example of a seed with a number of images.
+
+    Consecutive seeds go through all activations, normalizations and losses.
+    """
     draw = random.Random(seed)
     by_hand = seed % 3 != 0
     # At least 4: for one or two features, x̂ does not depend on x, and its gradient is only rounding error.
@@ -72,8 +75,9 @@ def random_example(seed: int) -> Example:
     for module in net.modules():
         if isinstance(module, BatchNorm1d):
             module.running_var.square_().add_(0.1)
-    image = torch.randn((1, widths[0]), generator=generator, dtype=torch.float64)
-    return Example(net, list(LOSSES)[seed % 3 - seed // 3 % 3], image, draw.randrange(widths[-1]), by_hand)
+    images = torch.randn((samples, widths[0]), generator=generator, dtype=torch.float64)
+    labels = [draw.randrange(widths[-1]) for _ in range(samples)]
+    return Example(net, list(LOSSES)[seed % 3 - seed // 3 % 3], images, labels, by_hand)
 
 
 def _between(width: int, turn: int, draw: random.Random, by_hand: bool) -> list[Layer]:

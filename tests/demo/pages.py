@@ -53,6 +53,11 @@ def two_frames(browser):
     browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
 
 
+def pause(browser):
+    """Wait until the losses after a step belong to what was drawn."""
+    browser.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0], 250))")
+
+
 def put(browser, selector, value):
     """Set a control to a value, as a user does."""
     code = """

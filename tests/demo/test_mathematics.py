@@ -23,8 +23,9 @@ TOLERANCE = 1e-12  # relative to the norm of a tensor: a few units of float64 ro
 
 @pytest.mark.parametrize("seed", range(100))
 def test_every_number_of_a_random_network_matches_torchnet(seed, call, expect_equal):
-    example = random_example(seed)
-    compare(example, describe(example.net, example.loss), call, expect_equal)
+    for samples in (1, 5):
+        example = random_example(seed, samples)
+        compare(example, describe(example.net, example.loss), call, expect_equal)
 
 
 def test_every_layer_and_loss_is_among_the_random_networks():
@@ -41,7 +42,7 @@ def test_every_number_of_a_run_matches_torchnet(call, digits_run, expect_equal):
     data = load("digits")
     for image, label in zip(data.test_inputs[:5], data.test_targets, strict=False):
         row = torch.from_numpy(image).flatten()[None].double() / 255
-        example = Example(net, "cross_entropy", row, (int(label) + 1) % 10, by_hand=False)
+        example = Example(net, "cross_entropy", row, [(int(label) + 1) % 10], by_hand=False)
         compare(example, None, call, expect_equal)
 
 
@@ -79,8 +80,9 @@ def test_describe_keeps_the_dtype_and_leaves_out_counters():
 
 def compare(example: Example, net: tuple[dict, str] | None, call, expect_equal) -> None:
     """Compare all numbers of the page for an example with torchnet's backward, or with autograd in evaluation mode."""
-    image = example.image.flatten().tolist()
-    forward, backward = call("forward", image, net=net), call("backward", image, example.label, net=net)
+    images, is_batch = example.images.flatten().tolist(), len(example.labels) > 1
+    targets = example.labels if is_batch else example.labels[0]
+    forward, backward = call("forward", images, net=net), call("backward", images, targets, net=net)
     oracle = "torchnet" if example.by_hand else "autograd"
     logits, loss, gradients = (by_hand if example.by_hand else by_autograd)(example)
 
@@ -91,7 +93,8 @@ def compare(example: Example, net: tuple[dict, str] | None, call, expect_equal) 
         expect_equal(f"{what} of {', '.join(kinds)}, {example.loss}", got, expected, oracle, TOLERANCE)
 
     expect("logits", forward["logits"], logits)
-    expect("probabilities", forward["probabilities"], logits.softmax(dim=1))
+    if not is_batch:
+        expect("probabilities", forward["probabilities"], logits.softmax(dim=1))
     expect("loss", backward["loss"], loss)
     expect("gradient of the image", backward["gradInput"], gradients.pop("image"))
     for layer in backward["layers"]:
@@ -108,8 +111,8 @@ def by_hand(example: Example) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     for name, module in net.named_modules():
         if isinstance(module, Layer):
             record_result(module, name, gradients)
-    logits = net(example.image)
-    loss, grad_logits = LOSSES[example.loss](logits, torch.tensor([example.label]))
+    logits = net(example.images)
+    loss, grad_logits = LOSSES[example.loss](logits, torch.tensor(example.labels))
     gradients["image"] = net.backward(grad_logits, input_grad=True)
     return logits, loss, gradients | {name: weight.grad for name, weight in net.named_parameters()}
 
@@ -131,9 +134,9 @@ def by_autograd(example: Example) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         if isinstance(module, Layer):
             # A copy, so that its gradient is only that through this layer.
             module.register_forward_pre_hook(lambda _, args, name=name: keep(inputs, name, args[0].clone()))
-    image = keep(inputs, "image", example.image.clone().requires_grad_())
+    image = keep(inputs, "image", example.images.clone().requires_grad_())
     logits = net(image)
-    loss, _ = LOSSES[example.loss](logits, torch.tensor([example.label]))
+    loss, _ = LOSSES[example.loss](logits, torch.tensor(example.labels))
     net.zero_grad()
     loss.backward()
     gradients = {name: tensor.grad for name, tensor in inputs.items()}

@@ -25,6 +25,10 @@ from .pages import (
 def test_a_painting_is_the_input(kind, show, browser, expect_equal):
     net = network_for(KINDS[kind])
     show(net, KINDS[kind])
+    assert input_of(browser).any()  # an example, which the first line replaces
+    paint(browser, (-0.3, -0.3), (-0.2, -0.3))
+    assert not pixels_of(browser, find(browser, "#board"))[3:, ..., :3].any()
+    find(browser, "#clear").click()
     two_frames(browser)
     assert find(browser, "#answer").text == "Nothing is drawn yet."
     find(browser, "#fill").click()
@@ -60,6 +64,7 @@ def test_an_image_file_is_opened(kind, show, browser, tmp_path):
     blank = Image.new("RGB", (3 * side, side), "red")  # the middle is shown
     blank.paste(Image.fromarray(colors), (side, 0))
     blank.save(tmp_path / "wide.png")
+    find(browser, "#clear").click()
     find(browser, "#file").send_keys(str(tmp_path / "wide.png"))
     WebDriverWait(browser, 20).until(lambda _: input_of(browser).any())
     two_frames(browser)
@@ -79,6 +84,7 @@ def test_a_large_photograph_is_resized_as_folders_of_images_are(show, browser, t
     smooth = np.stack([across / 600, down / 400, (across + down) / 1000], axis=-1)
     photo = Image.fromarray(np.rint(255 * smooth).astype(np.uint8))
     photo.save(tmp_path / "photo.jpg", quality=95)
+    find(browser, "#clear").click()
     find(browser, "#file").send_keys(str(tmp_path / "photo.jpg"))
     WebDriverWait(browser, 20).until(lambda _: input_of(browser).any())
     expected = np.asarray(ImageOps.fit(photo, (8, 8), Image.Resampling.BICUBIC))

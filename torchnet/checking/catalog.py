@@ -27,6 +27,8 @@ Module = TypeVar("Module", bound=nn.Module)
 Case = tuple[Any, ...]  # the positional arguments of check
 
 _SEEDS = range(3)
+_ORACLES_WITH_ERRORS = [oracle for oracle in ORACLES if oracle != TAYLOR]
+COLUMNS = [*_ORACLES_WITH_ERRORS, "Taylor slope", ""]  # of the table of `overview`
 # Layers other than linear ones and activations, by name.
 _BLOCKS: dict[str, Callable[[int, torch.Generator], Layer]] = {
     "BatchNorm1d": lambda width, generator: BatchNorm1d(width),
@@ -153,27 +155,32 @@ def overview() -> tuple["Table", bool]:
     """
     from rich.table import Table
 
-    reports: dict[str, list[Report]] = {}
-    for seed in _SEEDS:
-        for name, loss, case in _everything(seed):
-            found = reports.setdefault(name, [])
-            first = seed == _SEEDS[0]  # other inputs are the same kind of check again
-            found.append(check(*case, loss=loss, oracles=ORACLES, seed=len(found), other_inputs=first))
-    oracles = [oracle for oracle in ORACLES if oracle != TAYLOR]
-    table = Table("worst relative error of", *oracles, "Taylor slope", "", box=None, pad_edge=False)
-    for name, found in reports.items():
-        table.add_row(name, *_worst(found, oracles))
+    found = check_everything()
+    table = Table("worst relative error of", *COLUMNS, box=None, pad_edge=False)
+    for name, reports in found.items():
+        table.add_row(name, *worst_errors(reports))
     table.add_section()
-    everything = [report for found in reports.values() for report in found]
-    table.add_row("all", *_worst(everything, oracles))
+    everything = [report for reports in found.values() for report in reports]
+    table.add_row("all", *worst_errors(everything))
     return table, all(report.passed for report in everything)
 
 
-def _worst(reports: list[Report], oracles: list[str]) -> list[str]:
-    """Return the cells of a row: the worst error by each oracle, the worst Taylor slope, and the outcome."""
+def check_everything() -> dict[str, list[Report]]:
+    """Check every layer, activation and loss with every oracle at several random points; return the reports by name."""
+    found: dict[str, list[Report]] = {}
+    for seed in _SEEDS:
+        for name, loss, case in _everything(seed):
+            reports = found.setdefault(name, [])
+            first = seed == _SEEDS[0]  # other inputs are the same kind of check again
+            reports.append(check(*case, loss=loss, oracles=ORACLES, seed=len(reports), other_inputs=first))
+    return found
+
+
+def worst_errors(reports: list[Report]) -> list[str]:
+    """Return the cells of `COLUMNS`: the worst error by each oracle, the worst Taylor slope, and the outcome."""
     verdicts = [verdict for report in reports for verdict in report.tensors]
     cells = []
-    for oracle in oracles:
+    for oracle in _ORACLES_WITH_ERRORS:
         errors = [v.comparisons[oracle].error for v in verdicts if oracle in v.comparisons]
         cells.append(f"{max(errors):.1e}" if errors else "-")
     slopes = [v.taylor_slope for v in verdicts if v.taylor_slope is not None and v.taylor_slope < 10]

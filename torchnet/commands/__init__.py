@@ -13,7 +13,7 @@ from torchnet.printable import printable
 from torchnet.runs.streams import open_streams
 
 _COMMANDS = (runs, sweep, report, predict, demo, export, check, deformation, build)
-_OF_RUNS = {report: "+", predict: None, demo: None, export: None}  # and the number of runs, as argparse counts them
+_OF_RUNS = {report: "+", predict: None, demo: "*", export: None}  # and the number of runs, as argparse counts them
 _DESCRIPTION = "Inspect, use and export trained networks; check gradients; compile steps."
 _EPILOG = """\
 COMMAND --help shows the options of a command, and examples. Networks are

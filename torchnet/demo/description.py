@@ -10,10 +10,10 @@ from torch import Tensor
 from torchnet.layers import Layer, Residual
 from torchnet.losses import LOSSES
 
-# The constructor arguments that the page needs, per kind of layer.
+# The constructor arguments, and counters, that the page needs, per kind of layer.
 _OPTIONS = {
     "Linear": ("in_features", "out_features"),
-    "BatchNorm1d": ("eps",),
+    "BatchNorm1d": ("eps", "momentum", "num_batches_tracked"),
     "LayerNorm": ("eps",),
     "RMSNorm": ("eps",),
     "ELU": ("alpha",),
@@ -47,6 +47,7 @@ def describe(layers: Iterable[Layer], loss: str) -> tuple[dict[str, Any], str]:
 def _describe(name: str, layer: Layer, tensors: list[Tensor]) -> dict[str, Any]:
     kind = type(layer).__name__
     options = {option: getattr(layer, option) for option in _OPTIONS.get(kind, ())}
+    options = {option: value.item() if isinstance(value, Tensor) else value for option, value in options.items()}
     if kind == "RMSNorm" and options["eps"] is None:
         options["eps"] = torch.finfo(next(layer.parameters()).dtype).eps
     description: dict[str, Any] = {
@@ -71,7 +72,7 @@ def _offsets(named: Iterable[tuple[str, Tensor]], tensors: list[Tensor]) -> dict
     offsets: dict[str, Any] = {}
     for name, tensor in named:
         if tensor.dim() == 0:
-            continue  # a counter, which evaluation does not need
+            continue  # a counter, which is an option
         offsets[name] = {"offset": sum(other.numel() for other in tensors), "shape": list(tensor.shape)}
         tensors.append(tensor)
     return offsets

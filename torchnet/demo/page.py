@@ -1,6 +1,10 @@
-"""The demo page: one self-contained HTML file with a trained network, on which its input is drawn or changed."""
+"""The demo page: one self-contained HTML file with trained networks, on which their input is drawn or changed."""
 
-from collections.abc import Iterable
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,42 +14,88 @@ from torchnet.demo.description import describe
 from torchnet.demo.web_files import MATHEMATICS, render
 from torchnet.layers import Layer, expect_layers_of_torchnet
 
-_STYLES = ("view/base", "view/drawing", "demo/passes", "demo/rows")
+_STYLES = ("view/base", "view/drawing", "demo/passes", "view/rows")
 _SCRIPTS = (
     *MATHEMATICS,
+    *("mathematics/random", "mathematics/initializers"),
     *("demo/table", "demo/digit", "demo/examples"),
-    *("view/elements", "view/pictures", "view/bars", "view/equations", "view/plots"),
-    *("demo/rows", "demo/views", "demo/board", "demo/images", "demo/sliders", "demo/inputs", "demo/targets"),
-    "demo/demo",
+    *("view/elements", "view/motion", "view/pictures", "view/bars", "view/equations", "view/plots", "view/rows"),
+    *("demo/units", "demo/weights", "demo/views", "demo/board", "demo/images", "demo/sliders", "demo/inputs"),
+    *("demo/targets", "demo/rates", "demo/networks", "demo/demo"),
 )
+_CONTENT = re.compile(r'<script type="application/json" id="content">(.*?)</script>', re.DOTALL)
 
 
-def demo_page(layers: Iterable[Layer], loss: str, name: str, steps: int, preprocessing: Preprocessing) -> str:
-    """Return the page of a run as HTML: of the layers of its network in order, with a loss of `LOSSES`.
+@dataclass(frozen=True)
+class ShownNetwork:
+    """A network, and what its page says about it.
 
-    The page also shows the name of the run and the number of its training steps. Its preprocessing says whether digits,
-    images or rows of a table are set on the page, and what the outputs are called.
+    Attributes:
+        layers: its layers in order.
+        loss: a name in `LOSSES`.
+        name: what it is called, such as the name of its run.
+        steps: the number of its training steps.
+        score: how good it is, such as "test accuracy 97.38%"; empty if it is unknown.
+        initializer: a name in `INITIALIZERS`, for the random weights that can be compared.
+    """
+
+    layers: Iterable[Layer]
+    loss: str
+    name: str
+    steps: int
+    score: str = ""
+    initializer: str = "he_normal"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON values.
+
+        Raises:
+            ValueError: if a layer is not torchnet's.
+        """
+        layers = list(self.layers)
+        for layer in layers:
+            expect_layers_of_torchnet(layer)
+        network, numbers = describe(layers, self.loss)
+        words = {"name": self.name, "steps": self.steps, "score": self.score, "initializer": self.initializer}
+        return words | {"network": network, "numbers": numbers}
+
+
+def demo_page(networks: Sequence[ShownNetwork], preprocessing: Preprocessing) -> str:
+    """Return a page as HTML with networks that have the same inputs and outputs.
+
+    The preprocessing says whether digits, images or rows of a table are set on the page, and what the outputs are
+    called.
 
     Raises:
         ValueError: if the inputs are images that are not square, or flat rows of pixels, or a layer is not torchnet's.
     """
-    kind = kind_of(preprocessing.inputs)
-    layers = list(layers)
-    for layer in layers:
-        expect_layers_of_torchnet(layer)
-    network, numbers = describe(layers, loss)
+    return page_of({"networks": [network.as_dict() for network in networks], "preprocessing": preprocessing.as_dict()})
+
+
+def page_of(content: dict[str, Any]) -> str:
+    """Return the page with the content that `content_of` read from another page."""
+    preprocessing = Preprocessing.from_dict(content["preprocessing"])
     return render(
         "demo/demo.html",
         _STYLES,
         _SCRIPTS,
-        name=name,
-        steps=steps,
-        kind=kind,
+        kind=kind_of(preprocessing.inputs),
         is_color=len(preprocessing.inputs.shape) == 3,
         task=preprocessing.task,
-        network=network | {"preprocessing": preprocessing.as_dict()},
-        numbers=numbers,
+        content=content,
     )
+
+
+def content_of(page: str) -> dict[str, Any]:
+    """Return the networks and the preprocessing in a page, from which another version can render it anew.
+
+    Raises:
+        ValueError: if the page is not one of `demo_page`.
+    """
+    if (found := _CONTENT.search(page)) is None:
+        raise ValueError("expected a page of `python -m torchnet demo`, found no networks in it")
+    content: dict[str, Any] = json.loads(found[1])
+    return content
 
 
 def kind_of(inputs: Inputs) -> str:

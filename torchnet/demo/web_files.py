@@ -11,13 +11,32 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 _WEB = Path(__file__).parent / "web"
 
-# A class comes before the classes that extend it.
+# The layers, losses and networks. A class comes before the classes that extend it.
 MATHEMATICS = (
     "mathematics/layers",
+    "mathematics/normalizations",
     "mathematics/erfc",
     "mathematics/activations",
     "mathematics/losses",
     "mathematics/network",
+)
+# What trains a network from random weights.
+TRAINING = (
+    "mathematics/random",
+    "mathematics/initializers",
+    "mathematics/mlp",
+    "mathematics/optimizers",
+)
+# Data sets, settings and experiments of the playground.
+PLAYGROUND = (
+    *MATHEMATICS,
+    *TRAINING,
+    *("demo/digit", "demo/examples"),
+    "playground/data",
+    "playground/settings",
+    "playground/presets",
+    "playground/history",
+    "playground/experiment",
 )
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from torchnet.html.network import network_table
+
 if TYPE_CHECKING:
     from torchnet.replicas import Share
 
@@ -79,6 +81,9 @@ class Layer(nn.Module, ABC):
             )
         tensors, self._remembered = self._remembered, None
         return tensors if len(tensors) > 1 else next(iter(tensors))
+
+    def _repr_html_(self) -> str:
+        return network_table(self)
 
 
 @contextmanager

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from torchnet.data import Classes
+from torchnet.drawing.picture import encoded
 from torchnet.printable import printable
 from torchnet.reporting.answers import MOST_SHOWN, Answer
-from torchnet.reporting.picture import encoded
 from torchnet.storage import write_durably
 
 _LOOK_FOR_DIGIT = (

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from torchnet.drawing.picture import encoded
 from torchnet.printable import printable
-from torchnet.reporting.picture import encoded
 from torchnet.storage import write_durably
 
 _LOOK_FOR = (

@@ -10,55 +10,23 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from torchnet.reporting.picture import encoded
+from torchnet.drawing.figure import WIDTH, StyledFigure, frame, logarithmic
+from torchnet.drawing.picture import encoded
+from torchnet.drawing.style import FAINT, FEW, GRID, INK, PAPER, SERIES, color_of_layer
 from torchnet.reporting.run_data import RunData
 from torchnet.reporting.tables import amount, cut
 
-_INK, _FAINT, _GRID, _PAPER = "#1b1f24", "#5c6570", "#d6dade", "#fefefe"
-# One color per split, or one per run in a comparison.
-SERIES = ("#2563c9", "#c2410c", "#15803d", "#7c3aed", "#b45309", "#0e7490")
-_VARIABLES = {_INK: "--ink", _FAINT: "--faint", _GRID: "--grid", _PAPER: "--paper"} | {
+_VARIABLES = {INK: "--ink", FAINT: "--faint", GRID: "--grid", PAPER: "--paper"} | {
     color: f"--series-{i}" for i, color in enumerate(SERIES)
 }
-# From the first layer to the last.
-_DEPTH = LinearSegmentedColormap.from_list("depth", ["#3b7dd8", "#9b6bd3", "#e8743b"])
 _SPLITS = {"train": ("-", 1.3), "val": ("--", 1.3), "test": ("-", 2.2)}
-STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "axes.edgecolor": _GRID,
-    "axes.labelcolor": _FAINT,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": _GRID,
-    "grid.linewidth": 0.6,
-    "text.color": _INK,
-    "xtick.color": _FAINT,
-    "ytick.color": _FAINT,
-    "xtick.bottom": False,
-    "ytick.left": False,
-    "legend.facecolor": _PAPER,
-    "legend.edgecolor": "none",
-    "legend.framealpha": 0.75,
-    "legend.fancybox": False,
-    "lines.solid_capstyle": "round",
-    "svg.fonttype": "none",
-    "svg.hashsalt": "torchnet",
-}
-_WIDTH, _HEIGHT = 4.4, 2.9  # inches
 _SCATTER = 3.5  # the height for the predictions of a quantity
 _LINE = 0.18  # inches per line of a legend
-DPI = 110
 _MOST_LINES = 64
 _Line = tuple[int, tuple[list[float], list[float]]]  # a layer, its steps and its values
-_FEW = 12  # a line with at most this many points has markers
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def svg(figure: Figure) -> Markup:
@@ -82,7 +50,7 @@ def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure 
     single, is_loss = len(runs) == 1, what == "loss"
     room = 0.0 if single else _LINE * min(len(runs), len(SERIES))
     score, factor = ("R²", 1) if runs[0].is_regression else ("accuracy, %", 100)
-    figure, axes = _figure(xlabel="epoch", ylabel="loss" if is_loss else score, below=room)
+    figure, axes = frame(xlabel="epoch", ylabel="loss" if is_loss else score, below=room)
     named: set[int] = set()  # the runs that are in the legend
     for k, run in enumerate(runs):
         for number, (split, (line, width)) in enumerate(_SPLITS.items()):
@@ -96,11 +64,11 @@ def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure 
                 [epoch + 1 for epoch in x],
                 y if is_loss else [factor * value for value in y],
                 line,
-                color=SERIES[number if single else k] if is_named else _FAINT,
+                color=SERIES[number if single else k] if is_named else FAINT,
                 linewidth=width if single else (1 + (split == "test") if is_named else 0.5),
                 alpha=1 if single or (split != "train" and is_named) else 0.55,
                 zorder=2 if is_named else 1.5,
-                marker="o" if len(x) <= _FEW and is_named else "",
+                marker="o" if len(x) <= FEW and is_named else "",
                 markersize=3,
                 label=split if single else (labels[k] if is_named and k not in named else None),
             )
@@ -108,7 +76,7 @@ def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure 
     if not axes.lines:
         return None
     if is_loss:
-        _logarithmic(axes)
+        logarithmic(axes)
     else:
         low, high = axes.get_ylim()
         wider = max(0.0, factor / 100 - (high - low)) / 2  # show at least 1 %, or noise would look like progress
@@ -116,7 +84,7 @@ def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure 
     axes.set_xlim(0, max(axes.get_xlim()[1], 2))  # not at the edge, if there is one epoch
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     if single and runs[0].best:
-        axes.axvline(runs[0].best["epoch"], color=_FAINT, linewidth=0.9, linestyle=":", zorder=1, label="best val loss")
+        axes.axvline(runs[0].best["epoch"], color=FAINT, linewidth=0.9, linestyle=":", zorder=1, label="best val loss")
     if single:  # above the lines, which it would cover in any corner
         corner: Any = {"loc": "lower right", "bbox_to_anchor": (1, 0.99), "borderpad": 0.2, "columnspacing": 1.2}
         axes.legend(labelcolor="linecolor", handlelength=1.6, ncols=4, **corner)
@@ -140,12 +108,12 @@ def health(run: RunData, metrics: Sequence[str], ylabel: str, band: tuple[float,
     lines = [line for metric in metrics for line in _some(run.by_layer(metric).items())]
     if not lines:
         return None
-    figure, axes = _figure(xlabel="step", ylabel=ylabel)
+    figure, axes = frame(xlabel="step", ylabel=ylabel)
     layers = max(number for number, _ in lines)
     for number, (x, y) in lines:
         x, y = smoothed(x, y)
         y = [100 * value for value in y] if ylabel.endswith("%") else y
-        color = to_hex(_DEPTH((number - 1) / max(1, layers - 1)))
+        color = color_of_layer(number, layers)
         named = layers <= 5 or number in (1, (layers + 1) // 2, layers)
         axes.plot(
             x,
@@ -153,16 +121,16 @@ def health(run: RunData, metrics: Sequence[str], ylabel: str, band: tuple[float,
             color=color,
             linewidth=1.5,
             label=f"layer {number}" if named else None,
-            marker="o" if len(x) <= _FEW else "",
+            marker="o" if len(x) <= FEW else "",
             markersize=3,
         )
     if band is not None:
-        axes.axhspan(*band, color=_GRID, alpha=0.35, linewidth=0, zorder=0)
+        axes.axhspan(*band, color=GRID, alpha=0.35, linewidth=0, zorder=0)
     if ylabel.endswith("%"):
         top = max(5, 1.3 * axes.get_ylim()[1])  # with space for the legend
         axes.set_ylim(-0.03 * top, top)
     else:
-        _logarithmic(axes)
+        logarithmic(axes)
     if len({step for _, (x, _) in lines for step in x}) == 1:
         axes.set_xlim(lines[0][1][0][0] - 1, lines[0][1][0][0] + 1)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -175,28 +143,26 @@ def predictions(run: RunData) -> Figure | None:
     if not run.predictions:
         return None
     rows = len(run.predictions)
-    figure = Figure(figsize=(_WIDTH, _SCATTER * rows))
+    figure = StyledFigure(figsize=(WIDTH, _SCATTER * rows))
     for row, (name, true, predicted) in enumerate(run.predictions):
         place = (
-            0.86 / _WIDTH,
+            0.86 / WIDTH,
             (rows - 1 - row + 0.5 / _SCATTER) / rows,
-            1 - 1.2 / _WIDTH,
+            1 - 1.2 / WIDTH,
             (1 - 0.85 / _SCATTER) / rows,
         )
         axes = figure.add_axes(place)
         low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
         margin = 0.04 * (high - low or abs(high)) or 1.0
         ends = [low - margin, high + margin]
-        axes.plot(ends, ends, color=_FAINT, linewidth=0.9, linestyle=":")
+        axes.plot(ends, ends, color=FAINT, linewidth=0.9, linestyle=":")
         axes.plot(true, predicted, "o", color=SERIES[0], markersize=3.5, alpha=0.5, markeredgewidth=0)
         axes.set(xlim=ends, ylim=ends)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
             axis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
         axes.set_xlabel(f"true {cut(name)}", parse_math=False)
-        title = axes.text(
-            -0.76 / (_WIDTH - 1.2), 1.03, f"predicted {cut(name)}", color=_FAINT, transform=axes.transAxes
-        )
+        title = axes.text(-0.76 / (WIDTH - 1.2), 1.03, f"predicted {cut(name)}", color=FAINT, transform=axes.transAxes)
         title.set_parse_math(False)
     return figure
 
@@ -214,36 +180,3 @@ def smoothed(x: Iterable[float], y: Iterable[float], most: int = 60) -> tuple[li
         return x.tolist(), y.tolist()
     parts = np.array_split(np.arange(len(x)), most)
     return [float(np.median(x[part])) for part in parts], [float(np.median(y[part])) for part in parts]
-
-
-def _figure(xlabel: str, ylabel: str, below: float = 0.0) -> tuple[Figure, Axes]:
-    """Return a figure and its axes, with `below` inches of extra space below them."""
-    height = _HEIGHT + below
-    # The margins are fixed: to compute them takes longer than to draw the rest.
-    figure = Figure(figsize=(_WIDTH, height))
-    left, right, bottom, top = 0.5, 0.16, 0.42 + below, 0.3  # inches
-    axes = figure.add_axes(
-        (left / _WIDTH, bottom / height, 1 - (left + right) / _WIDTH, 1 - (bottom + top) / height), xlabel=xlabel
-    )
-    axes.text(-left / (_WIDTH - left - right), 1.03, ylabel, color=_FAINT, va="bottom", transform=axes.transAxes)
-    return figure, axes
-
-
-def _logarithmic(axes: Axes) -> None:
-    """Make the y axis logarithmic, unless no value is positive."""
-    if not any((np.asarray(line.get_ydata()) > 0).any() for line in axes.lines):
-        return
-    axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    few = high < 200 * low  # powers of ten alone would label only one or two lines
-    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)) if few else NullLocator())
-    axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: _plain(value)) if few else NullFormatter())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
-
-
-def _plain(value: float) -> str:
-    """Return a value of one digit, such as a tick of a logarithmic axis has."""
-    factor, exponent = f"{value:.0e}".split("e")
-    if -3 <= int(exponent) <= 4:
-        return f"{value:g}"
-    return f"{'' if factor == '1' else f'{factor}·'}10{str(int(exponent)).translate(_SUPERSCRIPTS)}"

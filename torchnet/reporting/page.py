@@ -12,11 +12,12 @@ from matplotlib.figure import Figure
 from rich import progress
 from rich.console import Console
 
+from torchnet.drawing.picture import encoded
+from torchnet.drawing.style import DPI, SERIES, STYLE
 from torchnet.reporting import pixels
 from torchnet.reporting.comparison import compare, results, twins, unlabeled
-from torchnet.reporting.figures import DPI, SERIES, STYLE, curves, health, predictions, svg
+from torchnet.reporting.figures import curves, health, predictions, svg
 from torchnet.reporting.findings import BLOCKED, RISE, USUAL, Finding, findings
-from torchnet.reporting.picture import encoded
 from torchnet.reporting.run_data import RunData, duration
 from torchnet.reporting.tables import Tables, amount, noun, tables_of
 from torchnet.storage import make_folder, write_durably, write_quickly

@@ -6,21 +6,20 @@ import math
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 from PIL import Image
 
 from torchnet.data import NumericColumn, Table
+from torchnet.drawing.figure import StyledFigure
+from torchnet.drawing.images import grid_of_images, weights_as_colors
+from torchnet.drawing.style import SERIES
 from torchnet.printable import printable
 from torchnet.reporting.evaluation import pixels_of
-from torchnet.reporting.figures import DPI, SERIES
 from torchnet.reporting.run_data import RunData
 from torchnet.reporting.tables import cut
 
 _UNITS = 64  # the number of units of the first layer that are shown
-_COLUMNS = 8
-_PICTURE = 720  # the approximate width of the picture of the first layer in pixels
 _TALLEST = 4  # height / width of the space for a mistake
 MOST_CLASSES = 50  # that a confusion matrix is shown of
 _UPRIGHT = 4  # letters, of the names above a confusion matrix; longer ones are turned
@@ -38,7 +37,7 @@ def confusion(run: RunData) -> Figure | None:
     longest = max(map(len, names))
     inner, labels = _CELL * classes, _MARGIN + _LETTER * longest
     side = inner + labels + 0.1
-    figure = Figure(figsize=(side, side))
+    figure = StyledFigure(figsize=(side, side))
     axes = figure.add_axes((labels / side, 0.1 / side, inner / side, inner / side))
     right = np.eye(classes, dtype=int)
     colors = to_rgba_array((SERIES[1], SERIES[0]))[right]
@@ -75,7 +74,7 @@ def mistakes(run: RunData) -> Figure | None:
         (" ", 10, 0.45, 9) if longest <= 10 else ("\n", 12, 0.62, 8)
     )  # long names take two lines
     image = 1.45 * min(height / width, _TALLEST)
-    figure = Figure(figsize=(6.4, rows * (title + image)))
+    figure = StyledFigure(figsize=(6.4, rows * (title + image)))
     top = 1 - (title - 0.05) / figure.get_figheight()
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=top, hspace=(title + 0.05) / image)
     for k, mistake in enumerate(run.mistakes, 1):
@@ -126,24 +125,7 @@ def _units(units: np.ndarray) -> Figure:
     """Draw the units with the largest norms."""
     norms = np.linalg.norm(units.reshape(len(units), -1), axis=1)
     units = units[np.sort(np.argsort(-norms, kind="stable")[:_UNITS])]
-    height, width = units.shape[1:3]
-    columns, pad = min(_COLUMNS, len(units)), max(1, round(width / 14))
-    rows = math.ceil(len(units) / columns)
-    picture = np.zeros((rows * (height + pad) - pad, columns * (width + pad) - pad, 4), np.uint8)  # transparent
-    for k, unit in enumerate(units):
-        y, x = k // columns * (height + pad), k % columns * (width + pad)
-        place = slice(y, y + height), slice(x, x + width)
-        scaled = unit / max(np.abs(unit).max(), np.finfo(float).tiny) / 2 + 0.5  # one scale for all channels
-        if scaled.ndim == 3:
-            picture[place] = np.dstack([np.rint(255 * scaled), np.full((height, width), 255)]).astype(np.uint8)
-        else:
-            picture[place] = colormaps["RdBu_r"](scaled, bytes=True)
-    zoom = max(1, _PICTURE // picture.shape[1])
-    figure = Figure(figsize=(zoom * picture.shape[1] / DPI, zoom * picture.shape[0] / DPI))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_axis_off()
-    axes.imshow(picture, interpolation="none", aspect="auto")
-    return figure
+    return grid_of_images([weights_as_colors(unit) for unit in units])
 
 
 def _input_norms(weight: np.ndarray, table: Table) -> Figure:
@@ -153,7 +135,7 @@ def _input_norms(weight: np.ndarray, table: Table) -> Figure:
     every = _input_names(table)
     names = [cut(printable(every[k]), 24) for k in shown]
     left, width, height = 0.15 + 0.078 * max(map(len, names)), 4.4, 0.54 + 0.24 * len(names)
-    figure = Figure(figsize=(width, height))
+    figure = StyledFigure(figsize=(width, height))
     axes = figure.add_axes((left / width, 0.46 / height, 1 - (left + 0.16) / width, 1 - 0.5 / height))
     axes.barh(range(len(names)), norms[shown], 0.62, color=SERIES[0])
     axes.set_yticks(range(len(names)), names, parse_math=False)

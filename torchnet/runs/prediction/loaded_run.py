@@ -14,6 +14,7 @@ from torchnet.runs.errors import UsageError
 from torchnet.runs.exported import SUFFIX, load_exported
 from torchnet.runs.folders import LAST, RUNS, FoundCheckpoint, find_run, find_trained, run_of
 from torchnet.runs.load_network import TrainedNetwork, load_network
+from torchnet.runs.prediction.run_table import run_table
 from torchnet.step import scale_pixels
 from torchnet.storage import CheckpointError
 
@@ -113,6 +114,9 @@ class LoadedRun:
             f"<run {self.name} after {self.steps:,} steps, {self.path}: {_described(self.preprocessing.inputs)} -> "
             f"{what} {_some(targets.names)}>"
         )
+
+    def _repr_html_(self) -> str:
+        return run_table(self)
 
 
 def load(named: str | Path = LAST, root: str | Path = RUNS, name: str = "*", trust: bool = False) -> LoadedRun:

@@ -1,6 +1,5 @@
 // The drawing board for strokes, with mouse, finger or pen.
 
-const REDUCED_MOTION = matchMedia("(prefers-reduced-motion: reduce)");
 const LINE = 0.06; // width of a line, relative to the board
 
 /** Call `begin` with the first point of each line that is drawn on a canvas, and `extend` with the other points.
@@ -31,31 +30,24 @@ function followPen(canvas, begin, extend) {
   for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, end);
 }
 
-/** Return a function that calls another one at the next frame, once per frame however often it is called. */
-function oncePerFrame(action) {
-  let waiting = null;
-  return () => {
-    waiting ??= requestAnimationFrame(() => {
-      waiting = null;
-      action();
-    });
-  };
-}
-
 class Board {
   /**
    * @param canvas a square canvas.
    * @param changed a function that is called after each frame in which the strokes changed.
+   * @param replaced a function that is called when an example is replaced by a drawing.
    */
-  constructor(canvas, changed) {
-    this.canvas = canvas;
+  constructor(canvas, changed, replaced) {
+    Object.assign(this, { canvas, replaced });
     this.strokes = [];
     this.refresh = oncePerFrame(() => (this.draw(), changed()));
     followPen(canvas, (point) => this.begin(point), (point) => this.extend(point));
   }
 
   begin(point) {
-    if (this.isExample) this.strokes = [];
+    if (this.isExample) {
+      this.strokes = [];
+      this.replaced();
+    }
     this.stopExample();
     this.strokes.push([point]);
     this.refresh();

@@ -1,107 +1,137 @@
 // The page: run the input forward through the network, and backward if selected, and show all numbers.
 
-const byId = (id) => document.getElementById(id);
-const description = JSON.parse(byId("network").textContent);
-const network = new Network(description, decodeNumbers(byId("numbers").textContent, description.dtype));
-byId("numbers").remove(); // to free memory: the text is larger than the weights
+const content = JSON.parse(byId("content").textContent);
+byId("content").remove(); // to free memory: the text is larger than the weights
 
-const { inputs, targets: outputs } = description.preprocessing;
-const targets = makeTargets(outputs, () => ((byId("outcome").textContent = ""), update()));
-const input = makeInput(inputs, { changed: update, renewed: () => targets.forget() });
+const networks = new Networks(content.networks, () => (rates.forget(), show(state.view)));
+const targets = makeTargets(content.preprocessing.targets, () => (rates.forget(), say(""), updateAll()));
+const input = makeInput(content.preprocessing.inputs, {
+  changed: () => (update(), rates.searchAfterPause()),
+  renewed: (name) => targets.forget(name),
+});
 const state = {
-  network,
   input,
   targets,
-  view: "forward",
-  taken: 0, // the number of steps taken in this page
+  view: "backward",
   barLength: () => 0,
+  get taken() {
+    return this.network.taken;
+  },
 };
+const rates = (state.rates = new Rates(state, showRate));
 let rows = [];
 
 /** Run the input through the network, and show the result. */
 function update() {
   state.x = input.read();
-  state.logits = network.forward(state.x);
+  state.logits = state.network.forward(state.x);
   input.show(state.x);
   const answer = targets.show(state.logits, input.isEmpty);
   if (byId("answer").textContent !== answer) byId("answer").textContent = answer; // screen readers read each change
-  if (state.view === "backward") goBackward();
   document.body.classList.toggle("empty", input.isEmpty);
+  if (state.view === "backward") goBackward();
   for (const row of rows) row.update();
 }
 
 function goBackward() {
-  const { loss, gradLogits } = network.loss(state.logits, targets.target);
+  const { network } = state;
+  state.target = targets.target;
+  const { loss, gradLogits } = network.loss(state.logits, state.target);
   Object.assign(state, { loss, gradLogits, gradInput: network.backward(gradLogits) });
   const layers = [...network.everyLayer()];
   for (const layer of layers) {
     layer.gradNorms = Object.fromEntries(Object.entries(layer.grads).map(([weight, grad]) => [weight, norm(grad)]));
   }
-  const gradNorms = layers.flatMap((layer) => Object.values(layer.gradNorms));
+  state.gradNorm = norm(layers.flatMap((layer) => Object.values(layer.gradNorms)));
   state.barLength = logarithmicScale([...layers.map((layer) => norm(layer.gradOutput)), norm(state.gradInput)]);
   byId("loss").textContent = numberText(loss);
-  targets.mark(targets.target);
-  byId("promise").textContent = numberText(-Number(byId("lr").value) * norm(gradNorms) ** 2);
+  targets.mark(state.target);
+  showPromise();
 }
 
-/** Return a function from a norm to the length of its bar, 0 to 1, on a logarithmic scale of at least one decade. */
-function logarithmicScale(norms) {
-  const positive = norms.filter((size) => size > 0).map(Math.log10);
-  const [high, low] = [Math.max(...positive), Math.min(...positive)];
-  const decades = Math.max(1, Math.ceil(high - low)) + 1;
-  return (size) => (size > 0 ? Math.max(0, 1 - (high - Math.log10(size)) / decades) : 0);
+function updateAll() {
+  update();
+  rates.search();
 }
 
-/** Show the forward or the backward pass. */
+const showPromise = () => (byId("promise").textContent = numberText(-rates.rate * state.gradNorm ** 2));
+
+function showRate() {
+  showPromise();
+  for (const row of rows) row.update();
+}
+
+/** Show the forward or the backward pass of the chosen network. */
 function show(view) {
   state.view = view;
+  state.network = networks.network;
   document.body.dataset.view = view;
   for (const name of ["forward", "backward"]) byId(name).setAttribute("aria-pressed", name === view);
   byId("backward-controls").hidden = view !== "backward";
   for (const note of document.querySelectorAll("[data-note]")) note.hidden = note.dataset.note !== view;
+  rows = [];
+  say("");
+  update(); // the rows are made for the outputs of the layers
   rows = (view === "forward" ? forwardRows : backwardRows)(state);
   byId("rows").replaceChildren(...rows.map((row) => row.node));
-  update();
+  for (const row of rows) row.update();
+  rates.search();
 }
 
 /** W ← W - η ∂L/∂W; show how the loss changed. */
 function takeStep() {
   const before = state.loss;
-  network.step(Number(byId("lr").value));
+  state.network.step(rates.rate);
+  rates.choose(rates.rate); // so that several steps have the same rate
   countSteps(state.taken + 1);
-  update();
-  byId("outcome").textContent = Number.isFinite(state.loss)
-    ? `The loss went from ${numberText(before)} to ${numberText(state.loss)}.`
-    : "The loss is no longer finite: η was too large. Reset the weights.";
+  updateAll();
+  say(
+    Number.isFinite(state.loss)
+      ? `The loss went from ${numberText(before)} to ${numberText(state.loss)}.`
+      : "The loss is no longer finite: η was too large. Reset the weights.",
+  );
 }
 
 function resetWeights() {
-  network.reset();
+  state.network.reset();
   countSteps(0);
-  byId("outcome").textContent = "The trained weights are restored.";
-  update();
+  rates.forget();
+  updateAll();
+  say(`The ${networks.isRandom ? "random" : "trained"} weights are restored.`);
 }
 
 function countSteps(count) {
-  state.taken = count;
-  byId("taken").textContent = count > 0 ? ` and ${countText(count)} step${count > 1 ? "s" : ""} on this page` : "";
+  state.network.taken = count;
+  networks.describe();
 }
+
+const say = (text) => (byId("outcome").textContent = text);
 
 function connect() {
   byId("forward").onclick = () => show("forward");
   byId("backward").onclick = () => show("backward");
   byId("backward-controls").onsubmit = (event) => (event.preventDefault(), takeStep());
   byId("reset").onclick = resetWeights;
-  byId("lr").oninput = update;
   const redraw = () => (readPalettes(), input.redraw(), update());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 }
 
+/** Return a sample that the network gets wrong, of the first list that has one; else the least certain usual one. */
+function hardestSample(network) {
+  let usual = null;
+  for (const samples of input.samples()) {
+    const margins = samples.map(({ x, name }) => targets.margin(network.forward(x), name));
+    const place = margins.indexOf(Math.min(...margins));
+    if (margins[place] < 0) return samples[place];
+    usual ??= samples[place];
+  }
+  return usual;
+}
+
 readPalettes();
 connect();
-update(); // the rows are made for the outputs of the layers
-show("forward");
-input.start();
+networks.choose(0, false);
+hardestSample(state.network).show();
 
 /**
  * The network of this page, for use in the console. An input is an array: pixels from 0 to 1, or an encoded row. A
@@ -110,12 +140,14 @@ input.start();
  *     torchnet.forward(input).logits
  *     torchnet.backward(input, 3).layers[0].grads.weight
  *
- * `build` makes another network from the result of `describe` in torchnet/demo/description.py; forward and backward accept it
- * as their last argument. They return copies. `imageOf` converts strokes, such as `examples` or `board.strokes`, to an
- * image, and `encode` a row of a table to an input.
+ * `build` makes another network from the result of `describe` in torchnet/demo/description.py; forward and backward
+ * accept it as their last argument. They return copies. `imageOf` converts strokes, such as `examples` or
+ * `board.strokes`, to an image, and `encode` a row of a table to an input.
  */
 window.torchnet = {
-  network,
+  get network() {
+    return state.network;
+  },
   board: input.board,
   examples: EXAMPLES,
   build: (other, base64) => new Network(other, decodeNumbers(base64, other.dtype)),
@@ -123,7 +155,7 @@ window.torchnet = {
   encode: (columns, row) => [...encodeRow(columns, row)],
 
   /** Return logits, probabilities, and the input and output of every layer. */
-  forward(input, net = network) {
+  forward(input, net = state.network) {
     const logits = net.forward(input);
     const layers = [...net.everyLayer()].map(({ name, kind, input, output }) => ({
       name, kind, input: [...input], output: [...output],
@@ -132,7 +164,7 @@ window.torchnet = {
   },
 
   /** Return the loss for a target, and the gradients of the input, of every weight and of the input of every layer. */
-  backward(input, target, net = network) {
+  backward(input, target, net = state.network) {
     const { loss, gradLogits } = net.loss(net.forward(input), target);
     const gradInput = net.backward(gradLogits);
     const layers = [...net.everyLayer()].map(({ name, kind, gradInput, gradOutput, grads }) => ({

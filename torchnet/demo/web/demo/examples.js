@@ -22,6 +22,22 @@ function line(...corners) {
   );
 }
 
+/** Return strokes that are turned around the middle of the board, clockwise, by an angle in degrees. */
+function tilted(strokes, degrees) {
+  const [cosine, sine] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
+  const turn = ([x, y]) => [0.5 + cosine * (x - 0.5) - sine * (y - 0.5), 0.5 + sine * (x - 0.5) + cosine * (y - 0.5)];
+  return strokes.map((stroke) => stroke.map(turn));
+}
+
+/** Shapes to paint: a ring, a triangle, a cross and two lines. */
+const SHAPES = [
+  [arc(0.5, 0.5, 0.3, 0.3, 0, 360)],
+  [line([0.2, 0.78], [0.5, 0.2], [0.8, 0.78], [0.2, 0.78])],
+  [line([0.22, 0.22], [0.78, 0.78]), line([0.78, 0.22], [0.22, 0.78])],
+  [line([0.15, 0.35], [0.85, 0.35]), line([0.15, 0.65], [0.85, 0.65])],
+];
+
+/** The digits 0 to 9. */
 const EXAMPLES = [
   [arc(0.5, 0.5, 0.23, 0.36, -70, 290)],
   [line([0.57, 0.13], [0.45, 0.87])],

@@ -22,17 +22,31 @@ class Painting {
    * @param canvas is painted on.
    * @param layout from `imageLayout`.
    * @param changed a function that is called after each frame in which the painting changed.
+   * @param replaced a function that is called when an example is replaced by a painting.
    */
-  constructor(canvas, layout, changed) {
-    this.layout = layout;
+  constructor(canvas, layout, changed, replaced) {
+    Object.assign(this, { layout, replaced });
     canvas.width = canvas.height = layout.side;
     this.context = canvas.getContext("2d", { willReadFrequently: true });
     this.refresh = oncePerFrame(changed);
     this.color = WHITE;
     let last;
     const lineTo = (point) => (this.line(last, point), (last = point));
-    followPen(canvas, (point) => ((last = point), lineTo(point)), lineTo);
+    followPen(canvas, (point) => (this.begin(), (last = point), lineTo(point)), lineTo);
     this.clear();
+  }
+
+  begin() {
+    if (!this.isExample) return;
+    this.clear();
+    this.replaced();
+  }
+
+  /** Paint strokes, which the next painting replaces. */
+  show(strokes) {
+    this.clear();
+    for (const points of strokes) points.slice(1).forEach((point, k) => this.line(points[k], point));
+    this.isExample = true;
   }
 
   line(...points) {
@@ -51,7 +65,7 @@ class Painting {
   fill(color = this.color) {
     this.context.fillStyle = color;
     this.context.fillRect(0, 0, this.layout.side, this.layout.side);
-    this.isEmpty = false;
+    this.isEmpty = this.isExample = false;
     this.refresh();
   }
 

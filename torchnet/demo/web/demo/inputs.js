@@ -1,10 +1,13 @@
 // The three kinds of inputs that can be set on the page: drawn digits, painted images, and rows of a table.
 //
-// Each has `read`, the input of the network; `isEmpty`; `start`, which shows a first sample; `redraw`, after a change
-// of colors; `show`, which shows what the network sees; `picture`, a part that shows numbers of the form of the input; and
-// the texts of its rows in both views. `changed` is called when the input changed, `renewed` if it is another sample.
+// Each has `read`, the input of the network; `isEmpty`; `samples`, lists of samples { x, name, show } to open the page
+// with, the usual ones first; `redraw`, after a change of colors; `show`, which shows what the network sees; `picture`,
+// a part that shows numbers of the form of the input; and the texts of its rows in both views. `changed` is called when
+// the input changed, `renewed` if it is another sample, with the name of its class if it is known.
 
 const MOST_FEATURES = 20; // that are shown of a row
+const SAMPLE_ROWS = 8;
+const TILTS = [[0], [-15, 15], [-30, 30], [-45, 45]]; // degrees
 
 class ImageInput {
   constructor({ shape }) {
@@ -35,7 +38,8 @@ class ImageInput {
 class DigitInput extends ImageInput {
   constructor(description, { changed, renewed }) {
     super(description);
-    this.board = new Board(byId("board"), changed);
+    this.board = new Board(byId("board"), changed, renewed);
+    this.renewed = renewed;
     this.text = formText(this.layout.side);
     this.gradientText =
       "Red: less ink here would lower the loss. Blue: more ink here would lower the loss. Look for strokes that the " +
@@ -43,7 +47,7 @@ class DigitInput extends ImageInput {
     this.seen = this.picture("Network input", null, { limit: 1, legend: false });
     byId("seen").append(this.seen.node);
     for (const [k, example] of EXAMPLES.entries()) {
-      const onclick = () => (renewed(), this.board.show(example));
+      const onclick = () => this.start(example, k);
       const label = `Draw the digit ${k}`;
       byId("examples").append(element("button", { type: "button", onclick, "aria-label": label }, String(k)));
     }
@@ -59,8 +63,22 @@ class DigitInput extends ImageInput {
     return imageOf(this.board.strokes, this.layout.side);
   }
 
-  start() {
-    this.board.show(EXAMPLES[3]);
+  start(strokes, digit) {
+    this.renewed(String(digit));
+    this.board.show(strokes);
+  }
+
+  /** All digits, upright and then more and more tilted. */
+  *samples() {
+    for (const tilts of TILTS) {
+      yield tilts.flatMap((degrees) =>
+        EXAMPLES.map((example, digit) => {
+          const strokes = tilted(example, degrees);
+          const show = () => this.start(strokes, digit);
+          return { x: imageOf(strokes, this.layout.side), name: String(digit), show };
+        }),
+      );
+    }
   }
 
   redraw() {
@@ -77,7 +95,7 @@ class PaintedInput extends ImageInput {
   constructor(description, { changed, renewed }) {
     super(description);
     this.isGray = true;
-    this.painting = new Painting(byId("board"), this.layout, changed);
+    this.painting = new Painting(byId("board"), this.layout, changed, renewed);
     this.text = this.isColor
       ? "The red, green and blue of each pixel are numbers from 0 to 1."
       : "The pixels are numbers from 0, black, to 1, white.";
@@ -105,8 +123,11 @@ class PaintedInput extends ImageInput {
     return this.painting.read();
   }
 
-  start() {
-    this.painting.clear();
+  *samples() {
+    yield SHAPES.map((strokes) => {
+      this.painting.show(strokes);
+      return { x: this.read(), show: () => this.painting.show(strokes) };
+    });
   }
 }
 
@@ -140,10 +161,19 @@ class TableInput {
     return encodeRow(this.columns, this.row);
   }
 
-  /** Show a row beside the mean, where x is 0, and so are the gradients of the first weights. */
-  start() {
-    this.sliders.set(({ mean, std }, k) => mean + (k % 2 ? -std : std));
-    this.changed();
+  /** Rows beside the mean, where x is 0, and so are the gradients of the first weights. */
+  *samples() {
+    yield Array.from({ length: SAMPLE_ROWS }, (_, n) => {
+      const show = () => {
+        this.sliders.set(
+          ({ mean, std }, k) => mean + 0.5 * std * ((((n + 1) * (k + 1)) % (SAMPLE_ROWS + 1)) - SAMPLE_ROWS / 2),
+          ({ categories }, k) => categories.filter(Boolean)[(n * (k + 1)) % categories.filter(Boolean).length] ?? "",
+        );
+        this.changed();
+      };
+      show();
+      return { x: this.read(), show };
+    });
   }
 
   picture(caption, values, options) {

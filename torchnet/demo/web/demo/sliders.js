@@ -10,11 +10,10 @@ function unitText(value, std) {
   return value.toFixed(decimals).replace("-", MINUS);
 }
 
-/** Return a number from the standard normal distribution, as Box and Muller did, within the reach of a slider. */
-function randomNormal() {
-  const number = Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
-  return Math.max(-REACH, Math.min(REACH, number));
-}
+const random = new Random(Date.now());
+
+/** Return a number from the standard normal distribution within the reach of a slider. */
+const randomNormal = () => Math.max(-REACH, Math.min(REACH, random.normal()));
 
 class Sliders {
   /**
@@ -32,11 +31,11 @@ class Sliders {
     if (others > 0) this.node.append(element("p", { className: "fact" }, text));
   }
 
-  /** Set each slider to the number that a function of its column and its place returns, each list to a category. */
+  /** Set each slider to the number that a function of its column and its place returns, each list to its category. */
   set(numberOf, categoryOf = firstCategory) {
     this.setters.forEach((set, k) => {
       const column = this.columns[k];
-      set(column.kind === "numeric" ? numberOf(column, k) : categoryOf(column));
+      set((column.kind === "numeric" ? numberOf : categoryOf)(column, k));
     });
   }
 
@@ -44,7 +43,7 @@ class Sliders {
   shuffle() {
     this.set(
       ({ mean, std }) => mean + std * randomNormal(),
-      ({ categories }) => categories[Math.floor(Math.random() * categories.length)],
+      ({ categories }) => categories[Math.floor(random.between(0, categories.length))],
     );
   }
 

@@ -1,8 +1,9 @@
 // What the outputs of the network mean: classes, or quantities in their units.
 //
 // Each kind has `show`, which shows the outputs beside the input and returns a sentence; `target`, what the loss
-// compares them with; `mark`, which shows the target in its control; `forget`, which gives a chosen target up; and
-// `picture` and `lastRow`, the outputs in a row of the page.
+// compares them with; `mark`, which shows the target in its control; `forget`, which gives a chosen target up for that
+// of another sample; `margin`, which is smaller for a sample from which there is more to learn; and `picture` and
+// `lastRow`, the outputs in a row of the page.
 
 const MOST_BUTTONS = 20; // more classes are chosen from a list
 
@@ -10,26 +11,53 @@ class ClassTargets {
   constructor({ names }, changed) {
     this.names = names;
     this.equations = []; // of the target in the loss
-    this.chosen = null; // null means the most probable class
+    this.chosen = this.known = null; // the class chosen on the page, and that of an example
     this.choose = (label) => ((this.chosen = label), changed());
     this.bars = new Bars({ id: "probabilities", names, values: () => this.probabilities, limit: 1, text: percentText });
     byId("outputs").append(this.bars.node);
-    this.mark = names.length > MOST_BUTTONS ? this.list() : this.buttons();
+    this.press = names.length > MOST_BUTTONS ? this.list() : this.buttons();
   }
 
   show(logits, isEmpty) {
     this.probabilities = softmax(logits).probs;
-    this.answer = this.probabilities.reduce((best, p, k, all) => (p > all[best] ? k : best), 0);
+    [this.answer, this.second = this.answer] = placesOfLargest(this.probabilities);
     this.bars.update(!isEmpty);
     return isEmpty ? "Nothing is drawn yet." : `Most probable: ${this.names[this.answer]}`;
   }
 
   get target() {
-    return this.chosen ?? this.answer;
+    return this.chosen ?? this.known ?? this.second;
   }
 
-  forget() {
+  /** @param name of the class of an example, null for another sample. */
+  forget(name = null) {
+    const place = this.names.indexOf(name);
+    this.known = place < 0 ? null : place;
     this.choose(null);
+  }
+
+  /** Return how far the class of a sample is ahead of the others: below 0, the network is wrong. */
+  margin(logits, name = null) {
+    const { probs } = softmax(logits);
+    const [first, second = first] = placesOfLargest(probs);
+    const place = this.names.includes(name) ? this.names.indexOf(name) : first;
+    return probs[place] - probs[place === first ? second : first];
+  }
+
+  /** Show the target in its control, and say why it is preselected. */
+  mark(target) {
+    this.press(target);
+    const [answer, second] = [this.answer, this.second].map((k) => this.names[k]);
+    const known = this.names[this.known];
+    if (this.chosen !== null) byId("label-note").textContent = "";
+    else if (this.known === null)
+      byId("label-note").textContent =
+        `Preselected is ${second}, the second choice of the network: its first choice, ${answer}, has little to teach.`;
+    else if (this.known === this.answer)
+      byId("label-note").textContent = `This is an example of ${known}, and the network says so.`;
+    else
+      byId("label-note").textContent =
+        `This is an example of ${known}, which the network takes for ${answer}. The gradients show how it would learn.`;
   }
 
   /** Make a button for each class; return a function that presses one. */
@@ -69,7 +97,7 @@ class ClassTargets {
 
 class QuantityTargets {
   constructor({ names, means, stds }, changed) {
-    Object.assign(this, { names, means, stds });
+    Object.assign(this, { names, means, stds, changed });
     this.equations = ["t = (target − mean) / std"];
     this.text = (z, k) => unitText(means[k] + stds[k] * z, stds[k]);
     this.shown = this.bars({ id: "quantities" });
@@ -102,7 +130,15 @@ class QuantityTargets {
     });
   }
 
-  forget() {}
+  /** Samples far from the mean, which is the target, have larger gradients. */
+  margin(logits) {
+    return -norm(logits);
+  }
+
+  forget() {
+    this.changed();
+  }
+
   mark() {}
 
   lastRow() {
@@ -118,6 +154,8 @@ class QuantityTargets {
     return this.bars({ caption: "ŷ" });
   }
 }
+
+const placesOfLargest = (values) => [...values.keys()].sort((a, b) => values[b] - values[a]).slice(0, 2);
 
 const makeTargets = (description, changed) =>
   description.kind === "classes" ? new ClassTargets(description, changed) : new QuantityTargets(description, changed);

@@ -88,7 +88,10 @@ function backwardRow(layer, state) {
       outputPicture(layer, "G = ∂L/∂y", gradOutput, state, { signed: true }),
       outputPicture(layer, "y", () => layer.output, state, { signed: !NEVER_NEGATIVE.has(layer.kind) }),
     ],
-    below: seesPixels(layer, state) ? [unitPictures(layer, state, "backward")] : [],
+    below: [
+      ...(seesPixels(layer, state) ? [unitPictures(layer, state, "backward")] : []),
+      ...(layer.weight ? [weightStep(layer, state)] : []),
+    ],
   });
   if (!layer.layers) return [row];
   return [row, block([...layer.layers].reverse().flatMap((inner) => backwardRow(inner, state)), "f")];

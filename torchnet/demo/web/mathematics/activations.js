@@ -55,17 +55,24 @@ const ACTIVATIONS = {
 class Activation extends Layer {
   /** y = f(x), elementwise */
   forward(x) {
-    return x.map((value) => ACTIVATIONS[this.kind].value(value, this));
+    const { value } = ACTIVATIONS[this.kind];
+    const y = new Float64Array(x.length);
+    for (let k = 0; k < x.length; k++) y[k] = value(x[k], this);
+    return y;
   }
 
   /** Return f'(x). */
   slopes(x, y = this.forward(x)) {
-    return x.map((value, i) => ACTIVATIONS[this.kind].slope(value, y[i], this));
+    const { slope } = ACTIVATIONS[this.kind];
+    const slopes = new Float64Array(x.length);
+    for (let k = 0; k < x.length; k++) slopes[k] = slope(x[k], y[k], this);
+    return slopes;
   }
 
   /** ∂L/∂x = G ⊙ f'(x) */
   backward(grad) {
-    const slopes = this.slopes(this.input, this.output);
-    return grad.map((g, i) => g * slopes[i]);
+    const gradInput = this.slopes(this.input, this.output);
+    for (let k = 0; k < grad.length; k++) gradInput[k] *= grad[k];
+    return gradInput;
   }
 }

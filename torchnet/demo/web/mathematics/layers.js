@@ -1,16 +1,23 @@
-// The base class of all layers, the layers with weights, Identity and Residual, as in torchnet/layers/.
+// The base class of all layers, Linear, Identity and Residual, as in torchnet/layers/.
 //
-// The input is one sample, a row x of I numbers in double precision. `forward` returns the output of a layer,
-// `backward` the gradient of its input. forwardThrough and backwardThrough store what each layer receives and returns.
+// The input is a batch x, (N, I): an array of N rows of I numbers in double precision, one row after the other. A layer
+// knows I, and N from the length of the array. `forward` returns the output of a layer, `backward` the gradient of its
+// input. forwardThrough and backwardThrough store what each layer receives and returns.
 
 class Layer {
   constructor({ kind, name, file, options, weights, buffers }, numbers) {
     Object.assign(this, { kind, name, file, numbers, tensors: { ...weights, ...buffers }, grads: {} }, options);
+    this.training = false;
     for (const [tensor, { offset, shape }] of Object.entries(this.tensors)) {
       const size = shape.reduce((product, width) => product * width, 1);
       this[tensor] = new Float64Array(numbers.subarray(offset, offset + size));
     }
     for (const weight of Object.keys(weights)) this.grads[weight] = new Float64Array(this[weight].length);
+  }
+
+  /** Iterate over the weights and their gradients. */
+  *parameters() {
+    for (const [name, grad] of Object.entries(this.grads)) yield { layer: this, name, weight: this[name], grad };
   }
 
   /** W ← W - η ∂L/∂W, for every weight of the layer. */
@@ -48,10 +55,7 @@ function backwardThrough(layers, grad) {
   return grad;
 }
 
-const sum = (values) => values.reduce((total, value) => total + value, 0);
-const mean = (values) => sum(values) / values.length;
-
-/** Return the Euclidean norm, with a loop because there may be millions of values. */
+/** Return the Euclidean norm. */
 function norm(values) {
   let total = 0;
   for (let i = 0; i < values.length; i++) total += values[i] * values[i];
@@ -61,12 +65,14 @@ function norm(values) {
 class Linear extends Layer {
   /** y = x Wᵀ + b */
   forward(x) {
-    const { weight, in_features: I, out_features: O } = this;
-    const y = new Float64Array(O);
-    for (let o = 0, row = 0; o < O; o++, row += I) {
-      let product = 0;
-      for (let i = 0; i < I; i++) product += x[i] * weight[row + i];
-      y[o] = this.bias ? product + this.bias[o] : product;
+    const { weight, bias, in_features: I, out_features: O } = this;
+    const y = new Float64Array((x.length / I) * O);
+    for (let row = 0, k = 0; row < x.length; row += I) {
+      for (let o = 0, w = 0; o < O; o++, k++) {
+        let product = 0;
+        for (let i = 0; i < I; i++, w++) product += x[row + i] * weight[w];
+        y[k] = bias ? product + bias[o] : product;
+      }
     }
     return y;
   }
@@ -74,83 +80,27 @@ class Linear extends Layer {
   /** ∂L/∂W = Gᵀ x, ∂L/∂b = Σₙ Gₙ, ∂L/∂x = G W */
   backward(grad) {
     const { weight, input: x, in_features: I, out_features: O } = this;
-    const gradWeight = this.grads.weight;
-    const gradInput = new Float64Array(I);
-    for (let o = 0, row = 0; o < O; o++, row += I) {
-      const g = grad[o];
-      for (let i = 0; i < I; i++) {
-        gradWeight[row + i] = g * x[i];
-        gradInput[i] += g * weight[row + i];
+    const gradWeight = this.grads.weight.fill(0);
+    const gradInput = new Float64Array(x.length);
+    for (let row = 0, k = 0; row < x.length; row += I) {
+      for (let o = 0, w = 0; o < O; o++, k++) {
+        const g = grad[k];
+        for (let i = 0; i < I; i++, w++) {
+          gradWeight[w] += g * x[row + i];
+          gradInput[row + i] += g * weight[w];
+        }
       }
     }
-    if (this.bias) this.grads.bias.set(grad);
+    if (this.bias) sumOverSamples(grad, this.grads.bias);
     return gradInput;
   }
 }
 
-/** y = γ x̂ + β. `normalize` returns x̂, `backwardOf` the gradient of x from H = G ⊙ γ, the gradient of x̂. */
-class Normalization extends Layer {
-  forward(x) {
-    const { weight, bias } = this;
-    this.normalized = this.normalize(x);
-    return this.normalized.map((value, i) => weight[i] * value + (bias ? bias[i] : 0));
-  }
-
-  /** ∂L/∂γ = G ⊙ x̂, ∂L/∂β = G */
-  backward(grad) {
-    this.grads.bias?.set(grad);
-    this.grads.weight.set(grad.map((g, i) => g * this.normalized[i]));
-    return this.backwardOf(grad.map((g, i) => g * this.weight[i]));
-  }
-
-  /** Return H - x̂ mean(H ⊙ x̂). */
-  acrossInput(scaled) {
-    const along = mean(scaled.map((h, i) => h * this.normalized[i]));
-    return scaled.map((h, i) => h - this.normalized[i] * along);
-  }
-}
-
-class BatchNorm1d extends Normalization {
-  /** x̂ = (x - μ) r, r = 1 / √(σ² + ε), with the running μ and σ², as in evaluation mode */
-  normalize(x) {
-    this.rstd = this.running_var.map((variance) => 1 / Math.sqrt(variance + this.eps));
-    return x.map((value, i) => (value - this.running_mean[i]) * this.rstd[i]);
-  }
-
-  /** ∂L/∂x = r ⊙ H, since the running statistics are constants */
-  backwardOf(scaled) {
-    return scaled.map((h, i) => h * this.rstd[i]);
-  }
-}
-
-class LayerNorm extends Normalization {
-  /** x̂ = (x - μ) r, r = 1 / √(σ² + ε), μ and σ² over the features of the sample */
-  normalize(x) {
-    const center = mean(x);
-    const centered = x.map((value) => value - center);
-    this.rstd = 1 / Math.sqrt(mean(centered.map((value) => value * value)) + this.eps);
-    return centered.map((value) => value * this.rstd);
-  }
-
-  /** ∂L/∂x = r (H - x̂ mean(H ⊙ x̂) - mean(H)) */
-  backwardOf(scaled) {
-    const straight = this.acrossInput(scaled);
-    const center = mean(straight); // mean(H), and the mean that rounding leaves in x̂
-    return straight.map((h) => (h - center) * this.rstd);
-  }
-}
-
-class RMSNorm extends Normalization {
-  /** x̂ = x r, r = 1 / √(mean(x²) + ε) */
-  normalize(x) {
-    this.rrms = 1 / Math.sqrt(mean(x.map((value) => value * value)) + this.eps);
-    return x.map((value) => value * this.rrms);
-  }
-
-  /** ∂L/∂x = r (H - x̂ mean(H ⊙ x̂)) */
-  backwardOf(scaled) {
-    return this.acrossInput(scaled).map((h) => h * this.rrms);
-  }
+/** Write Σₙ Gₙ, (N, O) -> (O,). */
+function sumOverSamples(grad, total) {
+  const O = total.length;
+  total.fill(0);
+  for (let k = 0; k < grad.length; k++) total[k % O] += grad[k];
 }
 
 /** Identity, and Dropout in evaluation mode. */
@@ -174,13 +124,17 @@ class Residual extends Layer {
 
   /** y = x + f(x) */
   forward(x) {
-    const y = forwardThrough(this.layers, x);
-    return x.map((value, i) => value + y[i]);
+    return added(x, forwardThrough(this.layers, x));
   }
 
   /** ∂L/∂x = G + ∂L/∂x of the block */
   backward(grad) {
-    const through = backwardThrough(this.layers, grad);
-    return grad.map((g, i) => g + through[i]);
+    return added(grad, backwardThrough(this.layers, grad));
   }
+}
+
+function added(a, b) {
+  const total = a.slice();
+  for (let k = 0; k < b.length; k++) total[k] += b[k];
+  return total;
 }

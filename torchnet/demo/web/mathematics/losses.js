@@ -1,6 +1,8 @@
-// The losses, as in torchnet/losses/. Each returns its value for one sample, and the gradient of the logits.
+// The losses, as in torchnet/losses/. The functions of one sample return its loss and the gradient of its logits.
 
-/** Return log p and p. The logits are shifted so that the largest exponential is e⁰ = 1. */
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+
+/** Return log p and p of one sample. The logits are shifted so that the largest exponential is e⁰ = 1. */
 function softmax(logits) {
   const top = logits.reduce((largest, z) => Math.max(largest, z), -Infinity);
   const exponentials = logits.map((z) => Math.exp(z - top));
@@ -18,7 +20,7 @@ function crossEntropy(logits, label) {
 function meanSquaredError(logits, target) {
   const differences = logits.map((z, k) => z - (typeof target === "number" ? k === target : target[k]));
   return {
-    loss: mean(differences.map((difference) => difference ** 2)),
+    loss: sum(differences.map((difference) => difference ** 2)) / logits.length,
     gradLogits: differences.map((difference) => (2 * difference) / logits.length),
   };
 }
@@ -48,8 +50,27 @@ function oneVsRestCrossEntropy(logits, label) {
   };
 }
 
+/**
+ * Return the loss of a batch: L = 1/N Σₙ Lₙ, ∂L/∂zₙ = 1/N ∂Lₙ/∂zₙ. The 1/N of the mean is here and nowhere else.
+ *
+ * Its targets are an array of N classes, or of N rows of C numbers, one after the other; or the class of one sample.
+ */
+const meanOverBatch = (lossOfSample) => (logits, targets) => {
+  if (typeof targets === "number") targets = [targets];
+  const areRows = targets.length === logits.length; // one mean over all their numbers
+  const { N, C } = areRows ? { N: 1, C: logits.length } : { N: targets.length, C: logits.length / targets.length };
+  const gradLogits = new Float64Array(logits.length);
+  let total = 0;
+  for (let n = 0; n < N; n++) {
+    const sample = lossOfSample(logits.subarray(n * C, (n + 1) * C), areRows ? targets : targets[n]);
+    total += sample.loss;
+    for (let k = 0; k < C; k++) gradLogits[n * C + k] = sample.gradLogits[k] / N;
+  }
+  return { loss: total / N, gradLogits };
+};
+
 const LOSSES = {
-  cross_entropy: crossEntropy,
-  mean_squared_error: meanSquaredError,
-  one_vs_rest_cross_entropy: oneVsRestCrossEntropy,
+  cross_entropy: meanOverBatch(crossEntropy),
+  mean_squared_error: meanOverBatch(meanSquaredError),
+  one_vs_rest_cross_entropy: meanOverBatch(oneVsRestCrossEntropy),
 };

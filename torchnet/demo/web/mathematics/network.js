@@ -10,14 +10,24 @@ class Network {
   /**
    * @param description from `describe` in torchnet/demo/description.py: the layers, and the offsets of their tensors.
    * @param numbers the weights and buffers, a Float32Array or Float64Array.
+   *
+   * It starts in evaluation mode.
    */
   constructor(description, numbers) {
-    this.description = description;
+    Object.assign(this, { description, numbers });
     this.layers = description.layers.map((layer) => makeLayer(layer, numbers));
     this.loss = LOSSES[description.loss];
   }
 
-  /** Return the logits of a sample. */
+  train() {
+    for (const layer of this.everyLayer()) layer.training = true;
+  }
+
+  eval() {
+    for (const layer of this.everyLayer()) layer.training = false;
+  }
+
+  /** Return the logits, (N, C), of a batch, (N, I). */
   forward(input) {
     return forwardThrough(this.layers, Float64Array.from(input));
   }
@@ -25,6 +35,11 @@ class Network {
   /** Write the gradients of all weights; return the gradient of the input. */
   backward(gradLogits) {
     return backwardThrough(this.layers, gradLogits);
+  }
+
+  /** Iterate over all weights and their gradients: { layer, name, weight, grad }. */
+  *parameters() {
+    for (const layer of this.everyLayer()) yield* layer.parameters();
   }
 
   /** W ← W - η ∂L/∂W, for every weight. */
@@ -35,6 +50,20 @@ class Network {
   /** Restore the trained weights. */
   reset() {
     for (const layer of this.everyLayer()) layer.reset();
+  }
+
+  /**
+   * Return a network in evaluation mode with the same weights in memory, and other inputs, outputs and gradients.
+   *
+   * Its buffers, such as running statistics, are the same too, or copies of the initial ones.
+   */
+  twin({ buffers = true } = {}) {
+    const twin = new Network(this.description, this.numbers);
+    const originals = [...this.everyLayer()];
+    [...twin.everyLayer()].forEach((layer, k) => {
+      for (const name of Object.keys(buffers ? layer.tensors : layer.grads)) layer[name] = originals[k][name];
+    });
+    return twin;
   }
 
   /** Iterate over all layers; the layers of a residual block come before the block. */

@@ -1,7 +1,7 @@
-// Named numbers as a list of bars. Names may be long, and there may be many: the largest are shown.
+// Named numbers as a list of bars. A name that does not fit is cut, and shown in full when pointed at. Of many numbers,
+// the largest are shown.
 
 const MOST_BARS = 10; // unless an option says otherwise
-const LONGEST_NAME = 18; // characters; a longer name is cut, and shown in full when pointed at
 
 class Bars {
   /**
@@ -23,8 +23,6 @@ class Bars {
     const list = element("ol", { className: "bars", id }, ...this.lines.map(({ node }) => node));
     if (caption) list.setAttribute("aria-label", caption);
     list.classList.toggle("signed", signed);
-    const longest = Math.max(...names.map((name) => [...name].length));
-    list.style.setProperty("--name", `${Math.min(longest, LONGEST_NAME)}ch`);
     this.node = element("figure", { className: "picture named" }, list);
     if (caption) this.node.prepend(element("figcaption", {}, caption));
     const others = names.length - this.lines.length;

@@ -1,5 +1,7 @@
 // HTML elements, and numbers as text.
 
+const byId = (id) => document.getElementById(id);
+
 /** Return a new element with properties or attributes ("aria-...", "for", "role") and children. */
 function element(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
@@ -20,9 +22,11 @@ function numberText(value) {
   const exponent = Math.floor(Math.log10(Math.abs(value)));
   if (exponent >= -3 && exponent < 5) return Number(value.toPrecision(3)).toString().replace("-", MINUS);
   const [digits, power] = value.toExponential(2).split("e");
-  const raised = [...String(Number(power))].map((character) => RAISED[character]).join("");
-  return `${digits.replace("-", MINUS)}·10${raised}`;
+  return `${digits.replace("-", MINUS)}·${powerText(Number(power))}`;
 }
+
+/** Format a power of ten: 10⁻¹⁰. */
+const powerText = (power) => `10${[...String(power)].map((character) => RAISED[character]).join("")}`;
 
 const countText = (count) => count.toLocaleString("en-US");
 const percentText = (share) => `${(100 * share).toFixed(1)} %`;

@@ -31,9 +31,15 @@ const EQUATIONS = {
     backward: ["∂L/∂x = G ⊙ (1 − e^{−βy})"],
   }),
   Identity: () => ({ forward: ["y = x"], backward: ["∂L/∂x = G"] }),
-  BatchNorm1d: () => ({
-    forward: ["y = γ x̂ + β", NORMALIZED, "μ and σ²: running statistics"],
-    backward: ["∂L/∂γ = Σₙ Gₙ ⊙ x̂ₙ", "∂L/∂β = Σₙ Gₙ", "∂L/∂x = γ r ⊙ G", "running μ and σ² are constants"],
+  BatchNorm1d: ({ training }) => ({
+    forward: ["y = γ x̂ + β", NORMALIZED, `μ and σ²: ${training ? "over the samples" : "running statistics"}`],
+    backward: [
+      "∂L/∂γ = Σₙ Gₙ ⊙ x̂ₙ",
+      "∂L/∂β = Σₙ Gₙ",
+      ...(training
+        ? ["∂L/∂x = γ r ⊙ (G − x̂ ⊙ ∂L/∂γ / N − ∂L/∂β / N)"]
+        : ["∂L/∂x = γ r ⊙ G", "running μ and σ² are constants"]),
+    ],
   }),
   LayerNorm: () => ({
     forward: ["y = γ x̂ + β", NORMALIZED, "μ and σ²: over the features of the sample"],

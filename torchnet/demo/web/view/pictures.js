@@ -4,14 +4,14 @@ const SHADES = 256;
 const palettes = {};
 const colors = {}; // for the plots
 
-/** Read the palettes and colors from the style sheet, which has different ones for light and dark mode. */
-function readPalettes() {
+/** Read palettes and colors from the style sheet, which has different ones for light and dark mode. */
+function readPalettes(named = ["sequential", "diverging", "gray"], single = ["line", "muted", "accent"]) {
   const style = getComputedStyle(document.documentElement);
-  for (const name of ["sequential", "diverging", "gray"]) {
+  for (const name of named) {
     const stops = style.getPropertyValue(`--${name}`).split(",").map(rgb);
     palettes[name] = new Uint32Array(SHADES).map((_, k) => shade(stops, k / (SHADES - 1)));
   }
-  for (const name of ["line", "muted", "accent"]) colors[name] = style.getPropertyValue(`--${name}`);
+  for (const name of single) colors[name] = style.getPropertyValue(`--${name}`);
 }
 
 const rgb = (hex) => [1, 3, 5].map((k) => parseInt(hex.trim().slice(k, k + 2), 16));
@@ -22,6 +22,20 @@ function shade(stops, share) {
   const t = share * (stops.length - 1) - k;
   const [r, g, b] = stops[k].map((from, channel) => Math.round(from + t * (stops[k + 1][channel] - from)));
   return (255 << 24) | (b << 16) | (g << 8) | r;
+}
+
+/** The colors of a picture, from 0 to the limit, or from −limit to limit if numbers may be negative. */
+class Scale {
+  constructor(palette, signed) {
+    this.signed = signed;
+    this.ramp = element("i", { className: `ramp ${palette}` });
+    this.limit = element("span");
+    this.node = element("div", { className: "legend" }, ...(signed ? [] : ["0"]), this.ramp, this.limit);
+  }
+
+  show(limit) {
+    this.limit.textContent = (this.signed ? "±" : "") + numberText(limit);
+  }
 }
 
 /** A picture of numbers with caption and legend: one row for up to 16 numbers, nearly square for more. */
@@ -47,15 +61,13 @@ class Picture {
     this.image = new ImageData(this.columns, rows);
     this.pixels = new Uint32Array(this.image.data.buffer);
     this.caption = element("figcaption", {}, caption);
-    this.low = element("span");
-    this.high = element("span");
-    this.ramp = element("i", { className: `ramp ${this.palette}` });
+    this.scale = new Scale(this.palette, signed);
     const className = `picture ${isStrip ? "strip" : "square"} ${size}`;
     this.node = element("figure", { className }, this.caption, this.canvas);
     this.node.style.setProperty("--columns", this.columns);
     const texts = ticks?.map((tick) => element("span", {}, tick));
     if (texts) this.node.append(element("div", { className: "ticks" }, ...texts));
-    if (legend) this.node.append(element("div", { className: "legend" }, this.low, this.ramp, this.high));
+    if (legend) this.node.append(this.scale.node);
   }
 
   /** Change the caption. */
@@ -74,8 +86,7 @@ class Picture {
     const shadeOf = (i) => Math.round(Math.min(1, Math.max(0, zero + scale * values[i])) * (SHADES - 1));
     for (let i = 0; i < this.count; i++) this.pixels[i] = this.colorOf(i, shadeOf);
     this.canvas.getContext("2d").putImageData(this.image, 0, 0);
-    this.low.textContent = this.signed ? numberText(-limit) : "0";
-    this.high.textContent = numberText(limit);
+    this.scale.show(limit);
   }
 
   colorOf(i, shadeOf) {
@@ -88,7 +99,7 @@ class ColorPicture extends Picture {
   constructor({ layout, ...options }) {
     super({ ...options, count: layout.side ** 2, columns: layout.side });
     this.layout = layout;
-    this.ramp.className = "ramp gray";
+    this.scale.ramp.className = "ramp gray";
   }
 
   colorOf(pixel, shadeOf) {

@@ -71,13 +71,22 @@ function gradientFact(name, values, state) {
   return { node, update: () => (update(), (bar.style.width = `${100 * state.barLength(norm(values()))}%`)) };
 }
 
+/** Return a function from a norm to the length of its bar, 0 to 1, on a logarithmic scale of at least one decade. */
+function logarithmicScale(norms) {
+  const positive = norms.filter((size) => size > 0).map(Math.log10);
+  const [high, low] = [Math.max(...positive), Math.min(...positive)];
+  const decades = Math.max(1, Math.ceil(high - low)) + 1;
+  return (size) => (size > 0 ? Math.max(0, 1 - (high - Math.log10(size)) / decades) : 0);
+}
+
 const SYMBOLS = { Linear: { weight: "W", bias: "b" }, norm: { weight: "γ", bias: "β" } };
 
 /** Return the norms of a weight and of its gradient. */
 function weightFact(layer, weight, state) {
   const symbol = (SYMBOLS[layer.kind] ?? SYMBOLS.norm)[weight];
   const [grad, value] = [element("span", { className: "number" }), element("span", { className: "number" })];
-  const node = element("p", { className: "fact" }, `‖∂L/∂${symbol}‖ = `, grad, `,  ‖${symbol}‖ = `, value);
+  const pair = (name, number) => element("span", { className: "pair" }, `‖${name}‖ = `, number);
+  const node = element("p", { className: "fact" }, pair(`∂L/∂${symbol}`, grad), ", ", pair(symbol, value));
   let shown = null; // only a step changes the norm of the weights, and there may be millions of them
   const update = () => {
     grad.textContent = numberText(layer.gradNorms[weight]);
@@ -85,40 +94,4 @@ function weightFact(layer, weight, state) {
     shown = state.taken;
   };
   return { node, update };
-}
-
-const seesPixels = (layer, { input }) => layer.kind === "Linear" && layer.name === "0" && input.layout;
-
-const UNITS = {
-  forward: {
-    text: "Rows of W for the units with the largest |y|.",
-    rank: "output",
-    of: (layer) => layer.weight,
-  },
-  backward: {
-    text: "Rows of ∂L/∂W for the units with the largest |G|. Each row is the input x times the unit's G.",
-    rank: "gradOutput",
-    of: (layer) => layer.grads.weight,
-  },
-};
-
-/** Return the weights, or their gradients, of a few units of the first layer, as one image per unit. */
-function unitPictures(layer, { input }, view) {
-  const { text, rank, of } = UNITS[view];
-  const size = layer.in_features;
-  const pictures = Array.from({ length: Math.min(8, layer.out_features) }, () =>
-    input.picture("", null, { signed: true, legend: false, size: "small" }),
-  );
-  const list = element("div", { className: "pictures" }, ...pictures.map((picture) => picture.node));
-  const update = () => {
-    const units = [...layer[rank].keys()].sort((a, b) => Math.abs(layer[rank][b]) - Math.abs(layer[rank][a]));
-    const rows = units.slice(0, pictures.length).map((unit) => of(layer).subarray(unit * size, (unit + 1) * size));
-    const limit = Math.max(...rows.map(largestOf));
-    pictures.forEach((picture, k) => {
-      picture.draw(rows[k], limit);
-      picture.name(`unit ${units[k]}`);
-    });
-  };
-  const note = element("p", { className: "look" }, `${text} ${input.signText}`);
-  return { node: element("div", { className: "units" }, note, list), update };
 }

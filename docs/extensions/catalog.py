@@ -1,0 +1,191 @@
+"""The catalog: a page for each layer and loss, with its equations, its widget, its check and its code."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from sphinx.application import Sphinx
+
+import torchnet
+from torchnet.demo.widgets import layer_widget, loss_widget
+from torchnet.layers import (
+    ACTIVATIONS,
+    NORMALIZATIONS,
+    BatchNorm1d,
+    Dropout,
+    Layer,
+    LayerNorm,
+    Linear,
+    Residual,
+    RMSNorm,
+    Tanh,
+)
+from torchnet.losses import LOSSES
+
+GENERATOR = torch.Generator().manual_seed(0)
+SIZES: dict[Any, Callable[[], Layer]] = {  # of the layers whose constructor needs some
+    BatchNorm1d: partial(BatchNorm1d, 4),
+    Dropout: partial(Dropout, 0.3),
+    LayerNorm: partial(LayerNorm, 4),
+    Linear: partial(Linear, 3, 2, generator=GENERATOR),
+    Residual: lambda: Residual(Linear(4, 4, generator=GENERATOR), Tanh()),
+    RMSNorm: partial(RMSNorm, 4),
+}
+ROOT = Path(__file__).parent.parent.parent
+FOLDER = ROOT / "docs" / "catalog"
+PAGE = """\
+# {name}
+
+{summary}
+
+<iframe src="{page}_widget.html" title="{name} at work" loading="lazy"></iframe>
+
+[Open it alone]({page}_widget.html)
+
+## Equations
+
+```{{eval-rst}}
+{reference}
+```
+
+## Check
+
+`torchnet.check` compares the hand-written gradients with these, in float64, at several random points:
+
+{check}
+
+[All results](index.md#all-checks)
+
+## Code
+
+[{file}](../../{file}):
+
+```{{literalinclude}} ../../{file}
+```
+"""
+INDEX = """\
+# Layers and losses
+
+Each page shows the equations of a layer or loss, its values and gradients to play with, how far its gradients are from
+those of autograd, and its code.
+
+{groups}
+
+## All checks
+
+`python -m torchnet check --all` printed this table when the site was built. Errors are relative.
+
+{check}
+"""
+
+
+@dataclass
+class Entry:
+    """A layer or loss."""
+
+    group: str
+    thing: Callable[..., Any]
+
+    @property
+    def name(self) -> str:
+        return self.thing.__name__
+
+    @property
+    def module(self) -> Any:
+        return sys.modules[self.thing.__module__]
+
+    @property
+    def file(self) -> str:
+        return Path(self.module.__file__).relative_to(ROOT).as_posix()
+
+    @property
+    def page(self) -> str:
+        return Path(self.file).stem
+
+    @property
+    def summary(self) -> str:
+        return self.module.__doc__.splitlines()[0]
+
+    @property
+    def widget(self) -> str:
+        """The page in which the layer or loss runs."""
+        if self.group == "Losses":
+            return loss_widget(self.name)
+        return layer_widget(SIZES.get(self.thing, self.thing)())
+
+
+def entries() -> list[Entry]:
+    """Return all layers and losses."""
+    activations = {type(make()) for make in ACTIVATIONS.values()}
+    groups: dict[str, list[Any]] = {"Layers": [], "Activations": [], "Normalizations": [], "Losses": [*LOSSES.values()]}
+    for name in torchnet.layers.__all__:
+        thing = getattr(torchnet.layers, name)
+        if inspect.isclass(thing) and issubclass(thing, Layer) and thing is not Layer:
+            activation, normalization = thing in activations, thing in NORMALIZATIONS.values()
+            group = "Activations" if activation else "Normalizations" if normalization else "Layers"
+            groups[group].append(thing)
+    return [Entry(group, thing) for group, things in groups.items() for thing in things]
+
+
+def table(rows: dict[str, list[str]]) -> str:
+    """Return the rows of `check --all` as a table in Markdown."""
+    from torchnet.checking.catalog import COLUMNS
+
+    lines = [["", *COLUMNS], ["---"] * (len(COLUMNS) + 1), *([f"`{name}`", *cells] for name, cells in rows.items())]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def check_rows(draft: bool) -> dict[str, list[str]]:
+    """Check everything; return the rows of the table, which fails the build if a gradient is wrong."""
+    from torchnet.checking.catalog import check_everything, worst_errors
+
+    found = {} if draft else check_everything()
+    wrong = [name for name, reports in found.items() if not all(report.passed for report in reports)]
+    if wrong:
+        raise ValueError(f"wrong gradients: {', '.join(wrong)}")
+    return {name: worst_errors(reports) for name, reports in found.items()}
+
+
+def write_if_changed(path: Path, text: str) -> None:
+    """Leave the time of an unchanged page, so that Sphinx does not read it again."""
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def write_pages(app: Sphinx) -> None:
+    """Write the pages in Markdown, which Sphinx then reads."""
+    FOLDER.mkdir(exist_ok=True)
+    rows = check_rows(app.tags.has("draft"))
+    everything = entries()
+    for entry in everything:
+        methods = "\n   :members: forward, backward" if inspect.isclass(entry.thing) else ""
+        kind = "autoclass" if methods else "autofunction"
+        own = {name: row for name, row in rows.items() if name.replace(",", "(").split("(")[0] == entry.name}
+        page = PAGE.format(
+            name=entry.name,
+            summary=entry.summary,
+            page=entry.page,
+            reference=f".. {kind}:: torchnet.{entry.name}{methods}",
+            check=table(own),
+            file=entry.file,
+        )
+        write_if_changed(FOLDER / f"{entry.page}.md", page)
+        write_if_changed(FOLDER / f"{entry.page}_widget.html", entry.widget)
+    groups = []
+    for group in dict.fromkeys(entry.group for entry in everything):
+        members = [entry for entry in everything if entry.group == group]
+        lines = [f"- [{entry.name}]({entry.page}.md): {entry.summary}" for entry in members]
+        tree = "\n".join(["```{toctree}", ":hidden:", *(entry.page for entry in members), "```"])
+        groups.append("\n".join([f"## {group}", "", *lines, "", tree]))
+    write_if_changed(FOLDER / "index.md", INDEX.format(groups="\n\n".join(groups), check=table(rows)))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect to Sphinx."""
+    app.connect("builder-inited", write_pages)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,88 @@
+"""What a network of two inputs answers at each point of the plane."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib import rc_context
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from torchnet.drawing.figure import frame, titled
+from torchnet.drawing.style import SERIES, STYLE
+from torchnet.network import MLP
+
+_POINTS = 160  # of the surface, along each axis
+_MARGIN = 0.1
+
+
+@rc_context(STYLE)
+@torch.no_grad()
+def decision_surface(net: MLP, inputs: Tensor, targets: Tensor) -> Figure:
+    """Draw the most probable class at each point of the plane, paler where it is less probable, and the samples.
+
+    Of a network with one output, a regression, the value is drawn as a color, and so is the target of each sample.
+
+    Args:
+        net: a network with two inputs; it works in evaluation mode and is not changed.
+        inputs: the samples, (N, 2).
+        targets: their classes (N,) int64, or the values of a regression, (N,) or (N, 1).
+
+    Raises:
+        ValueError: if the samples do not have two inputs, or there are more than six classes.
+    """
+    if inputs.dim() != 2 or inputs.shape[1] != 2 or len(inputs) != len(targets):
+        raise ValueError(
+            f"expected inputs (N, 2) and as many targets, got {tuple(inputs.shape)} and {tuple(targets.shape)}: a "
+            "surface can be drawn of networks with two inputs"
+        )
+    points, classes = inputs.double().cpu().numpy(), targets.cpu().numpy().ravel()
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = _MARGIN * np.maximum(high - low, 1e-9)
+    x, y = np.linspace(low - margin, high + margin, _POINTS).T
+    plane = torch.tensor(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
+    outputs = _evaluated(net, plane).reshape(_POINTS, _POINTS, -1)
+    figure, axes = frame(xlabel="first input", ylabel="second input")
+    marks: Any = {"s": 14, "edgecolors": "white", "linewidths": 0.5}
+    extent: Any = (x[0], x[-1], y[0], y[-1])
+    if outputs.shape[-1] == 1:
+        scale = {
+            "vmin": min(outputs.min(), classes.min()),
+            "vmax": max(outputs.max(), classes.max()),
+            "cmap": "coolwarm",
+        }
+        axes.imshow(outputs[..., 0], extent=extent, origin="lower", aspect="auto", alpha=0.6, **scale)
+        axes.scatter(points[:, 0], points[:, 1], c=classes, **scale, **marks)
+    else:
+        axes.imshow(_colors(outputs), extent=extent, origin="lower", aspect="auto")
+        axes.scatter(points[:, 0], points[:, 1], c=[SERIES[k] for k in classes], **marks)
+    axes.grid(False)
+    return titled(figure, "Decision surface")
+
+
+def _evaluated(net: MLP, plane: Tensor) -> np.ndarray:
+    """Return the outputs in evaluation mode, and leave every part of the network in the mode that it was in."""
+    modes = {part: part.training for part in net.modules()}
+    first = next(net.parameters())
+    try:
+        return net.eval()(plane.to(first)).double().cpu().numpy()
+    finally:
+        for part, training in modes.items():
+            part.training = training
+
+
+def _colors(logits: np.ndarray) -> np.ndarray:
+    """Return the color of the most probable class, white where all classes are equally probable.
+
+    Shape:
+        logits: (H, W, C); returns: (H, W, 3).
+    """
+    classes = logits.shape[-1]
+    if classes > len(SERIES):
+        raise ValueError(f"expected at most {len(SERIES)} classes, which colors tell apart, got {classes}")
+    probabilities = torch.from_numpy(logits).softmax(dim=-1).numpy()
+    surplus = (probabilities.max(axis=-1, keepdims=True) - 1 / classes) / (1 - 1 / classes)
+    full = np.array([to_rgb(color) for color in SERIES])[probabilities.argmax(axis=-1)]
+    colors: np.ndarray = 1 - 0.5 * surplus * (1 - full)
+    return colors
