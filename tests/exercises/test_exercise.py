@@ -1,5 +1,7 @@
 """torchnet.exercise: the task, the list, and hints that become more direct and never show the answer."""
 
+import ast
+import json
 import re
 import subprocess
 import sys
@@ -173,3 +175,16 @@ def test_a_check_takes_seconds_at_most():
 def test_importing_torchnet_does_not_import_the_exercises():
     code = "import sys, torchnet; sys.exit(any(name.startswith('torchnet.exercises') for name in sys.modules))"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_the_stubs_in_the_notebooks_are_those_of_the_exercises():
+    found = set()
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            source = "".join(cell["source"])
+            for name in re.findall(r"^\w+\.check\((\w+)\)$", source, re.MULTILINE):
+                if name in NAMES and "..." in source:
+                    stub = ast.parse(torchnet.exercise(name)._task.stub).body[0]
+                    assert ast.unparse(stub) == ast.unparse(ast.parse(source).body[0]), f"{path.name}: {name}"
+                    found.add(name)
+    assert len(found) > 8
