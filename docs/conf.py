@@ -15,7 +15,15 @@ draft = tags.has("draft")  # noqa: F821  # Sphinx defines it
 
 project, author, release = "torchnet", "torchnet's authors", torchnet.__version__
 root_doc = "README"
-include_patterns = ["*.md", "docs/*.md", "docs/api/*.md", "docs/catalog/*.md", "benchmarks/*.md", "notebooks/*"]
+include_patterns = [
+    "*.md",
+    "docs/*.md",
+    "docs/api/*.md",
+    "docs/catalog/*.md",
+    "benchmarks/*.md",
+    "notebooks/*.ipynb",
+    "notebooks/*.md",
+]
 exclude_patterns = [".*", "site", "runs", "data", "torchnet", "tests", "configs"]
 extensions = [
     "myst_nb",
@@ -39,6 +47,7 @@ nitpick_ignore_regex = [("py:class", ".*")]  # annotations name classes of other
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 4
 default_role = "literal"
+highlight_language = "text"
 html_math_renderer = "mathml"
 
 # Docstrings
@@ -61,5 +70,6 @@ html_theme = "furo"
 html_title = "torchnet"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_js_files = ["frames.js"]
 html_copy_source = False
 html_show_copyright = False

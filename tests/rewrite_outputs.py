@@ -10,6 +10,7 @@ import re
 import sys
 from pathlib import Path
 
+import torchnet
 from docs.extensions.examples import BLOCK, PAGES, run_page
 from torchnet.demo import content_of, page_of, playground_page
 
@@ -19,6 +20,7 @@ from .conftest import ROOT
 
 DEMO, PLAYGROUND = ROOT / "docs" / "demo.html", ROOT / "docs" / "playground.html"
 TABLE = re.compile(r"(?<=<!-- operators -->\n)(.*?)(?=<!-- end of operators -->)", re.DOTALL)
+EXERCISES = re.compile(r"(?<=<!-- exercises -->\n)(.*?)(?=<!-- end of exercises -->)", re.DOTALL)
 
 
 def with_outputs(page: Path) -> str:
@@ -72,13 +74,23 @@ def table_of_operators() -> str:
     return "\n".join(lines) + "\n"
 
 
+def table_of_exercises() -> str:
+    """Return a table with a row for each exercise."""
+    lines = ["| level | exercise | what the function computes | typical mistakes |", "|---|---|---|---|"]
+    for name in torchnet.exercise():
+        task = torchnet.exercise(name)._task
+        kinds = ", ".join(dict.fromkeys(mistake.kind for mistake in task.mistakes))
+        lines.append(f"| {task.level} | `{name}` | {task.title} | {kinds} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Rewrite the pages."""
     parser = argparse.ArgumentParser(prog="python -m tests.rewrite_outputs", description=__doc__.splitlines()[0])
     parser.add_argument("--operators", action="store_true", help="measure the table of operators, too")
     options = parser.parse_args()
     for page, rewritten in {**dict.fromkeys(PAGES, with_outputs), **RENDERED}.items():
-        text = rewritten(page)
+        text = EXERCISES.sub(lambda _: table_of_exercises(), rewritten(page))
         if options.operators and page in PAGES:
             table = table_of_operators() if TABLE.search(text) else ""
             text = TABLE.sub(lambda _, table=table: table, text)

@@ -47,6 +47,7 @@ def test_every_layer_and_loss_is_in_the_catalog():
     for entry in entries():
         assert (ROOT / entry.file).is_file()
         assert entry.summary.endswith(".")
+        assert f"<title>{entry.name} at work" in entry.widget
 
 
 def test_a_row_of_the_table_has_the_worst_errors():

@@ -4,15 +4,38 @@ import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from sphinx.application import Sphinx
 
 import torchnet
-from torchnet.layers import ACTIVATIONS, NORMALIZATIONS, Layer
+from torchnet.demo.widgets import layer_widget, loss_widget
+from torchnet.layers import (
+    ACTIVATIONS,
+    NORMALIZATIONS,
+    BatchNorm1d,
+    Dropout,
+    Layer,
+    LayerNorm,
+    Linear,
+    Residual,
+    RMSNorm,
+    Tanh,
+)
 from torchnet.losses import LOSSES
 
+GENERATOR = torch.Generator().manual_seed(0)
+SIZES: dict[Any, Callable[[], Layer]] = {  # of the layers whose constructor needs some
+    BatchNorm1d: partial(BatchNorm1d, 4),
+    Dropout: partial(Dropout, 0.3),
+    LayerNorm: partial(LayerNorm, 4),
+    Linear: partial(Linear, 3, 2, generator=GENERATOR),
+    Residual: lambda: Residual(Linear(4, 4, generator=GENERATOR), Tanh()),
+    RMSNorm: partial(RMSNorm, 4),
+}
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "docs" / "catalog"
 PAGE = """\
@@ -20,7 +43,9 @@ PAGE = """\
 
 {summary}
 
-{widget}
+<iframe src="{page}_widget.html" title="{name} at work" loading="lazy"></iframe>
+
+[Open it alone]({page}_widget.html)
 
 ## Equations
 
@@ -86,6 +111,13 @@ class Entry:
     def summary(self) -> str:
         return self.module.__doc__.splitlines()[0]
 
+    @property
+    def widget(self) -> str:
+        """The page in which the layer or loss runs."""
+        if self.group == "Losses":
+            return loss_widget(self.name)
+        return layer_widget(SIZES.get(self.thing, self.thing)())
+
 
 def entries() -> list[Entry]:
     """Return all layers and losses."""
@@ -137,12 +169,13 @@ def write_pages(app: Sphinx) -> None:
         page = PAGE.format(
             name=entry.name,
             summary=entry.summary,
-            widget="",
+            page=entry.page,
             reference=f".. {kind}:: torchnet.{entry.name}{methods}",
             check=table(own),
             file=entry.file,
         )
         write_if_changed(FOLDER / f"{entry.page}.md", page)
+        write_if_changed(FOLDER / f"{entry.page}_widget.html", entry.widget)
     groups = []
     for group in dict.fromkeys(entry.group for entry in everything):
         members = [entry for entry in everything if entry.group == group]

@@ -11,8 +11,8 @@ from sphinx.util.logging import getLogger
 
 ROOT = Path(__file__).parent.parent.parent
 LOGGER = getLogger(__name__)
-TUTORIAL, CHECK = ROOT / "TUTORIAL.md", ROOT / "docs" / "check.md"
-PAGES = (TUTORIAL, CHECK)
+TUTORIAL, CHECK, TEACHING = ROOT / "TUTORIAL.md", ROOT / "docs" / "check.md", ROOT / "docs" / "teaching.md"
+PAGES = (TUTORIAL, CHECK, TEACHING)
 BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -11,8 +11,10 @@ APPENDED = {
 :hidden:
 :caption: Learn
 
+docs/browser
 notebooks/README
 TUTORIAL
+docs/teaching
 docs/catalog/index
 docs/notebook
 docs/map

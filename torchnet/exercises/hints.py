@@ -21,6 +21,10 @@ _KINDS: dict[str, tuple[str, str | None]] = {
     "path factor": ("wrong factor in a path", None),
     "path twice": ("path counted twice", None),
     "path sign": ("wrong sign in a path", None),
+    "wrong factor in a path": ("wrong factor in a path", None),
+    "wrong factor in a term": ("wrong factor in a term", None),
+    "wrong sign in a path": ("wrong sign in a path", None),
+    "wrong paths": ("wrong paths", None),
     "superfluous term": ("superfluous term", "a term is in it that does not belong there"),
     "activation derivative": (
         "wrong slope",
@@ -52,6 +56,15 @@ _KINDS: dict[str, tuple[str, str | None]] = {
     "memory layout": ("memory layout", "it depends on how the elements of the arguments lie in memory"),
     "stale state": ("stale state", "the function remembers something of another call"),
 }
+# The same for some diagnoses, by kind and a part of the text.
+_SPECIAL: tuple[tuple[str, str, tuple[str, str | None]], ...] = (
+    ("wrong derivative", "transpose", _KINDS["transposed"]),
+    ("wrong derivative", "another axis", _KINDS["wrong axis"]),
+    ("sign", "is used", ("sign", None)),
+    ("wrong axis", "it has shape", ("wrong axis", "it is summed over the wrong axis, or should not be summed at all")),
+    ("shape", "sum it over", ("missing sum", "its elements are right, and they are not yet added up over an axis")),
+    ("shape", "the values are right", ("wrong shape", "it has the right numbers in another shape")),
+)
 _UNKNOWN = "not recognized"
 _DERIVE = "it looks like no common mistake: derive it for one element, with sums instead of matrices, and compare"
 _INCOMPLETE = "it is incomplete: a term of the chain rule is missing, or has the wrong sign or factor"
@@ -68,12 +81,13 @@ def named(kind: str, where: str, text: str) -> str:
 def explained(diagnosis: Diagnosis) -> tuple[str, str]:
     """Return the kind of a mistake in a student's words, and a sentence, without a period, that has no formula."""
     kind, text = diagnosis.kind, diagnosis.text.partition(". If the function")[0]
-    if kind == "wrong derivative" and ("transpose" in text or "another axis" in text):
-        kind = "transposed" if "transpose" in text else "wrong axis"
-    words, sentence = _KINDS.get(kind, (_UNKNOWN, _DERIVE))
+    special = next((it for of, part, it in _SPECIAL if of == kind and part in text), None)
+    words, sentence = special or _KINDS.get(kind, (_UNKNOWN, _DERIVE))
     if sentence is None:
         sentence = _INCOMPLETE if _FORMULA.search(text) else _OPERATION.sub(_operation, text)
-    return words, sentence.replace("true gradient", "right result").replace("the true one", "the right one")
+    return words, sentence.replace("true gradient", "right result").replace("the true one", "the right one").replace(
+        " :", ":"
+    )
 
 
 def _operation(match: re.Match[str]) -> str:

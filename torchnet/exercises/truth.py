@@ -1,6 +1,7 @@
 """Truth: what the right results of an exercise are, and what kind of mistake a wrong one looks like."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -9,12 +10,14 @@ from torch import Tensor
 from torchnet.checking.compare import random_directions
 from torchnet.checking.diagnosis.context import Context
 from torchnet.checking.diagnosis.diagnose import diagnose
+from torchnet.checking.diagnosis.structure import nearly_right
 from torchnet.checking.oracles.autograd import autograd
 from torchnet.checking.oracles.oracles import AUTOGRAD
 from torchnet.checking.proof import check
 from torchnet.checking.reports.report import Diagnosis, Report
 from torchnet.checking.subjects.forms import as_subject
 from torchnet.checking.subjects.subject import Subject, as_tuple
+from torchnet.exercises.paths import wrong_factors, wrong_paths
 
 Case = Mapping[str, Any]
 Function = Callable[..., Any]
@@ -82,7 +85,13 @@ class Values:
             lambda tensors, grad_outputs: {},
             numbers={key: x for key, x in case.items() if isinstance(x, float)},
         )
-        return diagnose(f"({name})", written, true, Context(subject, (true,), (torch.ones_like(true),), {}, {}))
+        context = Context(subject, (true,), (torch.ones_like(true),), {}, {})
+        found = diagnose(f"({name})", written, true, context)
+        if found.kind in ("unknown", "term"):
+            found = wrong_factors(written, true, tensors) or found
+        if found.kind == "unknown" and written.shape == true.shape and true.numel() > 1:
+            found = next(nearly_right(written, true), found)
+        return found
 
     def proof(self, function: Function, arguments: Sequence[str], case: Case) -> Found | None:
         """Check the gradient of a loss at other inputs and in other ways."""
@@ -97,11 +106,20 @@ class Gradients:
 
     Args:
         forward: the forward pass, a function of tensors.
+        paths: words for the paths on which the first argument reaches the output; the forward takes each as `only`, and
+            then treats the others as constants.
+        axis: the axis over which the forward takes sums, if it has paths.
         gradients: for each result, the argument of the forward whose gradient it is.
     """
 
-    def __init__(self, forward: Callable[..., Tensor], **gradients: str) -> None:
-        self.forward, self.gradients = forward, gradients
+    def __init__(
+        self,
+        forward: Callable[..., Tensor],
+        paths: Sequence[str] = (),
+        axis: int | None = None,
+        **gradients: str,
+    ) -> None:
+        self.forward, self.gradients, self.paths, self.axis = forward, gradients, paths, axis
         code = forward.__code__
         self.inputs = code.co_varnames[: code.co_argcount]
 
@@ -112,16 +130,23 @@ class Gradients:
 
     def results(self, case: Case) -> dict[str, Tensor]:
         """Return the right gradients, by name."""
-        grad_output = case["grad_output"]
+        dtype = case["grad_output"].dtype
+        return {name: x.to(dtype) for name, x in self._exact(case, self.forward).items()}
+
+    def _exact(self, case: Case, forward: Callable[..., Tensor]) -> dict[str, Tensor]:
         large = _in_float64(case)
-        subject = as_subject((self.forward, lambda *values: None), self._inputs(large), None, {})
+        subject = as_subject((forward, lambda *values: None), self._inputs(large), None, {})
         by_input = autograd(subject, (large["grad_output"],))
-        return {name: by_input[of].to(grad_output.dtype) for name, of in self.gradients.items()}
+        return {name: by_input[of] for name, of in self.gradients.items()}
 
     def diagnose(
         self, function: Function, arguments: Sequence[str], case: Case, name: str, written: Tensor
     ) -> Diagnosis:
-        """Let torchnet.check name the mistake."""
+        """Look for a wrong path, then let torchnet.check name the mistake."""
+        if self.paths and self.gradients[name] == self.inputs[0]:
+            parts = {path: self._exact(case, partial(self.forward, only=path))[name] for path in self.paths}
+            if (found_path := wrong_paths(written.double(), parts, self.axis)) is not None:
+                return found_path
         report = self._report(function, arguments, case, other_inputs=False)
         of = self.gradients[name]
         found = (verdict.diagnosis for verdict in report.tensors if verdict.name == of)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from torchnet.exercises.paths import keep
 from torchnet.exercises.task import Mistake, Task
 from torchnet.exercises.truth import Gradients, Values
 from torchnet.layers import Layer, Sigmoid
@@ -58,6 +59,14 @@ SIGMOID_SLOPE = Task(
             lambda a: 1 - torch.sigmoid(a.x),
             "this is the derivative of log σ(x), that of σ(x) divided by σ(x): a factor is missing",
         ),
+        *(
+            Mistake("slope", "wrong factor", formula, "in terms of y = σ(x) there are two factors, and one is wrong")
+            for formula in (
+                lambda a: torch.sigmoid(a.x) ** 2,
+                lambda a: torch.sigmoid(-a.x) ** 2,
+                lambda a: torch.sigmoid(a.x) * (1 + torch.sigmoid(a.x)),
+            )
+        ),
     ),
 )
 
@@ -77,7 +86,10 @@ RELU_BACKWARD = Task(
     results={"grad_input": "(N, C), the gradient of the input"},
     truth=Gradients(lambda x: torch.relu(x), grad_input="x"),
     inputs=lambda draw: {"x": draw.normal(4, 3)},
-    traps=lambda draw: {"where x is exactly 0": {"x": draw.normal(4, 3) * draw.mask(4, 3)}},
+    traps=lambda draw: {
+        "where x is exactly 0": {"x": draw.normal(5, 3) * draw.mask(5, 3)},
+        "for small x": {"x": 1e-9 * draw.normal(4, 3)},
+    },
     where={
         "grad_input": "Ask for each element: which of the two, x or 0, is y? Only one of them lets a gradient through."
     },
@@ -118,6 +130,11 @@ RELU_BACKWARD = Task(
     ),
 )
 
+
+def _silu(x: Tensor, *, only: str | None = None) -> Tensor:
+    return keep(x, "through the factor x", only) * torch.sigmoid(keep(x, "through the factor σ(x)", only))
+
+
 SILU_BACKWARD = Task(
     name="silu_backward",
     level=2,
@@ -132,7 +149,7 @@ SILU_BACKWARD = Task(
     """,
     arguments={"grad_output": "(N, C), the gradient of the output", "x": "(N, C), the input of the forward pass"},
     results={"grad_input": "(N, C), the gradient of the input"},
-    truth=Gradients(lambda x: x * torch.sigmoid(x), grad_input="x"),
+    truth=Gradients(_silu, ("through the factor x", "through the factor σ(x)"), grad_input="x"),
     inputs=lambda draw: {"x": 2 * draw.normal(4, 3)},
     traps=lambda draw: {"for inputs of 1000 and -1000": {"x": torch.tensor([[1000.0, -1000.0, 0.0]]).double()}},
     where={
@@ -144,18 +161,6 @@ SILU_BACKWARD = Task(
     mistakes=(
         Mistake(
             "grad_input",
-            "missing term",
-            lambda a: a.grad_output * torch.sigmoid(a.x),
-            "σ(x) is treated as a constant, and only the factor x is differentiated",
-        ),
-        Mistake(
-            "grad_input",
-            "missing term",
-            lambda a: a.grad_output * a.x * torch.sigmoid(a.x) * torch.sigmoid(-a.x),
-            "the factor x is treated as a constant, and only σ(x) is differentiated",
-        ),
-        Mistake(
-            "grad_input",
             "product of slopes",
             lambda a: a.grad_output * torch.sigmoid(a.x) * torch.sigmoid(-a.x),
             "the derivative of a product is not the product of the derivatives",
@@ -165,6 +170,18 @@ SILU_BACKWARD = Task(
             "missing factor",
             lambda a: a.grad_output * torch.sigmoid(a.x) * (1 + a.x),
             "the second term needs the slope of σ, and has σ itself",
+        ),
+        Mistake(
+            "grad_input",
+            "wrong slope",
+            lambda a: a.grad_output * torch.sigmoid(a.x) * (1 + a.x * torch.sigmoid(a.x)),
+            "the slope of σ in the second term is not the one that you know from sigmoid_slope",
+        ),
+        Mistake(
+            "grad_input",
+            "missing factor",
+            lambda a: a.grad_output * torch.sigmoid(a.x) * (1 + torch.sigmoid(-a.x)),
+            "in the second term, the factor that is not differentiated is missing",
         ),
     ),
 )

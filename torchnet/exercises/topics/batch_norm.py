@@ -6,13 +6,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from torchnet.exercises.paths import keep
 from torchnet.exercises.task import Mistake, Task
-from torchnet.exercises.topics.normalized import ARGUMENTS, EPS, OF_BIAS, OF_WEIGHT, RESULTS, inputs, normalized
+from torchnet.exercises.topics.normalized import ARGUMENTS, EPS, OF_BIAS, OF_WEIGHT, PATHS, RESULTS, inputs, normalized
 from torchnet.exercises.truth import Gradients, Values
 
 
-def _batch_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    return (x - x.mean(0)) / torch.sqrt(x.var(0, correction=0) + eps) * weight + bias
+def _batch_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float, *, only: str | None = None) -> Tensor:
+    mean, var = keep(x.mean(0), "through mean", only), keep(x.var(0, correction=0), "through var", only)
+    return (keep(x, "directly to y", only) - mean) / torch.sqrt(var + eps) * weight + bias
 
 
 def _batch_norm_step(**case: Any) -> tuple[Tensor, Tensor, Tensor]:
@@ -123,6 +125,42 @@ BATCH_NORM_FORWARD = Task(
             lambda a: normalized(a.x, 0, 0, 0.0) * a.weight + a.bias,
             "eps is not in it: a feature that is constant would be divided by zero",
         ),
+        Mistake(
+            "y",
+            "missing weight and bias",
+            lambda a: normalized(a.x, 0, 0, a.eps),
+            "it is normalized, but not scaled and shifted",
+        ),
+        Mistake(
+            "y",
+            "wrong axis",
+            lambda a: (a.x - a.x.mean()) / torch.sqrt(a.x.var(correction=0) + a.eps) * a.weight + a.bias,
+            "mean and variance are those of the whole tensor, not of each feature",
+        ),
+        Mistake(
+            "new_running_mean",
+            "not updated",
+            lambda a: a.running_mean,
+            "it is returned as it was",
+        ),
+        Mistake(
+            "new_running_mean",
+            "batch statistics",
+            lambda a: a.x.mean(0),
+            "it is the mean of this batch alone: the old one is forgotten",
+        ),
+        Mistake(
+            "new_running_var",
+            "not updated",
+            lambda a: a.running_var,
+            "it is returned as it was",
+        ),
+        Mistake(
+            "new_running_var",
+            "standard deviation",
+            lambda a: (1 - a.momentum) * a.running_var + a.momentum * a.x.std(0),
+            "the standard deviation is tracked, not the variance",
+        ),
     ),
 )
 
@@ -143,7 +181,7 @@ BATCH_NORM_BACKWARD = Task(
     """,
     arguments=ARGUMENTS,
     results=RESULTS,
-    truth=Gradients(_batch_norm, grad_input="x", grad_weight="weight", grad_bias="bias"),
+    truth=Gradients(_batch_norm, PATHS, axis=0, grad_input="x", grad_weight="weight", grad_bias="bias"),
     inputs=inputs,
     where={
         "grad_bias": OF_BIAS,
@@ -155,6 +193,12 @@ BATCH_NORM_BACKWARD = Task(
     praise="Right, and hardly anybody gets it at the first attempt. The gradient has no component along a shift or a "
     "scaling of the batch: these change nothing. Next: layer_norm_backward, the same along the other axis, almost.",
     mistakes=(
+        Mistake(
+            "grad_weight",
+            "not scaled",
+            lambda a: (a.grad_output * (a.x - a.x.mean(0))).sum(0),
+            "the mean is subtracted, but it is not divided by √(var + eps)",
+        ),
         Mistake(
             "grad_weight",
             "not normalized",
@@ -169,10 +213,10 @@ BATCH_NORM_BACKWARD = Task(
             "torch.var divides by N - 1 unless it is told otherwise.",
         ),
         Mistake(
-            "grad_input",
-            "missing path",
-            lambda a: a.grad_output * a.weight / torch.sqrt(a.x.var(0, correction=0) + a.eps),
-            "mean and variance are treated as constants: two of the three paths are missing",
+            "grad_weight",
+            "wrong axis",
+            lambda a: (a.grad_output * normalized(a.x, 1, 0, a.eps)).sum(0),
+            "normalized is computed over the features, as in layer normalization",
         ),
     ),
 )

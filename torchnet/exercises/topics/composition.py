@@ -3,8 +3,14 @@
 import torch
 from torch import Tensor
 
+from torchnet.exercises.paths import keep
 from torchnet.exercises.task import Draw, Mistake, Task
 from torchnet.exercises.truth import Case, Gradients
+
+
+def _residual(x: Tensor, weight: Tensor, *, only: str | None = None) -> Tensor:
+    return keep(x, "around the layer", only) + torch.relu(keep(x, "through the layer", only) @ weight.T)
+
 
 RESIDUAL_BACKWARD = Task(
     name="residual_backward",
@@ -26,7 +32,7 @@ RESIDUAL_BACKWARD = Task(
         "weight": "(C, C)",
     },
     results={"grad_input": "(N, C), the gradient of x", "grad_weight": "(C, C), the gradient of weight"},
-    truth=Gradients(lambda x, weight: x + torch.relu(x @ weight.T), grad_input="x", grad_weight="weight"),
+    truth=Gradients(_residual, ("around the layer", "through the layer"), grad_input="x", grad_weight="weight"),
     inputs=lambda draw: {"x": draw.normal(5, 3), "weight": draw.normal(3, 3)},
     where={
         "grad_weight": "Only the path through z has weight in it. First find the gradient of z, which ReLU lets "
@@ -37,18 +43,6 @@ RESIDUAL_BACKWARD = Task(
     praise="Right. However small weight is, one of the two terms brings the gradient back undiminished: this is why "
     "networks with a hundred residual blocks can be trained. Next: mlp_backward.",
     mistakes=(
-        Mistake(
-            "grad_input",
-            "missing path",
-            lambda a: a.grad_output,
-            "only the path around the layer is in it, not the one through the layer",
-        ),
-        Mistake(
-            "grad_input",
-            "missing path",
-            lambda a: (a.grad_output * (a.x @ a.weight.T > 0)) @ a.weight,
-            "only the path through the layer is in it, not the one around it",
-        ),
         Mistake(
             "grad_weight",
             "wrong mask",
@@ -151,6 +145,18 @@ MLP_BACKWARD = Task(
                 (a.grad_output @ a.weight2) * (hidden := torch.tanh(a.x @ a.weight1.T + a.bias1)) * (1 - hidden)
             ).sum(0),
             "the slope is that of a sigmoid; here the activation is tanh",
+        ),
+        Mistake(
+            "grad_bias1",
+            "missing square",
+            lambda a: (a.grad_output @ a.weight2 * (1 - torch.tanh(a.x @ a.weight1.T + a.bias1))).sum(0),
+            "the slope of tanh has a square in it",
+        ),
+        Mistake(
+            "grad_weight2",
+            "missing bias",
+            lambda a: a.grad_output.T @ torch.tanh(a.x @ a.weight1.T),
+            "bias1 is missing where hidden is computed again",
         ),
     ),
 )

@@ -6,22 +6,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torchnet.exercises.paths import keep
 from torchnet.exercises.task import Mistake, Task
-from torchnet.exercises.topics.normalized import ARGUMENTS, OF_BIAS, OF_WEIGHT, RESULTS, inputs, normalized
+from torchnet.exercises.topics.normalized import ARGUMENTS, OF_BIAS, OF_WEIGHT, PATHS, RESULTS, inputs, normalized
 from torchnet.exercises.truth import Gradients
 
 
-def _layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    centered = x - x.mean(1, keepdim=True)
-    return centered / torch.sqrt(x.var(1, correction=0, keepdim=True) + eps) * weight + bias
+def _layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float, *, only: str | None = None) -> Tensor:
+    mean, var = x.mean(1, keepdim=True), x.var(1, correction=0, keepdim=True)
+    mean, var = keep(mean, "through mean", only), keep(var, "through var", only)
+    return (keep(x, "directly to y", only) - mean) / torch.sqrt(var + eps) * weight + bias
 
 
-def _rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    return x / torch.sqrt(x.square().mean(1, keepdim=True) + eps) * weight
+def _rms_norm(x: Tensor, weight: Tensor, eps: float, *, only: str | None = None) -> Tensor:
+    rms = torch.sqrt(x.square().mean(1, keepdim=True) + eps)
+    return keep(x, "directly to y", only) / keep(rms, "through rms", only) * weight
 
 
-_OF_LAYER_NORM = Gradients(_layer_norm, grad_input="x", grad_weight="weight", grad_bias="bias")
-_OF_RMS_NORM = Gradients(_rms_norm, grad_input="x", grad_weight="weight")
+_OF_LAYER_NORM = Gradients(_layer_norm, PATHS, axis=1, grad_input="x", grad_weight="weight", grad_bias="bias")
+_OF_RMS_NORM = Gradients(_rms_norm, ("directly to y", "through rms"), axis=1, grad_input="x", grad_weight="weight")
 
 
 def _for_weights_of_one(truth: Gradients, a: Any) -> Tensor:
@@ -57,6 +60,12 @@ LAYER_NORM_BACKWARD = Task(
     praise="Right. Nothing depends on the other samples, so training and evaluation are the same: this is why "
     "transformers use it. Next: rms_norm_backward, with one path less.",
     mistakes=(
+        Mistake(
+            "grad_weight",
+            "not scaled",
+            lambda a: (a.grad_output * (a.x - a.x.mean(1, keepdim=True))).sum(0),
+            "the mean is subtracted, but it is not divided by √(var + eps)",
+        ),
         Mistake(
             "grad_weight",
             "not normalized",
@@ -129,12 +138,6 @@ RMS_NORM_BACKWARD = Task(
         ),
         Mistake(
             "grad_input",
-            "missing path",
-            lambda a: a.grad_output * a.weight / torch.sqrt(a.x.square().mean(1, True) + a.eps),
-            "rms is treated as a constant: the path through it is missing",
-        ),
-        Mistake(
-            "grad_input",
             "weight outside of the sum",
             lambda a: a.weight * _for_weights_of_one(_OF_RMS_NORM, a),
             "weight is multiplied in after the sum over the features, and belongs inside",
@@ -144,6 +147,12 @@ RMS_NORM_BACKWARD = Task(
             "missing weight",
             partial(_for_weights_of_one, _OF_RMS_NORM),
             "weight is not in it: the gradient of y comes back through the product with weight first",
+        ),
+        Mistake(
+            "grad_weight",
+            "mean subtracted",
+            lambda a: (a.grad_output * normalized(a.x, 1, 0, a.eps)).sum(0),
+            "a mean is subtracted, as in layer normalization; here there is none",
         ),
     ),
 )

@@ -28,5 +28,6 @@ ARGUMENTS = {
     "eps": "a small number",
 }
 RESULTS = {"grad_input": "(N, C), the gradient of x", "grad_weight": "(C,)", "grad_bias": "(C,)"}
+PATHS = ("directly to y", "through mean", "through var")
 OF_BIAS = "bias[c] is in y[n, c] of every sample n, with the factor 1. Over which index is added up?"
 OF_WEIGHT = "weight[c] is in y[n, c] of every sample n. What is its factor there? Not x: something between x and y."

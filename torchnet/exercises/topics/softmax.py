@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torchnet.exercises.paths import keep
 from torchnet.exercises.task import Mistake, Task
 from torchnet.exercises.truth import Gradients, Values
 
@@ -27,6 +28,7 @@ SOFTMAX = Task(
     traps=lambda draw: {
         "for logits near 1000": {"logits": 1000 + draw.normal(4, 3)},
         "for logits near -1000": {"logits": -1000 + draw.normal(4, 3)},
+        "for logits that are far apart": {"logits": torch.tensor([[0.0, 1000.0, -1000.0]]).double()},
         "for rows of very different size": {"logits": draw.normal(3, 4) + torch.tensor([[0.0], [2000.0], [-2000.0]])},
         "for as many samples as classes": {"logits": draw.normal(3, 3)},
     },
@@ -63,6 +65,18 @@ SOFTMAX = Task(
         ),
         Mistake(
             "probabilities",
+            "sigmoid",
+            lambda a: torch.sigmoid(a.logits),
+            "this is the sigmoid of each logit by itself: the rows do not have the sum 1",
+        ),
+        Mistake(
+            "probabilities",
+            "sign",
+            lambda a: torch.softmax(-a.logits, dim=1),
+            "the exponents have the wrong sign: the largest logit gets the smallest probability",
+        ),
+        Mistake(
+            "probabilities",
             "logarithm",
             lambda a: torch.log_softmax(a.logits, dim=1),
             "these are the logarithms of the probabilities",
@@ -93,6 +107,7 @@ LOG_SOFTMAX = Task(
     traps=lambda draw: {
         "for logits near 1000": {"logits": 1000 + draw.normal(4, 3)},
         "for logits near -1000": {"logits": -1000 + draw.normal(4, 3)},
+        "for logits that are far apart": {"logits": torch.tensor([[0.0, 1000.0, -1000.0]]).double()},
         "for the logits 0, -30 and -1000": {"logits": torch.tensor([[0.0, -30.0, -1000.0]]).double()},
     },
     where={
@@ -138,6 +153,14 @@ LOG_SOFTMAX = Task(
     ),
 )
 
+
+def _softmax(logits: Tensor, *, only: str | None = None) -> Tensor:
+    logits = logits - logits.amax(dim=1, keepdim=True).detach()
+    exponentials = torch.exp(logits)
+    total = keep(exponentials, "through the sum", only).sum(dim=1, keepdim=True)
+    return keep(exponentials, "through the numerator", only) / total
+
+
 SOFTMAX_BACKWARD = Task(
     name="softmax_backward",
     level=3,
@@ -155,7 +178,7 @@ SOFTMAX_BACKWARD = Task(
     """,
     arguments={"grad_output": "(N, C), the gradient of p", "logits": "(N, C)"},
     results={"grad_logits": "(N, C), the gradient of the logits"},
-    truth=Gradients(lambda logits: torch.softmax(logits, dim=1), grad_logits="logits"),
+    truth=Gradients(_softmax, ("through the numerator", "through the sum"), axis=1, grad_logits="logits"),
     inputs=lambda draw: {"logits": draw.normal(4, 3)},
     traps=lambda draw: {
         "for logits near 1000": {"logits": 1000 + draw.normal(4, 3)},
@@ -177,18 +200,6 @@ SOFTMAX_BACKWARD = Task(
         ),
         Mistake(
             "grad_logits",
-            "missing term",
-            lambda a: a.grad_output * torch.softmax(a.logits, 1),
-            "the term with [c = k] is right, the other one is missing",
-        ),
-        Mistake(
-            "grad_logits",
-            "missing factor",
-            lambda a: a.grad_output - (a.grad_output * torch.softmax(a.logits, 1)).sum(1, keepdim=True),
-            "the sum is right, and a factor that both terms have is missing",
-        ),
-        Mistake(
-            "grad_logits",
             "wrong axis",
             lambda a: (p := torch.softmax(a.logits, 1)) * (a.grad_output - (a.grad_output * p).sum(0, keepdim=True)),
             "the sum runs over the samples, not over the classes",
@@ -201,15 +212,15 @@ SOFTMAX_BACKWARD = Task(
         ),
         Mistake(
             "grad_logits",
-            "wrong sign in a term",
-            lambda a: (p := torch.softmax(a.logits, 1)) * (a.grad_output + (a.grad_output * p).sum(1, keepdim=True)),
-            "one of the two terms has the wrong sign: see the bracket",
+            "missing factor",
+            lambda a: a.grad_output - (a.grad_output * torch.softmax(a.logits, 1)).sum(1, keepdim=True),
+            "the sum is right, and a factor that both terms have is missing",
         ),
         Mistake(
             "grad_logits",
-            "mean instead of sum",
-            lambda a: (p := torch.softmax(a.logits, 1)) * (a.grad_output - (a.grad_output * p).mean(1, keepdim=True)),
-            "it has a mean over the classes; p is already what weights them",
+            "missing factor",
+            lambda a: (g := a.grad_output * torch.softmax(a.logits, 1)) - g.sum(1, keepdim=True),
+            "the sum is right, and a factor in front of it is missing",
         ),
     ),
 )
