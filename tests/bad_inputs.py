@@ -63,7 +63,8 @@ CASES = [
     Case("export last net.onnx --to torch", 2, "net.onnx: expected a file name that ends with .pt, with --to torch"),
     Case("export last net --to torch", 2, "net: expected a file name that ends with .pt, with --to torch"),
     Case("export last net.pt --to onnx", 2, "net.pt: expected a file name that ends with .onnx, with --to onnx"),
-    Case("demo last .", 2, ".: expected a file name, got a folder"),
+    Case("demo last .", 66, ".: there is no checkpoint under ."),
+    Case("demo last --output .", 2, ".: expected a file name, got a folder"),
     Case("demo digit.png", 66, "digit.png: expected a checkpoint"),
     Case("export text.txt", 66, "text.txt: expected a checkpoint"),
     Case("export text.txt --to onnx", 66, "text.txt: expected a checkpoint"),
@@ -111,7 +112,8 @@ CASES = [
         for run, named in (("callback", "LambdaCallback"), ("module", "runs.digits.module.evil.Evil"))
     ),
     # names of output files
-    Case(f"demo last {CHECKPOINT}", 2, "step=29.ckpt: expected a file name that ends with .html"),
+    Case(f"demo last -o {CHECKPOINT}", 2, "step=29.ckpt: expected a file name that ends with .html"),
+    Case("demo last digit.png", 2, "digit.png: expected a file name that ends with .html"),
     Case("demo last page.html", 2, "page.html: expected another name for the output, this is a checkpoint"),
     Case("export last weights.pt", 2, "weights.pt: expected another name for the output, this is a checkpoint"),
     # names of runs, and what cannot be trained

@@ -1,8 +1,4 @@
-"""What notebooks show of networks, optimizers and runs: their numbers, as HTML in which all text is escaped."""
-
-import re
-from html.parser import HTMLParser
-from pathlib import Path
+"""What notebooks show of networks and optimizers: their numbers, as HTML in which all text is escaped."""
 
 import pytest
 import torch
@@ -11,38 +7,7 @@ from torch import nn
 import torchnet
 from torchnet.html.tables import Bar, log_bars, table
 
-from ..raw_examples import EXAMPLES, write_run
-
-
-class Cells(HTMLParser):
-    """The rows of a table, the text outside of it, and the widths of the bars."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.rows: list[list[str]] = []
-        self.outside: list[str] = []
-        self.tags: list[str] = []
-        self.cell = False
-        self.feed(text)
-        self.rows = [[cell.strip() for cell in row] for row in self.rows]
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append("")
-            self.cell = True
-
-    def handle_endtag(self, tag):
-        if tag in ("td", "th"):
-            self.cell = False
-
-    def handle_data(self, data):
-        if self.cell:
-            self.rows[-1][-1] += data
-        else:
-            self.outside.append(data)
+from .cells import Cells
 
 
 def trained() -> torchnet.MLP:
@@ -150,35 +115,3 @@ def test_an_optimizer_shows_its_options_and_its_state():
     optimizer.step()
     after = Cells(optimizer._repr_html_()).rows
     assert [row[-1] for row in after[1:]] == ["momentum_buffer: 1 of 2 tensors", "momentum_buffer: 1 of 1 tensors"]
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_a_run_shows_what_it_is_and_where_it_is(name, tmp_path):
-    run = torchnet.load(write_run(tmp_path, EXAMPLES[name], "float32"))
-    rows = dict(Cells(run._repr_html_()).rows)
-    assert list(rows) == ["steps", "task", "score", "network", "weights", "folder"]
-    assert rows["steps"] == f"{run.steps:,}"
-    assert rows["task"].startswith(f"{run.preprocessing.task}, {run.preprocessing.targets.width} ")
-    assert rows["score"] == "none: the run has no report"
-    linears = [part for part in run.net if isinstance(part, torchnet.Linear)]
-    assert rows["network"].startswith(f"{linears[0].in_features}-{linears[0].out_features}-")
-    assert f"{sum(it.numel() for it in run.net.parameters()):,} weights" in rows["network"]
-    assert Path(rows["weights"]) == run.path
-    assert re.search(r"checkpoints", rows["weights"])
-    assert not re.search(r"checkpoints", rows["folder"])
-
-
-@pytest.mark.parametrize(
-    ("report", "shown"),
-    [
-        (
-            {"task": "classification", "accuracy": {"test": 0.98766, "train": 1.0}},
-            "test accuracy 98.77%, train accuracy 100.00%",
-        ),
-        ({"task": "regression", "r2": {"test": 0.51234}}, "test R² 0.5123"),
-    ],
-)
-def test_a_run_shows_its_scores(report, shown, tmp_path, monkeypatch):
-    run = torchnet.load(write_run(tmp_path, EXAMPLES[next(iter(EXAMPLES))], "float32"))
-    monkeypatch.setattr(run, "report", lambda: report)
-    assert dict(Cells(run._repr_html_()).rows)["score"] == shown

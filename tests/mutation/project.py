@@ -104,6 +104,7 @@ TORCHNET = Project(
         "tests/test_clipping.py",
         "tests/test_losses.py",
         "tests/test_network.py",
+        "tests/html",
         "tests/test_properties.py",
     ),
     planted=PLANTED,

@@ -1,4 +1,4 @@
-"""The form of the notebooks, without running them: building the documentation site runs them."""
+"""The form of the notebooks, and the numbers of the first. Building the documentation site runs all of them."""
 
 import ast
 import re
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
 
 import torchnet
 
@@ -110,6 +111,32 @@ def test_each_leads_to_the_next():
 def test_the_readme_lists_them():
     readme = (ROOT / "notebooks" / "README.md").read_text()
     assert LINK.findall(readme)[: len(NOTEBOOKS)] == [path.name for path in NOTEBOOKS]
+
+
+def test_the_first_has_the_numbers_of_the_original(notebook_numbers):
+    literals = {}
+    for tree in code(NOTEBOOKS[0]):
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).startswith("ORIGINAL_"):
+                literals[ast.unparse(node.targets[0])] = ast.literal_eval(node.value)
+    losses = {it["epoch"]: (it["test_loss"], it["train_loss"]) for it in notebook_numbers["losses"]}
+    assert literals["ORIGINAL_LOSSES"] == losses
+    for split, table in notebook_numbers["classification_report"].items():
+        for name, cells_by_column in table.items():
+            texts = [text.removesuffix(".0") for text in cells_by_column.values()]
+            assert literals["ORIGINAL_REPORTS"][split][name].split() == texts
+    assert str(list(notebook_numbers["accuracy"].values())).replace("'", '"') in "".join(cells(NOTEBOOKS[0], "code"))
+
+
+@pytest.mark.sweep
+def test_the_first_prints_the_numbers_of_the_original(mnist_place, monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCHNET_DATA", str(mnist_place))
+    notebook = nbformat.read(NOTEBOOKS[0], as_version=4)
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": tmp_path}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    printed = "".join(output.text for output in outputs if output.output_type == "stream")
+    for line in ("losses: 16 of 16", "accuracies: 2 of 2", "train images: 52 of 52", "test images: 52 of 52"):
+        assert f"{line} are the same to the last printed digit" in printed
 
 
 def test_what_a_run_leaves_is_removed():

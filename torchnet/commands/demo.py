@@ -92,7 +92,6 @@ def _write_demo(options: argparse.Namespace) -> int:
     """Write the page of runs."""
     from torchnet.demo import demo_page
     from torchnet.reporting.comparison import labels
-    from torchnet.runs.errors import UsageError
     from torchnet.runs.folders import find_run, run_of
     from torchnet.runs.load_network import load_network
     from torchnet.runs.output_file import check_output
@@ -106,10 +105,8 @@ def _write_demo(options: argparse.Namespace) -> int:
     folders = [run_of(it.checkpoint) for it in trained]
     records = [read_outline(folder) for folder in folders]
     names = labels(records) if len(records) > 1 else [trained[0].name]
-    try:
-        page = demo_page([_shown(*it) for it in zip(trained, records, names, strict=True)], trained[0].preprocessing)
-    except ValueError as error:
-        raise UsageError(f"{trained[0].checkpoint}: {error}: the page cannot compute it") from error
+    networks = [_shown(*it) for it in zip(trained, records, names, strict=True)]
+    page = demo_page(networks, trained[0].preprocessing)
     return _write(output or (folders[0] if len(folders) == 1 else Path()) / "demo.html", page)
 
 
@@ -125,12 +122,15 @@ def _runs_and_output(words: list[str], output: Path | None) -> tuple[list[str], 
 def _expect_one_kind(trained: Sequence["TrainedNetwork"]) -> None:
     """Raise a UsageError for networks that cannot be shown, or not on one page."""
     from torchnet.demo import kind_of
+    from torchnet.layers import expect_layers_of_torchnet
     from torchnet.runs.errors import UsageError
 
     first = trained[0]
     for it in trained:
         try:
             kind_of(it.preprocessing.inputs)
+            for layer in it.net:
+                expect_layers_of_torchnet(layer)
         except ValueError as error:
             raise UsageError(f"{it.checkpoint}: {error}") from error
         if it.preprocessing != first.preprocessing:

@@ -10,7 +10,6 @@ const input = makeInput(content.preprocessing.inputs, {
   renewed: (name) => targets.forget(name),
 });
 const state = {
-  networks,
   input,
   targets,
   view: "backward",

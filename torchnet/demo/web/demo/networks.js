@@ -51,10 +51,19 @@ class Networks {
   }
 
   make() {
-    const { network, numbers, initializer } = this.described[this.place];
-    const trained = decodeNumbers(numbers, network.dtype);
-    const made = new Network(network, this.isRandom ? initialNumbers(network, trained.length, initializer) : trained);
-    return Object.assign(made, { taken: 0 });
+    const { network, initializer } = this.described[this.place];
+    const { trained } = this;
+    const numbers = this.isRandom ? initialNumbers(network, trained.length, initializer) : trained;
+    return Object.assign(new Network(network, numbers), { taken: 0 });
+  }
+
+  /** Return the trained weights and buffers. Their text is decoded once, and dropped to free memory. */
+  get trained() {
+    const described = this.described[this.place];
+    if (typeof described.numbers === "string") {
+      described.numbers = decodeNumbers(described.numbers, described.network.dtype);
+    }
+    return described.numbers;
   }
 
   /** Say which network is shown, and how many steps were taken on this page. */

@@ -27,6 +27,8 @@ const LOSS_FILES = {
   one_vs_rest_cross_entropy: "one_vs_rest",
 };
 
+const WEIGHTS = 1; // the stream of random numbers
+
 /**
  * Return { description, numbers }, from which `new Network(description, numbers)` makes a network.
  *
@@ -40,7 +42,7 @@ function randomNetwork({
   activation = "sigmoid", normalization = null, residual = false, initializer = "he_normal", gain = 1,
   loss = "cross_entropy",
 }) {
-  const maker = new LayerMaker({ random: new Random(seed), initializer, gain });
+  const maker = new LayerMaker({ random: new Random(seed, WEIGHTS), initializer, gain });
   const sizes = [in_features, ...hidden_sizes, out_features];
   const layers = [];
   let part = []; // the layers before a Linear, which become a block with it if their widths are equal

@@ -1,9 +1,9 @@
 // A small generator of random numbers, so that a seed gives the same numbers in every browser.
 
 class Random {
-  /** @param seed a whole number. */
-  constructor(seed) {
-    this.state = seed >>> 0;
+  /** @param stream a whole number for each use of a seed: other streams draw other numbers. */
+  constructor(seed, stream = 0) {
+    this.state = (seed ^ Math.imul(stream, 0x9e3779b9)) >>> 0;
   }
 
   /** Return a number, uniform on [0, 1). Source: Tommy Ettinger's Mulberry32. */

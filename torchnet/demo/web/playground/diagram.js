@@ -1,6 +1,9 @@
 // The network as a diagram: a column of units per block of layers, each with its own surface, and the weights as lines.
 
 const HEADING = 20; // the height of the headings above the columns
+const GAP = 3; // between units, at least
+const LARGEST = 40; // the size of a unit
+const MOST_INPUTS = 16; // more are an image, which is one unit
 const FAINTEST = 0.05; // a line for a smaller weight, relative to the largest, would not be seen
 const LINE_LEVELS = 4; // the widths of lines
 const IMAGE_SIZE = 52; // of an image as the input
@@ -29,7 +32,7 @@ class Diagram {
    */
   constructor(canvas, state, look) {
     Object.assign(this, { canvas, state, look });
-    this.sheet = new Sheet(canvas, (width) => Math.max(290, Math.min(372, 0.62 * width)), () => this.draw());
+    this.sheet = new Sheet(canvas, (width) => Math.max(256, Math.min(372, 0.62 * width)), () => this.draw());
     canvas.addEventListener("pointermove", (event) => this.look(this.unitAt(this.sheet.pointOf(event))));
     canvas.addEventListener("pointerdown", (event) => this.look(this.unitAt(this.sheet.pointOf(event))));
     canvas.addEventListener("pointerleave", ({ pointerType }) => pointerType === "mouse" && this.look(null));
@@ -50,32 +53,41 @@ class Diagram {
     this.arrange();
   }
 
-  /** Compute the places of all units, as large as they fit. */
+  /** Compute the places of all units, as large as they fit; a layer of many units gets several files of them. */
   arrange() {
     const { width, height } = this.sheet;
     const { in_features: inputs } = this.columns[0].linear;
-    this.counts = [inputs > 16 ? 1 : inputs, ...this.columns.map(({ units }) => units)];
-    const margin = 28;
-    const pitch = (width - 2 * margin) / (this.counts.length - 1);
-    this.pitch = pitch;
+    this.counts = [inputs > MOST_INPUTS ? 1 : inputs, ...this.columns.map(({ units }) => units)];
+    this.margin = width > 500 ? 46 : 30;
+    this.pitch = (width - 2 * this.margin) / (this.counts.length - 1);
     const most = Math.max(...this.counts);
-    this.size = Math.max(4, Math.min(36, 0.62 * pitch, (height - HEADING) / most - 3));
-    this.placeOf = (column, unit) => {
-      const step = Math.min(this.size + 10, (height - HEADING) / this.counts[column]);
-      const middle = HEADING + (height - HEADING) / 2;
-      return [margin + pitch * column, middle + (unit - (this.counts[column] - 1) / 2) * step];
-    };
+    const below = height - HEADING;
+    const sizeOf = (files) => Math.min((0.62 * this.pitch) / files, below / Math.ceil(most / files)) - GAP;
+    this.size = Math.max(4, Math.min(LARGEST, Math.max(...[1, 2, 3].map(sizeOf))));
+    const fitting = Math.max(1, Math.floor((below + 1) / (this.size + GAP))); // units below each other
+    this.places = this.counts.map((count, column) => {
+      const files = Math.ceil(count / fitting);
+      const rows = Math.ceil(count / files);
+      const step = Math.min(this.size + 3 * GAP, below / rows);
+      return Array.from({ length: count }, (_, unit) => [
+        this.margin + this.pitch * column + (Math.floor(unit / rows) - (files - 1) / 2) * (this.size + GAP),
+        HEADING + below / 2 + ((unit % rows) - (rows - 1) / 2) * step,
+      ]);
+    });
   }
 
+  placeOf(column, unit) {
+    return this.places[column][unit];
+  }
+
+  /** Return the unit at a point, or null. */
   unitAt([x, y]) {
-    if (!this.columns) return null;
-    const column = Math.round((x - this.placeOf(0, 0)[0]) / this.pitch) - 1;
-    if (!(column in this.columns)) return null;
-    const distances = Array.from({ length: this.counts[column + 1] }, (_, k) =>
-      Math.abs(this.placeOf(column + 1, k)[1] - y),
-    );
-    const unit = distances.indexOf(Math.min(...distances));
-    return distances[unit] < this.size ? { column, unit } : null;
+    const isNear = (at) => Math.max(Math.abs(at[0] - x), Math.abs(at[1] - y)) <= (this.size + GAP) / 2;
+    for (const column of this.columns?.keys() ?? []) {
+      const unit = this.places[column + 1].findIndex(isNear);
+      if (unit >= 0) return { column, unit };
+    }
+    return null;
   }
 
   /** Move to another unit with the arrow keys. */
@@ -99,7 +111,7 @@ class Diagram {
     context.fillStyle = colors.muted;
     this.headings.forEach((text, column) => {
       const short = this.pitch < 56 ? text.replace(/[a-z]+ /, "").replace("put", "") : text;
-      context.fillText(short, this.placeOf(column, 0)[0], 12);
+      context.fillText(short, this.margin + this.pitch * column, 12);
     });
     this.columns.forEach(({ linear }, column) => this.drawWeights(context, linear, column));
     this.drawInputs(context);

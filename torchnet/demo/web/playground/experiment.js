@@ -17,6 +17,7 @@
 // steps. A network that trains beside it is another Experiment, of comparedSettings(settings).
 
 const REACH = 1.25; // the grid covers -REACH..REACH, the data about -1..1
+const ORDER = 2; // the stream of random numbers that puts samples in order
 const OPTIMIZERS = { SGD, Adam, AdamW };
 
 class Experiment {
@@ -31,7 +32,7 @@ class Experiment {
     this.layers = [...this.network.everyLayer()];
     this.linears = this.layers.filter((layer) => layer instanceof Linear);
     this.optimizer = new OPTIMIZERS[settings.optimizer](this.network, settings);
-    this.batches = new Batches(train, new Random(settings.seed + 1));
+    this.batches = new Batches(train, new Random(settings.seed, ORDER));
     Object.assign(this, { steps: 0, latest: null, history: new History(), evaluations: new History() });
     // The same weights with other inputs, outputs and gradients: one for each purpose, so that none disturbs another.
     this.ofSample = this.network.twin();
@@ -55,7 +56,7 @@ class Experiment {
       step: this.steps,
       loss,
       gradientNorms: linears.map(({ grads }) => norm(grads.weight)),
-      updateRatios: linears.map(({ weight }, l) => norm(before[l].map((w, k) => weight[k] - w)) / norm(before[l])),
+      updateRatios: linears.map(({ weight }, l) => distance(weight, before[l]) / norm(before[l])),
     };
     this.history.add(this.latest);
     this.steps += 1;
@@ -165,6 +166,13 @@ class Batches {
   }
 }
 
+/** Return ‖a - b‖. */
+function distance(a, b) {
+  let total = 0;
+  for (let k = 0; k < a.length; k++) total += (a[k] - b[k]) ** 2;
+  return Math.sqrt(total);
+}
+
 function largestPlace(values) {
   let place = 0;
   for (let k = 1; k < values.length; k++) if (values[k] > values[place]) place = k;
@@ -191,7 +199,7 @@ function healthOf(layer, N) {
     return { saturated: slopes.filter(isFlat).length / slopes.length };
   }
   const width = slopes.length / N;
-  const isAlive = new Array(width).fill(false);
-  slopes.forEach((slope, k) => (isAlive[k % width] ||= Math.abs(slope) >= DEAD));
-  return { dead: isAlive.filter((alive) => !alive).length / width };
+  const isDead = new Array(width).fill(true);
+  slopes.forEach((slope, k) => (isDead[k % width] &&= Math.abs(slope) < DEAD));
+  return { dead: isDead.filter((dead) => dead).length / width };
 }

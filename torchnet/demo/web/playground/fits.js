@@ -13,7 +13,7 @@ class PlaneFit {
 
   constructor(state) {
     this.state = state;
-    this.tile = new Tile(RESOLUTION);
+    this.tiles = new Map(); // by resolution
   }
 
   place(sheet, [x, y]) {
@@ -31,9 +31,11 @@ class PlaneFit {
 
   /** Paint the probability of the second class; for the squared error, which output is larger. */
   paint(experiment) {
-    const outputs = experiment.surface(RESOLUTION);
-    const values = Float64Array.from({ length: RESOLUTION ** 2 }, (_, k) => outputs[2 * k + 1] - outputs[2 * k]);
-    return this.tile.paint(values, palettes.plane, 0.5, 0.5);
+    const { resolution } = this.state;
+    const outputs = experiment.surface(resolution);
+    const values = Float64Array.from({ length: resolution ** 2 }, (_, k) => outputs[2 * k + 1] - outputs[2 * k]);
+    if (!this.tiles.has(resolution)) this.tiles.set(resolution, new Tile(resolution));
+    return this.tiles.get(resolution).paint(values, palettes.plane, 0.5, 0.5);
   }
 
   /** Return a picture of all samples. It is kept, as they stay where they are. */
@@ -98,7 +100,7 @@ class CurveFit {
     context.strokeRect(0.5, 0.5, sheet.width - 1, sheet.height - 1);
     this.drawSamples(context, sheet, test, true);
     this.drawSamples(context, sheet, train, false);
-    const values = unit ? surfaces.valuesOf(unit.column, unit.unit) : experiment.surface(RESOLUTION);
+    const values = unit ? surfaces.valuesOf(unit.column, unit.unit) : experiment.surface(CURVE_POINTS);
     context.strokeStyle = unit ? colors.accent : colors.classes[1];
     context.lineWidth = 2.5;
     context.beginPath();
@@ -136,7 +138,7 @@ const LABEL_HEIGHT = 15; // pixels below a digit
 
 class DigitsFit {
   text = "Training digits and the answers of the network; ✗ is wrong. Click one.";
-  networkText = "Squares: weights in layer 1, outputs for the digit in the others.";
+  networkText = "Squares: weights of layer 1, then outputs.";
   unitText = "In layer 1, the weights of the unit; else what it returns for the selected digit.";
   heightOf = (width) => width;
 

@@ -75,7 +75,7 @@ function restart() {
 /** Show the experiment that is now shown by the state. */
 function rebuild() {
   const { settings, experiment, shown } = state;
-  write("network-text", `${state.fit.networkText} Lines: weights, negative blue, positive red.`);
+  write("network-text", `${state.fit.networkText} Lines: weights, blue is negative, red positive.`);
   byId("sample").max = experiment.data.train.size - 1;
   byId("compare").hidden = settings.compare === "none";
   byId("other").textContent = COMPARISON_NAMES[settings.compare];
@@ -94,6 +94,7 @@ function showRunning(isRunning) {
     walk.isWalking = false;
     loop.run();
   } else loop.pause();
+  state.isRunning = isRunning;
   byId("run").textContent = isRunning ? "Pause" : "Run";
 }
 

@@ -2,6 +2,7 @@
 
 class State {
   sample = 0;
+  isRunning = false;
 
   /** Start the experiments of settings: a network, and a second one if they have one to compare. */
   open(settings) {
@@ -21,6 +22,11 @@ class State {
     this.select(this.sample % this.experiment.data.train.size);
     this.surfaces = new Surfaces(this, columnsOf(this.experiment.network));
     this.fit = makeFit(this);
+  }
+
+  /** The points in each direction of the grid of the output. */
+  get resolution() {
+    return resolutionOf(this.experiment, this.isRunning ? GRIDS.running : GRIDS.paused);
   }
 
   /** Select a training sample. */
