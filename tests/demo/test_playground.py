@@ -152,6 +152,17 @@ def test_a_link_opens_the_same_experiment_and_the_browser_goes_back(browser, vis
     assert losses_after(browser, 5) == losses
 
 
+def test_a_second_network_trains_beside_the_first_and_can_be_shown(browser, visit):
+    visit(f"{SMALL}&normalization=layer_norm&compare=no_normalization")
+    click(browser, "#step")
+    assert script(browser, "state.experiments.map((it) => it.steps)") == [1, 1]
+    assert "LayerNorm" in find(browser, "#chain").text
+    click(browser, "#other")
+    assert find(browser, "#other").text == "no normalization"
+    assert "LayerNorm" not in find(browser, "#chain").text
+    assert "Dashed: this network." in find(browser, "#norms").text
+
+
 def test_an_address_that_is_wrong_is_explained(browser, visit):
     visit("lr=fast&seed=4&color=red")
     message = find(browser, "#message").text
@@ -198,6 +209,20 @@ def test_the_backward_pass_is_walked_with_the_numbers_of_the_experiment(browser,
     assert [title for title, *_ in of_layers][:4] == ["Linear", "Tanh", "LayerNorm", "Residual"]  # back from the output
     assert sentences[0].startswith("1 of ")
     assert all("receives ‖G‖ = " in sentence for sentence in sentences[1:-1])
+
+
+def test_a_chart_shows_the_values_of_the_step_that_is_pointed_at(browser, visit):
+    visit(SMALL)
+    for _ in range(3):
+        click(browser, "#step")
+    norms = script(browser, "state.experiment.history.records.map((it) => it.gradientNorms[0])")
+    shown = "#norms .legend-line .number"
+    assert float(find(browser, shown).text) == pytest.approx(norms[2], rel=0.01)
+    canvas = find(browser, "#norms canvas")
+    ActionChains(browser).move_to_element_with_offset(canvas, 44 - canvas.size["width"] // 2, 0).perform()
+    two_frames(browser)
+    assert float(find(browser, shown).text) == pytest.approx(norms[0], rel=0.01)
+    find(browser, "h1").click()
 
 
 def test_a_loss_that_is_not_finite_stops_with_a_sentence(browser, visit):

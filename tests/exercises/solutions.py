@@ -309,6 +309,8 @@ RIGHT = {
 
 WRONG = {
     "sigmoid_slope": [
+        (lambda x: torch.sigmoid(x) ** 2, "wrong factor"),
+        (lambda x: (torch.sigmoid(x + 1e-4) - torch.sigmoid(x)) / 1e-4, "nearly right"),
         (lambda x: torch.sigmoid(x), "value instead of slope"),
         (lambda x: x - x**2, "input instead of output"),
         (lambda x: 1 - torch.sigmoid(x).square(), "another function"),
@@ -317,6 +319,9 @@ WRONG = {
         (lambda x: (-x).exp() / (1 + (-x).exp()) ** 2, "not finite"),
     ],
     "relu_backward": [
+        (lambda g, x: g * (x < 0), "sign"),
+        (lambda g, x: g * (x > 0.1), "wrong in places"),
+        (lambda g, x: torch.where(x > 0, g, 0.01 * g), "wrong slope"),
         (lambda g, x: (x > 0).to(x.dtype), "missing upstream gradient"),
         (lambda g, x: g.clamp(min=0), "wrong mask"),
         (lambda g, x: g * x.clamp(min=0), "value instead of slope"),
@@ -326,6 +331,8 @@ WRONG = {
         (lambda g, x: g * torch.sign(x), "wrong slope"),
     ],
     "linear_forward": [
+        (lambda x, w, b: x @ w.T + 2 * b, "wrong term"),
+        (lambda x, w, b: torch.relu(x @ w.T + b), "wrong in places"),
         (lambda x, w, b: x @ w.T, "missing bias"),
         (lambda x, w, b: x @ (w if w.shape[0] == w.shape[1] else w.T) + b, "transposed"),
         (lambda x, w, b: x @ w.T - b, "sign"),
@@ -334,6 +341,8 @@ WRONG = {
         (lambda x, w, b: (x @ w.T + b) / len(x), "constant factor"),
     ],
     "linear_backward": [
+        (lambda g, x, w: (g @ w / len(x), g.T @ x / len(x), g.mean(0)), "constant factor"),
+        (lambda g, x, w: (g @ w, g.T @ x, g.sum(0).flip(0)), "permuted"),
         (lambda g, x, w: (g @ w, x.T @ g, g.sum(0)), "transposed"),
         (lambda g, x, w: (g @ w, g.T @ x, g), "missing sum"),
         (lambda g, x, w: (g @ w, g.T @ x, g.sum(1)), "wrong axis"),
@@ -344,6 +353,14 @@ WRONG = {
         (lambda g, x, w: (g @ w, g.T @ x, g[0]), "missing sum"),
     ],
     "softmax": [
+        (lambda z: torch.sigmoid(z), "sigmoid"),
+        (lambda z: torch.softmax(-z, 1), "sign"),
+        (
+            lambda z: (
+                torch.exp(z - z.mean(1, keepdim=True)) / torch.exp(z - z.mean(1, keepdim=True)).sum(1, keepdim=True)
+            ),
+            "not finite",
+        ),
         (lambda z: z.exp() / z.exp().sum(1, keepdim=True), "not finite"),
         (lambda z: torch.softmax(z - z.max(), 0), "wrong axis"),
         (lambda z: z.exp() / z.exp().sum(), "wrong axis"),
@@ -362,6 +379,8 @@ WRONG = {
         (lambda y, t: (((y - t) ** 2).mean() ** 0.5, 2 * (y - t) / y.numel()), "square root"),
     ],
     "sgd_momentum_step": [
+        (lambda w, g, v, lr, m: (w - lr * (m * v - g), m * v - g), "wrong factor in a term"),
+        (lambda w, g, v, lr, m: (w - (m * v + g), m * v + g), "wrong factor in a term"),
         (lambda w, g, v, lr, m: (w - lr * v, m * v + g), "old velocity"),
         (lambda w, g, v, lr, m: (w - lr * (m * v + (1 - m) * g), m * v + (1 - m) * g), "dampening"),
         (lambda w, g, v, lr, m: (w - (m * v + lr * g), m * v + lr * g), "learning rate in the velocity"),
@@ -381,6 +400,7 @@ WRONG = {
         (lambda z: z - torch.logsumexp(z, (0, 1)), "wrong term"),
     ],
     "silu_backward": [
+        (lambda g, x: g * (torch.sigmoid(x) + 2 * x * torch.sigmoid(x) * torch.sigmoid(-x)), "wrong factor in a path"),
         (lambda g, x: g * torch.sigmoid(x), "missing path"),
         (lambda g, x: g * x * torch.sigmoid(x) * (1 - torch.sigmoid(x)), "missing path"),
         (lambda g, x: g * torch.sigmoid(x) * (1 - torch.sigmoid(x)), "product of slopes"),
@@ -389,6 +409,7 @@ WRONG = {
         (lambda g, x: g * torch.sigmoid(x) * (1 + x), "missing factor"),
     ],
     "dropout_backward": [
+        (lambda g, mask, p: g * (torch.rand_like(g) > p) / (1 - p), "not repeatable"),
         (lambda g, mask, p: g * mask, "missing scale"),
         (lambda g, mask, p: g / (1 - p), "missing mask"),
         (lambda g, mask, p: torch.where(mask, 0, g) / (1 - p), "inverted mask"),
@@ -413,6 +434,7 @@ WRONG = {
         (lambda a, b, most: tuple(-x for x in clip(a, b, most)), "sign"),
     ],
     "batch_norm_forward": [
+        (lambda x, w, b, mean, var, *rest: (batch_norm(x, w, b, mean, var, *rest)[0], mean, var), "not updated"),
         (partial(wrong_batch_norm, of="unbiased"), "unbiased variance"),
         (partial(wrong_batch_norm, of="axis"), "wrong axis"),
         (partial(wrong_batch_norm, of="std"), "epsilon outside of the root"),
@@ -455,6 +477,14 @@ WRONG = {
         (lambda *given: mlp_backward(*given)[::-1], "swapped"),
     ],
     "adam_step": [
+        (lambda w, g, m, v, t, lr, *rest: adam(w, g, m, v, t, 1.0, *rest), "missing learning rate"),
+        (
+            lambda w, g, m, v, t, lr, b1, b2, eps: (
+                w - lr * (b1 * m + (1 - b1) * g) / (1 - b1**t) / ((b2 * v + (1 - b2) * g * g).sqrt() + eps),
+                *adam(w, g, m, v, t, lr, b1, b2, eps)[1:],
+            ),
+            "missing bias correction",
+        ),
         (partial(wrong_adam, of="no correction"), "missing bias correction"),
         (partial(wrong_adam, of="old"), "old means"),
         (partial(wrong_adam, of="step - 1"), "step off by one"),
@@ -466,6 +496,7 @@ WRONG = {
         (lambda w, g, m, v, s, lr, b1, b2, eps: adam(w, g, m, v, s, lr, b2, b1, eps), "betas exchanged"),
     ],
     "adamw_step": [
+        (lambda *given: adamw(*given[:8], 0.0, given[9]), "nearly right"),
         (lambda *given: wrong_adam(*given[:-1], of="coupled decay", decay=given[-1]), "coupled decay"),
         (lambda *given: wrong_adam(*given[:-1]), "missing decay"),
         (lambda *given: wrong_adam(*given[:-1], of="decay without lr", decay=given[-1]), "missing learning rate"),
@@ -497,6 +528,14 @@ WRONG = {
         (partial(wrong_rms_norm_backward, of="axis"), "wrong shape"),
     ],
     "layer_norm_backward": [
+        (lambda g, x, w, eps: layer_norm_backward(g, x, w, 0.0), "another number"),
+        (
+            lambda g, x, w, eps: (
+                g * w / (x.var(1, correction=0, keepdim=True) + eps).sqrt(),
+                *layer_norm_backward(g, x, w, eps)[1:],
+            ),
+            "missing path",
+        ),
         (partial(wrong_layer_norm_backward, of="no mean"), "missing path"),
         (partial(wrong_layer_norm_backward, of="no var"), "missing path"),
         (partial(wrong_layer_norm_backward, of="weight outside"), "weight outside of the sums"),
@@ -508,6 +547,10 @@ WRONG = {
         (partial(wrong_layer_norm_backward, of="axis"), "wrong axis"),
     ],
     "batch_norm_backward": [
+        (
+            lambda g, x, w, eps: (g * w / (x.var(0, correction=0) + eps), *batch_norm_backward(g, x, w, eps)[1:]),
+            "wrong paths",
+        ),
         (partial(wrong_batch_norm_backward, of="constants"), "missing path"),
         (partial(wrong_batch_norm_backward, of="no mean"), "missing path"),
         (partial(wrong_batch_norm_backward, of="sum and plus"), "wrong paths"),
@@ -523,6 +566,7 @@ WRONG = {
         (partial(wrong_batch_norm_backward, of="bias"), "constant factor"),
     ],
     "attention_backward": [
+        (lambda g, q, k, v: [-1 * attention_backward(g, q, k, v)[0], *attention_backward(g, q, k, v)[1:]], "sign"),
         (partial(wrong_attention_backward, of="no softmax"), "missing softmax derivative"),
         (partial(wrong_attention_backward, of="no sum"), "missing term"),
         (partial(wrong_attention_backward, of="diagonal"), "diagonal only"),

@@ -22,6 +22,7 @@ _KINDS: dict[str, tuple[str, str | None]] = {
     "path twice": ("path counted twice", None),
     "path sign": ("wrong sign in a path", None),
     "wrong factor in a path": ("wrong factor in a path", None),
+    "wrong factor in a term": ("wrong factor in a term", None),
     "wrong sign in a path": ("wrong sign in a path", None),
     "wrong paths": ("wrong paths", None),
     "superfluous term": ("superfluous term", "a term is in it that does not belong there"),
@@ -59,6 +60,8 @@ _KINDS: dict[str, tuple[str, str | None]] = {
 _SPECIAL: tuple[tuple[str, str, tuple[str, str | None]], ...] = (
     ("wrong derivative", "transpose", _KINDS["transposed"]),
     ("wrong derivative", "another axis", _KINDS["wrong axis"]),
+    ("sign", "is used", ("sign", None)),
+    ("wrong axis", "it has shape", ("wrong axis", "it is summed over the wrong axis, or should not be summed at all")),
     ("shape", "sum it over", ("missing sum", "its elements are right, and they are not yet added up over an axis")),
     ("shape", "the values are right", ("wrong shape", "it has the right numbers in another shape")),
 )
@@ -82,7 +85,9 @@ def explained(diagnosis: Diagnosis) -> tuple[str, str]:
     words, sentence = special or _KINDS.get(kind, (_UNKNOWN, _DERIVE))
     if sentence is None:
         sentence = _INCOMPLETE if _FORMULA.search(text) else _OPERATION.sub(_operation, text)
-    return words, sentence.replace("true gradient", "right result").replace("the true one", "the right one")
+    return words, sentence.replace("true gradient", "right result").replace("the true one", "the right one").replace(
+        " :", ":"
+    )
 
 
 def _operation(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Write a gradient as a sum over the paths on which an input reaches the output, to see which of them is wrong."""
+"""Write a wrong result as a sum, over paths of the forward pass or over arguments, to see which part is wrong."""
 
 import math
 from collections.abc import Mapping
@@ -38,6 +38,21 @@ def wrong_paths(written: Tensor, parts: Mapping[str, Tensor], axis: int | None) 
     rest = "; the rest is right" if len(wrong) < len(parts) else ""
     kinds = {kind for _, kind in wrong}
     return Diagnosis(kinds.pop() if len(kinds) == 1 else "wrong paths", "; ".join(text for text, _ in wrong) + rest)
+
+
+def wrong_factors(written: Tensor, true: Tensor, tensors: Mapping[str, Tensor]) -> Diagnosis | None:
+    """Say which argument has a wrong factor, if both the wrong and the right result are sums of multiples of them."""
+    alike = {name: x for name, x in tensors.items() if x.shape == true.shape == written.shape}
+    if not alike or true.numel() <= len(alike):
+        return None
+    columns = torch.stack([x.flatten() for x in alike.values()], dim=1)
+    ours, right = _factors(columns, written.flatten()), _factors(columns, true.flatten())
+    if ours is None or right is None:
+        return None
+    pairs = zip(alike, ours[0].tolist(), right[0].tolist(), strict=True)
+    wrong = [(name, a) for name, a, b in pairs if not math.isclose(a, b, rel_tol=_SAME, abs_tol=_SAME)]
+    texts = [f"{name} is not in it" if abs(a) < _SAME else f"the factor of {name} is {a:.4g}" for name, a in wrong]
+    return Diagnosis("wrong factor in a term", "; ".join(texts))
 
 
 def _factors(columns: Tensor, written: Tensor) -> Tensor | None:

@@ -10,13 +10,14 @@ from torch import Tensor
 from torchnet.checking.compare import random_directions
 from torchnet.checking.diagnosis.context import Context
 from torchnet.checking.diagnosis.diagnose import diagnose
+from torchnet.checking.diagnosis.structure import nearly_right
 from torchnet.checking.oracles.autograd import autograd
 from torchnet.checking.oracles.oracles import AUTOGRAD
 from torchnet.checking.proof import check
 from torchnet.checking.reports.report import Diagnosis, Report
 from torchnet.checking.subjects.forms import as_subject
 from torchnet.checking.subjects.subject import Subject, as_tuple
-from torchnet.exercises.paths import wrong_paths
+from torchnet.exercises.paths import wrong_factors, wrong_paths
 
 Case = Mapping[str, Any]
 Function = Callable[..., Any]
@@ -84,7 +85,13 @@ class Values:
             lambda tensors, grad_outputs: {},
             numbers={key: x for key, x in case.items() if isinstance(x, float)},
         )
-        return diagnose(f"({name})", written, true, Context(subject, (true,), (torch.ones_like(true),), {}, {}))
+        context = Context(subject, (true,), (torch.ones_like(true),), {}, {})
+        found = diagnose(f"({name})", written, true, context)
+        if found.kind in ("unknown", "term"):
+            found = wrong_factors(written, true, tensors) or found
+        if found.kind == "unknown" and written.shape == true.shape and true.numel() > 1:
+            found = next(nearly_right(written, true), found)
+        return found
 
     def proof(self, function: Function, arguments: Sequence[str], case: Case) -> Found | None:
         """Check the gradient of a loss at other inputs and in other ways."""

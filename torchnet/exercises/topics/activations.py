@@ -59,6 +59,14 @@ SIGMOID_SLOPE = Task(
             lambda a: 1 - torch.sigmoid(a.x),
             "this is the derivative of log σ(x), that of σ(x) divided by σ(x): a factor is missing",
         ),
+        *(
+            Mistake("slope", "wrong factor", formula, "in terms of y = σ(x) there are two factors, and one is wrong")
+            for formula in (
+                lambda a: torch.sigmoid(a.x) ** 2,
+                lambda a: torch.sigmoid(-a.x) ** 2,
+                lambda a: torch.sigmoid(a.x) * (1 + torch.sigmoid(a.x)),
+            )
+        ),
     ),
 )
 
@@ -78,7 +86,10 @@ RELU_BACKWARD = Task(
     results={"grad_input": "(N, C), the gradient of the input"},
     truth=Gradients(lambda x: torch.relu(x), grad_input="x"),
     inputs=lambda draw: {"x": draw.normal(4, 3)},
-    traps=lambda draw: {"where x is exactly 0": {"x": draw.normal(4, 3) * draw.mask(4, 3)}},
+    traps=lambda draw: {
+        "where x is exactly 0": {"x": draw.normal(5, 3) * draw.mask(5, 3)},
+        "for small x": {"x": 1e-9 * draw.normal(4, 3)},
+    },
     where={
         "grad_input": "Ask for each element: which of the two, x or 0, is y? Only one of them lets a gradient through."
     },
@@ -133,7 +144,7 @@ SILU_BACKWARD = Task(
     may call torch.sigmoid.
     """,
     equations="""
-    y          = x σ(x)
+    y          = x · σ(x)
     grad_input = ∂L/∂x,   given   grad_output = ∂L/∂y
     """,
     arguments={"grad_output": "(N, C), the gradient of the output", "x": "(N, C), the input of the forward pass"},
@@ -159,6 +170,18 @@ SILU_BACKWARD = Task(
             "missing factor",
             lambda a: a.grad_output * torch.sigmoid(a.x) * (1 + a.x),
             "the second term needs the slope of σ, and has σ itself",
+        ),
+        Mistake(
+            "grad_input",
+            "wrong slope",
+            lambda a: a.grad_output * torch.sigmoid(a.x) * (1 + a.x * torch.sigmoid(a.x)),
+            "the slope of σ in the second term is not the one that you know from sigmoid_slope",
+        ),
+        Mistake(
+            "grad_input",
+            "missing factor",
+            lambda a: a.grad_output * torch.sigmoid(a.x) * (1 + torch.sigmoid(-a.x)),
+            "in the second term, the factor that is not differentiated is missing",
         ),
     ),
 )

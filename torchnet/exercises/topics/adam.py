@@ -91,6 +91,12 @@ def _with_old_means(of_torch: Any) -> Callable[[Any], Tensor]:
     )
 
 
+def _uncorrected(a: Any, mean: str, beta: float, added: Tensor) -> Tensor:
+    """Return a mean that is right after the update without being corrected."""
+    added = (1 - beta) * added
+    return ((beta * getattr(a, mean) + added) * (1 - beta**a.step) - added) / beta
+
+
 def mistakes_in_weight(of_torch: Any) -> tuple[Mistake, ...]:
     """Return the mistakes that a step of Adam and one of AdamW can have."""
     change = partial(with_changes, of_torch)
@@ -102,6 +108,19 @@ def mistakes_in_weight(of_torch: Any) -> tuple[Mistake, ...]:
             change(step=lambda a: 10**9),
             "the means are not divided by 1 - beta^step: the first steps have the wrong size",
         ),
+        Mistake(
+            "new_weight",
+            "missing bias correction",
+            change(exp_avg_sq=lambda a: _uncorrected(a, "exp_avg_sq", a.beta2, a.grad**2)),
+            "the mean of squares is not divided by 1 - beta2^step",
+        ),
+        Mistake(
+            "new_weight",
+            "missing bias correction",
+            change(exp_avg=lambda a: _uncorrected(a, "exp_avg", a.beta1, a.grad)),
+            "the mean of gradients is not divided by 1 - beta1^step",
+        ),
+        Mistake("new_weight", "missing learning rate", change(lr=lambda a: 1.0), "the step has no factor lr"),
         Mistake("new_weight", "old means", _with_old_means(of_torch), "the means from before this step are used"),
         Mistake("new_weight", "step off by one", change(step=lambda a: a.step + 1), f"one too many, {off}"),
         Mistake("new_weight", "step off by one", change(step=lambda a: a.step - 1 or 10**9), f"one too few, {off}"),
@@ -159,12 +178,12 @@ ADAM_STEP = Task(
     element moves by about lr. Return the new weight and both new means as new tensors.
     """,
     equations="""
-    new_exp_avg    = beta1 exp_avg + (1 - beta1) grad
-    new_exp_avg_sq = beta2 exp_avg_sq + (1 - beta2) grad²
+    new_exp_avg    = beta1 · exp_avg + (1 - beta1) · grad
+    new_exp_avg_sq = beta2 · exp_avg_sq + (1 - beta2) · grad²
 
     m = new_exp_avg / (1 - beta1^step)        v = new_exp_avg_sq / (1 - beta2^step)
 
-    new_weight = weight - lr m / (√v + eps)
+    new_weight = weight - lr · m / (√v + eps)
     """,
     arguments=ARGUMENTS,
     results=RESULTS,

@@ -97,5 +97,11 @@ ATTENTION_BACKWARD = Task(
             ),
             "in the backward pass of softmax, the sum runs over the queries, not over the keys",
         ),
+        Mistake(
+            "grad_v",
+            "missing scale",
+            lambda a: torch.softmax(a.q @ a.k.T, dim=1).T @ a.grad_output,
+            "the scores are not divided by √E",
+        ),
     ),
 )

@@ -34,10 +34,10 @@ BATCH_NORM_FORWARD = Task(
     equations="""
     mean = 1/N Σₙ x[n]        var = 1/N Σₙ (x[n] - mean)²        unbiased = 1/(N - 1) Σₙ (x[n] - mean)²
 
-    y = (x - mean) / √(var + eps) weight + bias
+    y = (x - mean) / √(var + eps) · weight + bias
 
-    new_running_mean = (1 - momentum) running_mean + momentum mean
-    new_running_var  = (1 - momentum) running_var + momentum unbiased
+    new_running_mean = (1 - momentum) · running_mean + momentum · mean
+    new_running_var  = (1 - momentum) · running_var + momentum · unbiased
     """,
     arguments={
         "x": "(N, C)",
@@ -125,6 +125,42 @@ BATCH_NORM_FORWARD = Task(
             lambda a: normalized(a.x, 0, 0, 0.0) * a.weight + a.bias,
             "eps is not in it: a feature that is constant would be divided by zero",
         ),
+        Mistake(
+            "y",
+            "missing weight and bias",
+            lambda a: normalized(a.x, 0, 0, a.eps),
+            "it is normalized, but not scaled and shifted",
+        ),
+        Mistake(
+            "y",
+            "wrong axis",
+            lambda a: (a.x - a.x.mean()) / torch.sqrt(a.x.var(correction=0) + a.eps) * a.weight + a.bias,
+            "mean and variance are those of the whole tensor, not of each feature",
+        ),
+        Mistake(
+            "new_running_mean",
+            "not updated",
+            lambda a: a.running_mean,
+            "it is returned as it was",
+        ),
+        Mistake(
+            "new_running_mean",
+            "batch statistics",
+            lambda a: a.x.mean(0),
+            "it is the mean of this batch alone: the old one is forgotten",
+        ),
+        Mistake(
+            "new_running_var",
+            "not updated",
+            lambda a: a.running_var,
+            "it is returned as it was",
+        ),
+        Mistake(
+            "new_running_var",
+            "standard deviation",
+            lambda a: (1 - a.momentum) * a.running_var + a.momentum * a.x.std(0),
+            "the standard deviation is tracked, not the variance",
+        ),
     ),
 )
 
@@ -141,7 +177,7 @@ BATCH_NORM_BACKWARD = Task(
     mean = 1/N Σₙ x[n]        var = 1/N Σₙ (x[n] - mean)²
 
     normalized = (x - mean) / √(var + eps)
-    y          = normalized weight + bias
+    y          = normalized · weight + bias
     """,
     arguments=ARGUMENTS,
     results=RESULTS,
@@ -175,6 +211,12 @@ BATCH_NORM_BACKWARD = Task(
             lambda a: (a.grad_output * normalized(a.x, 0, 1, a.eps)).sum(0),
             "normalized is computed with the variance that divides by N - 1; in the equations it divides by N",
             "torch.var divides by N - 1 unless it is told otherwise.",
+        ),
+        Mistake(
+            "grad_weight",
+            "wrong axis",
+            lambda a: (a.grad_output * normalized(a.x, 1, 0, a.eps)).sum(0),
+            "normalized is computed over the features, as in layer normalization",
         ),
     ),
 )

@@ -146,5 +146,17 @@ MLP_BACKWARD = Task(
             ).sum(0),
             "the slope is that of a sigmoid; here the activation is tanh",
         ),
+        Mistake(
+            "grad_bias1",
+            "missing square",
+            lambda a: (a.grad_output @ a.weight2 * (1 - torch.tanh(a.x @ a.weight1.T + a.bias1))).sum(0),
+            "the slope of tanh has a square in it",
+        ),
+        Mistake(
+            "grad_weight2",
+            "missing bias",
+            lambda a: a.grad_output.T @ torch.tanh(a.x @ a.weight1.T),
+            "bias1 is missing where hidden is computed again",
+        ),
     ),
 )

@@ -44,7 +44,7 @@ LAYER_NORM_BACKWARD = Task(
     mean[n] = 1/C Σ_c x[n, c]        var[n] = 1/C Σ_c (x[n, c] - mean[n])²
 
     normalized = (x - mean) / √(var + eps)
-    y          = normalized weight + bias
+    y          = normalized · weight + bias
     """,
     arguments=ARGUMENTS,
     results=RESULTS,
@@ -116,7 +116,7 @@ RMS_NORM_BACKWARD = Task(
     """,
     equations="""
     rms[n] = √(1/C Σ_c x[n, c]² + eps)
-    y      = x / rms weight
+    y      = x / rms · weight
     """,
     arguments=ARGUMENTS,
     results={"grad_input": "(N, C), the gradient of x", "grad_weight": "(C,)"},
@@ -147,6 +147,12 @@ RMS_NORM_BACKWARD = Task(
             "missing weight",
             partial(_for_weights_of_one, _OF_RMS_NORM),
             "weight is not in it: the gradient of y comes back through the product with weight first",
+        ),
+        Mistake(
+            "grad_weight",
+            "mean subtracted",
+            lambda a: (a.grad_output * normalized(a.x, 1, 0, a.eps)).sum(0),
+            "a mean is subtracted, as in layer normalization; here there is none",
         ),
     ),
 )

@@ -83,6 +83,10 @@ CROSS_ENTROPY = Task(
     inputs=lambda draw: {"logits": 2 * draw.normal(5, 3), "targets": draw.classes(5, 3)},
     traps=lambda draw: {
         "for logits near 1000": {"logits": 1000 + draw.normal(4, 3), "targets": draw.classes(4, 3)},
+        "for logits that are far apart": {
+            "logits": torch.tensor([[0.0, 1000.0, -1000.0]]).double(),
+            "targets": torch.tensor([1]),
+        },
         "for a confident mistake": {
             "logits": torch.tensor([[0.0, -1000.0, 5.0], [1.0, 2.0, 3.0]]).double(),
             "targets": torch.tensor([1, 0]),

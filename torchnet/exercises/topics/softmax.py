@@ -28,6 +28,7 @@ SOFTMAX = Task(
     traps=lambda draw: {
         "for logits near 1000": {"logits": 1000 + draw.normal(4, 3)},
         "for logits near -1000": {"logits": -1000 + draw.normal(4, 3)},
+        "for logits that are far apart": {"logits": torch.tensor([[0.0, 1000.0, -1000.0]]).double()},
         "for rows of very different size": {"logits": draw.normal(3, 4) + torch.tensor([[0.0], [2000.0], [-2000.0]])},
         "for as many samples as classes": {"logits": draw.normal(3, 3)},
     },
@@ -64,6 +65,18 @@ SOFTMAX = Task(
         ),
         Mistake(
             "probabilities",
+            "sigmoid",
+            lambda a: torch.sigmoid(a.logits),
+            "this is the sigmoid of each logit by itself: the rows do not have the sum 1",
+        ),
+        Mistake(
+            "probabilities",
+            "sign",
+            lambda a: torch.softmax(-a.logits, dim=1),
+            "the exponents have the wrong sign: the largest logit gets the smallest probability",
+        ),
+        Mistake(
+            "probabilities",
             "logarithm",
             lambda a: torch.log_softmax(a.logits, dim=1),
             "these are the logarithms of the probabilities",
@@ -94,6 +107,7 @@ LOG_SOFTMAX = Task(
     traps=lambda draw: {
         "for logits near 1000": {"logits": 1000 + draw.normal(4, 3)},
         "for logits near -1000": {"logits": -1000 + draw.normal(4, 3)},
+        "for logits that are far apart": {"logits": torch.tensor([[0.0, 1000.0, -1000.0]]).double()},
         "for the logits 0, -30 and -1000": {"logits": torch.tensor([[0.0, -30.0, -1000.0]]).double()},
     },
     where={
@@ -160,7 +174,7 @@ SOFTMAX_BACKWARD = Task(
     p[n, c]     = e^logits[n, c] / Σₖ e^logits[n, k]
     grad_logits = ∂L/∂logits,   given   grad_output = ∂L/∂p
 
-    ∂p[n, c] / ∂logits[n, k] = p[n, c] ([c = k] - p[n, k])
+    ∂p[n, c] / ∂logits[n, k] = p[n, c] · ([c = k] - p[n, k])        [c = k] is 1 if c = k, otherwise 0
     """,
     arguments={"grad_output": "(N, C), the gradient of p", "logits": "(N, C)"},
     results={"grad_logits": "(N, C), the gradient of the logits"},
@@ -201,6 +215,12 @@ SOFTMAX_BACKWARD = Task(
             "missing factor",
             lambda a: a.grad_output - (a.grad_output * torch.softmax(a.logits, 1)).sum(1, keepdim=True),
             "the sum is right, and a factor that both terms have is missing",
+        ),
+        Mistake(
+            "grad_logits",
+            "missing factor",
+            lambda a: (g := a.grad_output * torch.softmax(a.logits, 1)) - g.sum(1, keepdim=True),
+            "the sum is right, and a factor in front of it is missing",
         ),
     ),
 )

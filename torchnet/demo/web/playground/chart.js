@@ -13,12 +13,17 @@ class LineChart {
    * @param band a range of usual values, drawn behind the lines: [low, high].
    */
   constructor(node, { title, text, lines, logarithmic = false, band = null }) {
-    Object.assign(this, { text, lines, logarithmic, band });
+    Object.assign(this, { text, lines, logarithmic, band, pointedAt: null });
     this.note = element("p", { className: "look" });
     this.canvas = element("canvas", { role: "img", "aria-label": title });
     this.legend = element("p", { className: "legend-line" });
     node.append(element("h2", {}, title), this.note, this.canvas, this.legend);
     this.sheet = new Sheet(this.canvas, () => 132, () => this.draw());
+    const point = (x) => ((this.pointedAt = x), this.draw());
+    for (const name of ["pointermove", "pointerdown"]) {
+      this.canvas.addEventListener(name, (event) => point(this.sheet.pointOf(event)[0]));
+    }
+    this.canvas.addEventListener("pointerleave", () => point(null));
   }
 
   draw() {
@@ -33,7 +38,23 @@ class LineChart {
     this.drawBand(context, up);
     this.drawAxes(context, range, up, last);
     for (const line of lines) this.drawLine(context, line, across, up);
-    this.describe(lines);
+    const share = (this.pointedAt - EDGE.left) / (width - EDGE.left - EDGE.right);
+    this.describe(lines, this.pointedAt === null ? last : this.drawPointer(context, share * last, across));
+  }
+
+  /** Draw a line at the step that is pointed at; return the step. */
+  drawPointer(context, step, across) {
+    const bottom = this.sheet.height - EDGE.bottom;
+    context.strokeStyle = colors.muted;
+    context.lineWidth = 1;
+    context.beginPath();
+    context.moveTo(across(step), EDGE.top);
+    context.lineTo(across(step), bottom);
+    context.stroke();
+    context.textAlign = "center";
+    context.fillStyle = colors.muted;
+    if (step > 0) context.fillText(countText(Math.round(step)), across(step), bottom + 16);
+    return step;
   }
 
   /** Return the lowest and the highest value of the vertical axis; whole decades if it is logarithmic. */
@@ -115,8 +136,8 @@ class LineChart {
     context.setLineDash([]);
   }
 
-  /** Write the names and last values of up to four lines below. */
-  describe(lines) {
+  /** Write the names of up to four lines below, and their values at a step. */
+  describe(lines, step) {
     const chosen = fourOf(lines);
     const dashing = lines.find((line) => line.dashed);
     this.note.textContent = this.text + (dashing ? ` Dashed: ${dashing.dashed}.` : "");
@@ -125,11 +146,13 @@ class LineChart {
         ...chosen.map(() => element("span", {}, element("i"), element("b"), element("span", { className: "number" }))),
       );
     }
-    chosen.forEach(({ name, values, color, dashed }, k) => {
+    chosen.forEach(({ name, steps, values, color, dashed }, k) => {
+      const after = steps.findIndex((other) => other > step);
+      const place = (after < 0 ? values.length : after) - 1;
       const [mark, label, number] = this.legend.children[k].children;
       mark.style.borderTop = `2px ${dashed ? "dashed" : "solid"} ${color}`;
       label.textContent = name;
-      number.textContent = values.length ? steadyText(values[values.length - 1]) : "–";
+      number.textContent = place >= 0 ? steadyText(values[place]) : "–";
     });
   }
 }

@@ -56,7 +56,7 @@ class Experiment {
       step: this.steps,
       loss,
       gradientNorms: linears.map(({ grads }) => norm(grads.weight)),
-      updateRatios: linears.map(({ weight }, l) => norm(before[l].map((w, k) => weight[k] - w)) / norm(before[l])),
+      updateRatios: linears.map(({ weight }, l) => distance(weight, before[l]) / norm(before[l])),
     };
     this.history.add(this.latest);
     this.steps += 1;
@@ -164,6 +164,13 @@ class Batches {
     this.start += size;
     return rowsOf(this.part, indices);
   }
+}
+
+/** Return ‖a - b‖. */
+function distance(a, b) {
+  let total = 0;
+  for (let k = 0; k < a.length; k++) total += (a[k] - b[k]) ** 2;
+  return Math.sqrt(total);
 }
 
 function largestPlace(values) {

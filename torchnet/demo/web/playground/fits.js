@@ -100,7 +100,7 @@ class CurveFit {
     context.strokeRect(0.5, 0.5, sheet.width - 1, sheet.height - 1);
     this.drawSamples(context, sheet, test, true);
     this.drawSamples(context, sheet, train, false);
-    const values = unit ? surfaces.valuesOf(unit.column, unit.unit) : experiment.surface(this.state.resolution);
+    const values = unit ? surfaces.valuesOf(unit.column, unit.unit) : experiment.surface(CURVE_POINTS);
     context.strokeStyle = unit ? colors.accent : colors.classes[1];
     context.lineWidth = 2.5;
     context.beginPath();

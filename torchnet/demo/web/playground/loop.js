@@ -3,7 +3,7 @@
 const TRAINING_TIME = 5; // ms of a frame
 const DRAWING_TIME = 6; // ms of a frame; one part may take longer
 const LARGEST_SHARE = 0.1; // of the time, for a part: on a slow device, it is drawn less often
-const LONGEST_PAUSE = 4; // times `every`
+const LONGEST_PAUSE = 10; // times `every`
 
 class Loop {
   /**

@@ -94,7 +94,7 @@ function showRunning(isRunning) {
     walk.isWalking = false;
     loop.run();
   } else loop.pause();
-  state.resolution = isRunning ? RESOLUTIONS.running : RESOLUTIONS.paused;
+  state.isRunning = isRunning;
   byId("run").textContent = isRunning ? "Pause" : "Run";
 }
 

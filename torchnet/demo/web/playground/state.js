@@ -1,10 +1,8 @@
 // What the page shows: the experiments of some settings, and which sample and which unit are looked at.
 
-const RESOLUTIONS = { running: 32, paused: 80 }; // points of the grid of the output in each direction
-
 class State {
   sample = 0;
-  resolution = RESOLUTIONS.paused;
+  isRunning = false;
 
   /** Start the experiments of settings: a network, and a second one if they have one to compare. */
   open(settings) {
@@ -24,6 +22,11 @@ class State {
     this.select(this.sample % this.experiment.data.train.size);
     this.surfaces = new Surfaces(this, columnsOf(this.experiment.network));
     this.fit = makeFit(this);
+  }
+
+  /** The points in each direction of the grid of the output. */
+  get resolution() {
+    return resolutionOf(this.experiment, this.isRunning ? GRIDS.running : GRIDS.paused);
   }
 
   /** Select a training sample. */
