@@ -57,8 +57,10 @@ CHANGELOG
 
 They were run when this site was built:
 
+````{container} runs
 ```{nb-exec-table}
 ```
+````
 
 ```{toctree}
 :hidden:

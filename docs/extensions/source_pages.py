@@ -19,13 +19,14 @@ from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
 ROOT = Path(__file__).parent.parent.parent
-REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+URLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
+REPOSITORY, SITE = URLS["Repository"], URLS["Documentation"]
 SCHEME = "source:"  # of a link to a file, until the pages are written
 BINARY = (".png", ".jpg")
 
 
 class LinksToFiles(SphinxTransform):
-    """Recognize the links of Markdown to files and folders that are not pages of the site."""
+    """Recognize links to files and folders that are not pages of the site, and to the site itself."""
 
     default_priority = 5
 
@@ -40,6 +41,9 @@ class LinksToFiles(SphinxTransform):
                 name = path.relative_to(ROOT).as_posix()
                 uri = f"{REPOSITORY}/tree/main/{name}" if path.is_dir() else SCHEME + name
                 link.replace_self(nodes.reference("", "", *link.children, refuri=uri))
+        for reference in self.document.findall(nodes.reference):  # the README links to the published site
+            if reference.get("refuri", "").startswith(SITE):
+                reference["refuri"] = SCHEME + (reference["refuri"].removeprefix(SITE) or "index.html")
 
 
 def linkcode_resolve(domain: str, info: dict[str, str]) -> str | None:
@@ -81,6 +85,8 @@ def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     found = {path for name in app.env.found_docs for _, path, _ in linked_files(app.env.get_doctree(name))}
     for path in sorted(found):
         if path.endswith(".html"):
+            if not (ROOT / path).exists():  # a page of the site
+                continue
             (app.outdir / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / path, app.outdir / path)
             continue

@@ -165,6 +165,9 @@ def test_a_chosen_rate_stays_until_another_sample_is_shown(show, browser):
     paint(browser, (-0.3, 0.3), (0.3, 0.3))
     pause(browser)
     assert texts(browser, "#rates .number") != losses
+    find(browser, "#clear").click()
+    pause(browser)
+    assert texts(browser, "#rates .number") == ["–"] * len(RATES)
 
 
 def number(text):

@@ -1,5 +1,7 @@
 """torchnet.exercise: the task, the list, and hints that become more direct and never show the answer."""
 
+import ast
+import json
 import re
 import subprocess
 import sys
@@ -36,7 +38,7 @@ def test_an_exercise_shows_task_equations_shapes_and_a_stub(name):
     exec("\n".join(line[4:] for line in stub.splitlines()), namespace)
     assert exercise.check(namespace[name]).kind == "not written"
     page = exercise._repr_html_()
-    for part in (name, "(N, C)" if "(N, C)" in text else "<table>", "<pre>def "):
+    for part in (name, "(N, C)" if "(N, C)" in text else "<table>", f">def {name}("):
         assert part in page
     assert page.count("<div") == page.count("</div")
     assert page.count("<pre") == page.count("</pre")
@@ -88,7 +90,7 @@ def test_another_mistake_begins_with_its_first_hint():
 def test_a_part_may_be_written_first():
     exercise = torchnet.exercise("linear_backward")
     result = exercise.check(lambda g, x, w: (..., ..., g.sum(0)))
-    assert result.text == "Still to write: grad_input, grad_weight. The rest is right."
+    assert result.text == "Still to write: grad_input, grad_weight. The rest is right so far."
     assert exercise.check(lambda g, x, w: (..., ..., g.sum(1))).kind == "wrong axis"
 
 
@@ -173,3 +175,16 @@ def test_a_check_takes_seconds_at_most():
 def test_importing_torchnet_does_not_import_the_exercises():
     code = "import sys, torchnet; sys.exit(any(name.startswith('torchnet.exercises') for name in sys.modules))"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_the_stubs_in_the_notebooks_are_those_of_the_exercises():
+    found = set()
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            source = "".join(cell["source"])
+            for name in re.findall(r"^\w+\.check\((\w+)\)$", source, re.MULTILINE):
+                if name in NAMES and "..." in source:
+                    stub = ast.parse(torchnet.exercise(name)._task.stub).body[0]
+                    assert ast.unparse(stub) == ast.unparse(ast.parse(source).body[0]), f"{path.name}: {name}"
+                    found.add(name)
+    assert len(found) > 8

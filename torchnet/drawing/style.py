@@ -12,6 +12,7 @@ FEW = 12  # a line with at most this many points has markers
 _DEPTH = LinearSegmentedColormap.from_list("depth", ["#3b7dd8", "#9b6bd3", "#e8743b"])
 STYLE: dict[Any, Any] = {
     "font.size": 9,
+    "figure.constrained_layout.use": False,  # each figure chooses its layout
     "figure.facecolor": "white",  # also where the user's style is dark
     "axes.facecolor": "white",
     "axes.edgecolor": GRID,

@@ -62,7 +62,7 @@ class _Trial:
             if name not in unwritten:
                 self._compare(name, results[name], true[name])
         if unwritten:
-            text = f"Still to write: {', '.join(unwritten)}. The rest is right."
+            text = f"Still to write: {', '.join(unwritten)}. The rest is right so far."
             raise FaultFoundError("not written", unwritten[0], text)
 
     def _compare(self, name: str, written: Tensor, true: Tensor) -> None:

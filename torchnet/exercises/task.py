@@ -131,8 +131,8 @@ class Task:
         text = html.escape(cleandoc(self.text)).replace("\n\n", "</p><p>")
         return (
             f"<div style='max-width:52em'><h4>{html.escape(self.heading)}</h4><p>{text}</p>"
-            f"<pre>{html.escape(cleandoc(self.equations))}</pre><table>{''.join(rows)}</table>"
-            f"<p>Copy this and write the formulas:</p><pre>{html.escape(self.stub)}</pre></div>"
+            f"<pre style='overflow-x:auto'>{html.escape(cleandoc(self.equations))}</pre><table>{''.join(rows)}</table>"
+            f"<p>Copy this and write the formulas:</p><pre style='overflow-x:auto'>{html.escape(self.stub)}</pre></div>"
         )
 
 

@@ -144,7 +144,7 @@ SILU_BACKWARD = Task(
     may call torch.sigmoid.
     """,
     equations="""
-    y          = x σ(x)
+    y          = x · σ(x)
     grad_input = ∂L/∂x,   given   grad_output = ∂L/∂y
     """,
     arguments={"grad_output": "(N, C), the gradient of the output", "x": "(N, C), the input of the forward pass"},

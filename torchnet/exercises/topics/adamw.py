@@ -27,12 +27,12 @@ ADAMW_STEP = Task(
     would divide it by the root of the squares. Return the new weight and both new means as new tensors.
     """,
     equations="""
-        new_exp_avg    = beta1 exp_avg + (1 - beta1) grad
-    new_exp_avg_sq = beta2 exp_avg_sq + (1 - beta2) grad²
+        new_exp_avg    = beta1 · exp_avg + (1 - beta1) · grad
+    new_exp_avg_sq = beta2 · exp_avg_sq + (1 - beta2) · grad²
 
     m = new_exp_avg / (1 - beta1^step)        v = new_exp_avg_sq / (1 - beta2^step)
 
-    new_weight = weight - lr weight_decay weight - lr m / (√v + eps)
+    new_weight = weight - lr · weight_decay · weight - lr · m / (√v + eps)
     """,
     arguments=_ARGUMENTS,
     results=RESULTS,

@@ -34,10 +34,10 @@ BATCH_NORM_FORWARD = Task(
     equations="""
     mean = 1/N Σₙ x[n]        var = 1/N Σₙ (x[n] - mean)²        unbiased = 1/(N - 1) Σₙ (x[n] - mean)²
 
-    y = (x - mean) / √(var + eps) weight + bias
+    y = (x - mean) / √(var + eps) · weight + bias
 
-    new_running_mean = (1 - momentum) running_mean + momentum mean
-    new_running_var  = (1 - momentum) running_var + momentum unbiased
+    new_running_mean = (1 - momentum) · running_mean + momentum · mean
+    new_running_var  = (1 - momentum) · running_var + momentum · unbiased
     """,
     arguments={
         "x": "(N, C)",
@@ -177,7 +177,7 @@ BATCH_NORM_BACKWARD = Task(
     mean = 1/N Σₙ x[n]        var = 1/N Σₙ (x[n] - mean)²
 
     normalized = (x - mean) / √(var + eps)
-    y          = normalized weight + bias
+    y          = normalized · weight + bias
     """,
     arguments=ARGUMENTS,
     results=RESULTS,

@@ -31,8 +31,8 @@ SGD_MOMENTUM_STEP = Task(
     learning rate elsewhere.
     """,
     equations="""
-    new_velocity = momentum velocity + grad
-    new_weight   = weight - lr new_velocity
+    new_velocity = momentum · velocity + grad
+    new_weight   = weight - lr · new_velocity
     """,
     arguments={
         "weight": "any shape",
@@ -134,7 +134,7 @@ CLIP_BY_NORM = Task(
     norm   = √(Σ grad_weight² + Σ grad_bias²)        over all elements of both tensors
     factor = min(1, max_norm / (norm + 10⁻⁶))
 
-    clipped_weight = factor grad_weight,   clipped_bias = factor grad_bias
+    clipped_weight = factor · grad_weight,   clipped_bias = factor · grad_bias
     """,
     arguments={"grad_weight": "any shape", "grad_bias": "any shape", "max_norm": "a number above 0"},
     results={"clipped_weight": "the shape of grad_weight", "clipped_bias": "the shape of grad_bias"},

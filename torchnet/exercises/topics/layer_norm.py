@@ -44,7 +44,7 @@ LAYER_NORM_BACKWARD = Task(
     mean[n] = 1/C Σ_c x[n, c]        var[n] = 1/C Σ_c (x[n, c] - mean[n])²
 
     normalized = (x - mean) / √(var + eps)
-    y          = normalized weight + bias
+    y          = normalized · weight + bias
     """,
     arguments=ARGUMENTS,
     results=RESULTS,
@@ -116,7 +116,7 @@ RMS_NORM_BACKWARD = Task(
     """,
     equations="""
     rms[n] = √(1/C Σ_c x[n, c]² + eps)
-    y      = x / rms weight
+    y      = x / rms · weight
     """,
     arguments=ARGUMENTS,
     results={"grad_input": "(N, C), the gradient of x", "grad_weight": "(C,)"},

@@ -28,7 +28,7 @@ LINEAR_FORWARD = Task(
     as in PyTorch: (O, I).
     """,
     equations="""
-    y[n, o] = Σᵢ x[n, i] weight[o, i] + bias[o]
+    y[n, o] = Σᵢ x[n, i] · weight[o, i] + bias[o]
     """,
     arguments={"x": "(N, I), the inputs", "weight": "(O, I)", "bias": "(O,)"},
     results={"y": "(N, O), the outputs"},
@@ -73,7 +73,7 @@ LINEAR_BACKWARD = Task(
     """,
     equations="""
     y       = x weightᵀ + bias
-    y[n, o] = Σᵢ x[n, i] weight[o, i] + bias[o]
+    y[n, o] = Σᵢ x[n, i] · weight[o, i] + bias[o]
 
     grad_input  = ∂L/∂x,   grad_weight = ∂L/∂weight,   grad_bias = ∂L/∂bias,   given   grad_output = ∂L/∂y
     """,

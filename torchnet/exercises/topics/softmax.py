@@ -174,7 +174,7 @@ SOFTMAX_BACKWARD = Task(
     p[n, c]     = e^logits[n, c] / Σₖ e^logits[n, k]
     grad_logits = ∂L/∂logits,   given   grad_output = ∂L/∂p
 
-    ∂p[n, c] / ∂logits[n, k] = p[n, c] ([c = k] - p[n, k])
+    ∂p[n, c] / ∂logits[n, k] = p[n, c] · ([c = k] - p[n, k])        [c = k] is 1 if c = k, otherwise 0
     """,
     arguments={"grad_output": "(N, C), the gradient of p", "logits": "(N, C)"},
     results={"grad_logits": "(N, C), the gradient of the logits"},
