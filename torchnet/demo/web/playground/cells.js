@@ -39,7 +39,7 @@ function pictureRows(rows, count) {
   const pictures = rows.map(
     ({ name, values, signed = true }) => new Picture({ count, columns, caption: name, values, signed }),
   );
-  const node = element("div", { className: "pictures" }, ...pictures.map((picture) => picture.node));
+  const node = element("div", { className: "cells pictures" }, ...pictures.map((picture) => picture.node));
   return { node, update: () => pictures.forEach((picture) => picture.update()) };
 }
 

@@ -4,7 +4,8 @@ const HEADING = 20; // the height of the headings above the columns
 const GAP = 3; // between units, at least
 const LARGEST = 40; // the size of a unit
 const MOST_INPUTS = 16; // more are an image, which is one unit
-const FAINTEST = 0.05; // a line for a smaller weight, relative to the largest, would not be seen
+const FAINTEST = 0.05; // a smaller weight, relative to the largest of its layer, gets no line
+const MANY = 256; // of more weights, only larger ones get a line
 const LINE_LEVELS = 4; // the widths of lines
 const IMAGE_SIZE = 52; // of an image as the input
 const MOST_PIXELS = 8; // of an image whose pixels are to be seen
@@ -13,10 +14,8 @@ const MOST_PIXELS = 8; // of an image whose pixels are to be seen
 function columnsOf(network) {
   const columns = [];
   for (const layer of network.layers) {
-    const inside = layer.layers ?? [layer];
-    const linear = inside.find(({ kind }) => kind === "Linear");
-    if (linear) columns.push({ linear, layers: [], units: linear.out_features });
-    columns.at(-1).layers.push(...inside, ...(layer.layers ? [layer] : []));
+    const linear = (layer.layers ?? [layer]).find(({ kind }) => kind === "Linear");
+    if (linear) columns.push({ linear, units: linear.out_features });
     columns.at(-1).last = layer;
   }
   return columns;
@@ -122,13 +121,14 @@ class Diagram {
   drawWeights(context, { weight, in_features: I, out_features: O }, column) {
     if (this.counts[column] !== I) return; // the inputs of images are one unit
     const limit = largestOf(weight) || 1;
+    const faintest = FAINTEST * Math.min(10, Math.max(1, weight.length / MANY));
     const paths = Array.from({ length: 2 * LINE_LEVELS }, () => new Path2D());
     const half = this.size / 2;
     for (let o = 0; o < O; o++) {
       const [x, y] = this.placeOf(column + 1, o);
       for (let i = 0; i < I; i++) {
         const share = weight[o * I + i] / limit;
-        if (!(Math.abs(share) >= FAINTEST)) continue; // also NaN
+        if (!(Math.abs(share) >= faintest)) continue; // also NaN
         const level = Math.min(LINE_LEVELS - 1, Math.floor(Math.abs(share) * LINE_LEVELS));
         const path = paths[2 * level + (share > 0)];
         const [fromX, fromY] = this.placeOf(column, i);

@@ -9,7 +9,6 @@ class PlaneFit {
   text = "Color: the class at each point. Dots: training data. Click one.";
   networkText = "Squares: what each unit returns over the plane.";
   unitText = "Color: what this unit returns at each point. Gray is 0.";
-  heightOf = (width) => width;
 
   constructor(state) {
     this.state = state;
@@ -82,7 +81,6 @@ class CurveFit {
   text = "Line: the output. Dots: training data; rings: test data. Click one.";
   networkText = "Squares: what each unit returns along x.";
   unitText = "Line: what this unit returns at each x.";
-  heightOf = (width) => width;
 
   constructor(state) {
     this.state = state;
@@ -140,7 +138,6 @@ class DigitsFit {
   text = "Training digits and the answers of the network; ✗ is wrong. Click one.";
   networkText = "Squares: weights of layer 1, then outputs.";
   unitText = "In layer 1, the weights of the unit; else what it returns for the selected digit.";
-  heightOf = (width) => width;
 
   constructor(state) {
     this.state = state;

@@ -11,7 +11,7 @@ const diagram = new Diagram(byId("network"), state, look);
 const walk = new Walk(state);
 const [losses, norms, ratios] = makeCharts(state);
 const health = new HealthColumns(byId("health"), state);
-const fitSheet = new Sheet(byId("fit"), (width) => state.fit?.heightOf(width) ?? width, () => drawFit());
+const fitSheet = new Sheet(byId("fit"), (width) => width, () => drawFit());
 const loop = new Loop(
   [
     { node: document.querySelector(".transport"), every: 150, draw: drawStats },
@@ -84,7 +84,6 @@ function rebuild() {
   byId("fit").setAttribute("aria-label", `${state.fit.text} Arrow keys choose a sample.`);
   diagram.rebuild();
   walk.rebuild();
-  fitSheet.resize();
   loop.refresh();
 }
 

@@ -10,12 +10,11 @@ class Sheet {
   constructor(canvas, heightOf, resized) {
     Object.assign(this, { canvas, heightOf, resized, width: 0, height: 0 });
     this.context = canvas.getContext("2d");
-    new ResizeObserver(([{ contentRect }]) => this.resize(contentRect.width)).observe(canvas.parentNode);
+    new ResizeObserver(() => this.resize()).observe(canvas.parentNode);
   }
 
-  /** Take the width of the place of the canvas; the height follows. */
-  resize(place = this.place) {
-    this.place = place;
+  /** Take the width that the canvas has on the page; the height follows. */
+  resize() {
     const { clientWidth: width } = this.canvas;
     const height = Math.round(this.heightOf(width));
     if (!width || (width === this.width && height === this.height)) return;
