@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from ..rewrite_outputs import TEACHING
+from docs.extensions.examples import TEACHING
 
 RIGHT = """
 import torch
