@@ -172,7 +172,7 @@ def test_a_second_network_trains_beside_the_first_and_can_be_shown(browser, visi
     click(browser, "#other")
     assert find(browser, "#other").text == "no normalization"
     assert "LayerNorm" not in find(browser, "#chain").text
-    assert "Dashed: this network." in find(browser, "#norms").text
+    assert "Dashed: these settings." in find(browser, "#norms").text
 
 
 def test_an_address_that_is_wrong_is_explained(browser, visit):
