@@ -15,6 +15,7 @@ from docs.extensions.catalog import entries
 from docs.extensions.docstrings import to_restructured_text
 from docs.extensions.home import APPENDED
 from docs.extensions.mathml import to_mathml
+from docs.extensions.source_pages import linkcode_resolve
 from torchnet.checking.catalog import COLUMNS, worst_errors
 from torchnet.layers import Layer
 from torchnet.losses import LOSSES
@@ -95,6 +96,21 @@ def test_equations_become_mathml():
         assert "munderover" not in to_mathml(nodes.math("", latex))
     assert "mspace" in to_mathml(nodes.math("", r"\log x"))
     assert "mspace" not in to_mathml(nodes.math("", r"\log(x)"))
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("Linear.forward", "def forward(self"), ("cross_entropy", "@explains_backward"), ("nn", None), ("Linear.x", None)],
+)
+def test_a_name_in_the_reference_links_to_its_line(name, line):
+    link = linkcode_resolve(
+        "py", {"module": "torchnet.layers.linear" if name == "nn" else "torchnet", "fullname": name}
+    )
+    if line is None:
+        assert link is None
+    else:
+        path, number = re.fullmatch(r"source:(.*)#L-(\d+)", link).groups()
+        assert (ROOT / path).read_text().splitlines()[int(number) - 1].strip().startswith(line)
 
 
 GOOD = '<a id="here" href="#here"></a><a href="b.html#there">b</a><a href="b.html#x=3"></a><img src="p.png">'

@@ -56,7 +56,8 @@ def linkcode_resolve(domain: str, info: dict[str, str]) -> str | None:
         path, (_, line) = Path(inspect.getsourcefile(found) or ""), inspect.getsourcelines(found)
     except (TypeError, OSError):  # not a class or function
         return None
-    return f"{SCHEME}{path.relative_to(ROOT).as_posix()}#L-{line}" if path.is_relative_to(ROOT) else None
+    is_ours = path.is_relative_to(ROOT / "torchnet")  # not in an environment below the root
+    return f"{SCHEME}{path.relative_to(ROOT).as_posix()}#L-{line}" if is_ours else None
 
 
 def linked_files(doctree: nodes.document) -> Iterator[tuple[nodes.reference, str, str]]:
