@@ -152,6 +152,18 @@ def test_a_link_opens_the_same_experiment_and_the_browser_goes_back(browser, vis
     assert losses_after(browser, 5) == losses
 
 
+def test_the_lines_between_units_are_weights_or_gradients(browser, visit):
+    visit(SMALL)
+    click(browser, "#step")
+    picture = "document.getElementById('network').toDataURL()"
+    weights = script(browser, picture)
+    click(browser, "#gradients")
+    assert script(browser, picture) != weights
+    assert "Lines: gradients" in find(browser, "#network-text").text
+    click(browser, "#weights")
+    assert script(browser, picture) == weights
+
+
 def test_a_second_network_trains_beside_the_first_and_can_be_shown(browser, visit):
     visit(f"{SMALL}&normalization=layer_norm&compare=no_normalization")
     click(browser, "#step")
@@ -160,7 +172,7 @@ def test_a_second_network_trains_beside_the_first_and_can_be_shown(browser, visi
     click(browser, "#other")
     assert find(browser, "#other").text == "no normalization"
     assert "LayerNorm" not in find(browser, "#chain").text
-    assert "Dashed: this network." in find(browser, "#norms").text
+    assert "Dashed: these settings." in find(browser, "#norms").text
 
 
 def test_an_address_that_is_wrong_is_explained(browser, visit):

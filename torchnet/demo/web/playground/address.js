@@ -29,6 +29,7 @@ function showPreset(text) {
   const all = Object.values(PRESETS);
   const k = all.findIndex(({ settings }) => textOfSettings(settings) === text);
   [...byId("presets").children].forEach((button, place) => button.setAttribute("aria-pressed", place === k));
+  if (all[k]) showLines(all[k].lines);
   byId("preset-text").textContent = all[k]?.text ?? "Your own settings. The address of this page holds them.";
 }
 

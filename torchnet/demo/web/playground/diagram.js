@@ -4,8 +4,8 @@ const HEADING = 20; // the height of the headings above the columns
 const GAP = 3; // between units, at least
 const LARGEST = 40; // the size of a unit
 const MOST_INPUTS = 16; // more are an image, which is one unit
-const FAINTEST = 0.05; // a smaller weight, relative to the largest of its layer, gets no line
-const MANY = 256; // of more weights, only larger ones get a line
+const FAINTEST = 0.05; // a smaller value, relative to the limit, gets no line
+const MANY = 256; // of more values, only larger ones get a line
 const LINE_LEVELS = 4; // the widths of lines
 const IMAGE_SIZE = 52; // of an image as the input
 const MOST_PIXELS = 8; // of an image whose pixels are to be seen
@@ -112,22 +112,32 @@ class Diagram {
       const short = this.pitch < 56 ? text.replace(/[a-z]+ /, "").replace("put", "") : text;
       context.fillText(short, this.margin + this.pitch * column, 12);
     });
-    this.columns.forEach(({ linear }, column) => this.drawWeights(context, linear, column));
+    this.drawLines(context);
     this.drawInputs(context);
     this.columns.forEach((_, column) => this.drawUnits(context, column));
   }
 
-  /** Draw a line for each weight: its color is the sign, its width the size relative to the largest of the layer. */
-  drawWeights(context, { weight, in_features: I, out_features: O }, column) {
+  /** Draw the weights, relative to the largest of their layer, or their gradients, relative to the largest of all. */
+  drawLines(context) {
+    const isGradient = this.state.lines === "gradients";
+    const values = this.columns.map(({ linear }) => (isGradient ? linear.grads.weight : linear.weight));
+    const limits = values.map(largestOf);
+    const limit = Math.max(...limits);
+    this.columns.forEach(({ linear }, column) =>
+      this.drawLinesTo(context, column, linear, values[column], (isGradient ? limit : limits[column]) || 1),
+    );
+  }
+
+  /** Draw a line for each of some values: its color is the sign, its width the size relative to the limit. */
+  drawLinesTo(context, column, { in_features: I, out_features: O }, values, limit) {
     if (this.counts[column] !== I) return; // the inputs of images are one unit
-    const limit = largestOf(weight) || 1;
-    const faintest = FAINTEST * Math.min(10, Math.max(1, weight.length / MANY));
+    const faintest = FAINTEST * Math.min(10, Math.max(1, values.length / MANY));
     const paths = Array.from({ length: 2 * LINE_LEVELS }, () => new Path2D());
     const half = this.size / 2;
     for (let o = 0; o < O; o++) {
       const [x, y] = this.placeOf(column + 1, o);
       for (let i = 0; i < I; i++) {
-        const share = weight[o * I + i] / limit;
+        const share = values[o * I + i] / limit;
         if (!(Math.abs(share) >= faintest)) continue; // also NaN
         const level = Math.min(LINE_LEVELS - 1, Math.floor(Math.abs(share) * LINE_LEVELS));
         const path = paths[2 * level + (share > 0)];

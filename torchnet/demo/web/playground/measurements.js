@@ -8,7 +8,7 @@ function depthColor(k, n) {
 
 /** Return the lines of the network that is shown, and dashed, those of the other one. `of` returns those of one. */
 function linesOfAll({ experiments, experiment, settings }, of) {
-  const names = ["this network", COMPARISON_NAMES[settings.compare]];
+  const names = ["these settings", COMPARISON_NAMES[settings.compare]];
   const dashed = (other, k) => of(other, true).map((line) => ({ ...line, dashed: names[k] }));
   return [...of(experiment), ...experiments.flatMap((other, k) => (other === experiment ? [] : dashed(other, k)))];
 }
@@ -41,12 +41,12 @@ function makeCharts(state) {
   return [
     new LineChart(byId("losses"), {
       title: "Loss",
-      text: "The mean over all samples, in evaluation mode.",
+      text: "The mean over all samples.",
       lines: () => lossLines(state),
     }),
     new LineChart(byId("norms"), {
       title: "Gradient norm of each layer",
-      text: "‖∂L/∂W‖ of each mini-batch, on a logarithmic scale.",
+      text: "‖∂L/∂W‖ of each mini-batch, logarithmic.",
       lines: () => layerLines(state, "gradientNorms"),
       logarithmic: true,
     }),

@@ -66,6 +66,19 @@ function say(text) {
   byId("rescue").hidden = true;
 }
 
+const LINE_TEXTS = {
+  weights: "Lines: weights, blue is negative, red positive.",
+  gradients: "Lines: gradients, on one scale for all layers.",
+};
+
+/** Draw the weights or the gradients as lines between the units. */
+function showLines(lines) {
+  state.lines = lines;
+  for (const name of ["weights", "gradients"]) byId(name).setAttribute("aria-pressed", name === lines);
+  write("network-text", `${state.fit.networkText} ${LINE_TEXTS[lines]}`);
+  loop.refresh();
+}
+
 function restart() {
   say("");
   state.open(state.settings);
@@ -75,7 +88,7 @@ function restart() {
 /** Show the experiment that is now shown by the state. */
 function rebuild() {
   const { settings, experiment, shown } = state;
-  write("network-text", `${state.fit.networkText} Lines: weights, blue is negative, red positive.`);
+  showLines(state.lines);
   byId("sample").max = experiment.data.train.size - 1;
   byId("compare").hidden = settings.compare === "none";
   byId("other").textContent = COMPARISON_NAMES[settings.compare];
@@ -124,6 +137,7 @@ function connect() {
   byId("back").onclick = pausedBefore(goBack);
   byId("restart").onclick = restart;
   byId("copy").onclick = copyLink;
+  for (const name of ["weights", "gradients"]) byId(name).onclick = () => showLines(name);
   byId("first").onclick = () => (state.show(0), rebuild());
   byId("other").onclick = () => (state.show(1), rebuild());
   byId("worst").onclick = () => (state.selectWorst(), select(state.sample));

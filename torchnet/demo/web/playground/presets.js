@@ -1,7 +1,10 @@
-// Experiments that show one thing each. A text says in two sentences what to look at.
+// Experiments that show one thing each. A text says in two sentences what to look at, and `lines` what the lines between
+// units are at first: "weights" or "gradients".
 
 const layersOf = (depth, width) => Array(depth).fill(width);
-const preset = (title, text, settings) => ({ title, text, settings: { ...defaultSettings(), ...settings } });
+const preset = (title, text, settings, lines = "weights") => ({
+  title, text, lines, settings: { ...defaultSettings(), ...settings },
+});
 
 const PRESETS = {
   spirals: preset(
@@ -16,6 +19,7 @@ const PRESETS = {
       "less than a millionth of what the last one receives. Only the last layers learn, and the loss stays where " +
       "it is; with ReLU it falls.",
     { dataset: "moons", hidden_sizes: layersOf(20, 10), activation: "sigmoid", lr: 0.01, compare: "relu" },
+    "gradients",
   ),
   exploding: preset(
     "Exploding gradients",
@@ -23,6 +27,7 @@ const PRESETS = {
       "way back: look at the norms of the first step. That step throws the first layers so far that their tanh " +
       "saturates, and nothing is learned any more.",
     { dataset: "moons", hidden_sizes: layersOf(20, 16), activation: "tanh", gain: 3, lr: 0.01, compare: "gain_1" },
+    "gradients",
   ),
   dead: preset(
     "Dead ReLUs",
@@ -40,6 +45,7 @@ const PRESETS = {
       dataset: "spirals", hidden_sizes: layersOf(10, 16), activation: "sigmoid", normalization: "batch_norm",
       compare: "no_normalization",
     },
+    "gradients",
   ),
   skip: preset(
     "What a skip connection does",
@@ -50,6 +56,7 @@ const PRESETS = {
       dataset: "spirals", hidden_sizes: layersOf(12, 12), activation: "sigmoid", residual: true,
       compare: "no_residual",
     },
+    "gradients",
   ),
   curve: preset(
     "Fit a curve",

@@ -3,6 +3,7 @@
 class State {
   sample = 0;
   isRunning = false;
+  lines = "weights"; // or "gradients"
 
   /** Start the experiments of settings: a network, and a second one if they have one to compare. */
   open(settings) {
