@@ -36,6 +36,7 @@ SOFTMAX = Task(
         "probabilities": "Multiply numerator and denominator by the same number e⁻ᵐ: the quotient stays. Which m, for "
         "each row n, makes the largest exponent 0? And the sum in the denominator runs over k, the classes of one row."
     },
+    derivation="notebooks/03_softmax_and_cross_entropy.ipynb, section 2",
     praise="Right. Adding the same number to all logits of a row changes nothing, so the largest one may be 0. "
     "Next: log_softmax, which must not take the log of this.",
     mistakes=(
@@ -114,6 +115,7 @@ LOG_SOFTMAX = Task(
         "log_probabilities": "The logarithm of a quotient is a difference, and log e^z is z: no exponential is left "
         "but those in the sum. In the logarithm of the sum, take out the largest exponent of each row."
     },
+    derivation="notebooks/03_softmax_and_cross_entropy.ipynb, section 4",
     praise="Right. Log and softmax belong together: computed one after the other, the loss of a confident mistake is "
     "infinite. Next: cross_entropy.",
     mistakes=(
@@ -167,8 +169,8 @@ SOFTMAX_BACKWARD = Task(
     title="the backward pass of softmax",
     text="""
     Softmax couples the numbers of a row: each probability depends on every logit of its row. Return the gradient with
-    respect to the logits. You may call torch.softmax. Do not build a matrix of C x C numbers for each sample: it is not
-    needed.
+    respect to the logits. The logits are given and p is not; you may call torch.softmax. Do not build a matrix of C x C
+    numbers for each sample: it is not needed.
     """,
     equations="""
     p[n, c]     = e^logits[n, c] / Σₖ e^logits[n, k]
@@ -189,9 +191,17 @@ SOFTMAX_BACKWARD = Task(
         "terms; in the second one, a factor does not depend on c and goes in front of the sum. Test: each row of the "
         "gradient has the sum 0."
     },
+    derivation="notebooks/07_your_own_kernel.ipynb, section 10",
     praise="Right. The same number is subtracted from grad_output in the whole row, a mean with the weights p. "
     "Next: attention_backward, which needs this in the middle.",
     mistakes=(
+        Mistake(
+            "grad_logits",
+            "logits instead of probabilities",
+            lambda a: a.logits * (a.grad_output - (a.grad_output * a.logits).sum(1, keepdim=True)),
+            "the formula is right for probabilities, and you put in the logits",
+            "Compare the arguments of the function with the letters in the equations: which of them is p?",
+        ),
         Mistake(
             "grad_logits",
             "diagonal only",
