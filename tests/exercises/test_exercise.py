@@ -105,8 +105,8 @@ def test_the_third_hint_looks_where_a_factor_or_sign_of_this_kind_comes_from():
         exercise = torchnet.exercise("linear_backward")
         return [exercise.check(function) for _ in range(3)][-1].hints[2]
 
-    assert "A mean divides once" in hint(lambda g, x, w: (g @ w, g.T @ x, g.mean(0)))
-    assert "divided by the number of its terms" in hint(lambda g, x, w: (g @ w, g.T @ x * len(x), g.sum(0)))
+    assert "a mean where they have a sum" in hint(lambda g, x, w: (g @ w, g.T @ x, g.mean(0)))
+    assert "Where do the equations have a mean?" in hint(lambda g, x, w: (g @ w, g.T @ x * len(x), g.sum(0)))
     assert "Count the factors" in hint(lambda g, x, w: (g @ w, 1.7 * g.T @ x, g.sum(0)))
     assert "Compare each minus" in hint(lambda g, x, w: (g @ w, -g.T @ x, g.sum(0)))
     assert "the line with return" in hint(lambda g, x, w: (g @ w, g.sum(0), g.T @ x))

@@ -70,14 +70,14 @@ _LOOK: tuple[tuple[str, str, str], ...] = (
     (
         "factor",
         "a mean's 1/",
-        "The rest is right. A mean is a sum divided by the number of its terms, and the derivative keeps this factor. "
-        "Where does the forward pass take a mean?",
+        "The rest is right. Where do the equations have a mean? It divides its sum by the number of its terms, and the "
+        "derivative keeps this factor. If there is no mean, count the other factors.",
     ),
     (
         "factor",
         "once too often",
-        "The rest is right. A mean divides once, and grad_output has the factor of the loss already. Which of your "
-        "divisions, or which mean that should be a sum, is one too many?",
+        "The rest is right. Look for a division that the equations do not have, or a mean where they have a sum. The "
+        "1/N of a loss comes back with its gradient and is not applied again.",
     ),
     (
         "constant factor",

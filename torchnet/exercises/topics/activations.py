@@ -105,6 +105,7 @@ RELU_BACKWARD = Task(
             "missing upstream gradient",
             lambda a: (a.x > 0).to(a.x.dtype),
             "this is the slope alone: the gradient that comes from the layer above is not in it",
+            "The task names two factors: which of them is in your code?",
         ),
         Mistake(
             "grad_input",
@@ -117,6 +118,7 @@ RELU_BACKWARD = Task(
             "value instead of slope",
             lambda a: a.grad_output * torch.relu(a.x),
             "grad_output is multiplied by the value of ReLU, not by its slope",
+            "Where x is positive, how much does y grow if x grows by 1? And where it is negative?",
         ),
         Mistake(
             "grad_input",

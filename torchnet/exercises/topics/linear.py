@@ -60,7 +60,13 @@ LINEAR_FORWARD = Task(
             lambda a: a.x @ a.weight + a.bias,
             "y has the right size and weight the wrong orientation, which only shows for a square weight",
         ),
-        Mistake("y", "sign", lambda a: a.x @ a.weight.T - a.bias, "the bias has the wrong sign"),
+        Mistake(
+            "y",
+            "sign",
+            lambda a: a.x @ a.weight.T - a.bias,
+            "the bias has the wrong sign",
+            "Read the equation to its end.",
+        ),
     ),
 )
 

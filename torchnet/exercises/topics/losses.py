@@ -54,12 +54,14 @@ MEAN_SQUARED_ERROR = Task(
             "missing square",
             lambda a: (a.predictions - a.targets).abs().mean(),
             "it is the mean of the absolute differences: the square is missing",
+            "Compare the exponents in the definition of the loss with those in your code.",
         ),
         Mistake(
             "loss",
             "square root",
             lambda a: ((a.predictions - a.targets) ** 2).mean().sqrt(),
             "it is the square root of the mean",
+            "Compare the definition of the loss with your code from the outside to the inside.",
         ),
     ),
 )

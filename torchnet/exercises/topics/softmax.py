@@ -10,6 +10,8 @@ from torchnet.exercises.paths import keep
 from torchnet.exercises.task import Mistake, Task
 from torchnet.exercises.truth import Gradients, Values
 
+_READ = "Read the equation part by part: the numerator, the exponents, and the sum by which each of them is divided."
+
 SOFTMAX = Task(
     name="softmax",
     level=2,
@@ -51,6 +53,7 @@ SOFTMAX = Task(
             "missing sum",
             lambda a: torch.exp(a.logits),
             "the exponentials are not divided by their sum",
+            _READ,
         ),
         Mistake(
             "probabilities",
@@ -63,24 +66,28 @@ SOFTMAX = Task(
             "missing exponential",
             lambda a: a.logits / a.logits.sum(1, keepdim=True),
             "the logits are divided by their sum: the exponential is missing",
+            _READ,
         ),
         Mistake(
             "probabilities",
             "sigmoid",
             lambda a: torch.sigmoid(a.logits),
             "this is the sigmoid of each logit by itself: the rows do not have the sum 1",
+            _READ,
         ),
         Mistake(
             "probabilities",
             "sign",
             lambda a: torch.softmax(-a.logits, dim=1),
             "the exponents have the wrong sign: the largest logit gets the smallest probability",
+            _READ,
         ),
         Mistake(
             "probabilities",
             "logarithm",
             lambda a: torch.log_softmax(a.logits, dim=1),
             "these are the logarithms of the probabilities",
+            _READ,
         ),
     ),
 )
