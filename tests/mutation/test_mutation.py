@@ -162,6 +162,7 @@ def test_a_sample_of_the_mutants_is_killed():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.sweep
 def test_some_mutants_of_one_file_are_killed_by_its_tests():
     code = """
 import sys
