@@ -22,7 +22,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.mark.parametrize(
-    ("area", "every"), [("K1", 6), *(pytest.param(area, 1, marks=pytest.mark.sweep) for area in AREAS)]
+    ("area", "every"), [("K1", 6), *(pytest.param(area, 2, marks=pytest.mark.sweep) for area in AREAS)]
 )
 def test_a_run_that_is_disturbed_comes_to_what_it_would_have_come_to(area, every, lab):
     _, cases = AREAS[area]
