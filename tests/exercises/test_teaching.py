@@ -25,11 +25,12 @@ def graded(tmp_path):
     """Grade submissions; return the rows of the table, and the reports."""
 
     def grade(submissions, seconds):
-        (code,) = re.findall(r"^```py\n(.*?)^```$", TEACHING.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        code, tests = re.findall(r"^```py\n(.*?)^```$", TEACHING.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
         for old, new in (("SECONDS = 60", f"SECONDS = {seconds}"), (', "cross_entropy": 4', "")):  # quicker
             assert old in code
             code = code.replace(old, new)
         (tmp_path / "grade.py").write_text(code)
+        (tmp_path / "test_class.py").write_text(tests)
         folders = {name: tmp_path / "submissions" / name for name in submissions}
         for name, text in submissions.items():
             folders[name].mkdir(parents=True)
@@ -61,6 +62,17 @@ def test_a_class_is_graded(graded):
     assert "SyntaxError" in reports["cem"]
 
 
+@pytest.mark.sweep
+def test_with_pytest_each_exercise_is_a_test(graded, tmp_path):
+    graded({"ada": RIGHT, "bob": RIGHT.replace("grad_output.T @ x", "x.T @ grad_output")}, 300)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_class.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900)
+    assert "1 failed, 3 passed" in done.stdout, done.stdout
+    assert "FAILED test_class.py::test_the_solution_is_right[bob-linear_backward]" in done.stdout
+    assert "Hint 2: Transposed" in done.stdout
+
+
+@pytest.mark.sweep
 def test_a_loop_that_never_ends_costs_one_exercise(graded):
     rows, reports = graded({"dora": RIGHT.replace(SLOPE, "    while True: pass")}, 20)
     assert rows[1:] == ["dora,0,3,3"]
