@@ -217,6 +217,9 @@ def test_plot(outcome, request, tmp_path):
         assert all(image.shape == (4, 3) for image in images)
         wrong_cells = ~torch.from_numpy(images[2].filled(math.nan)).isnan()
         assert wrong_cells.any(1).tolist() == [False, True, False, False]
+        figure.canvas.draw()
+        low, high = figure.axes[0].get_xlim()
+        assert [tick for tick in figure.axes[0].get_xticks() if low <= tick <= high] == [0, 1, 2]  # indices
     figure.savefig(tmp_path / "report.png", dpi=40)
     assert (tmp_path / "report.png").stat().st_size > 1000
 
@@ -255,7 +258,7 @@ def test_many_wrong_tensors_and_findings_without_tensors_are_drawn():
 
 def test_what_was_tried_is_said_in_every_form(right):
     assert right.tried
-    for text in (str(right), Balanced(right._repr_html_()).text):
+    for text in (str(right), repr(right), Balanced(right._repr_html_()).text):
         flat = " ".join(text.split())
         assert all(" ".join(what.split()) in flat for what in right.tried)
 

@@ -6,12 +6,13 @@ import re
 import numpy as np
 import pytest
 import torch
+from selenium.webdriver.common.by import By
 
 from torchnet import MLP
 from torchnet.demo import content_of
 
 from ..rewrite_outputs import DEMO, RENDERED
-from .pages import find, pause, two_frames
+from .pages import find, pause, put, two_frames
 
 SIZES = {"default": (784, 64, 64, 10), "deep_sigmoid": (784, *[64] * 19, 10)}
 MOST_BYTES = 3_000_000
@@ -88,3 +89,20 @@ def test_it_opens_with_a_wrong_digit_and_shows_that_gradients_vanish(opened_demo
     assert shallow[0] > 0.01 * shallow[-1]
     assert len(deep) == 20
     assert 0 < deep[0] < 1e-6 * deep[-1]
+
+
+def test_a_deep_network_has_a_chart_of_links_to_its_layers(opened_demo):
+    assert not opened_demo.find_elements(By.CSS_SELECTOR, ".summary")
+    put(opened_demo, "#networks", "1")
+    bars = opened_demo.find_elements(By.CSS_SELECTOR, ".summary a")
+    assert len(bars) == 39
+    heights = [bar.find_element(By.TAG_NAME, "i").size["height"] for bar in bars]
+    assert heights[0] > 5 * heights[-1] > 0
+    assert bars[-1].get_attribute("title").startswith("net[0] Linear: ‖G‖ = ")
+    assert not opened_demo.find_elements(By.CSS_SELECTOR, ".step canvas:not(details *)")
+    bars[-1].send_keys("\n")
+    card = find(opened_demo, ".row:target")
+    assert card.find_element(By.TAG_NAME, "small").text == "net[0]"
+    card.find_element(By.CSS_SELECTOR, "summary").click()
+    two_frames(opened_demo)
+    assert re.search(r"W\[\d+, \d+\] changes most", card.find_element(By.CSS_SELECTOR, ".step .look").text)

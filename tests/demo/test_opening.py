@@ -147,6 +147,7 @@ def test_the_losses_after_a_step_are_torchnets_and_one_rate_is_preselected(seed,
 def test_a_chosen_rate_stays_until_another_sample_is_shown(show, browser):
     show(digits_network(), DIGITS)
     pause(browser)
+    opening = input_of(browser)
     preselected = find(browser, "#lr").get_attribute("value")
     put(browser, "#lr", "0.003")
     assert texts(browser, "#rates [aria-pressed=true]") == []
@@ -167,7 +168,47 @@ def test_a_chosen_rate_stays_until_another_sample_is_shown(show, browser):
     assert texts(browser, "#rates .number") != losses
     find(browser, "#clear").click()
     pause(browser)
-    assert texts(browser, "#rates .number") == ["–"] * len(RATES)
+    for selector in ("#loss", "#label-note", "#rates", "#rate-note"):
+        assert not find(browser, selector).is_displayed(), selector
+    assert not find(browser, "#step").is_enabled()
+    find(browser, "#opening").click()
+    pause(browser)
+    assert np.array_equal(input_of(browser), opening)
+    assert find(browser, "#step").is_enabled()
+
+
+def test_losses_of_another_input_are_hidden_until_they_are_computed(show, browser):
+    show(digits_network(), DIGITS)
+    pause(browser)
+    code = """
+        document.querySelector("#examples button").click();
+        const shown = () => getComputedStyle(document.querySelector("#rates .number")).visibility;
+        requestAnimationFrame(() => requestAnimationFrame(() => arguments[0](shown())));
+    """
+    assert browser.execute_async_script(code) == "hidden"
+    pause(browser)
+    assert find(browser, "#rates .number").is_displayed()
+
+
+@pytest.mark.parametrize("rate", ["", "-1", "e"])
+def test_a_rate_that_is_no_number_of_at_least_0_is_refused(rate, show, browser):
+    show(digits_network(), DIGITS)
+    pause(browser)
+    field = find(browser, "#lr")
+    field.clear()
+    field.send_keys(rate or "1\b")
+    assert text_of(browser, "#rate-note") == "η has to be a number that is at least 0, such as 0.1."
+    assert text_of(browser, "#promise") == "here –"
+    assert not find(browser, "#step").is_enabled()
+    find(browser, "#rates button").click()
+    assert text_of(browser, "#rate-note") == ""
+    assert find(browser, "#step").is_enabled()
+
+
+def test_no_negative_loss_is_promised(show, browser):
+    show(digits_network(), DIGITS)
+    put(browser, "#lr", "100")
+    assert text_of(browser, "#promise") == "but this η is too large: the loss would become negative"
 
 
 def number(text):

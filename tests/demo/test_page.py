@@ -54,7 +54,7 @@ def colors(browser):
 
 
 def number(browser, selector):
-    text = find(browser, selector).text.replace("\u2212", "-")
+    text = find(browser, selector).text.removeprefix("here ").replace("\u2212", "-")
     mantissa, _, power = text.partition("·10")
     return float(mantissa) * 10 ** int(power.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")) or 0)
 
@@ -96,6 +96,7 @@ def test_clear_leaves_an_empty_board_with_an_invitation(opened):
     two_frames(opened)
     assert find(opened, ".invitation").is_displayed()
     assert find(opened, "#answer").text == "Nothing is drawn yet."
+    assert not find(opened, "#outputs").is_displayed()
     assert colors(opened)[0] == 1
     find(opened, "#examples button:nth-child(8)").click()
     two_frames(opened)
@@ -143,7 +144,7 @@ def test_a_step_that_is_too_large_is_reported_and_can_be_undone(opened):
     for _ in range(2):
         find(opened, "#step").click()
     assert find(opened, "#outcome").text == "The loss is no longer finite: η was too large. Reset the weights."
-    pattern = r"[\d,]+ training steps, 3 steps on this page, test accuracy 9\d\.\d\d%\."
+    pattern = r"[\d,]+ training steps, test accuracy 9\d\.\d\d% before 3 steps on this page\."
     assert re.search(pattern, find(opened, ".run").text)
     find(opened, "#reset").click()
     assert sum(probabilities(opened)) == pytest.approx(1, abs=1e-12)

@@ -146,7 +146,8 @@ def test_steps_and_resets_are_those_of_the_network_that_is_shown(show, browser):
 
 
 def test_networks_of_one_page_see_the_same_input(open_page, browser):
-    nets = [digits_network(seed=1), MLP((64, 5, 5, 10), activation="relu", dtype=torch.float64)]
+    generator = torch.Generator().manual_seed(2)
+    nets = [digits_network(seed=1), MLP((64, 5, 5, 10), activation="relu", generator=generator, dtype=torch.float64)]
     names = ["the first", '<b>"second"</b>']
     open_page(
         *(ShownNetwork(net, "cross_entropy", name, k) for k, (net, name) in enumerate(zip(nets, names, strict=True)))
@@ -155,6 +156,7 @@ def test_networks_of_one_page_see_the_same_input(open_page, browser):
     assert [option.text for option in choice.options] == names
     assert find(browser, "#network-note").text.startswith("The network of the run the first: 2 Linear layers, ")
     find(browser, "#examples button:nth-child(5)").click()
+    two_frames(browser)  # the example is drawn, and becomes the input, in the next frame
     x = input_of(browser)
     find(browser, "#forward").click()
     for name, net, rows in zip(names[::-1], nets[::-1], (7, 5), strict=True):

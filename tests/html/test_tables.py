@@ -25,9 +25,9 @@ def test_a_network_has_a_row_for_each_layer_with_shapes_counts_and_norms():
     block, norm = net[1][2], net[2]
     by_name = {row[0]: row for row in found.rows[1:]}
     assert list(by_name) == ["0", "1", "1.0", "1.1", "1.2", "2", "3", "4"]
-    norms = [f"{float(it.norm()):.3g}" for it in (block.weight, block.weight.grad)]
+    norms = [f"{float(it.norm()):#.3g}" for it in (block.weight, block.weight.grad)]
     assert by_name["1.2"] == ["1.2", "Linear", "(4, 4)", "20", *norms]
-    norms = [f"{float(it.norm()):.3g}" for it in (norm.weight, norm.weight.grad)]
+    norms = [f"{float(it.norm()):#.3g}" for it in (norm.weight, norm.weight.grad)]
     assert by_name["2"] == ["2", "RMSNorm", "(4,)", "4", *norms]
     assert by_name["1"][1:] == ["Residual", "", "", "", ""]
     assert by_name["3"][1:] == ["ReLU", "", "", "", ""]
@@ -73,12 +73,13 @@ def test_the_text_of_objects_stays_as_it_is():
     assert repr(net).startswith("MLP(\n  (0): Linear(in_features=5")
 
 
-def test_bars_have_a_log_scale_of_at_least_three_decades():
+def test_bars_have_three_digits_and_a_log_scale_of_at_least_three_decades():
     widths = [cell.width for cell in log_bars([1e-3, 1e-1, 1.0, 0.0])]
     assert widths == pytest.approx([0.02, 2 / 3, 1, 0])
     assert [cell.width for cell in log_bars([1e-8, 1e-4, 1.0])] == pytest.approx([0.02, 0.5, 1])
     assert [cell.width for cell in log_bars([0.5, 1.0])] == pytest.approx([0.8997, 1], abs=1e-4)
     assert log_bars([None, float("nan")]) == ["", Bar("nan", 0)]
+    assert [cell.text for cell in log_bars([8.0, 7.97, 100.0, 1e-8])] == ["8.00", "7.97", "100", "1.00e-08"]
     assert "width:67%;height" in table("", (), [log_bars([1e-1, 1.0])])
 
 

@@ -64,6 +64,12 @@ def test_gradient_flow_compares_networks_in_colors_of_their_own():
         )
 
 
+@pytest.mark.parametrize(("depth", "ticks"), [(1, [1]), (3, [1, 2, 3]), (20, [1, 4, 8, 12, 16, 20])])
+def test_gradient_flow_labels_the_first_and_the_last_layer(depth, ticks):
+    (axes,) = plot.gradient_flow(network(5, *[6] * (depth - 1), 4)[0]).axes
+    assert [*axes.get_xticks()] == ticks
+
+
 def test_gradient_flow_marks_what_a_log_scale_does_not_have():
     net, _, _ = network(5, 6, 6, 6, 4)
     net[0].weight.grad.zero_()
@@ -176,7 +182,8 @@ def test_the_decision_surface_has_the_color_of_the_most_probable_class_at_each_p
     net(x)  # the running statistics move
     figure = plot.decision_surface(net, x, targets)
     assert net.training
-    (axes,) = figure.axes
+    (axes,), (legend,) = figure.axes, figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["class 0", "class 1", "class 2"]
     (image,) = axes.images
     low, high, bottom, top = image.get_extent()
     colors = image.get_array()

@@ -20,7 +20,8 @@ _SCRIPTS = (
     *("mathematics/random", "mathematics/initializers"),
     *("demo/table", "demo/digit", "demo/examples"),
     *("view/elements", "view/motion", "view/pictures", "view/bars", "view/equations", "view/plots", "view/rows"),
-    *("demo/units", "demo/weights", "demo/views", "demo/board", "demo/images", "demo/sliders", "demo/inputs"),
+    *("demo/units", "demo/weights", "demo/summary", "demo/views"),
+    *("demo/board", "demo/images", "demo/sliders", "demo/inputs"),
     *("demo/targets", "demo/rates", "demo/networks", "demo/demo"),
 )
 _CONTENT = re.compile(r'<script type="application/json" id="content">(.*?)</script>', re.DOTALL)

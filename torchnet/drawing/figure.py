@@ -13,6 +13,7 @@ from torchnet.drawing.style import DPI, FAINT, STYLE
 
 WIDTH, HEIGHT = 4.4, 2.9  # inches: narrow enough for a phone
 _TITLE = 0.3  # inches
+_EDGE = 0.08  # inches, between text and the left edge
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -38,7 +39,7 @@ def frame(xlabel: str, ylabel: str, below: float = 0.0) -> tuple[Figure, Axes]:
     axes = figure.add_axes(
         (left / WIDTH, bottom / height, 1 - (left + right) / WIDTH, 1 - (bottom + top) / height), xlabel=xlabel
     )
-    axes.text(-left / (WIDTH - left - right), 1.03, ylabel, color=FAINT, va="bottom", transform=axes.transAxes)
+    axes.text((_EDGE - left) / (WIDTH - left - right), 1.03, ylabel, color=FAINT, va="bottom", transform=axes.transAxes)
     return figure, axes
 
 
@@ -50,7 +51,7 @@ def titled(figure: Figure, title: str) -> Figure:
     for axes in figure.axes:
         left, bottom, width, tall = axes.get_position().bounds
         axes.set_position((left, bottom * before / height, width, tall * before / height))
-    text = figure.suptitle(title, x=0.02 / figure.get_figwidth(), y=1 - 0.1 / height, ha="left", va="top", fontsize=10)
+    text = figure.suptitle(title, x=_EDGE / figure.get_figwidth(), y=1 - 0.1 / height, ha="left", va="top", fontsize=10)
     text.set_parse_math(False)  # the name of a run may have a $
     return figure
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torchnet.html.tables import Cell, log_bars, table
 
 _FIRST, _LAST = 40, 20  # layers that are shown of a deep network
-_COLUMNS = ("name", "layer", "shape of the weight", "weights", "norm of the weight", "norm of its gradient")
+_COLUMNS = ("name", "layer", "shape of the weight", "weights and biases", "norm of the weight", "norm of its gradient")
 
 
 def network_table(net: nn.Module) -> str:

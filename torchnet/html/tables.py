@@ -45,7 +45,7 @@ def log_bars(values: Sequence[float | None]) -> list[Cell]:
         if not 0 < value < math.inf:
             return Bar(f"{value:g}", 0)
         below = (math.log10(largest) - math.log10(value)) / decades
-        return Bar(f"{value:.3g}", max(_SHORTEST, 1 - below))
+        return Bar(f"{value:#.3g}".rstrip("."), max(_SHORTEST, 1 - below))
 
     return list(map(cell, values))
 

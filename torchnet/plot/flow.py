@@ -47,7 +47,7 @@ def gradient_flow(nets: nn.Module | Mapping[str, nn.Module]) -> Figure:
     for values, color in zip(norms.values(), SERIES, strict=False):
         _mark(axes, np.flatnonzero(values == 0), "v", color)
         _mark(axes, np.flatnonzero(~np.isfinite(values)), "^", color)
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.set_xticks(_ticks(max(map(len, norms.values()))))
     if isinstance(nets, Mapping):
         legend = figure.legend(
             labelcolor="linecolor", loc="lower left", handlelength=1.6, borderpad=0, labelspacing=0.3
@@ -67,6 +67,13 @@ def _norms(net: nn.Module) -> np.ndarray:
             "net.backward(grad_logits) first"
         )
     return np.array([float(torch.linalg.vector_norm(grad.detach(), dtype=torch.float64)) for grad in grads])
+
+
+def _ticks(depth: int) -> list[int]:
+    """Return layers to label: the first, the last, and round numbers between them."""
+    ticks = MaxNLocator(6, integer=True).tick_values(1, depth)
+    apart = (ticks[1] - ticks[0]) / 2
+    return sorted({1, *(int(tick) for tick in ticks if 1 + apart <= tick <= depth - apart), depth})
 
 
 def _mark(axes: Axes, layers: np.ndarray, marker: str, color: str) -> None:

@@ -1,5 +1,6 @@
 """What a network of two inputs answers at each point of the plane."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 from matplotlib import rc_context
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from torch import Tensor
 
 from torchnet.drawing.figure import frame, titled
@@ -15,6 +17,7 @@ from torchnet.network import MLP
 
 _POINTS = 160  # of the surface, along each axis
 _MARGIN = 0.1
+_COLUMNS, _LINE = 3, 0.2  # of the legend: classes side by side, inches per line
 
 
 @rc_context(STYLE)
@@ -43,10 +46,12 @@ def decision_surface(net: MLP, inputs: Tensor, targets: Tensor) -> Figure:
     x, y = np.linspace(low - margin, high + margin, _POINTS).T
     plane = torch.tensor(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
     outputs = _evaluated(net, plane).reshape(_POINTS, _POINTS, -1)
-    figure, axes = frame(xlabel="first input", ylabel="second input")
+    count = outputs.shape[-1]
+    below = 0.0 if count == 1 else _LINE * math.ceil(count / _COLUMNS)
+    figure, axes = frame("first input", "second input", below)
     marks: Any = {"s": 14, "edgecolors": "white", "linewidths": 0.5}
     extent: Any = (x[0], x[-1], y[0], y[-1])
-    if outputs.shape[-1] == 1:
+    if count == 1:
         scale = {
             "vmin": min(outputs.min(), classes.min()),
             "vmax": max(outputs.max(), classes.max()),
@@ -57,6 +62,8 @@ def decision_surface(net: MLP, inputs: Tensor, targets: Tensor) -> Figure:
     else:
         axes.imshow(_colors(outputs), extent=extent, origin="lower", aspect="auto")
         axes.scatter(points[:, 0], points[:, 1], c=[SERIES[k] for k in classes], **marks)
+        named = [Patch(color=SERIES[k], label=f"class {k}") for k in range(count)]
+        figure.legend(handles=named, loc="lower left", ncols=_COLUMNS, handlelength=1, borderpad=0, labelspacing=0.3)
     axes.grid(False)
     return titled(figure, "Decision surface")
 

@@ -67,6 +67,7 @@ def plot(report: "Report") -> "Figure":
     """Return a figure: of each wrong gradient what was written, what is true, and the error; or the errors of all."""
     try:
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
     except ImportError as error:
         raise ImportError("report.plot() needs Matplotlib: pip install matplotlib") from error
     wrong = [v for v in report.tensors if v.error_map is not None and not v.passed][:_MOST_TENSORS]
@@ -77,7 +78,7 @@ def plot(report: "Report") -> "Figure":
     for axes, verdict in zip(figure.subplots(len(wrong), 3, squeeze=False), wrong, strict=True):
         picture: Any = verdict.error_map
         largest = max((abs(x) for row in picture.true for x in row if math.isfinite(x)), default=1.0) or 1.0
-        extent = (0, picture.columns, picture.rows, 0)
+        extent = (-0.5, picture.columns - 0.5, picture.rows - 0.5, -0.5)  # the ticks are indices of elements
         for axis, title, values in zip(axes, ("written", "true"), (picture.values, picture.true), strict=False):
             image = axis.imshow(values, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto", extent=extent)
             axis.set_title(f"{verdict.name}: {title}", fontsize=10)
@@ -86,6 +87,8 @@ def plot(report: "Report") -> "Figure":
         image = axes[2].imshow(errors, cmap="Reds", vmin=-16, vmax=0, aspect="auto", extent=extent)
         axes[2].set_title("relative error (white: right)", fontsize=10)
         figure.colorbar(image, ax=axes[2], format=lambda x, _: f"1e{x:.0f}")
+        for axis in (side for it in axes for side in (it.xaxis, it.yaxis)):
+            axis.set_major_locator(MaxNLocator(6, integer=True))
     return figure
 
 

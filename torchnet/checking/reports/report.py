@@ -88,6 +88,8 @@ class Report:
     def __str__(self) -> str:
         return "\n".join(self._lines(_WIDTH))
 
+    __repr__ = __str__  # a prompt shows the table too
+
     def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
         from rich.text import Text
 

@@ -46,6 +46,7 @@ function goBackward() {
   state.barLength = logarithmicScale([...layers.map((layer) => norm(layer.gradOutput)), norm(state.gradInput)]);
   byId("loss").textContent = numberText(loss);
   targets.mark(state.target);
+  rates.allow();
   showPromise();
 }
 
@@ -54,7 +55,14 @@ function updateAll() {
   rates.search();
 }
 
-const showPromise = () => (byId("promise").textContent = numberText(-rates.rate * state.gradNorm ** 2));
+/** Show the change of the loss to first order, unless it would make the loss negative. */
+function showPromise() {
+  const decrease = rates.rate * state.gradNorm ** 2;
+  byId("promise").textContent =
+    decrease > state.loss
+      ? "but this η is too large: the loss would become negative"
+      : `here ${rates.isValid ? numberText(-decrease) : "–"}`;
+}
 
 function showRate() {
   showPromise();
@@ -131,7 +139,9 @@ function hardestSample(network) {
 readPalettes();
 connect();
 networks.choose(0, false);
-hardestSample(state.network).show();
+const opening = hardestSample(state.network);
+byId("opening").onclick = () => (targets.forget(), opening.show());
+opening.show();
 
 /**
  * The network of this page, for use in the console. An input is an array: pixels from 0 to 1, or an encoded row. A

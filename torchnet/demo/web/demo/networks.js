@@ -72,12 +72,12 @@ class Networks {
     const layers = [...this.network.everyLayer()];
     const weights = layers.flatMap((layer) => Object.keys(layer.grads).map((weight) => layer[weight].length));
     const { taken } = this.network;
+    const onPage = taken > 0 ? [`${counted(taken, "step")} on this page`] : [];
     const facts = [
       counted(layers.filter(({ kind }) => kind === "Linear").length, "Linear layer"),
       counted(weights.reduce((total, count) => total + count), "weight"),
       ...(this.isRandom ? [] : [counted(steps, "training step")]),
-      ...(taken > 0 ? [`${counted(taken, "step")} on this page`] : []),
-      ...(this.isRandom || !score ? [] : [score]),
+      ...(this.isRandom || !score ? onPage : [[score, ...onPage].join(" before ")]),
     ];
     const weightsText = this.isRandom ? ` with random weights (${initializer})` : "";
     const run = element("b", {}, name);

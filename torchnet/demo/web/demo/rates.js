@@ -43,13 +43,22 @@ class Rates {
   }
 
   get rate() {
-    return Number(this.field.value);
+    return this.isValid ? Number(this.field.value) : 0;
+  }
+
+  get isValid() {
+    return this.field.validity.valid;
+  }
+
+  /** Allow a step if there is a valid rate for it and something is drawn. */
+  allow() {
+    byId("step").disabled = !this.isValid || this.state.input.isEmpty;
   }
 
   choose(rate) {
     this.isChosen = true;
-    byId("rate-note").textContent = "";
     this.show(rate);
+    byId("rate-note").textContent = this.isValid ? "" : "η has to be a number that is at least 0, such as 0.1.";
   }
 
   /** Give a chosen rate up: the next search preselects one. */
@@ -59,13 +68,15 @@ class Rates {
 
   show(rate) {
     if (this.field.value !== String(rate)) this.field.value = rate;
-    for (const { button, rate: own } of this.buttons) button.setAttribute("aria-pressed", own === this.rate);
+    for (const { button, rate: own } of this.buttons) button.setAttribute("aria-pressed", this.isValid && own === this.rate);
+    this.allow();
     this.changed();
   }
 
   /** Search after a pause in drawing, since a network may have millions of weights. */
   searchAfterPause() {
     clearTimeout(this.waiting);
+    this.markStale(true);
     this.waiting = setTimeout(() => this.search(), PAUSE);
   }
 
@@ -73,10 +84,16 @@ class Rates {
   search() {
     clearTimeout(this.waiting);
     if (this.state.view !== "backward") return;
-    if (this.state.input.isEmpty) return this.buttons.forEach(({ loss }) => (loss.textContent = "–"));
+    this.markStale(this.state.input.isEmpty);
+    if (this.state.input.isEmpty) return;
     const losses = lossesAfterStep(this.state.network, this.state, RATES);
     this.buttons.forEach(({ loss }, k) => (loss.textContent = numberText(losses[k])));
     if (!this.isChosen) this.preselect(losses);
+  }
+
+  /** Hide the losses and the note, which belong to another input. */
+  markStale(isStale) {
+    byId("rates").parentElement.classList.toggle("stale", isStale);
   }
 
   preselect(losses) {

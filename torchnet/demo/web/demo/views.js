@@ -51,6 +51,7 @@ function backwardRows(state) {
   const { name, forward, backward } = LOSS_EQUATIONS[loss];
   const gradInput = () => state.gradInput;
   return [
+    ...(isDeep(network) ? [summaryRow(state)] : []),
     card({
       title: name,
       file,
@@ -76,13 +77,14 @@ function backwardRows(state) {
 function backwardRow(layer, state) {
   const gradOutput = () => layer.gradOutput;
   const weights = ["weight", "bias"].filter((weight) => layer.grads[weight]);
+  const fold = isDeep(state.network) ? folded : (title, part) => part;
   const row = card({
     ...titleOf(layer),
     equations: EQUATIONS[layer.kind](layer).backward,
     facts: [
       gradientFact("G", gradOutput, state),
       ...weights.map((weight) => weightFact(layer, weight, state)),
-      ...(layer instanceof Activation ? [activationPlot(layer, "backward")] : []),
+      ...(layer instanceof Activation ? [fold("The slopes of the units", activationPlot(layer, "backward"))] : []),
     ],
     pictures: [
       outputPicture(layer, "G = ∂L/∂y", gradOutput, state, { signed: true }),
@@ -90,7 +92,7 @@ function backwardRow(layer, state) {
     ],
     below: [
       ...(seesPixels(layer, state) ? [unitPictures(layer, state, "backward")] : []),
-      ...(layer.weight ? [weightStep(layer, state)] : []),
+      ...(layer.weight ? [fold("The weights in a step", weightStep(layer, state))] : []),
     ],
   });
   if (!layer.layers) return [row];

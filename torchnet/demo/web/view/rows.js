@@ -3,7 +3,7 @@
 // Rows and their parts are { node, update }: an element, and a function that shows the current numbers in it.
 
 /** Return a row: its name on the left, equations and facts in the middle, pictures on the right, more below. */
-function card({ title, place, file, shape, equations = [], facts = [], pictures, below = [] }) {
+function card({ id = "", title, place, file, shape, equations = [], facts = [], pictures, below = [] }) {
   const heading = element("h3", {}, title, ...(place ? [" ", element("small", {}, place)] : []));
   const what = element("div", { className: "what" }, heading);
   if (shape) what.append(element("p", { className: "shape" }, shape));
@@ -11,7 +11,7 @@ function card({ title, place, file, shape, equations = [], facts = [], pictures,
   const nodes = (parts) => parts.map((part) => part.node);
   const node = element(
     "li",
-    { className: "row" },
+    { id, className: "row" },
     what,
     element("div", { className: "how" }, ...equations.map(equationLine), ...nodes(facts)),
     element("div", { className: "pictures" }, ...nodes(pictures)),
@@ -46,6 +46,7 @@ function titleOf(layer) {
       : countText(layer.output.length);
   const count = Object.keys(layer.grads).reduce((total, weight) => total + layer[weight].length, 0);
   return {
+    id: `layer-${layer.name}`,
     title: layer.kind,
     place: `net[${layer.name.split(".").join("][")}]`,
     file: layer.file,
