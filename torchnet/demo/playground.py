@@ -9,7 +9,8 @@ _SCRIPTS = (
     *("playground/sheet", "playground/chart", "playground/health", "playground/surfaces", "playground/diagram"),
     *("playground/fits", "playground/state", "playground/measurements"),
     *("playground/cells", "playground/details", "playground/walk"),
-    *("playground/controls", "playground/loop", "playground/readings", "playground/address", "playground/playground"),
+    *("playground/help", "playground/controls", "playground/loop", "playground/readings"),
+    *("playground/address", "playground/playground"),
 )
 
 
