@@ -7,72 +7,23 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from torchnet.demo import playground_page
-
-from ..browser import reset, set_media, set_width
+from ..browser import set_media, set_width
 from ..layout import cut_texts, overlaps
 from .pages import find, texts, two_frames
+from .playground import SMALL, change, click, script, steps
 
 OTHER_VALUES = {
     "dataset": "moons", "noise": "0.2", "seed": "7", "activation": "relu", "normalization": "layer_norm",
     "initializer": "xavier_uniform", "gain": "0.5", "loss": "one_vs_rest_cross_entropy", "optimizer": "Adam",
     "lr": "0.01", "momentum": "0.5", "weight_decay": "0.001", "batch_size": "16", "compare": "relu",
 }  # fmt: skip
-SMALL = "hidden_sizes=5,4&activation=tanh"
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    path = tmp_path_factory.mktemp("playground") / "playground.html"
-    path.write_text(playground_page(), encoding="utf-8")
-    return path.as_uri()
-
-
-@pytest.fixture
-def visit(browser, url):
-    """Open the page with some settings. At the end, it must not have reported an error."""
-    browser.get_log("browser")
-
-    def visit(settings=""):
-        browser.get("about:blank")
-        browser.get(f"{url}#{settings}" if settings else url)
-        two_frames(browser)
-
-    yield visit
-    # The browser warns that a test reads pixels from a canvas.
-    assert [entry for entry in browser.get_log("browser") if entry["source"] != "rendering"] == []
-    reset(browser)
-
-
-def script(browser, expression):
-    return browser.execute_script(f"const {{ state, loop, walk }} = playground; return {expression}")
-
-
-def steps(browser):
-    return script(browser, "state.experiment.steps")
-
-
-def click(browser, selector):
-    find(browser, selector).click()
-    two_frames(browser)
-
-
-def change(browser, selector, value):
-    """Set a control to a value, as a user does."""
-    code = """
-        const [control, value] = arguments;
-        control.type === "checkbox" ? (control.checked = value) : (control.value = value);
-        for (const name of ["input", "change"]) control.dispatchEvent(new Event(name, { bubbles: true }));
-    """
-    browser.execute_script(code, find(browser, selector), value)
-    two_frames(browser)
 
 
 def losses_after(browser, count):
     return script(browser, f"Array.from({{ length: {count} }}, () => state.experiment.step())")
 
 
-def test_it_trains_on_its_own_within_a_second_and_asks_for_nothing(browser, visit, url):
+def test_it_trains_on_its_own_within_a_second_and_asks_for_nothing(browser, visit, playground_url):
     set_media(browser, {"prefers-reduced-motion": "no-preference"})
     browser.get_log("performance")
     visit()
@@ -82,7 +33,7 @@ def test_it_trains_on_its_own_within_a_second_and_asks_for_nothing(browser, visi
     assert not find(browser, "#message").is_displayed()
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     requests = [it["params"]["request"]["url"] for it in messages if it["method"] == "Network.requestWillBeSent"]
-    assert {it.partition("#")[0] for it in requests if not it.startswith("data:")} <= {url, "about:blank"}
+    assert {it.partition("#")[0] for it in requests if not it.startswith("data:")} <= {playground_url, "about:blank"}
 
 
 def test_with_reduced_motion_it_waits_for_run_pause_step_and_restart(browser, visit):
@@ -248,123 +199,6 @@ def test_a_loss_that_is_not_finite_stops_with_a_sentence(browser, visit):
     WebDriverWait(browser, 20).until(lambda _: steps(browser) > 100)  # it trains on, with a rate that is safe
     assert script(browser, "state.settings.lr") == 0.1
     assert not find(browser, "#message").is_displayed()
-
-
-def test_the_preset_of_exploding_gradients_waits_for_its_first_step(browser, visit):
-    visit()
-    click(browser, "#presets button:nth-child(3)")
-    assert [steps(browser), find(browser, "#run").text] == [0, "Run"]
-    canvas = find(browser, "#norms canvas")
-    empty = browser.execute_script("return arguments[0].toDataURL()", canvas)
-    click(browser, "#step")
-    assert browser.execute_script("return arguments[0].toDataURL()", canvas) != empty
-    assert [it.text for it in browser.find_elements("css selector", "#norms .legend-line b")][::5] == [
-        "layer 1",
-        "output",
-    ]
-    click(browser, "#presets button:nth-child(3)")
-    assert steps(browser) == 0  # again from the start
-
-
-def test_the_text_of_a_preset_stays_when_a_setting_is_changed(browser, visit):
-    visit()
-    click(browser, "#presets button:nth-child(4)")
-    text = find(browser, "#preset-text").text
-    assert not find(browser, "#changed").is_displayed()
-    change(browser, "#setting-lr", "0.03")
-    change(browser, "#setting-seed", "5")
-    assert find(browser, "#preset-text").text == text
-    assert find(browser, "#changed-text").text == "Changed: Seed 5, Learning rate 0.03."
-    click(browser, "#undo")
-    assert script(browser, "[state.settings.lr, state.settings.seed]") == [0.5, 1]
-    assert not find(browser, "#changed").is_displayed()
-
-
-def test_the_squared_error_of_classes_has_outputs_and_no_probabilities(browser, visit):
-    visit(SMALL)
-    assert "p(class 0)" in find(browser, "#sample-text").text
-    assert "softmax" in find(browser, "#layer").text
-    visit(f"{SMALL}&loss=mean_squared_error")
-    output = script(browser, "state.pass.logits[state.target]")
-    shown = find(browser, "#sample-text").text.partition("output 0 = ")[2].split()[0].replace("\N{MINUS SIGN}", "-")
-    assert float(shown) == pytest.approx(output, rel=0.01)
-    assert "softmax" not in find(browser, "#layer").text
-    assert "the larger output" in find(browser, "#fit-text").text
-
-
-@pytest.mark.parametrize(
-    ("selector", "text", "kept"),
-    [
-        ("#setting-seed", "-7", "1"),
-        ("#setting-seed", "1.5", "1"),
-        ("#setting-seed", "", "1"),
-        ("#setting-seed", "99999999", "1"),
-        ("[aria-label='Units of hidden layer 2']", "0", "4"),
-        ("[aria-label='Units of hidden layer 2']", "200", "4"),
-        ("#sample", "99999", "399"),
-        ("#sample", "-3", "0"),
-        ("#sample", "", "0"),
-    ],
-)
-def test_a_number_out_of_range_is_not_kept(selector, text, kept, browser, visit):
-    visit(SMALL)
-    change(browser, selector, text)
-    assert find(browser, selector).get_property("value") == kept
-    if selector != "#sample":
-        assert "Expected a whole number from" in find(browser, "#settings").text
-        change(browser, "#setting-lr", "0.3")
-        assert "Expected" not in find(browser, "#settings").text
-
-
-@pytest.mark.parametrize(
-    ("settings", "note"),
-    [
-        ("hidden_sizes=16,8,16&residual=true", "No effect"),
-        ("compare=no_normalization", "No difference"),
-        ("hidden_sizes=16,8&residual=true&compare=no_residual", "No difference"),
-        ("activation=relu&compare=relu", "No difference"),
-        ("compare=gain_1", "No difference"),
-        ("hidden_sizes=8,8&residual=true&compare=no_residual", None),
-        ("normalization=rms_norm&compare=no_normalization", None),
-    ],
-)
-def test_a_setting_without_effect_says_so(settings, note, browser, visit):
-    visit(settings)
-    shown = find(browser, "#settings").text
-    assert note in shown if note else "No " not in shown
-
-
-def test_every_setting_has_its_meaning(browser, visit):
-    visit()
-    click(browser, "#help summary")
-    meanings = texts(browser, "#help dd")
-    assert len(meanings) == len(script(browser, "Object.keys(state.settings)"))
-    assert all(meaning.endswith(".") for meaning in meanings)
-    assert "not from sigmoids" in find(browser, "#help").text
-
-
-def test_the_walk_says_that_batch_norm_is_in_evaluation_mode(browser, visit):
-    for normalization, is_said in (("batch_norm", True), ("layer_norm", False)):
-        visit(f"{SMALL}&normalization={normalization}")
-        assert find(browser, "#mode").is_displayed() is is_said
-
-
-def test_layers_have_the_same_names_in_the_walk_as_in_the_diagram(browser, visit):
-    visit("hidden_sizes=4,4&residual=true&normalization=layer_norm")
-    names = [it.text.splitlines()[0] for it in browser.find_elements("css selector", "#chain button")]
-    expected = ["Loss", "Linear output", "Tanh layer 2", "LayerNorm layer 2", "Residual layer 2", "Linear layer 2"]
-    assert names[:6] == expected
-    assert names[6:] == ["Tanh layer 2", "LayerNorm layer 2", "Linear layer 1", "Input"]
-    click(browser, "#chain li:nth-child(2) button")
-    assert find(browser, "#layer h3").text == "Linear output, net[4]"
-
-
-def test_the_walk_has_a_way_back_to_the_network(browser, visit):
-    visit(SMALL)
-    click(browser, "#back")
-    assert script(browser, "scrollY") > 300
-    click(browser, "#up")
-    assert script(browser, "document.querySelector('.network').getBoundingClientRect().top") >= 0
 
 
 @pytest.mark.parametrize("width", [390, 800, 1280])
