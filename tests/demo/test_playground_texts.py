@@ -2,6 +2,7 @@
 
 import pytest
 
+from ..rewrite_outputs import DEMO, PLAYGROUND
 from .pages import find, texts
 from .playground import SMALL, change, click, script, steps
 
@@ -90,6 +91,24 @@ def test_a_setting_without_effect_says_so(settings, note, browser, visit):
     assert note in shown if note else "No " not in shown
 
 
+def test_training_and_test_loss_have_colors_of_their_own(browser, visit):
+    visit()
+    code = """
+        const probe = document.body.appendChild(document.createElement("i"));
+        const colorOf = (name) => ((probe.style.color = `var(${name})`), getComputedStyle(probe).color);
+        const marks = [...document.querySelectorAll("#losses .legend-line i")];
+        return [marks.map((it) => getComputedStyle(it).borderTopColor), ["--negative", "--positive", "--accent"].map(colorOf)];
+    """
+    lines, others = browser.execute_script(code)
+    assert len({*lines, *others}) == 5
+    assert "blue 0, red 1" in find(browser, "#fit-text").text  # which color is which class
+
+
+def test_a_chart_names_all_layers_of_a_small_network(browser, visit):
+    visit("hidden_sizes=8,8,8,8")
+    assert texts(browser, "#norms .legend-line b") == ["layer 1", "layer 2", "layer 3", "layer 4", "output"]
+
+
 def test_every_setting_has_its_meaning(browser, visit):
     visit()
     click(browser, "#help summary")
@@ -113,6 +132,14 @@ def test_layers_have_the_same_names_in_the_walk_as_in_the_diagram(browser, visit
     assert names[6:] == ["Tanh layer 2", "LayerNorm layer 2", "Linear layer 1", "Input"]
     click(browser, "#chain li:nth-child(2) button")
     assert find(browser, "#layer h3").text == "Linear output, net[4]"
+
+
+def test_it_links_to_the_demo_only_where_that_lies_beside_it(browser, visit):
+    browser.get(PLAYGROUND.as_uri())
+    links = [it.get_attribute("href") for it in browser.find_elements("css selector", "a")]
+    assert links == [DEMO.as_uri()]
+    visit()
+    assert browser.find_elements("css selector", "a") == []
 
 
 def test_the_walk_has_a_way_back_to_the_network(browser, visit):

@@ -6,7 +6,7 @@
 const DOT = 3.2; // pixels
 
 class PlaneFit {
-  networkText = "Squares: unit outputs; point at one to enlarge it.";
+  networkText = "Squares: unit outputs; point at one to enlarge.";
   unitText = "Color: what this unit returns at each point: blue is negative, gray 0, red positive.";
 
   constructor(state) {
@@ -80,7 +80,7 @@ class PlaneFit {
 
 class CurveFit {
   text = "Line: the output. Dots: training data; rings: test data. Click one.";
-  networkText = "Squares: unit outputs; point at one to enlarge it.";
+  networkText = "Squares: unit outputs; point at one to enlarge.";
   unitText = "Line: what this unit returns at each x.";
 
   constructor(state) {
@@ -137,7 +137,7 @@ const LABEL_HEIGHT = 15; // pixels below a digit
 
 class DigitsFit {
   text = "Training digits and the answers of the network; ✗ is wrong. Click one.";
-  networkText = "Squares: weights of layer 1, then outputs; point at one to enlarge it.";
+  networkText = "Squares: weights of layer 1, then outputs; point at one to enlarge.";
   unitText = "In layer 1, the weights of the unit; else what it returns for the selected digit.";
 
   constructor(state) {

@@ -1,7 +1,7 @@
 // The page: settings from the address, training frame by frame, and everything that is shown.
 
 const state = new State();
-const controls = new Controls(byId("settings"), (settings) => (location.hash = textOfSettings(settings)));
+const controls = new Controls(byId("settings"), go);
 const look = (unit) => {
   if (unit?.column === state.unit?.column && unit?.unit === state.unit?.unit) return;
   state.unit = unit;
@@ -71,8 +71,8 @@ function say(text) {
 }
 
 const LINE_TEXTS = {
-  weights: "Lines: weights. Blue: negative, red: positive.",
-  gradients: "Lines: gradients, on one scale for all layers.",
+  weights: "Lines: weights; blue is −, red +.",
+  gradients: "Lines: gradients; blue is −, red +.",
 };
 
 /** Draw the weights or the gradients as lines between the units. */
