@@ -38,15 +38,9 @@ def benchmarks(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
-    "peers",
-    [
-        "torchnet,products,autograd",
-        pytest.param(
-            "torchnet,torchnet_captured,torchnet_eager,products,train_py,autograd,numpy_reference",
-            marks=pytest.mark.sweep,
-        ),
-    ],
+    "peers", ["torchnet,torchnet_captured,torchnet_eager,products,train_py,autograd,numpy_reference"]
 )
 def test_peers_race_and_end_with_the_same_accuracy(peers, mnist_place, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCHNET_DATA", str(mnist_place))

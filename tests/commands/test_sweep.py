@@ -83,6 +83,7 @@ def test_the_grid_is_trained_and_compared(cli, capsys):
     assert Path("again.html").read_bytes() == Path("comparison.html").read_bytes()
 
 
+@pytest.mark.sweep
 def test_ctrl_c_saves_and_the_same_command_goes_on(cli, capsys):
     options = (DIGITS, "--report=false", "--checkpoints.every_n_seconds=null", "--trainer.max_epochs=150")
     assert cli(*options, "--model.momentum=0.9") == 0

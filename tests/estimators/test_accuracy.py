@@ -13,7 +13,10 @@ SPLITS = range(3)
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")  # scikit-learn's network, after 2000 epochs
-@pytest.mark.parametrize("name", ["iris", "wine", "digits", "breast_cancer", "diabetes"])
+@pytest.mark.parametrize(
+    "name",
+    ["iris", "wine", *(pytest.param(it, marks=pytest.mark.sweep) for it in ("digits", "breast_cancer", "diabetes"))],
+)
 def test_defaults_are_as_accurate_as_those_of_scikit_learn(name):
     X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
     kind = "MLPRegressor" if name == "diabetes" else "MLPClassifier"

@@ -542,6 +542,7 @@ WRONG = {
         ),
     ],
     "softmax_backward": [
+        (lambda g, z: z * g - z * (z * g).sum(1, keepdim=True), "logits instead of probabilities"),
         (lambda g, z: g * torch.softmax(z, 1) * (1 - torch.softmax(z, 1)), "diagonal only"),
         (lambda g, z: g * torch.softmax(z, 1), "missing path"),
         (lambda g, z: g - (g * torch.softmax(z, 1)).sum(1, keepdim=True), "missing factor"),

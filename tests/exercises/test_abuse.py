@@ -148,6 +148,41 @@ def test_a_function_that_breaks_after_some_calls_raises_nothing(name, last, coun
     assert isinstance(str(result), str)
 
 
+def first_text(function, name="linear_backward"):
+    result = torchnet.exercise(name).check(function)
+    return " ".join([result.text, *result.hints])
+
+
+def test_the_first_hint_says_what_to_change_about_the_type_of_a_result():
+    for wanted in (torch.float32, torch.float64):
+        text = first_text(changed(0, lambda x, wanted=wanted: x.to(wanted)))
+        assert "inputs of float64 and of float32" in text
+        assert "torch.zeros_like(x), or with dtype=x.dtype" in text
+    assert "operations of torch" in first_text(changed(0, lambda x: x.numpy()))
+    assert "got one object of type str" in first_text(lambda *given: "abc")
+
+
+def test_a_forgotten_return_is_named():
+    assert "returned None: end it with `return grad_input, grad_weight, grad_bias`" in first_text(lambda *given: None)
+    assert "Replace each ..." in first_text(lambda *given: (..., ..., ...))
+
+
+def test_the_end_of_the_program_is_called_by_its_name():
+    text = first_text(raising(SystemExit(0)))
+    assert "Raises: SystemExit, which ends the program" in text
+    assert ".py" not in text
+
+
+def test_a_function_prints_at_its_first_call_only(capsys):
+    def function(*given):
+        print("seen")
+        return linear_backward(*given)
+
+    for _ in range(2):
+        assert torchnet.exercise("linear_backward").check(function).passed
+        assert capsys.readouterr().out == "seen\n"
+
+
 def test_an_interruption_by_the_user_is_not_caught():
     with pytest.raises(KeyboardInterrupt):
         torchnet.exercise("linear_backward").check(raising(KeyboardInterrupt()))

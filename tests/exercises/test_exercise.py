@@ -52,7 +52,8 @@ def test_an_exercise_does_not_hold_the_answer(name):
 
 def test_without_a_name_all_are_listed_from_easy_to_hard():
     overview = torchnet.exercise()
-    lines = str(overview).splitlines()
+    header, *lines = str(overview).splitlines()
+    assert header.split() == ["exercise", "level", "what", "the", "function", "computes"]
     assert [line.split()[0] for line in lines] == NAMES
     levels = [int(line.split()[1]) for line in lines]
     assert levels == sorted(levels)
@@ -63,7 +64,10 @@ def test_without_a_name_all_are_listed_from_easy_to_hard():
 def test_a_wrong_name_is_answered_with_a_similar_one_and_the_list():
     with pytest.raises(ValueError, match="did you mean linear_backward") as found:
         torchnet.exercise("linear_backwards")
-    assert all(name in str(found.value) for name in NAMES)
+    message = str(found.value)
+    assert message.startswith("exercise: expected")
+    assert message.index("did you mean") < message.index(NAMES[0])
+    assert all(name in message for name in NAMES)
 
 
 def test_hints_become_more_direct_with_each_attempt_at_the_same_mistake():
@@ -85,6 +89,42 @@ def test_another_mistake_begins_with_its_first_hint():
     assert len(exercise.check(without_sum).hints) == 1
     assert len(exercise.check(transposed).hints) == 3
     assert len(torchnet.exercise("linear_backward").check(transposed).hints) == 1  # a fresh one
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_place_to_read_on_exists(name):
+    path, _, section = torchnet.exercise(name)._task.derivation.partition(", section ")
+    text = (ROOT / path).read_text(encoding="utf-8")
+    if section:
+        cells = ["".join(cell["source"]) for cell in json.loads(text)["cells"]]
+        assert any(f"## {section}. " in cell for cell in cells), (path, section)
+
+
+def test_the_third_hint_looks_where_a_factor_or_sign_of_this_kind_comes_from():
+    def hint(function):
+        exercise = torchnet.exercise("linear_backward")
+        return [exercise.check(function) for _ in range(3)][-1].hints[2]
+
+    assert "a mean where they have a sum" in hint(lambda g, x, w: (g @ w, g.T @ x, g.mean(0)))
+    assert "Where do the equations have a mean?" in hint(lambda g, x, w: (g @ w, g.T @ x * len(x), g.sum(0)))
+    assert "Count the factors" in hint(lambda g, x, w: (g @ w, 1.7 * g.T @ x, g.sum(0)))
+    assert "Compare each minus" in hint(lambda g, x, w: (g @ w, -g.T @ x, g.sum(0)))
+    assert "the line with return" in hint(lambda g, x, w: (g @ w, g.sum(0), g.T @ x))
+    assert "add up over n" in hint(lambda g, x, w: (g @ w, x.T @ g, g.sum(0)))  # what the exercise says
+
+
+def test_a_question_ends_without_a_period():
+    for function, _ in WRONG["mlp_backward"]:
+        exercise = torchnet.exercise("mlp_backward")
+        assert "?." not in str([exercise.check(function) for _ in range(3)][-1])
+
+
+def test_where_one_element_of_the_input_decides_its_value_is_shown():
+    overflows = torchnet.exercise("sigmoid_slope").check(lambda x: torch.exp(-x) / (1 + torch.exp(-x)) ** 2)
+    assert "at [0, 1], where x is -1000, it is nan and should be 0" in overflows.hints[0]
+    at_zero = torchnet.exercise("relu_backward").check(lambda g, x: g * (x >= 0))
+    assert re.search(r"where grad_output is -?[\d.]+ and x is -?0, it is", at_zero.hints[0])
+    assert "where" not in torchnet.exercise("softmax").check(torch.sigmoid).hints[0]
 
 
 def test_a_part_may_be_written_first():

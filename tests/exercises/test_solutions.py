@@ -33,3 +33,5 @@ def test_a_hint_names_the_kind_of_a_wrong_solution(name, i):
     assert {result.kind for result in results} == {kind}, results[-1]
     assert any(kind in hint.lower() for hint in results[-1].hints), results[-1]
     assert [len(result.hints) for result in results] == [1, 2, 3, 3], results[-1]
+    assert [result.text for result in results] == ["Call check again for a more direct hint."] * 2 + [""] * 2
+    assert results[-1].hints[-1].endswith(f"Read on in {exercise._task.derivation}.")

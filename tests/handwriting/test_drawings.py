@@ -35,6 +35,7 @@ def twenty() -> list[Drawing]:
     return drawings(20)
 
 
+@pytest.mark.sweep
 def test_a_network_reads_handwriting(
     twenty: list[Drawing], mnist: Dataset, mnist_place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

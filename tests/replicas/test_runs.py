@@ -120,6 +120,7 @@ def resume_in_one_process(run: Run, *options: str) -> tuple[int, list[Path]]:
             70,
             " is Inf; earlier checkpoints",
             id="infinite numbers",
+            marks=pytest.mark.sweep,
         ),
         pytest.param(
             ("--trainer.callbacks=tests.replicas.odd.EndInSetup",),

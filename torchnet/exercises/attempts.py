@@ -7,6 +7,8 @@ from torchnet.exercises.grading import find_fault
 from torchnet.exercises.result import Result
 from torchnet.exercises.task import Task
 
+_MORE = "Call check again for a more direct hint."
+
 
 class Exercise:
     """A task that grades solutions and remembers the attempts; a notebook and print() show the task.
@@ -34,7 +36,8 @@ class Exercise:
         key = (fault.where, fault.kind)
         self._failed[key] += 1
         shown = fault.hints[: self._failed[key]]
-        return Result(self.name, False, fault.kind, fault.where, self._failed[key], shown, "")
+        text = _MORE if len(shown) < len(fault.hints) else ""
+        return Result(self.name, False, fault.kind, fault.where, self._failed[key], shown, text)
 
     def __str__(self) -> str:
         return str(self._task)

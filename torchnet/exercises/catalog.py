@@ -3,7 +3,7 @@
 import html
 from typing import overload
 
-from torchnet.choices import expect_one_of
+from torchnet.choices import did_you_mean, nearest
 from torchnet.exercises.attempts import Exercise
 from torchnet.exercises.task import Task
 from torchnet.exercises.topics import (
@@ -56,7 +56,8 @@ class Overview(tuple[str, ...]):
 
     def __str__(self) -> str:
         width = max(map(len, self))
-        return "\n".join(f"{name.ljust(width)}  {_TASKS[name].level}  {_TASKS[name].title}" for name in self)
+        rows = [f"{name.ljust(width)}  {_TASKS[name].level}      {_TASKS[name].title}" for name in self]
+        return "\n".join([f"{'exercise'.ljust(width)}  level  what the function computes", *rows])
 
     __repr__ = __str__
 
@@ -66,7 +67,9 @@ class Overview(tuple[str, ...]):
             f"<td style='text-align:left'>{html.escape(_TASKS[name].title)}</td></tr>"
             for name in self
         )
-        return f"<table><tr><th>level</th><th>exercise</th><th></th></tr>{''.join(rows)}</table>"
+        return (
+            f"<table><tr><th>level</th><th>exercise</th><th>what the function computes</th></tr>{''.join(rows)}</table>"
+        )
 
 
 @overload
@@ -94,5 +97,9 @@ def exercise(name: str | None = None) -> Exercise | Overview:
     """
     if name is None:
         return Overview(_TASKS)
-    expect_one_of("name", name, _TASKS)
+    if name not in tuple(_TASKS):
+        hint = did_you_mean(nearest(str(name), _TASKS)) or "."
+        raise ValueError(
+            f"exercise: expected the name of an exercise, got {name!r}{hint} The exercises are {', '.join(_TASKS)}"
+        )
     return Exercise(_TASKS[name])

@@ -1,7 +1,7 @@
 """Compare the results of a solution with the right ones, and find the kind of mistake in a wrong one."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -11,8 +11,8 @@ from torch import Tensor
 
 from torchnet.checking.reports.report import Diagnosis
 from torchnet.checking.subjects.subject import sentence
-from torchnet.exercises.hints import explained, named
-from torchnet.exercises.running import Fault, FaultFoundError, run, without_exit
+from torchnet.exercises.hints import explained, look_at, named
+from torchnet.exercises.running import Fault, FaultFoundError, guarded, run
 from torchnet.exercises.task import Mistake, Task
 from torchnet.exercises.truth import Case
 
@@ -26,7 +26,7 @@ def find_fault(task: Task, function: Any) -> Fault | None:
     if not callable(function):
         text = f"Not a function: expected the function {task.name}, got an object of type {type(function).__name__}."
         return Fault("not a function", "", (text,))
-    function = without_exit(function)
+    function = guarded(function)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # those of a solution say less than a hint
@@ -67,19 +67,29 @@ class _Trial:
 
     def _compare(self, name: str, written: Tensor, true: Tensor) -> None:
         if written.shape == true.shape and written.dtype != true.dtype:
-            text = f"Dtype: {name} has {_dtype(written)}, expected {_dtype(true)}, that of the inputs."
-            advice = "Create new tensors with torch.zeros_like(x), or with dtype=x.dtype."
-            raise FaultFoundError("dtype", name, text, advice)
+            text = f"Dtype: {name} has {_dtype(written)}, expected {_dtype(true)}, the dtype of the inputs."
+            advice = (
+                "The function is called with inputs of float64 and of float32: create new tensors with "
+                "torch.zeros_like(x), or with dtype=x.dtype, where x is an argument."
+            )
+            raise FaultFoundError("dtype", name, f"{text} {advice}")
         if _close(written, true, _TOLERANCE[true.dtype]):
             return
         at = f"{self.where[0].upper()}{self.where[1:]}: " if self.where else ""
-        first, look = f"{at}{_difference(name, written, true)}.", self.task.where[name]
+        first = f"{at}{_difference(name, written, true, self._inputs_of(true))}."
+        look, more = self.task.where[name], f"Read on in {self.task.derivation}."
         for mistake in self.task.mistakes:
             if mistake.result == name and _is_result_of(mistake, self.case, written, true):
                 hint = named(mistake.kind, name, mistake.hint)
-                raise FaultFoundError(mistake.kind, name, first, hint, mistake.where or look)
+                raise FaultFoundError(mistake.kind, name, first, hint, f"{mistake.where or look} {more}")
         kind, text = explained(self._diagnosis(name, written))
-        raise FaultFoundError(kind, name, first, named(kind, name, text), look)
+        raise FaultFoundError(kind, name, first, named(kind, name, text), f"{look_at(kind, text) or look} {more}")
+
+    def _inputs_of(self, true: Tensor) -> dict[str, Tensor]:
+        """Return the arguments that decide each element of a result at its place alone."""
+        tensors = {name: x for name, x in self.case.items() if name in self.task.arguments and isinstance(x, Tensor)}
+        alike = {name: x for name, x in tensors.items() if x.shape == true.shape}
+        return alike if self.task.elementwise else {}
 
     def _diagnosis(self, name: str, written: Tensor) -> Diagnosis:
         if not written.isfinite().all():
@@ -117,7 +127,7 @@ def _prove(task: Task, function: Callable[..., Any]) -> None:
         text = "It is right at some inputs and wrong at others, of other sizes, values or strides."
         look = task.where.get(name, "Look for numbers that are written down instead of taken from the inputs.")
         kind, hint = explained(diagnosis)
-        raise FaultFoundError(kind, name, text, named(kind, name, hint), look)
+        raise FaultFoundError(kind, name, text, named(kind, name, hint), f"{look} Read on in {task.derivation}.")
 
 
 def _close(a: Tensor, b: Tensor, tolerance: float) -> bool:
@@ -126,8 +136,8 @@ def _close(a: Tensor, b: Tensor, tolerance: float) -> bool:
     return a.shape == b.shape and torch.allclose(a.double(), b.double(), rtol=0.0, atol=limit)
 
 
-def _difference(name: str, written: Tensor, true: Tensor) -> str:
-    """Say how a result is wrong, and show its worst element."""
+def _difference(name: str, written: Tensor, true: Tensor, inputs: Mapping[str, Tensor]) -> str:
+    """Say how a result is wrong, and show its worst element and the elements of inputs at the same place."""
     if written.shape != true.shape:
         return f"{name} has shape {tuple(written.shape)}, expected {tuple(true.shape)}"
     if true.dim() == 0:
@@ -137,7 +147,9 @@ def _difference(name: str, written: Tensor, true: Tensor) -> str:
     wrong = int((difference > _TOLERANCE[true.dtype] * true.abs().max()).sum())
     index = tuple(int(i) for i in torch.unravel_index(difference.argmax(), true.shape))
     a, b = _distinct(float(written[index]), float(true[index]))
-    return f"{name} is wrong at {wrong} of {true.numel()} elements: at {list(index)} it is {a} and should be {b}"
+    at = " and ".join(f"{key} is {x[index].item():.6g}" for key, x in inputs.items())
+    place = f"at {list(index)}, where {at}," if at else f"at {list(index)}"
+    return f"{name} is wrong at {wrong} of {true.numel()} elements: {place} it is {a} and should be {b}"
 
 
 def _distinct(a: float, b: float) -> tuple[str, str]:

@@ -65,6 +65,40 @@ _SPECIAL: tuple[tuple[str, str, tuple[str, str | None]], ...] = (
     ("shape", "sum it over", ("missing sum", "its elements are right, and they are not yet added up over an axis")),
     ("shape", "the values are right", ("wrong shape", "it has the right numbers in another shape")),
 )
+# Where to look for some mistakes, by kind and a part of what was said about it. For the others, the exercise says it.
+_LOOK: tuple[tuple[str, str, str], ...] = (
+    (
+        "factor",
+        "a mean's 1/",
+        "The rest is right. Where do the equations have a mean? It divides its sum by the number of its terms, and the "
+        "derivative keeps this factor. If there is no mean, count the other factors.",
+    ),
+    (
+        "factor",
+        "once too often",
+        "The rest is right. Look for a division that the equations do not have, or a mean where they have a sum. The "
+        "1/N of a loss comes back with its gradient and is not applied again.",
+    ),
+    (
+        "constant factor",
+        "",
+        "The rest is right. Count the factors in the equations: those of means, squares and arguments that scale. "
+        "Each of them is in the derivative exactly once.",
+    ),
+    (
+        "sign",
+        "",
+        "The rest is right. Compare each minus in the equations with those in your code, from the output back to the "
+        "argument; two of them cancel.",
+    ),
+    (
+        "missing sum",
+        "",
+        "One element of the argument is in several elements of the output, and each of these hands back a part of the "
+        "gradient. Add them up over the index that the result does not have.",
+    ),
+    ("swapped", "", "Compare the line with return with the order of the results in the task."),
+)
 _UNKNOWN = "not recognized"
 _DERIVE = "it looks like no common mistake: derive it for one element, with sums instead of matrices, and compare"
 _INCOMPLETE = "it is incomplete: a term of the chain rule is missing, or has the wrong sign or factor"
@@ -75,7 +109,12 @@ _OPERATION = re.compile(r"argument \d+(?: \((\w+)\))? of (\w+) \(operation \d+ o
 def named(kind: str, where: str, text: str) -> str:
     """Return a hint that names the kind of mistake; `where` is the name of the result, "" for the whole function."""
     text = f"{where or 'the function'} {text.removeprefix('it ')}" if text.startswith("it ") else text
-    return f"{kind[0].upper()}{kind[1:]}: {text}."
+    return f"{kind[0].upper()}{kind[1:]}: {text}{'' if text.endswith('?') else '.'}"
+
+
+def look_at(kind: str, text: str) -> str:
+    """Return where to look for a mistake that was explained by a text; "" if its kind does not tell."""
+    return next((look for of, part, look in _LOOK if of in kind and part in text), "")
 
 
 def explained(diagnosis: Diagnosis) -> tuple[str, str]:

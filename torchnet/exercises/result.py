@@ -19,7 +19,7 @@ class Result:
         where: the name of the result that is wrong; "" if passed, or if the mistake is in the function as a whole.
         attempt: how many attempts have failed with this kind of mistake; 0 if passed or not written.
         hints: the hints so far, the most direct one last.
-        text: if passed, what to try next; if not written, what is missing; otherwise "".
+        text: if passed, what to try next; if not written, what is missing; otherwise whether there are more hints.
     """
 
     exercise: str

@@ -1,7 +1,10 @@
 """Call a solution with copies of the inputs, and look at everything about what it returns but the values."""
 
+import contextlib
 import functools
 import inspect
+import io
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -38,15 +41,22 @@ class FaultFoundError(Exception):
         self.fault = Fault(kind, where, hints)
 
 
-def without_exit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that raises an Exception where the given one would end the program."""
+class EndsProgramError(Exception):
+    """A solution would end the program."""
+
+
+def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that prints at its first call only, and raises an Exception where it would end the program."""
+    calls = itertools.count()
 
     @functools.wraps(function, updated=())
     def call(*given: Any) -> Any:
+        output = contextlib.redirect_stdout(io.StringIO()) if next(calls) else contextlib.nullcontext()
         try:
-            return function(*given)
+            with output:
+                return function(*given)
         except SystemExit as error:
-            raise RuntimeError("it ends the program") from error
+            raise EndsProgramError("SystemExit") from error
 
     return call
 
@@ -63,6 +73,9 @@ def run(task: Task, function: Callable[..., Any], case: Case) -> dict[str, Any]:
         returned = function(*given)
     except NotImplementedError:
         raise FaultFoundError("not written", "") from None
+    except EndsProgramError:
+        text = "Raises: SystemExit, which ends the program: remove exit() and sys.exit()."
+        raise FaultFoundError("raises", "", text) from None
     except Exception as error:
         arguments = ", ".join(f"{name} {_described(x)}" for name, x in zip(task.arguments, given, strict=True))
         text = f"Raises: {printable(sentence(error))}."
@@ -91,18 +104,23 @@ def _expect_signature(task: Task, function: Callable[..., Any]) -> None:
 
 def _by_name(task: Task, returned: Any) -> dict[str, Any]:
     names = list(task.results)
-    if returned is None or returned is ...:
+    if returned is None:
+        text = f"The function returned None: end it with `return {', '.join(names)}`."
+        raise FaultFoundError("not written", "", text)
+    if returned is ...:
         return dict.fromkeys(names)
-    values = list(returned) if isinstance(returned, (tuple, list)) else [returned]
+    several = isinstance(returned, (tuple, list))
+    values = list(returned) if several else [returned]
     if len(values) != len(names):
-        text = f"Number of results: expected {_count(len(names), 'result')}, {', '.join(names)}, got {len(values)}."
+        got = len(values) if several else f"one object of type {type(returned).__name__}"
+        text = f"Number of results: expected {_count(len(names), 'result')}, {', '.join(names)}, got {got}."
         raise FaultFoundError("number of results", "", text)
     for name, x in zip(names, values, strict=True):
         if x is not None and x is not ... and not _is_plain(x):
             got = f"{x.layout} on {x.device}" if isinstance(x, Tensor) else type(x).__name__
             text = f"Not a tensor: expected {name} as an ordinary torch.Tensor, got {got}."
             advice = "Write the formulas with the operations of torch, such as torch.exp, and return what they return."
-            raise FaultFoundError("not a tensor", name, text, advice)
+            raise FaultFoundError("not a tensor", name, f"{text} {advice}")
     return {name: x.detach() if isinstance(x, Tensor) else x for name, x in zip(names, values, strict=True)}
 
 

@@ -71,9 +71,11 @@ class Task:
         truth: computes the right results.
         inputs: draws the inputs at which a solution is tried first.
         where: for each result, where to look in the equations; in the order in which results are judged.
+        derivation: where to read on: "FILE, section N" of a notebook, or the file of a layer or loss.
         praise: what a right solution shows, and what to try next.
         mistakes: typical wrong formulas.
         traps: draws inputs that are known for wrong results, by a description such as "for large logits".
+        elementwise: whether the arguments at one place decide the results at this place alone.
     """
 
     name: str
@@ -86,9 +88,11 @@ class Task:
     truth: Truth
     inputs: Callable[[Draw], Case]
     where: Mapping[str, str]
+    derivation: str
     praise: str
     mistakes: tuple[Mistake, ...] = ()
     traps: Callable[[Draw], Mapping[str, Case]] = field(default=lambda draw: {})
+    elementwise: bool = False
 
     @property
     def stub(self) -> str:

@@ -99,7 +99,7 @@ def test_an_epoch_without_a_validation_has_its_training_loss(option, validated, 
 
 
 @pytest.mark.parametrize("validated", [[], [VALIDATED, "--trainer.val_check_interval=5"]], ids=["test", "val"])
-@pytest.mark.parametrize("steps", [23, 29, 36, 41, 60])
+@pytest.mark.parametrize("steps", [23, *(pytest.param(it, marks=pytest.mark.sweep) for it in (29, 36, 41, 60))])
 def test_a_resumed_run_prints_the_same(steps, validated, cli, capsys):
     options = (DIGITS, WORSE, *validated, "--trainer.max_epochs=6")
     assert cli(*options) == 0

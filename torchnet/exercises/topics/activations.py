@@ -35,6 +35,8 @@ SIGMOID_SLOPE = Task(
         "slope": "Differentiate 1 / (1 + e⁻ˣ) by the chain rule, then write the result with σ(x) alone, without a "
         "quotient of exponentials, which overflows. Test yourself at x = 0, where σ is 1/2 and the slope is 1/4."
     },
+    derivation="torchnet/layers/sigmoid.py",
+    elementwise=True,
     praise="Right. The slope is never more than 1/4: twenty sigmoids in a row multiply a gradient by at most 10⁻¹². "
     "Next: relu_backward, whose slope is 1 or 0.",
     mistakes=(
@@ -93,6 +95,8 @@ RELU_BACKWARD = Task(
     where={
         "grad_input": "Ask for each element: which of the two, x or 0, is y? Only one of them lets a gradient through."
     },
+    derivation="notebooks/02_a_layer_by_hand.ipynb, section 2",
+    elementwise=True,
     praise="Right. A unit whose input is negative for every sample gets no gradient at all and never learns again: a "
     "dead ReLU. Next: linear_forward and linear_backward.",
     mistakes=(
@@ -101,6 +105,7 @@ RELU_BACKWARD = Task(
             "missing upstream gradient",
             lambda a: (a.x > 0).to(a.x.dtype),
             "this is the slope alone: the gradient that comes from the layer above is not in it",
+            "The task names two factors: which of them is in your code?",
         ),
         Mistake(
             "grad_input",
@@ -113,6 +118,7 @@ RELU_BACKWARD = Task(
             "value instead of slope",
             lambda a: a.grad_output * torch.relu(a.x),
             "grad_output is multiplied by the value of ReLU, not by its slope",
+            "Where x is positive, how much does y grow if x grows by 1? And where it is negative?",
         ),
         Mistake(
             "grad_input",
@@ -156,6 +162,8 @@ SILU_BACKWARD = Task(
         "grad_input": "The derivative of a product has two terms: each factor is differentiated once while the other "
         "stays. You know the slope of σ from sigmoid_slope."
     },
+    derivation="torchnet/layers/silu.py",
+    elementwise=True,
     praise="Right. Far right the slope is 1, far left 0, and in between it is negative for a while: SiLU, unlike "
     "ReLU, is not monotonic. Next: residual_backward, where x also takes two ways.",
     mistakes=(
@@ -209,6 +217,8 @@ DROPOUT_BACKWARD = Task(
     where={
         "grad_input": "For each element, y is x times a number. Which number is it where mask is True, where False?"
     },
+    derivation="torchnet/layers/dropout.py",
+    elementwise=True,
     praise="Right. The backward pass uses the mask of the forward pass: a new one would train other units than those "
     "that made the prediction. Next: cross_entropy.",
     mistakes=(

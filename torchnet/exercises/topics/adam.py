@@ -191,6 +191,7 @@ ADAM_STEP = Task(
     inputs=inputs,
     traps=traps,
     where=WHERE,
+    derivation="notebooks/06_from_sgd_to_adamw.ipynb, section 5",
     praise="Right. At the first step m / √v is the sign of the gradient: each element moves by lr, however small its "
     "gradient is. Next: adamw_step.",
     mistakes=(

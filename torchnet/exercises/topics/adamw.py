@@ -44,6 +44,7 @@ ADAMW_STEP = Task(
         "new_weight": "Two things are subtracted from the weight, and both have the factor lr. The decay is taken of "
         "the weight before this step. The rest is adam_step.",
     },
+    derivation="notebooks/06_from_sgd_to_adamw.ipynb, section 6",
     praise="Right. With Adam's decay, a weight with large gradients would hardly decay; with this one, all shrink by "
     "the same factor. It is the standard for transformers. Next: batch_norm_backward.",
     mistakes=(

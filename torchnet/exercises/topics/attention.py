@@ -54,6 +54,7 @@ ATTENTION_BACKWARD = Task(
         "grad_q": "If grad_k is right, so is the gradient of scores. q[l] is in scores[l, s] of every key s, with the "
         "factor k[s] / √E.",
     },
+    derivation="notebooks/07_your_own_kernel.ipynb, section 10",
     praise="Right. Only the gradient of softmax needs a whole row at once. FlashAttention computes the same from "
     "blocks, with one number a row remembered. You have written the hardest part of a transformer.",
     mistakes=(

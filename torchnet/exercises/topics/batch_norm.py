@@ -74,6 +74,7 @@ BATCH_NORM_FORWARD = Task(
         "y": "Check each part: over which index the mean runs, which variance it is, and that eps is under the root. "
         "The variance is the mean of squared differences; a difference of mean squares would cancel.",
     },
+    derivation="notebooks/05_batch_normalization_by_hand.ipynb, section 2",
     praise="Right. In evaluation the running statistics replace those of the batch; to forget eval() is the most "
     "frequent mistake with this layer. Next: batch_norm_backward.",
     mistakes=(
@@ -190,6 +191,7 @@ BATCH_NORM_BACKWARD = Task(
         "normalized, then of var and of mean (two sums over n), then add three terms for x. Test: over the samples, "
         "the gradient of x has the sum 0, because adding a number to all samples changes nothing.",
     },
+    derivation="notebooks/05_batch_normalization_by_hand.ipynb, section 4",
     praise="Right, and hardly anybody gets it at the first attempt. The gradient has no component along a shift or a "
     "scaling of the batch: these change nothing. Next: layer_norm_backward, the same along the other axis, almost.",
     mistakes=(

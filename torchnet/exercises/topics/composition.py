@@ -40,6 +40,7 @@ RESIDUAL_BACKWARD = Task(
         "grad_input": "Two paths, two terms: y contains x itself, and x in z. The gradient of z goes back through "
         "weight as in linear_backward. The orientation matters and does not show in the shape: weight is square.",
     },
+    derivation="notebooks/04_depth.ipynb, section 6",
     praise="Right. However small weight is, one of the two terms brings the gradient back undiminished: this is why "
     "networks with a hundred residual blocks can be trained. Next: mlp_backward.",
     mistakes=(
@@ -117,6 +118,7 @@ MLP_BACKWARD = Task(
         "its input x.",
         "grad_input": "The gradient of z goes back once more, through the weight of the first layer.",
     },
+    derivation="notebooks/04_depth.ipynb, section 2",
     praise="Right. A deeper network is the same in a loop: every factor weight and every slope multiplies what comes "
     "from above, so gradients vanish or explode with depth. Next: the normalizations, which hold against it.",
     mistakes=(

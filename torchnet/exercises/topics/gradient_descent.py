@@ -55,6 +55,8 @@ SGD_MOMENTUM_STEP = Task(
         "new_weight": "The second line comes after the first: which velocity is it, and in which direction does a loss "
         "fall?",
     },
+    derivation="notebooks/06_from_sgd_to_adamw.ipynb, section 2",
+    elementwise=True,
     praise="Right. With a constant gradient the velocity grows to grad / (1 - momentum): momentum 0.9 makes steps ten "
     "times as long. Next: adam_step, which also scales each element.",
     mistakes=(
@@ -149,6 +151,7 @@ CLIP_BY_NORM = Task(
         "The factor is never above 1, and the small number in it keeps a norm of zero from dividing.",
         "clipped_bias": "The same factor as that of grad_weight.",
     },
+    derivation="notebooks/04_depth.ipynb, section 7",
     praise="Right. One factor for all keeps the direction of the step; clipping each tensor by itself would turn it. "
     "Next: mlp_backward, whose gradients may need it.",
     mistakes=(

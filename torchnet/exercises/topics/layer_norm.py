@@ -57,6 +57,7 @@ LAYER_NORM_BACKWARD = Task(
         "grad_input": "x reaches y on three paths: directly, through mean, and through var, both over the features of "
         "one sample. weight belongs inside the sums over c, because it differs from feature to feature.",
     },
+    derivation="notebooks/05_batch_normalization_by_hand.ipynb, section 9",
     praise="Right. Nothing depends on the other samples, so training and evaluation are the same: this is why "
     "transformers use it. Next: rms_norm_backward, with one path less.",
     mistakes=(
@@ -127,6 +128,7 @@ RMS_NORM_BACKWARD = Task(
         "grad_input": "x[n, c] reaches y on two paths: directly, and through rms[n], which is in every y[n, k] of its "
         "row. The derivative of rms by x[n, c] has the factor 1/C of the mean.",
     },
+    derivation="notebooks/07_your_own_kernel.ipynb, section 2",
     praise="Right. Scaling x changes nothing, and so its gradient is orthogonal to x, but for eps. Next: "
     "layer_norm_backward, which also subtracts the mean.",
     mistakes=(

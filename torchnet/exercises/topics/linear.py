@@ -42,6 +42,7 @@ LINEAR_FORWARD = Task(
         "y": "The sum runs over i, the second index of x and the second index of weight. A product A @ B sums over the "
         "second index of A and the first index of B."
     },
+    derivation="notebooks/02_a_layer_by_hand.ipynb, section 3",
     praise="Right. One product of matrices does all samples and all outputs at once. Next: linear_backward, which "
     "needs "
     "two products and a sum.",
@@ -59,7 +60,13 @@ LINEAR_FORWARD = Task(
             lambda a: a.x @ a.weight + a.bias,
             "y has the right size and weight the wrong orientation, which only shows for a square weight",
         ),
-        Mistake("y", "sign", lambda a: a.x @ a.weight.T - a.bias, "the bias has the wrong sign"),
+        Mistake(
+            "y",
+            "sign",
+            lambda a: a.x @ a.weight.T - a.bias,
+            "the bias has the wrong sign",
+            "Read the equation to its end.",
+        ),
     ),
 )
 
@@ -98,6 +105,7 @@ LINEAR_BACKWARD = Task(
         "grad_bias": "bias[o] is in y[n, o] of every sample n, with the factor 1. What is added up, and "
         "over which index?",
     },
+    derivation="notebooks/02_a_layer_by_hand.ipynb, section 7",
     praise="Right: that is what every linear layer of every network does in its backward pass. Check its cost: two "
     "products of matrices, twice the forward pass. Next: mlp_backward puts layers in a row.",
     mistakes=(

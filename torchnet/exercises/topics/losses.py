@@ -33,6 +33,7 @@ MEAN_SQUARED_ERROR = Task(
         "grad_predictions": "Each prediction is in exactly one square. Differentiate this square, and keep the factor "
         "that stands in front of the sum.",
     },
+    derivation="torchnet/losses/squared_error.py",
     praise="Right. The gradient is proportional to the error: one wild outlier outweighs many small errors. "
     "Next: linear_backward, which takes such a gradient back to the weights.",
     mistakes=(
@@ -53,12 +54,14 @@ MEAN_SQUARED_ERROR = Task(
             "missing square",
             lambda a: (a.predictions - a.targets).abs().mean(),
             "it is the mean of the absolute differences: the square is missing",
+            "Compare the exponents in the definition of the loss with those in your code.",
         ),
         Mistake(
             "loss",
             "square root",
             lambda a: ((a.predictions - a.targets) ** 2).mean().sqrt(),
             "it is the square root of the mean",
+            "Compare the definition of the loss with your code from the outside to the inside.",
         ),
     ),
 )
@@ -99,6 +102,7 @@ CROSS_ENTROPY = Task(
         "Differentiate both by logits[n, k]: the second gives something for every class, the first for one. Test: "
         "each row of the gradient has the sum 0.",
     },
+    derivation="notebooks/03_softmax_and_cross_entropy.ipynb, section 5",
     praise="Right. No logit gets a gradient larger than 1/N: a confident mistake teaches a lot, but not infinitely "
     "much. Next: softmax_backward, where the loss is not known.",
     mistakes=(
@@ -107,6 +111,7 @@ CROSS_ENTROPY = Task(
             "missing mean",
             lambda a: -torch.log_softmax(a.logits, 1)[range(len(a.targets)), a.targets].sum(),
             "it is the sum over the samples, not the mean",
+            "The terms are right. Look at what stands in front of Σ in the definition of the loss.",
         ),
         Mistake(
             "loss",

@@ -10,6 +10,8 @@ from torchnet.exercises.paths import keep
 from torchnet.exercises.task import Mistake, Task
 from torchnet.exercises.truth import Gradients, Values
 
+_READ = "Read the equation part by part: the numerator, the exponents, and the sum by which each of them is divided."
+
 SOFTMAX = Task(
     name="softmax",
     level=2,
@@ -36,6 +38,7 @@ SOFTMAX = Task(
         "probabilities": "Multiply numerator and denominator by the same number e⁻ᵐ: the quotient stays. Which m, for "
         "each row n, makes the largest exponent 0? And the sum in the denominator runs over k, the classes of one row."
     },
+    derivation="notebooks/03_softmax_and_cross_entropy.ipynb, section 2",
     praise="Right. Adding the same number to all logits of a row changes nothing, so the largest one may be 0. "
     "Next: log_softmax, which must not take the log of this.",
     mistakes=(
@@ -50,6 +53,7 @@ SOFTMAX = Task(
             "missing sum",
             lambda a: torch.exp(a.logits),
             "the exponentials are not divided by their sum",
+            _READ,
         ),
         Mistake(
             "probabilities",
@@ -62,24 +66,28 @@ SOFTMAX = Task(
             "missing exponential",
             lambda a: a.logits / a.logits.sum(1, keepdim=True),
             "the logits are divided by their sum: the exponential is missing",
+            _READ,
         ),
         Mistake(
             "probabilities",
             "sigmoid",
             lambda a: torch.sigmoid(a.logits),
             "this is the sigmoid of each logit by itself: the rows do not have the sum 1",
+            _READ,
         ),
         Mistake(
             "probabilities",
             "sign",
             lambda a: torch.softmax(-a.logits, dim=1),
             "the exponents have the wrong sign: the largest logit gets the smallest probability",
+            _READ,
         ),
         Mistake(
             "probabilities",
             "logarithm",
             lambda a: torch.log_softmax(a.logits, dim=1),
             "these are the logarithms of the probabilities",
+            _READ,
         ),
     ),
 )
@@ -114,6 +122,7 @@ LOG_SOFTMAX = Task(
         "log_probabilities": "The logarithm of a quotient is a difference, and log e^z is z: no exponential is left "
         "but those in the sum. In the logarithm of the sum, take out the largest exponent of each row."
     },
+    derivation="notebooks/03_softmax_and_cross_entropy.ipynb, section 4",
     praise="Right. Log and softmax belong together: computed one after the other, the loss of a confident mistake is "
     "infinite. Next: cross_entropy.",
     mistakes=(
@@ -167,8 +176,8 @@ SOFTMAX_BACKWARD = Task(
     title="the backward pass of softmax",
     text="""
     Softmax couples the numbers of a row: each probability depends on every logit of its row. Return the gradient with
-    respect to the logits. You may call torch.softmax. Do not build a matrix of C x C numbers for each sample: it is not
-    needed.
+    respect to the logits. The logits are given and p is not; you may call torch.softmax. Do not build a matrix of C x C
+    numbers for each sample: it is not needed.
     """,
     equations="""
     p[n, c]     = e^logits[n, c] / Σₖ e^logits[n, k]
@@ -189,9 +198,17 @@ SOFTMAX_BACKWARD = Task(
         "terms; in the second one, a factor does not depend on c and goes in front of the sum. Test: each row of the "
         "gradient has the sum 0."
     },
+    derivation="notebooks/07_your_own_kernel.ipynb, section 10",
     praise="Right. The same number is subtracted from grad_output in the whole row, a mean with the weights p. "
     "Next: attention_backward, which needs this in the middle.",
     mistakes=(
+        Mistake(
+            "grad_logits",
+            "logits instead of probabilities",
+            lambda a: a.logits * (a.grad_output - (a.grad_output * a.logits).sum(1, keepdim=True)),
+            "the formula is right for probabilities, and you put in the logits",
+            "Compare the arguments of the function with the letters in the equations: which of them is p?",
+        ),
         Mistake(
             "grad_logits",
             "diagonal only",
