@@ -97,7 +97,8 @@ def test_training_and_test_loss_have_colors_of_their_own(browser, visit):
         const probe = document.body.appendChild(document.createElement("i"));
         const colorOf = (name) => ((probe.style.color = `var(${name})`), getComputedStyle(probe).color);
         const marks = [...document.querySelectorAll("#losses .legend-line i")];
-        return [marks.map((it) => getComputedStyle(it).borderTopColor), ["--negative", "--positive", "--accent"].map(colorOf)];
+        const others = ["--negative", "--positive", "--accent"].map(colorOf);
+        return [marks.map((it) => getComputedStyle(it).borderTopColor), others];
     """
     lines, others = browser.execute_script(code)
     assert len({*lines, *others}) == 5
