@@ -38,7 +38,7 @@ def rendered_demo(page: Path) -> str:
     return page_of(content_of(page.read_text(encoding="utf-8")))
 
 
-RENDERED = {DEMO: rendered_demo, PLAYGROUND: lambda _: playground_page()}
+RENDERED = {DEMO: rendered_demo, PLAYGROUND: lambda _: playground_page(DEMO.name)}
 
 
 def table_of_operators() -> str:

@@ -12,9 +12,10 @@ from torchnet import MLP
 from torchnet.cli.main import main as train
 from torchnet.commands import main
 from torchnet.data import Preprocessing
-from torchnet.demo import ShownNetwork, demo_page
+from torchnet.demo import ShownNetwork, demo_page, playground_page
 from torchnet.demo.web_files import PLAYGROUND
 
+from ..browser import reset
 from ..conftest import ROOT
 from .pages import two_frames
 
@@ -109,3 +110,26 @@ def run_script(browser: Chrome, scripts_page: Path) -> Callable[..., Any]:
         return json.loads(browser.execute_script(code, json.dumps(given)))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def playground_url(tmp_path_factory):
+    path = tmp_path_factory.mktemp("playground") / "playground.html"
+    path.write_text(playground_page(), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture
+def visit(browser, playground_url):
+    """Open the page with some settings. At the end, it must not have reported an error."""
+    browser.get_log("browser")
+
+    def visit(settings=""):
+        browser.get("about:blank")
+        browser.get(f"{playground_url}#{settings}" if settings else playground_url)
+        two_frames(browser)
+
+    yield visit
+    # The browser warns that a test reads pixels from a canvas.
+    assert [entry for entry in browser.get_log("browser") if entry["source"] != "rendering"] == []
+    reset(browser)

@@ -9,10 +9,15 @@ _SCRIPTS = (
     *("playground/sheet", "playground/chart", "playground/health", "playground/surfaces", "playground/diagram"),
     *("playground/fits", "playground/state", "playground/measurements"),
     *("playground/cells", "playground/details", "playground/walk"),
-    *("playground/controls", "playground/loop", "playground/readings", "playground/address", "playground/playground"),
+    *("playground/help", "playground/controls", "playground/loop", "playground/readings"),
+    *("playground/address", "playground/playground"),
 )
 
 
-def playground_page() -> str:
-    """Return the page as HTML. It needs no run, no server and no internet."""
-    return render("playground/playground.html", _STYLES, _SCRIPTS)
+def playground_page(demo: str | None = None) -> str:
+    """Return the page as HTML. It needs no run, no server and no internet.
+
+    Args:
+        demo: a relative address of a demo page, if one lies beside the page.
+    """
+    return render("playground/playground.html", _STYLES, _SCRIPTS, demo=demo)

@@ -1,5 +1,7 @@
 // The settings in the address of the page, after #, and the presets, which are addresses.
 
+let chosen = null; // the preset that was shown last
+
 /** Apply the settings of the address. A new learning rate or batch size needs no restart. */
 function openAddress() {
   const { settings, problems } = settingsOfText(location.hash);
@@ -14,23 +16,41 @@ function openAddress() {
 }
 
 function makePresets() {
-  for (const { title, settings } of Object.values(PRESETS)) {
-    const button = element("button", { type: "button" }, title);
-    button.onclick = () => {
-      location.hash = textOfSettings(settings);
-      showRunning(true);
-    };
-    byId("presets").append(button);
+  for (const preset of Object.values(PRESETS)) {
+    byId("presets").append(element("button", { type: "button", onclick: () => openPreset(preset) }, preset.title));
   }
+  byId("undo").onclick = () => openPreset(chosen);
 }
 
-/** Mark the preset that has the settings of this text, and show what it is about. */
+function openPreset({ settings, isPaused }) {
+  go(settings);
+  restart();
+  showRunning(!isPaused);
+}
+
+/** Make settings the address, and apply them now; the browser reports the new address later. */
+function go(settings) {
+  location.hash = textOfSettings(settings);
+  openAddress();
+}
+
+/** Mark the preset that has the settings of this text, and show what it is about: also after a change of some. */
 function showPreset(text) {
   const all = Object.values(PRESETS);
   const k = all.findIndex(({ settings }) => textOfSettings(settings) === text);
   [...byId("presets").children].forEach((button, place) => button.setAttribute("aria-pressed", place === k));
-  if (all[k]) showLines(all[k].lines);
-  byId("preset-text").textContent = all[k]?.text ?? "Your own settings. The address of this page holds them.";
+  if (all[k] && all[k] !== chosen) showLines(all[k].lines);
+  chosen = all[k] ?? chosen;
+  write("preset-text", chosen?.text ?? "Your own settings. The address of this page holds them.");
+  byId("changed").hidden = !chosen || Boolean(all[k]);
+  if (chosen) write("changed-text", `Changed: ${changesText(chosen.settings, state.settings)}.`);
+}
+
+/** Return what changed from some settings to others: "Learning rate 0.03, Seed 2". */
+function changesText(before, after) {
+  const labels = Object.assign({}, ...Object.values(GROUPS));
+  const changed = Object.keys(labels).filter((name) => SETTINGS[name].text(before[name]) !== SETTINGS[name].text(after[name]));
+  return changed.map((name) => `${labels[name]} ${optionText(name, after[name])}`).join(", ");
 }
 
 async function copyLink() {

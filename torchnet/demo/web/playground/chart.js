@@ -2,6 +2,8 @@
 
 const EDGE = { left: 44, right: 10, top: 8, bottom: 20 };
 const LINE_POINTS = 240; // more are not seen
+const MOST_NAMES = 8; // of lines, below a chart
+const HUGE = 1e4; // from here on, a number is written as a power of ten
 
 class LineChart {
   /**
@@ -59,7 +61,7 @@ class LineChart {
 
   /** Return the lowest and the highest value of the vertical axis; whole decades if it is logarithmic. */
   range(lines) {
-    let [low, high] = [Infinity, -Infinity];
+    let [low, high] = this.band ?? [Infinity, -Infinity];
     for (const { values, places } of lines) {
       for (const k of places) {
         if (!this.isShown(values[k])) continue;
@@ -115,7 +117,7 @@ class LineChart {
 
   /** Return the values of the horizontal lines, at most five. */
   ticks([low, high]) {
-    if (!this.logarithmic) return [0, 0.5 * high, high];
+    if (!this.logarithmic) return high < HUGE ? [0, 0.5 * high, high] : [0, high];
     const [first, end] = [Math.round(Math.log10(low)), Math.round(Math.log10(high))];
     const every = Math.ceil((end - first) / 4);
     return Array.from({ length: Math.floor((end - first) / every) + 1 }, (_, k) => 10 ** (first + k * every));
@@ -134,13 +136,23 @@ class LineChart {
     }
     context.stroke();
     context.setLineDash([]);
+    if (places.length === 1 && drawing) this.drawDot(context, color, across(steps[0]), up(values[0]));
   }
 
-  /** Write the names of up to four lines below, and their values at a step. */
+  /** Draw a single value, which is no line yet. */
+  drawDot(context, color, x, y) {
+    context.fillStyle = color;
+    context.beginPath();
+    context.arc(x, y, 2.5, 0, 2 * Math.PI);
+    context.fill();
+  }
+
+  /** Write the names of some lines below, and their values at a step. */
   describe(lines, step) {
-    const chosen = fourOf(lines);
+    const chosen = namedOf(lines);
     const dashing = lines.find((line) => line.dashed);
-    this.note.textContent = this.text + (dashing ? ` Dashed: ${dashing.dashed}.` : "");
+    const others = chosen.length < lines.length ? " Colors go from the first layer to the output." : "";
+    this.note.textContent = this.text + others + (dashing ? ` Dashed: ${dashing.dashed}.` : "");
     if (this.legend.children.length !== chosen.length) {
       this.legend.replaceChildren(
         ...chosen.map(() => element("span", {}, element("i"), element("b"), element("span", { className: "number" }))),
@@ -163,22 +175,23 @@ function placesOf(count) {
   return Array.from({ length: shown }, (_, k) => Math.round((k * (count - 1)) / Math.max(1, shown - 1)));
 }
 
-/** Return four lines: the dashed ones, and the first and last of the others. */
-function fourOf(lines) {
-  if (lines.length <= 4) return lines;
+/** Return the lines to name: the dashed ones, and as many of the others as there is room for, the first and last too. */
+function namedOf(lines) {
   const [solid, dashed] = [lines.filter((line) => !line.dashed), lines.filter((line) => line.dashed)];
-  if (dashed.length) return [solid[0], solid.at(-1), dashed[0], dashed.at(-1)];
-  return [0, 1, 2, 3].map((k) => solid[Math.round((k * (solid.length - 1)) / 3)]);
+  const count = Math.min(solid.length, MOST_NAMES - dashed.length);
+  const chosen = Array.from({ length: count }, (_, k) => solid[Math.round((k * (solid.length - 1)) / Math.max(1, count - 1))]);
+  return [...chosen, ...dashed];
 }
 
 /** Return the next of 1, 2, 5, 10, ... */
 function niceTop(value) {
   if (!(value > 0)) return 1;
+  if (value >= HUGE) return 10 ** Math.ceil(Math.log10(value));
   const power = 10 ** Math.floor(Math.log10(value));
   return power * [1, 2, 5, 10].find((factor) => factor * power >= value * 0.9999);
 }
 
-const tickText = (value) => (value === 0 ? "0" : Number(value.toPrecision(2)).toString());
+const tickText = (value) => (value < HUGE ? numberText(Number(value.toPrecision(2))) : decadeText(value));
 
 function decadeText(value) {
   const power = Math.round(Math.log10(value));

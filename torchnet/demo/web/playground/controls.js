@@ -43,7 +43,7 @@ class Controls {
    * @param changed is called with new settings.
    */
   constructor(form, changed) {
-    Object.assign(this, { changed, settings: defaultSettings(), shows: [] });
+    Object.assign(this, { changed, settings: defaultSettings(), shows: [], notes: {} });
     form.append(
       ...Object.entries(GROUPS).map(([legend, names]) => {
         const lines = Object.entries(names).map(([name, label]) => this.line(name, label));
@@ -57,6 +57,15 @@ class Controls {
   show(settings) {
     this.settings = settings;
     for (const show of this.shows) show(settings);
+    for (const [name, note] of Object.entries(this.notes)) note.textContent = NOTES[name]?.(settings) ?? "";
+  }
+
+  /** Change a setting to what is typed, or say below it why not. */
+  type(name, text, { parse, expected }, change = (value) => this.change(name, value)) {
+    const value = parse(text);
+    if (value !== undefined) return change(value);
+    this.show(this.settings);
+    this.notes[name].textContent = `Expected ${expected}${text ? `, got ${excerpt(text)}` : ""}.`;
   }
 
   /** Change a setting. The loss follows the kind of the data set. */
@@ -74,7 +83,9 @@ class Controls {
   line(name, label) {
     const { control, node = control, below = [] } = (MAKERS[name] ?? MAKERS.list)(this, name);
     control.id = `setting-${name}`;
-    const line = element("div", { className: "setting" }, element("label", { for: control.id }, label), node, ...below);
+    const note = (this.notes[name] = element("p", { className: "note", role: "status" }));
+    const title = element("label", { for: control.id, title: HELP[name] }, label);
+    const line = element("div", { className: "setting" }, title, node, ...below, note);
     const isShown = SHOWN_IF[name];
     if (isShown) this.shows.push((settings) => (line.hidden = !isShown(settings)));
     return line;
@@ -117,7 +128,7 @@ const MAKERS = {
     const { low, high } = SETTINGS[name];
     const control = element("input", { type: "number", min: low, max: high, step: 1, inputMode: "numeric" });
     controls.shows.push((settings) => (control.value = settings[name]));
-    control.onchange = () => controls.change(name, SETTINGS[name].parse(control.value) ?? controls.settings[name]);
+    control.onchange = () => controls.type(name, control.value, SETTINGS[name]);
     return { control };
   },
 
@@ -140,10 +151,8 @@ const MAKERS = {
     fewer.onclick = () => change(controls.settings[name].slice(0, -1));
     more.onclick = () => change([...controls.settings[name], controls.settings[name].at(-1) ?? 16]);
     widths.onchange = ({ target }) => {
-      const sizes = [...controls.settings[name]];
       const k = [...widths.children].indexOf(target);
-      sizes[k] = Math.min(high, Math.max(low, Math.round(Number(target.value)) || sizes[k]));
-      change(sizes);
+      controls.type(name, target.value, wholeNumber(low, high), (size) => change(controls.settings[name].with(k, size)));
     };
     controls.shows.push((settings) => {
       const sizes = settings[name];
@@ -172,6 +181,6 @@ const OPTION_TEXTS = {
   },
 };
 
-const optionText = (name, value) => OPTION_TEXTS[name]?.[value] ?? String(value).replaceAll("_", " ");
+const optionText = (name, value) => OPTION_TEXTS[name]?.[value] ?? String(value).replaceAll("_", " ").replaceAll(",", ", ");
 
 const isUnfit = (loss, { dataset }) => Boolean(DATASETS[dataset].isRegression) && loss !== "mean_squared_error";

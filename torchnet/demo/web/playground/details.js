@@ -1,10 +1,12 @@
 // What one step of the backward pass computes, with all of its numbers. Cards and their parts are { node, update }.
 
-/** Return the card of a layer. */
-function layerDetails(layer) {
+/** Return the card of a layer, with a name such as "layer 2". */
+function layerDetails(layer, name) {
   const { forward, backward } = EQUATIONS[layer.kind](layer);
   const partsOf = layer instanceof Linear ? linearParts : layer instanceof Activation ? activationParts : otherParts;
-  return card({ ...titleOf(layer), equations: [...forward, ...backward], pictures: partsOf(layer) });
+  const title = titleOf(layer);
+  const place = `${name}, ${title.place}`;
+  return card({ ...title, place, equations: [...forward, ...backward], pictures: partsOf(layer) });
 }
 
 /** Return a row of cells for a field of a layer. */
@@ -43,13 +45,13 @@ function otherParts(layer) {
   return [cells([...given(layer), ...normalized, ...gradients, passedOn(layer)], layer.output.length)];
 }
 
-function lossDetails({ pass, target, experiment }) {
+function lossDetails({ pass, target, experiment, hasProbabilities }) {
   const { name, forward, backward } = LOSS_EQUATIONS[experiment.settings.loss];
   const row = (label, values) => ({ name: label, values });
   const isClass = typeof target === "number";
   const rows = [
     row("z", () => pass.logits),
-    ...(isClass ? [row("p = softmax(z)", () => softmax(pass.logits).probs)] : []),
+    ...(hasProbabilities ? [row("p = softmax(z)", () => softmax(pass.logits).probs)] : []),
     row("t", () => (isClass ? pass.logits.map((_, k) => Number(k === target)) : target)),
     row("∂L/∂z", () => pass.gradLogits),
   ];

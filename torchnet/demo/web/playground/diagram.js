@@ -1,6 +1,7 @@
 // The network as a diagram: a column of units per block of layers, each with its own surface, and the weights as lines.
 
 const HEADING = 20; // the height of the headings above the columns
+const HEADING_WIDTH = 24; // of a short one, at least
 const GAP = 3; // between units, at least
 const LARGEST = 40; // the size of a unit
 const MOST_INPUTS = 16; // more are an image, which is one unit
@@ -15,11 +16,14 @@ function columnsOf(network) {
   const columns = [];
   for (const layer of network.layers) {
     const linear = (layer.layers ?? [layer]).find(({ kind }) => kind === "Linear");
-    if (linear) columns.push({ linear, units: linear.out_features });
-    columns.at(-1).last = layer;
+    if (linear) columns.push({ linear, units: linear.out_features, layers: [] });
+    columns.at(-1).layers.push(...(layer.layers ?? []), layer);
   }
   return columns;
 }
+
+/** Return the name of linear layer k of n, and of the layers up to the next one. */
+const layerName = (k, n) => (k === n - 1 ? "output" : `layer ${k + 1}`);
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -43,7 +47,7 @@ class Diagram {
   rebuild() {
     this.columns = this.state.surfaces.columns;
     const last = this.columns.length - 1;
-    this.headings = ["input", ...this.columns.map((_, k) => (k === last ? "output" : `layer ${k + 1}`))];
+    this.headings = ["input", ...this.columns.map((_, k) => layerName(k, this.columns.length))];
     const hidden = this.columns.slice(0, -1).map(({ units }) => units);
     const { in_features: inputs } = this.columns[0].linear;
     const layers = `hidden layers of ${hidden.join(", ") || "no"} units`;
@@ -108,7 +112,10 @@ class Diagram {
     context.font = FONT;
     context.textAlign = "center";
     context.fillStyle = colors.muted;
+    const every = Math.ceil(HEADING_WIDTH / this.pitch);
+    const last = this.headings.length - 1;
     this.headings.forEach((text, column) => {
+      if (column < last && (column % every || column + every > last)) return;
       const short = this.pitch < 56 ? text.replace(/[a-z]+ /, "").replace("put", "") : text;
       context.fillText(short, this.margin + this.pitch * column, 12);
     });

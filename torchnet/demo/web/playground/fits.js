@@ -6,13 +6,14 @@
 const DOT = 3.2; // pixels
 
 class PlaneFit {
-  text = "Color: the class at each point. Dots: training data. Click one.";
-  networkText = "Squares: what each unit returns over the plane.";
-  unitText = "Color: what this unit returns at each point. Gray is 0.";
+  networkText = "Squares: unit outputs; point at one to enlarge.";
+  unitText = "Color: what this unit returns at each point: blue is negative, gray 0, red positive.";
 
   constructor(state) {
     this.state = state;
     this.tiles = new Map(); // by resolution
+    const color = state.hasProbabilities ? "the class" : "the larger output";
+    this.text = `Color: ${color} at each point, blue 0, red 1. Dots: training data. Click one.`;
   }
 
   place(sheet, [x, y]) {
@@ -72,14 +73,14 @@ class PlaneFit {
     return placeOfSmallest(size, distance);
   }
 
-  describe({ target, pass }) {
-    return `class ${target}, p(class ${target}) = ${softmax(pass.logits).probs[target].toFixed(3)}`;
+  describe({ target }) {
+    return `class ${target}, ${answerText(this.state)}`;
   }
 }
 
 class CurveFit {
   text = "Line: the output. Dots: training data; rings: test data. Click one.";
-  networkText = "Squares: what each unit returns along x.";
+  networkText = "Squares: unit outputs; point at one to enlarge.";
   unitText = "Line: what this unit returns at each x.";
 
   constructor(state) {
@@ -136,7 +137,7 @@ const LABEL_HEIGHT = 15; // pixels below a digit
 
 class DigitsFit {
   text = "Training digits and the answers of the network; ✗ is wrong. Click one.";
-  networkText = "Squares: weights of layer 1, then outputs.";
+  networkText = "Squares: weights of layer 1, then outputs; point at one to enlarge.";
   unitText = "In layer 1, the weights of the unit; else what it returns for the selected digit.";
 
   constructor(state) {
@@ -182,9 +183,15 @@ class DigitsFit {
     return Math.min(DIGITS_SHOWN - 1, Math.floor(y / cell) * DIGITS_ACROSS + Math.floor(x / cell));
   }
 
-  describe({ target, pass }) {
-    return `a ${target}, p(${target}) = ${softmax(pass.logits).probs[target].toFixed(3)}`;
+  describe({ target }) {
+    return `a ${target}, ${answerText(this.state)}`;
   }
+}
+
+/** Return the answer for the class of the sample, as the loss takes it: a probability, or an output. */
+function answerText({ target, pass: { logits }, hasProbabilities }) {
+  if (!hasProbabilities) return `output ${target} = ${steadyText(logits[target])}`;
+  return `p(class ${target}) = ${softmax(logits).probs[target].toFixed(3)}`;
 }
 
 const makeFit = (state) => {

@@ -17,8 +17,8 @@ const lossLines = (state) =>
   linesOfAll(state, ({ evaluations: { records } }) => {
     const steps = records.map(({ step }) => step);
     return [
-      { name: "train", steps, values: records.map(({ train }) => train.loss), color: colors.accent },
-      { name: "test", steps, values: records.map(({ test }) => test.loss), color: colors.positive },
+      { name: "train", steps, values: records.map(({ train }) => train.loss), color: colors.train },
+      { name: "test", steps, values: records.map(({ test }) => test.loss), color: colors.test },
     ];
   });
 
@@ -29,7 +29,7 @@ const layerLines = (state, key) =>
     const last = linears.length - 1;
     const shown = [...linears.keys()].filter((l) => !isOther || l === 0 || l === last);
     return shown.map((l) => ({
-      name: l < last ? `layer ${l + 1}` : "output",
+      name: layerName(l, linears.length),
       steps,
       values: records.map((record) => record[key][l]),
       color: depthColor(l, linears.length),
@@ -52,7 +52,7 @@ function makeCharts(state) {
     }),
     new LineChart(byId("ratios"), {
       title: "Update-to-weight ratio",
-      text: "‖ΔW‖ / ‖W‖ of each step. Gray: usual, around 10⁻³.",
+      text: "‖ΔW‖ / ‖W‖ of each step. Gray: usual, 10⁻⁴ to 10⁻²; small networks start higher.",
       lines: () => layerLines(state, "updateRatios"),
       logarithmic: true,
       band: [1e-4, 1e-2],

@@ -1,7 +1,7 @@
 // The page: settings from the address, training frame by frame, and everything that is shown.
 
 const state = new State();
-const controls = new Controls(byId("settings"), (settings) => (location.hash = textOfSettings(settings)));
+const controls = new Controls(byId("settings"), go);
 const look = (unit) => {
   if (unit?.column === state.unit?.column && unit?.unit === state.unit?.unit) return;
   state.unit = unit;
@@ -43,10 +43,14 @@ function train(end) {
 function step() {
   if (state.step()) return true;
   say(failureText(state.experiments[0]));
+  byId("rescue").textContent = `Start again with learning rate ${safeRate()}`;
   byId("rescue").hidden = false;
   showRunning(false);
   return false;
 }
+
+/** Return a tenth of the learning rate, at most the standard one. */
+const safeRate = () => Math.min(SETTINGS.lr.standard, Number((state.settings.lr / 10).toPrecision(1)));
 
 /** Explain a loss that is not finite, and what to do. */
 function failureText({ steps, settings, history: { records } }) {
@@ -67,8 +71,8 @@ function say(text) {
 }
 
 const LINE_TEXTS = {
-  weights: "Lines: weights, blue is negative, red positive.",
-  gradients: "Lines: gradients, on one scale for all layers.",
+  weights: "Lines: weights; blue is −, red +.",
+  gradients: "Lines: gradients; blue is −, red +.",
 };
 
 /** Draw the weights or the gradients as lines between the units. */
@@ -90,6 +94,8 @@ function rebuild() {
   const { settings, experiment, shown } = state;
   showLines(state.lines);
   byId("sample").max = experiment.data.train.size - 1;
+  byId("sample").title = `0 to ${byId("sample").max}`;
+  byId("mode").hidden = !experiment.layers.some(({ kind }) => kind === "BatchNorm1d");
   byId("compare").hidden = settings.compare === "none";
   byId("other").textContent = COMPARISON_NAMES[settings.compare];
   byId("first").setAttribute("aria-pressed", shown === 0);
@@ -120,11 +126,13 @@ function select(sample) {
 function goBack() {
   state.refresh();
   walk.goBack();
-  const section = document.querySelector(".backward");
-  const { top, bottom } = section.getBoundingClientRect();
+  const { top, bottom } = document.querySelector(".backward").getBoundingClientRect();
   const isSeen = top < innerHeight / 2 && bottom > innerHeight / 2;
-  if (!isSeen) section.scrollIntoView({ behavior: REDUCED_MOTION.matches ? "auto" : "smooth" });
+  if (!isSeen) scrollToPart(".backward");
 }
+
+const scrollToPart = (selector) =>
+  document.querySelector(selector).scrollIntoView({ behavior: REDUCED_MOTION.matches ? "auto" : "smooth" });
 
 function connect() {
   const pausedBefore = (action) => () => {
@@ -142,9 +150,8 @@ function connect() {
   byId("other").onclick = () => (state.show(1), rebuild());
   byId("worst").onclick = () => (state.selectWorst(), select(state.sample));
   byId("sample").onchange = ({ target }) => {
-    const sample = Math.round(Number(target.value));
-    if (sample >= 0 && sample < state.experiment.data.train.size) select(sample);
-    loop.refresh();
+    if (target.value) select(Math.min(target.max, Math.max(0, Math.round(target.value))));
+    target.value = state.sample;
   };
   byId("fit").onkeydown = (event) => {
     const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
@@ -153,9 +160,10 @@ function connect() {
   };
   byId("fit").onclick = (event) => select(state.fit.nearest(fitSheet, fitSheet.pointOf(event)));
   byId("rescue").onclick = () => {
-    location.hash = textOfSettings({ ...state.settings, lr: Number((state.settings.lr / 10).toPrecision(1)) });
+    go({ ...state.settings, lr: safeRate() });
     showRunning(true);
   };
+  byId("up").onclick = () => scrollToPart(".network");
   addEventListener("hashchange", openAddress);
   const isWide = matchMedia("(min-width: 701px)"); // as in the style sheet
   const unfold = () => (document.querySelector(".settings").open = isWide.matches);
@@ -166,7 +174,7 @@ function connect() {
 
 function readColors() {
   readPalettes(["sequential", "diverging", "gray", "plane", "units", "depth"], [
-    "line", "muted", "accent", "negative", "positive", "band", "surface", "ink", "classes",
+    "line", "muted", "accent", "negative", "positive", "band", "surface", "ink", "classes", "train", "test",
   ]);
   colors.classes = colors.classes.split(",");
 }
@@ -174,12 +182,13 @@ function readColors() {
 readColors();
 makeStats();
 makePresets();
+byId("help").append(helpList());
 connect();
 openAddress();
 if (REDUCED_MOTION.matches) {
   say(`${byId("message-text").textContent} Paused, because your system asks for reduced motion. Press Run to train.`);
 }
-showRunning(!REDUCED_MOTION.matches);
+showRunning(!REDUCED_MOTION.matches && !chosen?.isPaused);
 
 /** The page, for use in the console: `playground.state.experiment.step()`. */
 window.playground = { state, loop, walk };

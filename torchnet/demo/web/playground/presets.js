@@ -1,9 +1,9 @@
-// Experiments that show one thing each. A text says in two sentences what to look at, and `lines` what the lines between
-// units are at first: "weights" or "gradients".
+// Experiments that show one thing each. A text says in two sentences what to look at, `lines` what the lines between
+// units are at first: "weights" or "gradients", and `isPaused` that the first step is to be seen.
 
 const layersOf = (depth, width) => Array(depth).fill(width);
-const preset = (title, text, settings, lines = "weights") => ({
-  title, text, lines, settings: { ...defaultSettings(), ...settings },
+const preset = (title, text, settings, { lines = "weights", isPaused = false } = {}) => ({
+  title, text, lines, isPaused, settings: { ...defaultSettings(), ...settings },
 });
 
 const PRESETS = {
@@ -19,33 +19,33 @@ const PRESETS = {
       "less than a millionth of what the last one receives. Only the last layers learn, and the loss stays where " +
       "it is; with ReLU it falls.",
     { dataset: "moons", hidden_sizes: layersOf(20, 10), activation: "sigmoid", lr: 0.01, compare: "relu" },
-    "gradients",
+    { lines: "gradients" },
   ),
   exploding: preset(
     "Exploding gradients",
-    "The initial weights are three times those of the initializer, so the gradient grows from layer to layer on its " +
-      "way back: look at the norms of the first step. That step throws the first layers so far that their tanh " +
-      "saturates, and nothing is learned any more.",
+    "Press Step, and look at the gradient norms: the initial weights are three times those of the initializer, so the " +
+      "gradient grows from layer to layer on its way back. That step throws the first layers so far that their tanh " +
+      "saturates, and nothing is learned any more: press Run.",
     { dataset: "moons", hidden_sizes: layersOf(20, 16), activation: "tanh", gain: 3, lr: 0.01, compare: "gain_1" },
-    "gradients",
+    { lines: "gradients", isPaused: true },
   ),
   dead: preset(
     "Dead ReLUs",
     "Steps that are too large push units to where their input is negative for every sample: their output and " +
-      "slope are 0, so they never get a gradient again. Watch the share of dead units rise, and start again with " +
-      "a tenth of the learning rate.",
+      "slope are 0, so they never get a gradient again. Watch the share of dead units rise, then set the learning " +
+      "rate to 0.03 and press Restart.",
     { dataset: "spirals", hidden_sizes: layersOf(4, 16), activation: "relu", lr: 0.5 },
   ),
   normalization: preset(
     "What normalization does",
     "Batch normalization gives the input of each sigmoid mean 0 and variance 1, and divides the gradient by the " +
-      "standard deviation that it removed. The norms of all layers stay within a decade and the loss falls; " +
-      "without it, the first layer gets almost nothing.",
+      "standard deviation that it removed. The norms of all layers stay within a decade and the loss falls, with " +
+      "jumps, since it is measured with running statistics; without it, the first layer gets almost nothing.",
     {
       dataset: "spirals", hidden_sizes: layersOf(10, 16), activation: "sigmoid", normalization: "batch_norm",
       compare: "no_normalization",
     },
-    "gradients",
+    { lines: "gradients" },
   ),
   skip: preset(
     "What a skip connection does",
@@ -56,7 +56,7 @@ const PRESETS = {
       dataset: "spirals", hidden_sizes: layersOf(12, 12), activation: "sigmoid", residual: true,
       compare: "no_residual",
     },
-    "gradients",
+    { lines: "gradients" },
   ),
   curve: preset(
     "Fit a curve",

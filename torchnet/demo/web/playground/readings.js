@@ -17,10 +17,11 @@ function drawFit() {
 }
 
 function unitName({ unit: { column, unit }, surfaces: { columns } }) {
-  return column === columns.length - 1 ? `Output ${unit}` : `Unit ${unit} of layer ${column + 1}`;
+  const name = layerName(column, columns.length);
+  return name === "output" ? `Output ${unit}` : `Unit ${unit} of ${name}`;
 }
 
-const STATS = { step: "Step", train: "Train loss", test: "Test loss", accuracy: "Accuracy" };
+const STATS = { step: "Step", train: "Train loss", test: "Test loss", accuracy: "Test accuracy" };
 
 /** Measure the networks, and show the loss of the one that is shown. */
 function drawStats() {

@@ -97,6 +97,21 @@ function consistentSettings(settings) {
   return { settings: { ...settings, loss: "mean_squared_error" }, problems: [problem] };
 }
 
+/** Whether the network has residual blocks: between neighboring hidden layers of equal size. */
+const hasBlocks = ({ residual, hidden_sizes: sizes }) => residual && sizes.some((size, k) => size === sizes[k + 1]);
+
+/** Say of a setting that it has no effect beside the others; "" if it has one. */
+const NOTES = {
+  residual: (settings) =>
+    settings.residual && !hasBlocks(settings) ? "No effect: a block needs two hidden layers in a row of equal size." : "",
+  compare(settings) {
+    const other = comparedSettings(settings);
+    const isSame = other && Object.keys(COMPARISONS[settings.compare]).every((name) =>
+      name === "residual" ? !hasBlocks(settings) : other[name] === settings[name]);
+    return isSame ? "No difference: both networks are the same with these settings." : "";
+  },
+};
+
 /** Return the settings of the second network, or null if there is none. */
 function comparedSettings(settings) {
   const other = COMPARISONS[settings.compare];

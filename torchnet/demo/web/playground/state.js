@@ -25,6 +25,11 @@ class State {
     this.fit = makeFit(this);
   }
 
+  /** Whether the loss takes the outputs for logits, of which the softmax is the probabilities. */
+  get hasProbabilities() {
+    return this.settings.loss !== "mean_squared_error";
+  }
+
   /** The points in each direction of the grid of the output. */
   get resolution() {
     return resolutionOf(this.experiment, this.isRunning ? GRIDS.running : GRIDS.paused);

@@ -20,7 +20,7 @@ function resolutionOf({ linears }, { products, low, high }) {
 class Surfaces {
   constructor(state, columns) {
     Object.assign(this, { state, columns });
-    this.places = columns.map(({ last }) => state.experiment.layers.indexOf(last));
+    this.places = columns.map(({ layers }) => state.experiment.layers.indexOf(layers.at(-1)));
     const { in_features } = state.experiment.data;
     this.hasGrid = in_features <= 2;
     this.resolution = resolutionOf(state.experiment, GRIDS.units);

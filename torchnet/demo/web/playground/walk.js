@@ -9,10 +9,11 @@ class Walk {
   /** Make the list for a new experiment or sample. */
   rebuild() {
     const { pass } = this.state;
+    const names = layerNames(pass.network);
     this.isWalking = false;
     this.steps = [
       { title: "Loss", norm: () => norm(pass.gradLogits), details: () => lossDetails(this.state) },
-      ...stepsThrough(pass.network.layers),
+      ...stepsThrough(pass.network.layers, names),
       { title: "Input", norm: () => norm(pass.gradInput), details: () => inputDetails(this.state) },
     ];
     this.lines = this.steps.map((step, k) => this.line(step, k));
@@ -70,18 +71,24 @@ class Walk {
   }
 }
 
+/** Return the names of all layers, those of the columns of the diagram: "layer 1" for a Linear and what follows it. */
+function layerNames(network) {
+  const columns = columnsOf(network);
+  return new Map(columns.flatMap(({ layers }, k) => layers.map((layer) => [layer, layerName(k, columns.length)])));
+}
+
 /** Return the steps through layers in the order of the backward pass; those inside a residual block come after it. */
-function stepsThrough(layers, isInner = false) {
+function stepsThrough(layers, names, isInner = false) {
   return [...layers].reverse().flatMap((layer) => [
     {
       title: layer.kind.replace("BatchNorm1d", "BatchNorm"),
-      place: `net[${layer.name.split(".").join("][")}]`,
+      place: names.get(layer),
       layer,
       isInner,
       norm: () => norm(layer.gradOutput),
-      details: () => layerDetails(layer),
+      details: () => layerDetails(layer, names.get(layer)),
     },
-    ...stepsThrough(layer.layers ?? [], true),
+    ...stepsThrough(layer.layers ?? [], names, true),
   ]);
 }
 
