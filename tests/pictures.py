@@ -4,8 +4,7 @@
     python train.py
     python -m tests.pictures last
 
-docs/demo.png shows the top of docs/demo.html, docs/playground.png and docs/playground.webp the playground while it
-trains. With a run, docs/report.png shows the top of its report.
+docs/demo.png shows the top of docs/demo.html, docs/playground.webp the playground while it trains. With a run, docs/report.png shows the top of its report.
 """
 
 import io
@@ -35,7 +34,7 @@ def take(chrome: Chrome, page: Path, width: int, height: int, picture: Path) -> 
 
 
 def film(chrome: Chrome, page: Path, frames: int, steps: int, picture: Path) -> None:
-    """Train on the playground and write a screenshot of every few steps into an animation and the last one as PNG."""
+    """Train on the playground and write a screenshot of every few steps into an animation."""
     set_width(chrome, 1280, 900)
     chrome.get(page.absolute().as_uri())  # it waits, as start_browser asks for reduced motion
     chrome.execute_script("document.getElementById('message').hidden = true")
@@ -47,14 +46,13 @@ def film(chrome: Chrome, page: Path, frames: int, steps: int, picture: Path) -> 
     small = [image.resize((960, 675), Image.Resampling.LANCZOS) for image in images]
     durations = [120] * (frames - 1) + [2500]
     small[0].save(picture, save_all=True, append_images=small[1:], duration=durations, loop=0, quality=60, method=6)
-    images[-1].quantize(192, dither=Image.Dither.NONE).save(picture.with_suffix(".png"), optimize=True)
-    print(picture, picture.with_suffix(".png"))
+    print(picture)
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         chrome = start_browser(Path(folder, "profile"))
-        take(chrome, DOCS / "demo.html", 1280, 1400, DOCS / "demo.png")
+        take(chrome, DOCS / "demo.html", 1280, 900, DOCS / "demo.png")
         film(chrome, DOCS / "playground.html", 48, 12, DOCS / "playground.webp")
         for run in sys.argv[1:2]:
             report = Path(folder, "report.html")
