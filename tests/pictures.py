@@ -4,7 +4,8 @@
     python train.py
     python -m tests.pictures last
 
-docs/demo.png shows the top of docs/demo.html, docs/playground.webp the playground while it trains. With a run, docs/report.png shows the top of its report.
+docs/demo.png shows the top of docs/demo.html, docs/playground.webp the playground while it trains. With a run,
+docs/report.png shows the top of its report.
 """
 
 import io
