@@ -26,9 +26,9 @@ def test_the_preset_of_exploding_gradients_waits_for_its_first_step(browser, vis
     visit()
     click(browser, "#presets button:nth-child(3)")
     assert [steps(browser), find(browser, "#run").text] == [0, "Run"]
-    assert colored_pixels(browser, "#norms canvas") == 0
+    assert colored_pixels(browser, "#norms canvas") < 20  # at the edges of letters
     click(browser, "#step")
-    assert colored_pixels(browser, "#norms canvas") > 20  # a dot for each layer
+    assert colored_pixels(browser, "#norms canvas") > 60  # a dot for each layer
     assert [it.text for it in browser.find_elements("css selector", "#norms .legend-line b")][::5] == [
         "layer 1",
         "output",
