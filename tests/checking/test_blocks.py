@@ -20,7 +20,7 @@ TARGETS = torch.tensor([0, 3, 2, 1, 1, 0, 2])
 
 
 @pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("n", [2, 7])
+@pytest.mark.parametrize("n", [pytest.param(2, marks=pytest.mark.sweep), 7])
 def test_right_with_every_oracle(name, n):
     torch.manual_seed(0)
     layer = randomized(LAYERS[name](5))

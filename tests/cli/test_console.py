@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from ..conftest import ROOT
 from ..run_folders import DIGITS
 
@@ -28,6 +30,7 @@ def on_a_terminal(command: list[str], **environment: str) -> bytes:
     return bytes(shown)
 
 
+@pytest.mark.sweep
 def test_no_color_is_respected_on_a_terminal(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("FORCE_COLOR", "NO_COLOR"):

@@ -335,6 +335,7 @@ class TestStreams:
         assert done.stderr.startswith(f"error: {reason}: redirect it")
         assert done.stderr.count("\n") == 1
 
+    @pytest.mark.sweep
     def test_a_reader_that_goes_away_does_not_cost_the_run(self, tmp_path):
         with subprocess.Popen(
             [*PROGRAM, "--trainer.max_epochs=100000", "--report=false"],

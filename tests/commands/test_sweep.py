@@ -118,6 +118,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(cli, capsys):
     expect_same_bits(state(last_of(resumed)), state(last_of(uninterrupted)))
 
 
+@pytest.mark.sweep
 def test_a_run_that_fails_does_not_stop_the_others(cli, capsys):
     assert cli(DIGITS, "--trainer.max_epochs=1", "--model.lr=0.1") == 0
     capsys.readouterr()

@@ -61,6 +61,7 @@ def test_nothing_overlaps_in_any_kind_of_page(kind, show, browser, expect_no_ove
     expect_no_overlaps("the forward pass")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("kind", EXTREMES)
 def test_nothing_overlaps_with_extreme_numbers_and_names(kind, show, browser, expect_no_overlaps):
     preprocessing = EXTREMES[kind]

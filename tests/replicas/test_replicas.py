@@ -69,6 +69,7 @@ def test_processes_train_what_one_trains(
                 assert torch.equal(other[name][key], value), f"{name}: {key} is not the same in all processes"
 
 
+@pytest.mark.sweep
 def test_faults_show() -> None:
     for fault, found in run_in_processes(2, train_with_faults)[0].items():
         expected = train(FAULTS[fault][0], IMAGES, LABELS, FEW_STEPS)

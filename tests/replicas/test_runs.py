@@ -74,7 +74,8 @@ def test_processes_train_what_one_trains(alone: Any, together: Any, folder: Path
                 assert float(row[name]) == pytest.approx(float(text), rel=1e-9, abs=1e-12), name
 
 
-@pytest.mark.parametrize("who", [pytest.param("first", marks=pytest.mark.sweep), "second"])
+@pytest.mark.sweep
+@pytest.mark.parametrize("who", ["first", "second"])
 def test_process_that_is_killed_takes_the_other_down(
     who: str, folder: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
