@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from pygments.lexers import get_lexer_by_name
 
 import torchnet
 from torchnet.commands import main as torchnet_command
@@ -105,6 +106,13 @@ def test_paths_and_names_exist(page):
             assert (ROOT / word).exists(), f"{page.name}: there is no {word}"
         if NAME.fullmatch(word) and page.name != "CHANGELOG.md" and not any(it in word for it in EXAMPLES):
             assert pkgutil.resolve_name(word) is not None, f"{page.name}: there is no {word}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_languages_of_blocks_are_known(page):
+    for _, kind, _ in FENCE.findall(page.read_text()):
+        if kind:
+            get_lexer_by_name(kind)  # the build of the site would warn, which is an error there
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
