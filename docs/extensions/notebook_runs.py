@@ -25,7 +25,7 @@ def run_notebooks(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> No
     notebooks = [path for name in docnames if (path := env.doc2path(name)).suffix == ".ipynb"]
     if not notebooks or app.config.nb_execution_mode == "off":
         return
-    folder = Path(env.mystnb_config.execution_cache_path)  # type: ignore[attr-defined]
+    folder = Path(env.mystnb_config.execution_cache_path)  # type: ignore[attr-defined]  # MyST-NB sets it
     shutil.rmtree(folder, ignore_errors=True)  # the code that they call may have changed
     cache = get_cache(folder)
     for path in notebooks:

@@ -95,7 +95,7 @@ def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
             language = get_lexer_for_filename(path).aliases[0]
         except ClassNotFound:
             language = "text"
-        code = app.builder.highlighter.highlight_block(  # type: ignore[attr-defined]
+        code = app.builder.highlighter.highlight_block(  # type: ignore[attr-defined]  # of builders of HTML
             (ROOT / path).read_text(), language, linenos="inline", lineanchors="L", anchorlinenos=True
         )
         link = f'<p><a href="{REPOSITORY}/blob/main/{path}">{path} in the repository</a></p>'
