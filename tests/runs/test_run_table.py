@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import torchnet
+from torchnet.reporting.run_data import RunData
 
 from ..html.cells import Cells
 from ..raw_examples import EXAMPLES, write_run
@@ -14,10 +15,10 @@ from ..raw_examples import EXAMPLES, write_run
 def test_a_run_shows_what_it_is_and_where_it_is(name, tmp_path):
     run = torchnet.load(write_run(tmp_path, EXAMPLES[name], "float32"))
     rows = dict(Cells(run._repr_html_()).rows)
-    assert list(rows) == ["steps", "task", "score", "network", "weights", "folder"]
+    assert list(rows) == ["steps", "task", "score of the run", "network", "weights", "folder"]
     assert rows["steps"] == f"{run.steps:,}"
     assert rows["task"].startswith(f"{run.preprocessing.task}, {run.preprocessing.targets.width} ")
-    assert rows["score"] == "none: the run has no report"
+    assert rows["score of the run"] == "none: the run has no report"
     linears = [part for part in run.net if isinstance(part, torchnet.Linear)]
     assert rows["network"].startswith(f"{linears[0].in_features}-{linears[0].out_features}-")
     assert f"{sum(it.numel() for it in run.net.parameters()):,} weights" in rows["network"]
@@ -38,5 +39,5 @@ def test_a_run_shows_what_it_is_and_where_it_is(name, tmp_path):
 )
 def test_a_run_shows_its_scores(report, shown, tmp_path, monkeypatch):
     run = torchnet.load(write_run(tmp_path, EXAMPLES[next(iter(EXAMPLES))], "float32"))
-    monkeypatch.setattr(run, "report", lambda: report)
-    assert dict(Cells(run._repr_html_()).rows)["score"] == shown
+    monkeypatch.setattr(RunData, "report", report)
+    assert dict(Cells(run._repr_html_()).rows)["score of the run"] == shown

@@ -124,9 +124,7 @@ def explained(diagnosis: Diagnosis) -> tuple[str, str]:
     words, sentence = special or _KINDS.get(kind, (_UNKNOWN, _DERIVE))
     if sentence is None:
         sentence = _INCOMPLETE if _FORMULA.search(text) else _OPERATION.sub(_operation, text)
-    return words, sentence.replace("true gradient", "right result").replace("the true one", "the right one").replace(
-        " :", ":"
-    )
+    return words, sentence.replace("true gradient", "right result").replace("the true one", "the right one")
 
 
 def _operation(match: re.Match[str]) -> str:

@@ -44,8 +44,7 @@ LINEAR_FORWARD = Task(
     },
     derivation="notebooks/02_a_layer_by_hand.ipynb, section 3",
     praise="Right. One product of matrices does all samples and all outputs at once. Next: linear_backward, which "
-    "needs "
-    "two products and a sum.",
+    "needs two products and a sum.",
     mistakes=(
         Mistake(
             "y",

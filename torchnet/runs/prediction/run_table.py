@@ -8,22 +8,25 @@ from torchnet.layers import Linear
 from torchnet.network import MLP
 from torchnet.printable import printable
 from torchnet.runs.errors import UsageError
+from torchnet.runs.exported import SUFFIX as EXPORTED
 from torchnet.runs.folders import run_of
+from torchnet.runs.record import read_outline
 
 if TYPE_CHECKING:
     from torchnet.runs.prediction.loaded_run import LoadedRun
 
 _LONGEST = 200  # characters
+_NO_REPORT = "none: the run has no report"
 
 
 def run_table(run: "LoadedRun") -> str:
-    """Return a row each for the steps, the task, the scores, the network and the files of a run."""
+    """Return a row each for the steps, the task, the scores of the whole run, the network and the files of a run."""
     targets = run.preprocessing.targets
     what = "classes" if isinstance(targets, Classes) else "quantities"
     rows = {
         "steps": f"{run.steps:,}",
         "task": f"{run.preprocessing.task}, {targets.width} {what}: {', '.join(map(printable, targets.names))}",
-        "score": _scores(run),
+        "score of the run": _scores(run),
         "network": _network(run.net),
         "weights": printable(run.path),
         "folder": printable(run_of(run.path).absolute()),
@@ -33,13 +36,14 @@ def run_table(run: "LoadedRun") -> str:
 
 def _scores(run: "LoadedRun") -> str:
     """Return the score of each split, if the run has a report that can be read."""
+    if run.path.suffix == EXPORTED:
+        return _NO_REPORT
     try:
-        report = run.report()
+        record = read_outline(run_of(run.path))
+        scores = [f"{split} {record.score_title} {record.shown_score(split)}" for split in record.scores]
     except (DataError, UsageError, OSError):
-        return "none: the run has no report"
-    name, form = ("R²", ".4f") if report.get("task") == "regression" else ("accuracy", ".2%")
-    scores = report["r2" if name == "R²" else "accuracy"]
-    return ", ".join(f"{split} {name} {score:{form}}" for split, score in scores.items())
+        return _NO_REPORT
+    return ", ".join(scores) or _NO_REPORT
 
 
 def _network(net: MLP) -> str:
