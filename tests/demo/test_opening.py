@@ -208,7 +208,7 @@ def test_a_rate_that_is_no_number_of_at_least_0_is_refused(rate, show, browser):
 def test_no_negative_loss_is_promised(show, browser):
     show(digits_network(), DIGITS)
     put(browser, "#lr", "100")
-    assert text_of(browser, "#promise") == "but this η is too large: the loss would become negative"
+    assert text_of(browser, "#promise") == "which does not hold for this η: the loss would become negative"
 
 
 def number(text):

@@ -60,7 +60,7 @@ function showPromise() {
   const decrease = rates.rate * state.gradNorm ** 2;
   byId("promise").textContent =
     decrease > state.loss
-      ? "but this η is too large: the loss would become negative"
+      ? "which does not hold for this η: the loss would become negative"
       : `here ${rates.isValid ? numberText(-decrease) : "–"}`;
 }
 
