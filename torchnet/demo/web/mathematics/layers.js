@@ -20,14 +20,6 @@ class Layer {
     for (const [name, grad] of Object.entries(this.grads)) yield { layer: this, name, weight: this[name], grad };
   }
 
-  /** W ← W - η ∂L/∂W, for every weight of the layer. */
-  step(lr) {
-    for (const [weight, grad] of Object.entries(this.grads)) {
-      const values = this[weight];
-      for (let i = 0; i < values.length; i++) values[i] -= lr * grad[i];
-    }
-  }
-
   /** Restore the trained weights. */
   reset() {
     for (const weight of Object.keys(this.grads)) {

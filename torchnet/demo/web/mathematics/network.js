@@ -44,7 +44,9 @@ class Network {
 
   /** W ← W - η ∂L/∂W, for every weight. */
   step(lr) {
-    for (const layer of this.everyLayer()) layer.step(lr);
+    for (const { weight, grad } of this.parameters()) {
+      for (let k = 0; k < weight.length; k++) weight[k] -= lr * grad[k];
+    }
   }
 
   /** Restore the trained weights. */
