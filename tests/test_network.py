@@ -447,7 +447,7 @@ def test_invalid_arguments_are_refused(arguments, message):
         (torch.ones(0, 5), r"expected at least one sample, got an empty batch of shape \(0, 5\)"),
         (torch.ones(0, 1, 5), r"expected at least one sample"),
         (torch.ones(5), r"expected a batch of samples \(N, ...\), got \(5,\): pass one sample as x\[None\]$"),
-        (torch.ones(2, 6), r"expected input of shape \(N, 5\), got \(2, 6\)"),
+        (torch.ones(2, 6), r"expected input of shape \(\*, 5\), got \(2, 6\)"),
     ],
 )
 def test_invalid_input_is_refused(x, message):

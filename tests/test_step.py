@@ -109,7 +109,6 @@ def test_layers_know_the_step_and_their_rows_inside_the_context_only():
     with step_known(net, counter, share):
         assert all(layer.step_counter is counter and layer.share is share for layer in net)
     assert all(layer.step_counter is None and layer.share is None for layer in net)
-    assert not hasattr(net, "share")  # a network is not a layer
 
 
 def test_layers_load_no_communication_between_processes():

@@ -9,16 +9,22 @@ from .exercises import exercise
 from .layers import (
     ELU,
     GELU,
+    AdaptiveAvgPool2d,
     BatchNorm1d,
+    BatchNorm2d,
+    Conv2d,
     Dropout,
+    Flatten,
     Identity,
     Layer,
     LayerNorm,
     LeakyReLU,
     Linear,
+    MaxPool2d,
     ReLU,
     Residual,
     RMSNorm,
+    Sequential,
     Sigmoid,
     SiLU,
     Softplus,
@@ -26,7 +32,7 @@ from .layers import (
     set_step,
 )
 from .losses import cross_entropy, mean_squared_error, one_vs_rest_cross_entropy
-from .network import MLP, layer_sizes
+from .network import MLP, ConvNet, Network, layer_sizes
 from .optimizers import SGD
 from .runs.prediction.loaded_run import load
 
@@ -37,8 +43,13 @@ __all__ = [
     "GELU",
     "MLP",
     "SGD",
+    "AdaptiveAvgPool2d",
     "BatchNorm1d",
+    "BatchNorm2d",
+    "Conv2d",
+    "ConvNet",
     "Dropout",
+    "Flatten",
     "Identity",
     "Layer",
     "LayerNorm",
@@ -46,9 +57,12 @@ __all__ = [
     "Linear",
     "MLPClassifier",
     "MLPRegressor",
+    "MaxPool2d",
+    "Network",
     "RMSNorm",
     "ReLU",
     "Residual",
+    "Sequential",
     "SiLU",
     "Sigmoid",
     "Softplus",

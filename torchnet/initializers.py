@@ -2,7 +2,9 @@
 
 The weights of a layer are independent with mean zero; initializers differ in the variance. If it is too small, the
 signal vanishes from layer to layer; if it is too large, it explodes. For y = x Wᵀ with I inputs of mean square s,
-Var(y) = I · Var(W) · s; the rules below choose Var(W) so that it neither grows nor shrinks.
+Var(y) = I · Var(W) · s; the rules below choose Var(W) so that it neither grows nor shrinks. The weight of a
+convolution has the shape (O, I, ...); there, I stands for I times the size of the kernel, the inputs of each output,
+and O likewise.
 """
 
 import math
@@ -20,11 +22,11 @@ def he_normal(
     """Draw from a normal of variance 2 / I: the notebook's rule, derived for ReLU, which halves the mean square.
 
     Shape:
-        returns: (O, I).
+        returns: (O, I), or (O, I, ...) for a convolution.
 
     Source: He et al. 2015, "Delving Deep into Rectifiers", equation 10.
     """
-    _, fan_in = shape
+    fan_in = math.prod(shape[1:])
     return _empty(shape, generator, dtype).normal_(0, math.sqrt(2 / fan_in), generator=generator)
 
 
@@ -34,12 +36,12 @@ def xavier_normal(
     """Draw from a normal of variance 2 / (I + O): a compromise between the forward and the backward signal.
 
     Shape:
-        returns: (O, I).
+        returns: (O, I), or (O, I, ...) for a convolution.
 
     Source: Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks",
     equation 12.
     """
-    fan_out, fan_in = shape
+    fan_out, fan_in = shape[0] * math.prod(shape[2:]), math.prod(shape[1:])
     return _empty(shape, generator, dtype).normal_(0, math.sqrt(2 / (fan_in + fan_out)), generator=generator)
 
 
@@ -49,11 +51,11 @@ def xavier_uniform(
     """Draw from a uniform on ±√(6 / (I + O)), with the variance of `xavier_normal`: a uniform on ±a has variance a²/3.
 
     Shape:
-        returns: (O, I).
+        returns: (O, I), or (O, I, ...) for a convolution.
 
     Source: Glorot & Bengio 2010, equation 16.
     """
-    fan_out, fan_in = shape
+    fan_out, fan_in = shape[0] * math.prod(shape[2:]), math.prod(shape[1:])
     bound = math.sqrt(6 / (fan_in + fan_out))
     return _empty(shape, generator, dtype).uniform_(-bound, bound, generator=generator)
 
@@ -64,11 +66,11 @@ def lecun_normal(
     """Draw from a normal of variance 1 / I, which keeps the variance of the forward signal.
 
     Shape:
-        returns: (O, I).
+        returns: (O, I), or (O, I, ...) for a convolution.
 
     Source: LeCun et al. 1998, "Efficient BackProp", equation 16.
     """
-    _, fan_in = shape
+    fan_in = math.prod(shape[1:])
     return _empty(shape, generator, dtype).normal_(0, math.sqrt(1 / fan_in), generator=generator)
 
 

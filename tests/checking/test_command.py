@@ -175,7 +175,7 @@ def test_a_configuration_on_its_data_and_on_random_numbers(capsys):
         (["torchnet:Sigmoid"], "the shapes of the inputs of Sigmoid(x: torch.Tensor) -> torch.Tensor: --input 4,7"),
         (["torchnet:Sigmoid", "--input", "4,x"], "--input: expected a shape such as 4,7, got '4,x'"),
         (["torchnet:Sigmoid", "--input", "0,7"], "--input: expected a shape such as 4,7, got '0,7'"),
-        (["torchnet:Linear(5, 3)", "--input", "4,7"], "expected input of shape (N, 5), got (4, 7)"),
+        (["torchnet:Linear(5, 3)", "--input", "4,7"], "expected input of shape (*, 5), got (4, 7)"),
         (["torchnet:MLP((5, 3))", "--input", "4,5", "--targets", "9"], "expected classes within 0..2"),
         (["mymodule.py:MyLayer"], "expected a module, not a file name: write mymodule:MyLayer"),
         (["./mymodule:MyLayer"], "expected MODULE:NAME"),

@@ -340,9 +340,8 @@ def test_weights_are_unknown_to_autograd():
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (torch.ones(2, 4), r"expected input of shape \(N, 3\), got \(2, 4\)"),
-        (torch.ones(2, 1, 3), r"expected input of shape \(N, 3\), got \(2, 1, 3\)"),
-        (torch.ones(2, 3, 1), r"expected input of shape \(N, 3\), got \(2, 3, 1\)"),
+        (torch.ones(2, 4), r"expected input of shape \(\*, 3\), got \(2, 4\)"),
+        (torch.ones(2, 3, 1), r"expected input of shape \(\*, 3\), got \(2, 3, 1\)"),
         (torch.ones(0, 3), r"expected at least one sample, got an empty batch of shape \(0, 3\)"),
         (torch.ones(2, 3, dtype=torch.float64), r"expected input of dtype torch.float32, got torch.float64"),
         (torch.ones(2, 3, dtype=torch.uint8), r"expected input of dtype torch.float32, got torch.uint8"),

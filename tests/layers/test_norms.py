@@ -188,10 +188,10 @@ def test_a_replayed_step_is_the_step(name):
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (torch.ones(2, 4), r"expected input of shape \(N, 3\), got \(2, 4\): flatten each sample to one row"),
-        (torch.ones(3), r"expected input of shape \(N, 3\), got \(3,\)"),
-        (torch.ones(2, 1, 3), r"expected input of shape \(N, 3\), got \(2, 1, 3\)"),
-        (torch.ones(2, 3, 1), r"expected input of shape \(N, 3\), got \(2, 3, 1\)"),
+        (torch.ones(2, 4), r"expected input of shape \(\*, 3\), got \(2, 4\): flatten each sample to one row"),
+        (torch.ones(3), r"expected input of shape \(\*, 3\), got \(3,\)"),
+        (torch.ones(2, 1, 3), r"expected input of shape \(\*, 3\), got \(2, 1, 3\)"),
+        (torch.ones(2, 3, 1), r"expected input of shape \(\*, 3\), got \(2, 3, 1\)"),
         (torch.ones(2, 3).double(), r"expected input of dtype torch.float32, got torch.float64: convert it with x.to"),
     ],
 )

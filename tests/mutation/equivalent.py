@@ -14,10 +14,7 @@ EQUIVALENT = {
     "self.matmul_dtype and tensor.dtype == torch.float32 -> (tensor.dtype == torch.float32)": (
         "tensor.to(None) returns the tensor itself, so the condition only makes this explicit."
     ),
-    "torchnet/network.py MLP.backward: list(self) -> self": (
-        "reversed() accepts any sequence, such as nn.Sequential; list() only makes this explicit."
-    ),
-    "torchnet/layers/residual.py Residual.backward: list(self) -> self": (
+    "torchnet/layers/sequential.py Sequential.backward: list(self) -> self": (
         "reversed() accepts any sequence, such as nn.Sequential; list() only makes this explicit."
     ),
     **{

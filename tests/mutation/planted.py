@@ -20,12 +20,12 @@ def _in(path: str, *slips: tuple[str, str, str]) -> tuple[Planted, ...]:
     return tuple(Planted(name, f"torchnet/{path}", old, new) for name, old, new in slips)
 
 
-_PRODUCT = "product = operand @ weight.T"
+_PRODUCT = "product = (rows @ weight.T).view(shape)"
 _ROUNDED = "y = product.to(self.weight.dtype) if product.dtype == self.matmul_dtype else product"
 _SUM = "y + self.bias"
 _W_GRAD = "self.weight.grad = (grad.T @ x).to(dtype)"
 _B_GRAD = "self.bias.grad = grad_output.sum(dim=0)"
-_G_W = "(grad @ self._operand(self.weight)).to(dtype) if"
+_G_W = "(grad @ self._operand(self.weight)).to(dtype).view(*shape[:-1], -1) if"
 _OPERAND = "if self.matmul_dtype and tensor.dtype == torch.float32 else tensor"
 _SQUARE = "if len(self.weight) == len(self.weight.T) else"
 _D_SIGMOID = "torch.ops.aten.sigmoid_backward(grad_output, y)"
@@ -718,16 +718,22 @@ PLANTED: tuple[Planted, ...] = (
         ),
     ),
     *_in(
-        "network.py",
+        "layers/sequential.py",
         ("backward skips the first layer", _REVERSED, "reversed(list(self)[1:])"),
         ("backward skips the last layer", _REVERSED, "reversed(list(self)[:-1])"),
         ("backward skips activations", _REVERSED, "reversed(list(self)[::2])"),
         ("backward in the order of forward", _REVERSED, "list(self)"),
         ("nothing handed from layer to layer", _PROPAGATE, "            layer.backward("),
         ("layers step on their own", _PROPAGATE, f"            [w.sub_(1) for w in layer.parameters()]\n{_PROPAGATE}"),
-        ("grad_logits overwritten", "= grad_logits\n", "= grad_logits.mul_(2.5)\n"),
-        ("an activation after the last layer", "return x\n", "return ACTIVATIONS['sigmoid']()(x)\n"),
+        ("grad_output overwritten", "= grad_output\n", "= grad_output.mul_(2.5)\n"),
+        ("an activation after the last layer", "return x\n", "return x.sigmoid()\n"),
+    ),
+    *_in(
+        "network/network.py",
         ("the batch in one row", "x.flatten(1)", "x.reshape(1, -1)"),
+    ),
+    *_in(
+        "network/mlp.py",
         (
             "one activation for all layers",
             "part.append(activations[i]().to(dtype=dtype))",

@@ -3,19 +3,24 @@
 from collections.abc import Callable
 from functools import partial
 
-from torchnet.layers.batch_norm import BatchNorm1d
+from torchnet.layers.avg_pool import AdaptiveAvgPool2d
+from torchnet.layers.batch_norm import BatchNorm1d, BatchNorm2d
+from torchnet.layers.convolution import Conv2d
 from torchnet.layers.dropout import Dropout, set_step
 from torchnet.layers.elu import ELU
+from torchnet.layers.flatten import Flatten
 from torchnet.layers.gelu import GELU
 from torchnet.layers.identity import Identity
 from torchnet.layers.layer import Layer, step_known
 from torchnet.layers.layer_norm import LayerNorm
 from torchnet.layers.leaky_relu import LeakyReLU
 from torchnet.layers.linear import Linear
+from torchnet.layers.max_pool import MaxPool2d
 from torchnet.layers.own import dotted_names, expect_layers_of_torchnet, own_layers, with_own_layers
 from torchnet.layers.relu import ReLU
 from torchnet.layers.residual import Residual
 from torchnet.layers.rms_norm import RMSNorm
+from torchnet.layers.sequential import Sequential
 from torchnet.layers.sigmoid import Sigmoid
 from torchnet.layers.silu import SiLU
 from torchnet.layers.softplus import Softplus
@@ -46,16 +51,22 @@ __all__ = [
     "ELU",
     "GELU",
     "NORMALIZATIONS",
+    "AdaptiveAvgPool2d",
     "BatchNorm1d",
+    "BatchNorm2d",
+    "Conv2d",
     "Dropout",
+    "Flatten",
     "Identity",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "MaxPool2d",
     "RMSNorm",
     "ReLU",
     "Residual",
+    "Sequential",
     "SiLU",
     "Sigmoid",
     "Softplus",

@@ -116,3 +116,40 @@ class BatchNorm1d(Layer):
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
+
+
+class BatchNorm2d(Layer):
+    """Normalize each channel over batch, height and width, with the names of torch.nn.BatchNorm2d."""
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, dtype: torch.dtype | None = None
+    ) -> None:
+        super().__init__()
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.weight = nn.Parameter(torch.ones(num_features, dtype=dtype), requires_grad=False)
+        self.bias = nn.Parameter(torch.zeros(num_features, dtype=dtype), requires_grad=False)
+        self.running_mean = nn.Buffer(torch.zeros(num_features, dtype=dtype))
+        self.running_var = nn.Buffer(torch.ones(num_features, dtype=dtype))
+        self.num_batches_tracked = nn.Buffer(torch.tensor(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return y = γ x̂ + β."""
+        if self.training:
+            self.num_batches_tracked.add_(1)
+        y, mean, rstd = torch.ops.aten.native_batch_norm(
+            x, self.weight, self.bias, self.running_mean, self.running_var, self.training, self.momentum, self.eps
+        )
+        self.remember(x, mean, rstd)
+        return y
+
+    @torch.no_grad()
+    def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
+        """Write the gradients of weight and bias; return the gradient of the input."""
+        x, mean, rstd = self.recall()
+        grad, self.weight.grad, self.bias.grad = torch.ops.aten.native_batch_norm_backward(
+            grad_output, x, self.weight, None, None, mean, rstd, True, self.eps, (True, True, True)
+        )
+        return grad if input_grad else None
+
+    def extra_repr(self) -> str:
+        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"

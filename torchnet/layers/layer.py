@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from torchnet.html.network import network_table
@@ -22,7 +23,8 @@ class Layer(nn.Module, ABC):
     A subclass implements `forward`, which stores what backward needs with `remember`, and `backward`, which retrieves
     it with `recall`. Both keep the contracts below; a subclass documents only what it adds.
 
-    Shape letters used throughout: N batch size, I in_features, O out_features, C classes.
+    Shape letters used throughout: N batch size, I in_features or in_channels, O out_features or out_channels, C classes
+    or channels, L length, H height, W width; * any number of leading dimensions.
 
     Attributes:
         share: the rows of the mini-batch that x holds, if several processes divide it; None if x is the whole of it. A
@@ -105,11 +107,41 @@ def expect_shape(name: str, tensor: Tensor, shape: Sequence[int], hint: str) -> 
         raise ValueError(f"expected {name} of shape {tuple(shape)}, got {tuple(tensor.shape)}: {hint}")
 
 
+def expect_features(x: Tensor, shape: Sequence[int], *dtypes: torch.dtype) -> None:
+    """Raise a ValueError unless x has shape (*, *shape), with at least one value, and one of these dtypes."""
+    if x.shape[max(0, x.dim() - len(shape)) :] != tuple(shape):
+        raise ValueError(
+            f"expected input of shape (*, {', '.join(map(str, shape))}), got {tuple(x.shape)}: flatten each sample to "
+            "one row"
+        )
+    expect_values(x, *dtypes)
+
+
+def expect_values(x: Tensor, *dtypes: torch.dtype) -> None:
+    """Raise a ValueError unless x has at least one value, and one of these dtypes; the first is that of the weights."""
+    if x.numel() == 0:
+        raise ValueError(f"expected at least one sample, got an empty batch of shape {tuple(x.shape)}")
+    if x.dtype not in dtypes:
+        raise ValueError(f"expected input of dtype {dtypes[0]}, got {x.dtype}: convert it with x.to({dtypes[0]})")
+
+
+def refuse(**arguments: Any) -> None:
+    """Raise a ValueError for the first argument that is true: torch.nn's layer has it, ours does not.
+
+    Each argument is named as in torch.nn. `inplace` overwrites a tensor that the layer before may need for backward.
+    """
+    for name, value in arguments.items():
+        if value:
+            hint = (
+                "it would overwrite what the layer before needs for its backward pass"
+                if name == "inplace"
+                else ("torch.nn has it, torchnet does not")
+            )
+            raise ValueError(f"{name}: expected it to be left out, got {value!r}: {hint}")
+
+
 def expect_rows(x: Tensor, weight: Tensor) -> None:
     """Raise a ValueError unless x has shape (N, len(weight)) and the dtype of the weight."""
-    if x.dim() != 2 or x.shape[1] != len(weight):
-        raise ValueError(
-            f"expected input of shape (N, {len(weight)}), got {tuple(x.shape)}: flatten each sample to one row"
-        )
-    if x.dtype != weight.dtype:
-        raise ValueError(f"expected input of dtype {weight.dtype}, got {x.dtype}: convert it with x.to({weight.dtype})")
+    if x.dim() != 2:
+        raise ValueError(f"expected input of shape (N, {len(weight)}), got {tuple(x.shape)}: flatten each sample")
+    expect_features(x, weight.shape, weight.dtype)

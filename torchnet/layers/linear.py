@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from torchnet.initializers import Initializer, he_normal, zeros
-from torchnet.layers.layer import Layer, expect_shape
+from torchnet.initializers import Initializer, he_normal
+from torchnet.layers.layer import Layer, expect_features, expect_shape
 
 
 class Linear(Layer):
@@ -13,12 +13,13 @@ class Linear(Layer):
     Args:
         in_features: I, the width of the input.
         out_features: O, the width of the output.
-        initializer: draws the weight; the bias starts at zero.
-        generator: the random number generator; torch's global one if None.
+        bias: whether to add a bias; if False, `self.bias` is None and missing from the `state_dict`.
+        device: the device of the weights; that of the generator if None.
         dtype: the dtype of the weights; torch's default if None.
+        initializer: draws the weight; the bias starts at zero. torch.nn draws both from a uniform.
+        generator: the random number generator; torch's global one if None.
         matmul_dtype: torch.bfloat16 to round the operands of matrix products to bfloat16 if the weights are float32;
             None to leave them unrounded.
-        bias: whether to add a bias; if False, `self.bias` is None and missing from the `state_dict`.
 
     Raises:
         ValueError: if matmul_dtype is neither torch.bfloat16 nor None.
@@ -28,46 +29,37 @@ class Linear(Layer):
         self,
         in_features: int,
         out_features: int,
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
         initializer: Initializer = he_normal,
         generator: torch.Generator | None = None,
-        dtype: torch.dtype | None = None,
         matmul_dtype: torch.dtype | None = None,
-        bias: bool = True,
     ) -> None:
         super().__init__()
-        if matmul_dtype not in (None, torch.bfloat16):
-            raise ValueError(f"matmul_dtype: expected torch.bfloat16 or None, got {matmul_dtype}")
         self.in_features, self.out_features = in_features, out_features
-        self.matmul_dtype = matmul_dtype
-        weight = initializer((out_features, in_features), generator, dtype)
+        self.matmul_dtype = expect_matmul_dtype(matmul_dtype)
+        weight = initializer((out_features, in_features), generator, dtype).to(device)
         self.weight = nn.Parameter(weight, requires_grad=False)
-        self.bias = nn.Parameter(zeros((out_features,), generator, dtype), requires_grad=False) if bias else None
+        self.bias = nn.Parameter(weight.new_zeros(out_features), requires_grad=False) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Return y = x Wᵀ + b.
 
         Shape:
-            x: (N, I), N >= 1.
-            returns: (N, O).
+            x: (*, I), with at least one value; returns: (*, O).
 
         Raises:
             ValueError: if x has the wrong shape or a different dtype than the weights.
         """
-        if x.dim() != 2 or x.shape[1] != self.in_features:
-            raise ValueError(
-                f"expected input of shape (N, {self.in_features}), got {tuple(x.shape)}: flatten each sample to one row"
-            )
-        if len(x) == 0:
-            raise ValueError(f"expected at least one sample, got an empty batch of shape {tuple(x.shape)}")
         operand, weight = self._operand(x), self._operand(self.weight)
-        if operand.dtype != weight.dtype:
-            raise ValueError(
-                f"expected input of dtype {self.weight.dtype}, got {x.dtype}: convert it with x.to({self.weight.dtype})"
-            )
+        expect_features(x, (self.in_features,), self.weight.dtype, weight.dtype)
         self.remember(operand)
+        rows, shape = operand.reshape(-1, self.in_features), (*x.shape[:-1], self.out_features)
         if self.bias is not None and operand.dtype == self.weight.dtype:
-            return torch.addmm(self.bias, operand, weight.T)  # the sum within the product
-        product = operand @ weight.T
+            return torch.addmm(self.bias, rows, weight.T).view(shape)  # the sum within the product
+        product = (rows @ weight.T).view(shape)
         y = product.to(self.weight.dtype) if product.dtype == self.matmul_dtype else product
         return y if self.bias is None else y + self.bias
 
@@ -80,31 +72,29 @@ class Linear(Layer):
 
             ∂L/∂W_oi = Σₙ G_no x_ni        ∂L/∂b_o = Σₙ G_no        ∂L/∂x_ni = Σ_o G_no W_oi
 
-        In matrix form, with the dimensions:
+        In matrix form, with the dimensions; leading dimensions (*, I) are one long batch, N is their product:
 
             ∂L/∂W = Gᵀ x      (O, N)(N, I) -> (O, I)
             ∂L/∂b = Σₙ Gₙ     (N, O)       -> (O,)
             ∂L/∂x = G W       (N, O)(O, I) -> (N, I)
 
-        `.grad` is overwritten, not accumulated: there is no need to zero it between steps.
-
         Shape:
-            grad_output: (N, O).
-            returns: (N, I), or None if input_grad is False.
+            grad_output: (*, O).
+            returns: (*, I), or None if input_grad is False.
 
         Raises:
             RuntimeError: if no forward pass was made in training mode since the last backward.
             ValueError: if grad_output does not have the shape of the output.
         """
         x = self.recall()
-        expect_shape(
-            "grad_output", grad_output, (len(x), self.out_features), "pass the gradient of this layer's output"
-        )
+        shape = (*x.shape[:-1], self.out_features)
+        expect_shape("grad_output", grad_output, shape, "pass the gradient of this layer's output")
+        x, grad_output = x.reshape(-1, self.in_features), grad_output.reshape(-1, self.out_features)
         grad, dtype = self._operand(grad_output), self.weight.dtype
         self.weight.grad = (grad.T @ x).to(dtype)
         if self.bias is not None:
             self.bias.grad = grad_output.sum(dim=0)
-        return (grad @ self._operand(self.weight)).to(dtype) if input_grad else None
+        return (grad @ self._operand(self.weight)).to(dtype).view(*shape[:-1], -1) if input_grad else None
 
     def _operand(self, tensor: Tensor) -> Tensor:
         """Round an operand of a product to matmul_dtype; the hardware accumulates in float32 and rounds the result."""
@@ -114,3 +104,10 @@ class Linear(Layer):
         rounded = f", matmul_dtype={self.matmul_dtype}" if self.matmul_dtype else ""
         unbiased = ", bias=False" if self.bias is None else ""
         return f"in_features={self.in_features}, out_features={self.out_features}{rounded}{unbiased}"
+
+
+def expect_matmul_dtype(dtype: torch.dtype | None) -> torch.dtype | None:
+    """Return the dtype that operands of products are rounded to, if it can be one."""
+    if dtype not in (None, torch.bfloat16):
+        raise ValueError(f"matmul_dtype: expected torch.bfloat16 or None, got {dtype}")
+    return dtype

@@ -1,17 +1,16 @@
-"""The network: a sequence of layers. Forward is a loop over them, backward the same loop in reverse order."""
+"""The multilayer perceptron: Linear layers with activations between them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from torchnet.choices import expect_one_of
-from torchnet.html.network import network_table
 from torchnet.initializers import INITIALIZERS
 from torchnet.layers import ACTIVATIONS, NORMALIZATIONS, BatchNorm1d, Dropout, Layer, Linear, Residual
+from torchnet.network.network import Network
 
 Activation = str | type[Layer]
 _MAX_DEPTH = 10_000  # layers: far more than anyone trains, and still built within seconds
@@ -51,7 +50,7 @@ def layer_sizes(
     return (in_features, *hidden_sizes, num_classes)
 
 
-class MLP(nn.Sequential):
+class MLP(Network):
     """A multilayer perceptron: Linear layers with activations between them, returning logits.
 
     Layer sizes (784, 64, 64, 10) give d = 3 Linear layers. Normalization (optional), activation and dropout (optional)
@@ -107,9 +106,10 @@ class MLP(nn.Sequential):
         sizes = list(layer_sizes)
         if len(sizes) < 2 or any(not isinstance(size, int) or size < 1 for size in sizes):
             raise ValueError(f"layer_sizes: expected at least two whole numbers from 1 up, got {sizes}")
+        self.input_shape = (sizes[0],)
         hidden = len(sizes) - 2
         chosen = list(activation) if isinstance(activation, (list, tuple)) else [activation]
-        activations = _one_each("activation", [_constructor(it) for it in chosen], hidden)
+        activations = _one_each("activation", [activation_class(it) for it in chosen], hidden)
         dropouts = _one_each("dropout", [dropout] if isinstance(dropout, (int, float)) else list(dropout), hidden)
         expect_one_of("initializer", initializer, INITIALIZERS)
         if normalization is not None:
@@ -134,65 +134,8 @@ class MLP(nn.Sequential):
             if dropouts[i] != 0:
                 part.append(Dropout(dropouts[i], seed, stream=i))
 
-    def __iter__(self) -> Iterator[Layer]:
-        return cast(Iterator[Layer], super().__iter__())
 
-    def __getitem__(self, index: int | slice) -> Any:
-        # nn.Sequential would pass the layers of a slice to the constructor of MLP.
-        return nn.Sequential(*list(self)[index]) if isinstance(index, slice) else super().__getitem__(index)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the logits.
-
-        Shape:
-            x: (N, ...) with I values per sample, N >= 1; each sample is flattened.
-            returns: (N, C).
-
-        Raises:
-            ValueError: if x is empty, or has the wrong number of values per sample or the wrong dtype.
-        """
-        if x.dim() < 2:
-            raise ValueError(f"expected a batch of samples (N, ...), got {tuple(x.shape)}: pass one sample as x[None]")
-        if self.training:
-            self._input_shape = x.shape
-        x = x.flatten(1)
-        for layer in self:
-            x = layer(x)
-        return x
-
-    def backward(
-        self, grad_logits: Tensor, input_grad: bool = False, written: Callable[[Layer], None] | None = None
-    ) -> Tensor | None:
-        """Write `.grad` of every weight; return the gradient of the input if input_grad is True.
-
-        By the chain rule, each layer turns the gradient of its output into the gradient of its input, which is the
-        output of the layer before it. `.grad` is overwritten, not accumulated.
-
-        Args:
-            grad_logits: the gradient of the loss with respect to the logits.
-            input_grad: whether to compute the gradient of the input.
-            written: called with each layer as soon as the gradients of its weights are written.
-
-        Shape:
-            grad_logits: (N, C).
-            returns: the shape of the input, or None if input_grad is False.
-
-        Raises:
-            RuntimeError: if no forward pass was made in training mode since the last backward.
-            ValueError: if grad_logits does not have the shape of the logits.
-        """
-        grad: Tensor | None = grad_logits
-        for layer in reversed(list(self)):
-            grad = layer.backward(cast(Tensor, grad), input_grad=input_grad or layer is not self[0])
-            if written is not None:
-                written(layer)
-        return None if grad is None else grad.reshape(self._input_shape)
-
-    def _repr_html_(self) -> str:
-        return network_table(self)
-
-
-def _constructor(activation: Any) -> Callable[[], Layer]:
+def activation_class(activation: Any) -> Callable[[], Layer]:
     """Return what makes an activation, which is named or a class of layers."""
     if isinstance(activation, type) and issubclass(activation, Layer):
         return activation
