@@ -1,4 +1,4 @@
-"""Layers and networks that are not torchnet's but the user's own, named as mylayers.SiLU. To import one runs its code."""
+"""The user's own layers and networks, named as mylayers.SiLU. To import one is to run its code."""
 
 import os
 import sys

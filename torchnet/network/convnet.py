@@ -25,8 +25,8 @@ class ConvNet(Network):
         stage:    Conv2d  BatchNorm2d act pool    Residual(Conv2d BatchNorm2d act Conv2d BatchNorm2d) act  ...
         network:  stage ... stage   AdaptiveAvgPool2d(1)  Flatten  drop  Linear
 
-    All convolutions are 3 x 3 with a padding of 1. They have no bias, since batch norm would cancel it. With the pooling
-    "stride" there are no pooling layers: the first convolution of each stage has a stride of 2.
+    All convolutions are 3 x 3 with a padding of 1. They have no bias, since batch norm would cancel it. With the
+    pooling "stride" there are no pooling layers: the first convolution of each stage has a stride of 2.
 
     Args:
         input_shape: (channels, height, width) of the images.
@@ -101,8 +101,8 @@ def _expect_sizes(input_shape: Sequence[int], widths: Sequence[int], blocks: int
         raise ValueError(f"widths: expected one whole number from 1 up for each stage, got {widths}")
     if not isinstance(blocks, int) or not 0 <= blocks * len(widths) <= _MAX_BLOCKS:
         raise ValueError(
-            f"blocks: expected a whole number from 0 up, and at most {_MAX_BLOCKS:,} blocks in {len(widths)} stages, got "
-            f"{blocks} in each"
+            f"blocks: expected a whole number from 0 up, with at most {_MAX_BLOCKS:,} blocks in all stages, got {blocks} "
+            f"in each of {len(widths)}"
         )
     height, width = input_shape[1:]
     if (smallest := min(height, width)) < 2 ** len(widths):

@@ -150,8 +150,8 @@ def _expect_shapes(
         if stored is None or stored.shape != tensor.shape:
             found = "missing" if stored is None else f"of shape {tuple(stored.shape)}"
             raise CheckpointError(
-                f"{place}: belongs to another network than the configuration describes: {name} is {found}, but of shape "
-                f"{tuple(tensor.shape)} there: use the options of its run"
+                f"{place}: belongs to another network than the configuration describes: {name} is {found}, but "
+                f"{tuple(tensor.shape)} is configured: use the options of its run"
             )
 
 

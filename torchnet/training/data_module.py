@@ -30,8 +30,8 @@ from torchnet.data import (
 from torchnet.data.order import ORDERS, fixed, notebook, shuffled
 from torchnet.printable import printable
 from torchnet.replicas import Replicas
-from torchnet.runs.errors import UsageError
 from torchnet.runs.described_network import DTYPES
+from torchnet.runs.errors import UsageError
 from torchnet.training.lightning_internals import steps_until_due
 
 _EVALUATION_BATCH = 5000  # samples; it bounds the memory of an evaluation, and changes nothing else
