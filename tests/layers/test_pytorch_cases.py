@@ -49,8 +49,7 @@ def outcome_of(name, case):
         ours = OURS[name](*args, **{"dtype": torch.float64, **kwargs} if takes_dtype(name) else kwargs)
         ours.load_state_dict(theirs.state_dict())
         y = ours(*inputs)
-    except ValueError as error:
-        assert str(error).split(": ")[0], "a refusal is a sentence"
+    except ValueError:
         return "refused"
     x = inputs[0].detach().clone().requires_grad_(inputs[0].is_floating_point())
     expected = theirs(x, *inputs[1:])
