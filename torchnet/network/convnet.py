@@ -8,11 +8,22 @@ import torch
 
 from torchnet.choices import expect_one_of
 from torchnet.initializers import INITIALIZERS
-from torchnet.layers import AdaptiveAvgPool2d, BatchNorm2d, Conv2d, Dropout, Flatten, Layer, Linear, MaxPool2d, Residual
+from torchnet.layers import (
+    AdaptiveAvgPool2d,
+    AvgPool2d,
+    BatchNorm2d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Layer,
+    Linear,
+    MaxPool2d,
+    Residual,
+)
 from torchnet.network.mlp import Activation, activation_class
 from torchnet.network.network import Network
 
-_POOLING_LAYERS: dict[str, Callable[[int], Layer]] = {"max": MaxPool2d}
+_POOLING_LAYERS: dict[str, Callable[[int], Layer]] = {"max": MaxPool2d, "avg": AvgPool2d}
 POOLINGS = (*_POOLING_LAYERS, "stride")
 _MAX_BLOCKS = 1000  # in all stages: far more than anyone trains, and still built within seconds
 
@@ -101,8 +112,8 @@ def _expect_sizes(input_shape: Sequence[int], widths: Sequence[int], blocks: int
         raise ValueError(f"widths: expected one whole number from 1 up for each stage, got {widths}")
     if not isinstance(blocks, int) or not 0 <= blocks * len(widths) <= _MAX_BLOCKS:
         raise ValueError(
-            f"blocks: expected a whole number from 0 up, with at most {_MAX_BLOCKS:,} blocks in all stages, got {blocks} "
-            f"in each of {len(widths)}"
+            f"blocks: expected a whole number from 0 up, with at most {_MAX_BLOCKS:,} blocks in all stages, got "
+            f"{blocks} in each of {len(widths)}"
         )
     height, width = input_shape[1:]
     if (smallest := min(height, width)) < 2 ** len(widths):

@@ -48,7 +48,7 @@ class Classifier(EvaluatedModule):
         depth: of an mlp, the number of Linear layers; required with one width for all, redundant otherwise.
         widths: of a convnet, the channels of each stage; each one halves height and width. [32, 64] by default.
         blocks: of a convnet, the residual blocks of each stage; 1 by default.
-        pooling: how a convnet halves the images: max (the default), or stride (convolutions with a stride of 2).
+        pooling: how a convnet halves the images: max (the default), avg, or stride (convolutions with a stride of 2).
         activation: of the hidden layers, or of an mlp one for each: sigmoid, tanh, relu, leaky_relu, elu, gelu,
             gelu_tanh, silu, softplus, identity; or a layer of your own, such as mylayers.SiLU. By default sigmoid in an
             mlp, relu in a convnet.
