@@ -22,6 +22,7 @@ from torchnet.training.evaluated_module import EvaluatedModule
 from torchnet.training.lightning_internals import count_steps, start_resumed_epoch
 from torchnet.training.network_options import (
     Loss,
+    check_own_layers,
     chosen_matmul_dtype,
     chosen_step,
     class_weight_tensor,
@@ -31,7 +32,6 @@ from torchnet.training.network_options import (
 )
 from torchnet.training.nonfinite import WatchedSteps
 from torchnet.training.optimizer_options import clipping, optimizer_of, override_options, trial_of
-from torchnet.training.own_layers import check_own_layers
 from torchnet.training.refusals import refuse_metrics, refuse_single_samples, refuse_trainer
 from torchnet.training.run_engine import engine_of, way_of_steps
 from torchnet.training.schedule import INTERVALS, advance, next_options, schedule_of
