@@ -85,14 +85,16 @@ class Graph:
         """Append y = γ (x - μ) / √(σ² + ε) + β; RMSNorm has neither μ nor β."""
         eps = torch.finfo(self.dtype).eps if layer.eps is None else layer.eps
         if isinstance(layer, layers.BatchNorm1d):
+            if layer.running_mean is None or layer.running_var is None:
+                raise ValueError("expected running statistics, got a BatchNorm1d with track_running_stats=False")
             centered = self("Sub", x, self.weight(f"{prefix}running_mean", layer.running_mean))
             var = self.weight(f"{prefix}running_var", layer.running_var)
         else:
             centered = self("Sub", x, self.mean(x)) if isinstance(layer, layers.LayerNorm) else x
             var = self.mean(self("Mul", centered, centered))
         y = self("Div", centered, self("Sqrt", self("Add", var, eps)))
-        y = self("Mul", y, self.weight(f"{prefix}weight", layer.weight))
-        return y if isinstance(layer, layers.RMSNorm) else self("Add", y, self.weight(f"{prefix}bias", layer.bias))
+        y = y if layer.weight is None else self("Mul", y, self.weight(f"{prefix}weight", layer.weight))
+        return y if layer.bias is None else self("Add", y, self.weight(f"{prefix}bias", layer.bias))
 
     def mean(self, x: str) -> str:
         """Append the mean over the features of each sample."""

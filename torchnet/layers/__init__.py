@@ -4,7 +4,8 @@ from collections.abc import Callable
 from functools import partial
 
 from torchnet.layers.avg_pool import AdaptiveAvgPool2d
-from torchnet.layers.batch_norm import BatchNorm1d, BatchNorm2d
+from torchnet.layers.batch_norm import BatchNorm1d
+from torchnet.layers.batch_norm_2d import BatchNorm2d
 from torchnet.layers.convolution import Conv2d
 from torchnet.layers.dropout import Dropout, set_step
 from torchnet.layers.elu import ELU

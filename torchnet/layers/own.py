@@ -54,7 +54,9 @@ def own_layers(net: nn.Module) -> dict[str, Layer]:
     """Return the layers that are not torchnet's but the user's own, one of each class, by dotted name."""
     layers = [part for part in net.modules() if isinstance(part, Layer)]
     named = {f"{type(layer).__module__}.{type(layer).__qualname__}": layer for layer in layers}
-    return {name: layer for name, layer in named.items() if not name.startswith(("torchnet.layers.", "torchnet.network."))}
+    return {
+        name: layer for name, layer in named.items() if not name.startswith(("torchnet.layers.", "torchnet.network."))
+    }
 
 
 def expect_layers_of_torchnet(net: nn.Module) -> None:
