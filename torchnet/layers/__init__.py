@@ -7,10 +7,11 @@ from torchnet.layers.avg_pool import AdaptiveAvgPool2d
 from torchnet.layers.batch_norm import BatchNorm1d
 from torchnet.layers.batch_norm_2d import BatchNorm2d
 from torchnet.layers.convolution import Conv2d
-from torchnet.layers.dropout import Dropout, set_step
+from torchnet.layers.dropout import Dropout, Dropout2d, set_step
 from torchnet.layers.elu import ELU
 from torchnet.layers.flatten import Flatten
 from torchnet.layers.gelu import GELU
+from torchnet.layers.group_norm import GroupNorm
 from torchnet.layers.identity import Identity
 from torchnet.layers.layer import Layer, step_known
 from torchnet.layers.layer_norm import LayerNorm
@@ -57,7 +58,9 @@ __all__ = [
     "BatchNorm2d",
     "Conv2d",
     "Dropout",
+    "Dropout2d",
     "Flatten",
+    "GroupNorm",
     "Identity",
     "Layer",
     "LayerNorm",
