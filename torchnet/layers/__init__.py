@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from functools import partial
 
-from torchnet.layers.avg_pool import AdaptiveAvgPool2d
+from torchnet.layers.avg_pool import AdaptiveAvgPool2d, AvgPool2d
 from torchnet.layers.batch_norm import BatchNorm1d
 from torchnet.layers.batch_norm_2d import BatchNorm2d
-from torchnet.layers.convolution import Conv2d
+from torchnet.layers.convolution import Conv1d, Conv2d
 from torchnet.layers.dropout import Dropout, Dropout2d, set_step
 from torchnet.layers.elu import ELU
 from torchnet.layers.flatten import Flatten
@@ -54,8 +54,10 @@ __all__ = [
     "GELU",
     "NORMALIZATIONS",
     "AdaptiveAvgPool2d",
+    "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Conv1d",
     "Conv2d",
     "Dropout",
     "Dropout2d",
