@@ -4,12 +4,14 @@ from collections.abc import Callable
 from functools import partial
 
 from torchnet.layers.avg_pool import AdaptiveAvgPool2d, AvgPool2d
-from torchnet.layers.batch_norm import BatchNorm1d, BatchNorm2d
+from torchnet.layers.batch_norm import BatchNorm1d
+from torchnet.layers.batch_norm_2d import BatchNorm2d
 from torchnet.layers.convolution import Conv1d, Conv2d
-from torchnet.layers.dropout import Dropout, set_step
+from torchnet.layers.dropout import Dropout, Dropout2d, set_step
 from torchnet.layers.elu import ELU
 from torchnet.layers.flatten import Flatten
 from torchnet.layers.gelu import GELU
+from torchnet.layers.group_norm import GroupNorm
 from torchnet.layers.identity import Identity
 from torchnet.layers.layer import Layer, step_known
 from torchnet.layers.layer_norm import LayerNorm
@@ -58,7 +60,9 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "Dropout",
+    "Dropout2d",
     "Flatten",
+    "GroupNorm",
     "Identity",
     "Layer",
     "LayerNorm",

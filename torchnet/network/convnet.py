@@ -78,6 +78,6 @@ class ConvNet(Network):
                 layers += [Residual(conv(width, width), norm(width), act(), conv(width, width), norm(width)), act()]
             channels = width
         layers += [AdaptiveAvgPool2d(1), Flatten()]
-        layers += [Dropout(dropout, seed)] if dropout else []
+        layers += [Dropout(dropout, seed=seed)] if dropout else []
         super().__init__(*layers, Linear(channels, num_classes, **options))
         self.input_shape, self.matmul_dtype = tuple(input_shape), matmul_dtype
