@@ -18,7 +18,7 @@ from torchnet.layers.layer_norm import LayerNorm
 from torchnet.layers.leaky_relu import LeakyReLU
 from torchnet.layers.linear import Linear
 from torchnet.layers.max_pool import MaxPool2d
-from torchnet.layers.own import dotted_names, expect_layers_of_torchnet, own_layers, with_own_layers
+from torchnet.layers.own import dotted_names, expect_layers_of_torchnet, import_class, own_layers, with_own_layers
 from torchnet.layers.relu import ReLU
 from torchnet.layers.residual import Residual
 from torchnet.layers.rms_norm import RMSNorm
@@ -79,6 +79,7 @@ __all__ = [
     "Tanh",
     "dotted_names",
     "expect_layers_of_torchnet",
+    "import_class",
     "own_layers",
     "set_step",
     "step_known",
