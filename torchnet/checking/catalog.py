@@ -201,7 +201,7 @@ def _everything(seed: int) -> Iterator[tuple[str, Any, Case]]:
         name = f"Linear({sizes[0]}, {sizes[1]}{'' if bias else ', bias=False'})"
         yield name, None, (linear, randn(7, sizes[0], generator=g))
     for activation in ACTIVATIONS.values():
-        yield str(activation()).removesuffix("()"), None, (activation(), randn(7, 5, generator=new()))
+        yield str(activation()).removesuffix("()"), None, (activation().double(), randn(7, 5, generator=new()))
     for name, block in _BLOCKS.items():
         layer = randomize_biases(block(5, g := new()).double(), g, norms=True)
         yield name, None, (layer, randn(7, 5, generator=g))

@@ -20,6 +20,9 @@ _OPTIONS = {
     "GELU": ("approximate",),
     "LeakyReLU": ("negative_slope",),
     "Softplus": ("beta", "threshold"),
+    "Hardtanh": ("min_val", "max_val"),
+    "CELU": ("alpha",),
+    "PReLU": ("init",),
 }
 
 

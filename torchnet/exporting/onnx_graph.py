@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from torchnet import layers
+from torchnet.layers import selu
 
 _TYPES = {torch.float32: TensorProto.FLOAT, torch.float64: TensorProto.DOUBLE}
 
@@ -51,6 +52,10 @@ class Graph:
                 return self.normalization(layer, x, prefix)
             case layers.Dropout() | layers.Identity():
                 return x
+            case layers.PReLU():
+                if layer.num_parameters > 1:
+                    raise ValueError(f"expected a PReLU with one slope, got {layer}: only that can be exported to ONNX")
+                return self.rectified(x, self("Mul", x, self.weight(f"{prefix}weight", layer.weight)))
             case _:
                 return self.activation(layer, x)
 
@@ -63,9 +68,15 @@ class Graph:
             case layers.ReLU():
                 return self("Relu", x)
             case layers.LeakyReLU(negative_slope=slope):
-                return self("Where", self("Greater", x, 0.0), x, self("Mul", x, slope))
+                return self.rectified(x, self("Mul", x, slope))
             case layers.ELU(alpha=alpha):
-                return self("Where", self("Greater", x, 0.0), x, self("Mul", self("Sub", self("Exp", x), 1.0), alpha))
+                return self.rectified(x, self("Mul", self("Sub", self("Exp", x), 1.0), alpha))
+            case layers.CELU(alpha=alpha):
+                exponential = self("Exp", self("Div", x, alpha))
+                return self.rectified(x, self("Mul", self("Sub", exponential, 1.0), alpha))
+            case layers.SELU():
+                elu = self.rectified(x, self("Mul", self("Sub", self("Exp", x), 1.0), selu.ALPHA))
+                return self("Mul", elu, selu.SCALE)
             case layers.GELU(approximate="none"):  # x (½ + ½ erf(x / √2))
                 half = self("Mul", self("Erf", self("Mul", x, math.sqrt(0.5))), 0.5)
                 return self("Mul", x, self("Add", half, 0.5))
@@ -74,12 +85,34 @@ class Graph:
                 return self("Mul", x, self("Sigmoid", self("Mul", bracket, 2 * math.sqrt(2 / math.pi))))
             case layers.SiLU():
                 return self("Mul", x, self("Sigmoid", x))
-            case layers.Softplus(beta=beta, threshold=threshold):  # log(1 + eᶻ) = max(z, 0) + log(1 + e^-|z|)
+            case layers.Mish():
+                return self("Mul", x, self("Tanh", self.softplus(x)))
+            case layers.Hardtanh(min_val=low, max_val=high):
+                return self.clipped(x, low, high)
+            case layers.Hardswish():
+                return self("Mul", x, self("Div", self.clipped(self("Add", x, 3.0), 0.0, 6.0), 6.0))
+            case layers.Softsign():
+                return self("Div", x, self("Add", self("Abs", x), 1.0))
+            case layers.LogSigmoid():
+                return self("Neg", self.softplus(self("Neg", x)))
+            case layers.Softplus(beta=beta, threshold=threshold):
                 z = self("Mul", x, beta)
-                log = self("Log", self("Add", self("Exp", self("Neg", self("Abs", z))), 1.0))
-                y = self("Div", self("Add", self("Relu", z), log), beta)
-                return self("Where", self("Greater", z, threshold), x, y)
+                return self("Where", self("Greater", z, threshold), x, self("Div", self.softplus(z), beta))
+            case layers.Softmax(dim=dim) | layers.LogSoftmax(dim=dim):
+                return self(type(layer).__name__, x, axis=dim)
         raise TypeError(f"expected one of torchnet's layers, got {type(layer).__name__}")
+
+    def rectified(self, x: str, otherwise: str) -> str:
+        """Append y = x where x > 0, another value elsewhere."""
+        return self("Where", self("Greater", x, 0.0), x, otherwise)
+
+    def clipped(self, x: str, low: float, high: float) -> str:
+        """Append y = min(max(x, low), high)."""
+        return self("Min", self("Max", x, low), high)
+
+    def softplus(self, x: str) -> str:
+        """Append y = log(1 + eˣ) = max(x, 0) + log(1 + e^-|x|)."""
+        return self("Add", self("Relu", x), self("Log", self("Add", self("Exp", self("Neg", self("Abs", x))), 1.0)))
 
     def normalization(self, layer: layers.BatchNorm1d | layers.LayerNorm | layers.RMSNorm, x: str, prefix: str) -> str:
         """Append y = γ (x - μ) / √(σ² + ε) + β; RMSNorm has neither μ nor β."""

@@ -61,11 +61,12 @@ def _lines(net: Iterable[nn.Module]) -> str:
 def _expression(layer: nn.Module) -> str:
     if isinstance(layer, layers.Residual):
         return f"Residual(\n{_lines(layer)})"
-    # torchnet's layers have the class names of torch.nn, and store constructor arguments under torch.nn's names.
+    # torchnet's layers have the class names of torch.nn, and store constructor arguments under torch.nn's names. Those
+    # that are not stored change nothing, or are refused.
     name, arguments = type(layer).__name__, []
     of_torch = signature(getattr(nn, name)).parameters.keys() - {"bias", "dtype"}
     for parameter in signature(type(layer)).parameters.values():
-        if parameter.name in of_torch:
+        if parameter.name in of_torch and hasattr(layer, parameter.name):
             keyword = "" if parameter.default is parameter.empty else f"{parameter.name}="
             arguments.append(f"{keyword}{getattr(layer, parameter.name)!r}")
     if isinstance(layer, layers.Linear) and layer.bias is None:

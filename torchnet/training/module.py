@@ -45,7 +45,8 @@ class Classifier(EvaluatedModule):
         hidden_sizes: the width of each hidden layer, or one width for all of them.
         depth: the number of Linear layers; required with one width for all, redundant otherwise.
         activation: of the hidden layers, or one for each: sigmoid, tanh, relu, leaky_relu, elu, gelu, gelu_tanh, silu,
-            softplus, identity; or a layer of your own, such as mylayers.SiLU.
+            softplus, hardtanh, relu6, hardswish, mish, prelu, celu, selu, softsign, log_sigmoid, identity; or a layer
+            of your own, such as mylayers.SiLU.
         initializer: he_normal, xavier_normal, xavier_uniform, lecun_normal, zeros; or notebook: he_normal with the
             numbers that the notebook drew.
         normalization: batch_norm, layer_norm or rms_norm, before the activations.
@@ -60,8 +61,7 @@ class Classifier(EvaluatedModule):
         dampening: dampening of the momentum.
         weight_decay: L2 penalty on the weights.
         nesterov: use Nesterov momentum.
-        optimizer: an optimizer instead of torchnet.SGD (which the five options above belong to); a class of torch.optim
-            and its arguments.
+        optimizer: a class of torch.optim and its arguments, instead of torchnet.SGD, which has the five options above.
         scheduler: changes the learning rate, and some change the momentum; a class of torch.optim.lr_scheduler and its
             arguments. A resumed run continues the schedule that it started with.
         scheduler_interval: call the scheduler after each step or after each epoch.

@@ -2,16 +2,17 @@
 
 const SEED = 0; // of the random weights
 
-/** Return new weights and buffers: random numbers for W of Linear, 1 for γ and variances, 0 for the others. */
+/** Return new weights and buffers: random for W of Linear, the initial a of PReLU, 1 for γ and variances, else 0. */
 function initialNumbers(description, size, initializer) {
   const numbers = new Float64Array(size);
   const random = new Random(SEED);
-  const fill = ({ kind, weights, buffers, layers = [] }) => {
+  const fill = ({ kind, options, weights, buffers, layers = [] }) => {
     layers.forEach(fill);
     for (const [name, { offset, shape }] of Object.entries({ ...weights, ...buffers })) {
       const [O, I = 1] = shape;
       const isOne = name === "weight" || name === "running_var";
-      const draw = kind === "Linear" && name === "weight" ? INITIALIZERS[initializer] : () => Number(isOne);
+      const constant = options.init ?? Number(isOne);
+      const draw = kind === "Linear" && name === "weight" ? INITIALIZERS[initializer] : () => constant;
       for (let k = 0; k < O * I; k++) numbers[offset + k] = draw(random, I, O);
     }
   };

@@ -3,11 +3,13 @@
 /** Return which weights are shown: of Linear those of the unit that changes most, a row of W, else all. */
 function shownWeights(layer) {
   const { in_features: I, weight } = layer;
-  if (layer.kind !== "Linear") return { start: 0, end: weight.length, what: "γ" };
+  if (layer.kind !== "Linear") return { start: 0, end: weight.length, what: symbolOf(layer) };
   const unit = placeOfLargest(layer.gradOutput); // since ∂L/∂W = Gᵀ x
   const what = `The weights of unit ${unit}, which changes most,`;
   return { start: unit * I, end: (unit + 1) * I, what, row: `${unit}, ` };
 }
+
+const symbolOf = ({ kind }) => (SYMBOLS[kind] ?? SYMBOLS.norm).weight;
 
 /** Return the place of the largest absolute value. */
 const placeOfLargest = (values) =>
@@ -43,7 +45,7 @@ function weightStep(layer, state) {
     [before, change, after].forEach((values, k) => (stages[k].number.textContent = numberText(norm(values))));
     scale.show(limit);
     const i = placeOfLargest(change);
-    const name = layer.kind === "Linear" ? "W" : "γ";
+    const name = symbolOf(layer);
     note.textContent =
       `${what} before a step, the change −η ∂L/∂${name}, and after it, with their norms. ` +
       `${name}[${row}${i}] changes most: ${numberText(before[i])} → ${numberText(after[i])}.` +

@@ -1,6 +1,8 @@
 // The network, as in torchnet/network.py: the backward pass is the loop of the forward pass reversed.
 
-const KINDS = { BatchNorm1d, Dropout: Identity, Identity, LayerNorm, Linear, RMSNorm, Residual };
+const KINDS = {
+  BatchNorm1d, Dropout: Identity, Identity, LayerNorm, Linear, LogSoftmax, PReLU, RMSNorm, Residual, Softmax,
+};
 
 function makeLayer(description, numbers) {
   return new (KINDS[description.kind] ?? Activation)(description, numbers);

@@ -80,7 +80,7 @@ function logarithmicScale(norms) {
   return (size) => (size > 0 ? Math.max(0, 1 - (high - Math.log10(size)) / decades) : 0);
 }
 
-const SYMBOLS = { Linear: { weight: "W", bias: "b" }, norm: { weight: "γ", bias: "β" } };
+const SYMBOLS = { Linear: { weight: "W", bias: "b" }, PReLU: { weight: "a" }, norm: { weight: "γ", bias: "β" } };
 
 /** Return the norms of a weight and of its gradient. */
 function weightFact(layer, weight, state) {
