@@ -96,7 +96,7 @@ class ConvNet(Network):
             for _ in range(blocks):
                 layers += [Residual(conv(width, width), norm(width), act(), conv(width, width), norm(width)), act()]
         layers += [AdaptiveAvgPool2d(1), Flatten()]
-        layers += [Dropout(dropout, seed)] if dropout else []
+        layers += [Dropout(dropout, seed=seed)] if dropout else []
         super().__init__(*layers, Linear(widths[-1], num_classes, **options))
         self.input_shape, self.matmul_dtype = tuple(input_shape), matmul_dtype
 
