@@ -28,9 +28,8 @@ class Pooling(Layer):
         self._kernel = expect_sizes("kernel_size", kernel_size, 2)
         self._stride, self._padding = expect_sizes("stride", self.stride, 2), expect_sizes("padding", padding, 2, 0)
         self._dilation = expect_sizes("dilation", dilation, 2)
-        spans = [d * (k - 1) + 1 for d, k in zip(self._dilation, self._kernel, strict=True)]
-        if any(size > span // 2 for size, span in zip(self._padding, spans, strict=True)):
-            raise ValueError(f"padding: expected at most half of the window, {tuple(spans)} pixels, got {padding!r}")
+        if any(size > k // 2 for size, k in zip(self._padding, self._kernel, strict=True)):
+            raise ValueError(f"padding: expected at most half of kernel_size, {kernel_size}, got {padding!r}")
 
     def _windows(self, shape: Sequence[int]) -> Windows:
         """Return the windows of images of this shape."""
