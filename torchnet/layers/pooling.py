@@ -35,7 +35,7 @@ class Pooling(Layer):
         """Return the windows of images of this shape."""
         sides = tuple((size, size) for size in self._padding)
         where = windows(tuple(shape[-2:]), self._kernel, self._stride, sides, self._dilation, self.ceil_mode)
-        if not where.all_meet_the_image():
+        if not where.all_meet_the_image:
             raise ValueError(
                 f"expected each window to have a pixel of the image, got an image of {where.image_size} pixels, which "
                 "some windows skip: take a smaller dilation or padding"
