@@ -907,7 +907,7 @@ PLANTED: tuple[Planted, ...] = (
         ("the first activation for all layers", "activations[i]", "activations[0]"),
         ("the first dropout for all layers", "Dropout(dropouts[i]", "Dropout(dropouts[0]"),
         ("one mask for all layers", "stream=i)", "stream=0)"),
-        ("the seed of the dropout left out", "seed, stream=i)", "stream=i)"),
+        ("the seed of the dropout left out", ", seed=seed, stream=i)", ", stream=i)"),
         ("dropout before the activation", "part.append(Dropout(", "part.insert(-1, Dropout("),
         (
             "normalization before the logits",
