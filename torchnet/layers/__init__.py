@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from functools import partial
 
+from torchnet.layers.attention import MultiheadAttention
 from torchnet.layers.avg_pool import AdaptiveAvgPool2d
 from torchnet.layers.batch_norm import BatchNorm1d, BatchNorm2d
 from torchnet.layers.celu import CELU
 from torchnet.layers.convolution import Conv2d
 from torchnet.layers.dropout import Dropout, set_step
 from torchnet.layers.elu import ELU
+from torchnet.layers.embedding import Embedding
 from torchnet.layers.flatten import Flatten
 from torchnet.layers.gelu import GELU
 from torchnet.layers.hardswish import Hardswish
@@ -77,6 +79,7 @@ __all__ = [
     "BatchNorm2d",
     "Conv2d",
     "Dropout",
+    "Embedding",
     "Flatten",
     "Hardswish",
     "Hardtanh",
@@ -89,6 +92,7 @@ __all__ = [
     "LogSoftmax",
     "MaxPool2d",
     "Mish",
+    "MultiheadAttention",
     "PReLU",
     "RMSNorm",
     "ReLU",
