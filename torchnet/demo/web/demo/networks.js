@@ -2,17 +2,19 @@
 
 const SEED = 0; // of the random weights
 
-/** Return new weights and buffers: random numbers for W of Linear, 1 for γ and variances, 0 for the others. */
+/** Return new weights and buffers: random numbers for W, 1 for γ and variances, 0 for the others. */
 function initialNumbers(description, size, initializer) {
   const numbers = new Float64Array(size);
   const random = new Random(SEED);
   const fill = ({ kind, weights, buffers, layers = [] }) => {
     layers.forEach(fill);
     for (const [name, { offset, shape }] of Object.entries({ ...weights, ...buffers })) {
-      const [O, I = 1] = shape;
       const isOne = name === "weight" || name === "running_var";
-      const draw = kind === "Linear" && name === "weight" ? INITIALIZERS[initializer] : () => Number(isOne);
-      for (let k = 0; k < O * I; k++) numbers[offset + k] = draw(random, I, O);
+      const isRandom = name === "weight" && symbolOf({ kind }, name) === "W";
+      const draw = isRandom ? INITIALIZERS[initializer] : () => Number(isOne);
+      const [O, I = 1, ...kernel] = shape;
+      const K = sizeOf(kernel);
+      for (let k = 0; k < O * I * K; k++) numbers[offset + k] = draw(random, I * K, O * K);
     }
   };
   description.layers.forEach(fill);
@@ -71,10 +73,13 @@ class Networks {
     const { name, steps, score, initializer } = this.described[this.place];
     const layers = [...this.network.everyLayer()];
     const weights = layers.flatMap((layer) => Object.keys(layer.grads).map((weight) => layer[weight].length));
+    const ofKind = (name) => layers.filter(({ kind }) => kind === name).length;
+    const convolutions = ofKind("Conv2d");
     const { taken } = this.network;
     const onPage = taken > 0 ? [`${counted(taken, "step")} on this page`] : [];
     const facts = [
-      counted(layers.filter(({ kind }) => kind === "Linear").length, "Linear layer"),
+      ...(convolutions > 0 ? [counted(convolutions, "convolution")] : []),
+      counted(ofKind("Linear"), "Linear layer"),
       counted(weights.reduce((total, count) => total + count), "weight"),
       ...(this.isRandom ? [] : [counted(steps, "training step")]),
       ...(this.isRandom || !score ? onPage : [[score, ...onPage].join(" before ")]),
