@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torchnet import layers
 from torchnet.exporting.onnx_activations import activation
 from torchnet.exporting.onnx_graph import Graph
-from torchnet.exporting.onnx_windows import convolution, max_pooling, per_channel
+from torchnet.exporting.onnx_windows import average_pooling, convolution, max_pooling, per_channel
 
 _Shape = tuple[int, ...]
 
@@ -52,10 +52,12 @@ def _layer(graph: Graph, layer: nn.Module, x: str, prefix: str, shape: _Shape) -
     match layer:
         case layers.Linear():
             return _linear(graph, layer, x, prefix, shape)
-        case layers.Conv2d():
+        case layers.Conv1d() | layers.Conv2d():
             return convolution(graph, layer, x, prefix, shape)
         case layers.MaxPool2d():
             return max_pooling(graph, layer, x, shape)
+        case layers.AvgPool2d():
+            return average_pooling(graph, layer, x, shape)
         case layers.AdaptiveAvgPool2d():
             return graph("ReduceMean", x, graph.integers(2, 3), keepdims=1)
         case layers.Flatten():
