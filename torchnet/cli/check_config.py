@@ -15,7 +15,7 @@ from torchnet.cli.foreign_config import known_part
 from torchnet.cli.options import Options
 from torchnet.layers import dotted_names
 from torchnet.runs.config import read_yaml
-from torchnet.runs.load_network import UntrustedLayerError
+from torchnet.runs.described_network import UntrustedLayerError
 from torchnet.step import scale_pixels
 from torchnet.training.data_module import DataModule
 from torchnet.training.module import Classifier

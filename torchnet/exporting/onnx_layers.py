@@ -94,10 +94,10 @@ def _batch_norm(graph: Graph, layer: Any, x: str, prefix: str, dims: int) -> str
 def _over_features(graph: Graph, layer: layers.LayerNorm | layers.RMSNorm, x: str, prefix: str) -> str:
     """Append y = γ (x - μ) / √(σ² + ε) + β of the features of each sample; RMSNorm has neither μ nor β."""
     eps = torch.finfo(graph.dtype).eps if layer.eps is None else layer.eps
-    axes = [1]
+    axes = range(-len(layer.normalized_shape), 0)
     y = _normalized(graph, x, axes, eps, centers=isinstance(layer, layers.LayerNorm))
-    y = graph("Mul", y, graph.weight(f"{prefix}weight", layer.weight))
-    return y if isinstance(layer, layers.RMSNorm) else graph("Add", y, graph.weight(f"{prefix}bias", layer.bias))
+    y = y if layer.weight is None else graph("Mul", y, graph.weight(f"{prefix}weight", layer.weight))
+    return y if layer.bias is None else graph("Add", y, graph.weight(f"{prefix}bias", layer.bias))
 
 
 def _normalized(graph: Graph, x: str, axes: Sequence[int], eps: float, centers: bool = True) -> str:

@@ -4,19 +4,21 @@ from collections.abc import Callable
 from functools import partial
 
 from torchnet.layers.avg_pool import AdaptiveAvgPool2d, AvgPool2d
-from torchnet.layers.batch_norm import BatchNorm1d, BatchNorm2d
+from torchnet.layers.batch_norm import BatchNorm1d
+from torchnet.layers.batch_norm_2d import BatchNorm2d
 from torchnet.layers.convolution import Conv1d, Conv2d
-from torchnet.layers.dropout import Dropout, set_step
+from torchnet.layers.dropout import Dropout, Dropout2d, set_step
 from torchnet.layers.elu import ELU
 from torchnet.layers.flatten import Flatten
 from torchnet.layers.gelu import GELU
+from torchnet.layers.group_norm import GroupNorm
 from torchnet.layers.identity import Identity
 from torchnet.layers.layer import Layer, step_known
 from torchnet.layers.layer_norm import LayerNorm
 from torchnet.layers.leaky_relu import LeakyReLU
 from torchnet.layers.linear import Linear
 from torchnet.layers.max_pool import MaxPool2d
-from torchnet.layers.own import dotted_names, expect_layers_of_torchnet, own_layers, with_own_layers
+from torchnet.layers.own import dotted_names, expect_layers_of_torchnet, import_class, own_layers, with_own_layers
 from torchnet.layers.relu import ReLU
 from torchnet.layers.residual import Residual
 from torchnet.layers.rms_norm import RMSNorm
@@ -58,7 +60,9 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "Dropout",
+    "Dropout2d",
     "Flatten",
+    "GroupNorm",
     "Identity",
     "Layer",
     "LayerNorm",
@@ -75,6 +79,7 @@ __all__ = [
     "Tanh",
     "dotted_names",
     "expect_layers_of_torchnet",
+    "import_class",
     "own_layers",
     "set_step",
     "step_known",

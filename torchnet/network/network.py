@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable
+from itertools import groupby
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from torchnet.layers import Layer, Sequential
 
@@ -60,6 +61,19 @@ class Network(Sequential):
             return None
         given = self._given_shape
         return grad.movedim(1, -1) if _has_channels_last(given, self.input_shape) else grad.reshape(given)
+
+
+def describe_sizes(net: nn.Module) -> str:
+    """Return the sizes of a network from input to output, such as 784-64-64-10 or, for images, 1x28x28-32-64-10.
+
+    Behind the shape of an image, equal sizes that follow each other are written once.
+    """
+    sizes = [getattr(part, "out_channels", getattr(part, "out_features", None)) for part in net.modules()]
+    sizes = [size for size in sizes if size is not None]
+    shape = getattr(net, "input_shape", None) or ()
+    if len(shape) > 1:
+        sizes = [size for size, _ in groupby(sizes)]
+    return "-".join(map(str, ["x".join(map(str, shape)), *sizes] if shape else sizes))
 
 
 def in_shape(x: Tensor, shape: tuple[int, ...]) -> Tensor:

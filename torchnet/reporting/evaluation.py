@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from torchnet.data import BatchLoader, Classes, Quantities
-from torchnet.network import MLP
+from torchnet.network import Network
 from torchnet.step import scale_pixels
 from torchnet.storage import write_durably
 
@@ -23,7 +23,7 @@ MAX_POINTS = 1000  # the number of samples of a regression that a report shows
 
 
 @torch.no_grad()
-def evaluate(net: MLP, loader: BatchLoader) -> tuple[Tensor, Tensor]:
+def evaluate(net: Network, loader: BatchLoader) -> tuple[Tensor, Tensor]:
     """Run the network in evaluation mode on all samples; return outputs and targets. The network's mode is restored.
 
     Shape:
