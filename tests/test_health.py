@@ -21,6 +21,15 @@ ACTIVATIONS = {
     "gelu_tanh": (lambda x: nn.functional.gelu(x, approximate="tanh"), None),
     "silu": (nn.functional.silu, None),
     "softplus": (nn.functional.softplus, None),
+    "hardtanh": (nn.functional.hardtanh, 1.0),
+    "relu6": (nn.functional.relu6, None),
+    "hardswish": (nn.functional.hardswish, None),
+    "mish": (nn.functional.mish, None),
+    "prelu": (lambda x: nn.functional.leaky_relu(x, 0.25), None),
+    "celu": (nn.functional.celu, None),
+    "selu": (nn.functional.selu, None),
+    "softsign": (nn.functional.softsign, 1.0),
+    "log_sigmoid": (nn.functional.logsigmoid, None),
 }
 N, SIZES = 7, (5, 6, 6, 4)
 

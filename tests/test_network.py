@@ -112,7 +112,7 @@ def test_gradients_match_autograd(activation, loss, expect_equal):
             expect_equal(f"{case} {name}", grad, expected_grads[name], "autograd", tolerance)
 
 
-@pytest.mark.parametrize(("activation", "loss"), PAIRS)
+@pytest.mark.parametrize(("activation", "loss"), [pair for pair in PAIRS if pair[0] in reference.ACTIVATIONS])
 def test_gradients_match_the_reference(activation, loss, expect_equal):
     tolerance = TOLERANCES.get(activation, 1e-12)
     for depth, width, n in GRID:

@@ -7,11 +7,36 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from torchnet.layers import ELU, GELU, Dropout, Layer, LeakyReLU, Linear, ReLU, Sigmoid, SiLU, Softplus, Tanh
+from torchnet.layers import (
+    CELU,
+    ELU,
+    GELU,
+    SELU,
+    Dropout,
+    Hardswish,
+    Hardtanh,
+    Layer,
+    LeakyReLU,
+    Linear,
+    LogSigmoid,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Softsign,
+    Tanh,
+)
 
-# Activations that saturate on both sides, with their largest slope, and activations that may be flat on one side.
-_STEEPEST: dict[type[nn.Module], float] = {Sigmoid: 0.25, Tanh: 1.0}
-_ONE_SIDED: tuple[type[nn.Module], ...] = (ReLU, LeakyReLU, ELU, GELU, SiLU, Softplus)
+# Activations that saturate on both sides, with their largest slope, and activations that may be flat on one side. ReLU6
+# is one of those: like ReLU, it is meant to be flat below zero.
+_STEEPEST: dict[type[nn.Module], float] = {Sigmoid: 0.25, Tanh: 1.0, Hardtanh: 1.0, Softsign: 1.0}
+_ONE_SIDED: tuple[type[nn.Module], ...] = (
+    *(ReLU, ReLU6, LeakyReLU, PReLU),
+    *(ELU, CELU, SELU, GELU, SiLU, Hardswish, Mish, Softplus, LogSigmoid),
+)
 _FLAT = 0.1  # saturated: the slope is below this fraction of the largest slope
 _DEAD = 0.01  # dead: the slope is below this; the default slope of LeakyReLU is exactly this, so it is never dead
 
@@ -61,7 +86,7 @@ def gradient_health(
 
 def _is_activation(part: nn.Module) -> bool:
     has_parts = any(True for _ in part.children()) or any(True for _ in part.parameters())
-    return isinstance(part, Layer) and not isinstance(part, Dropout) and not has_parts
+    return isinstance(part, PReLU) or (isinstance(part, Layer) and not isinstance(part, Dropout) and not has_parts)
 
 
 class Activity(NamedTuple):

@@ -32,6 +32,9 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "GELU": ("approximate",),
     "LeakyReLU": ("negative_slope",),
     "Softplus": ("beta", "threshold"),
+    "Hardtanh": ("min_val", "max_val"),
+    "CELU": ("alpha",),
+    "PReLU": ("init",),
 }
 _PAIRS = ("kernel_size", "stride", "padding", "dilation")
 # The layers of images, which have to know the shapes of their images.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from torchnet import layers
-from torchnet.exporting.onnx_activations import activation
+from torchnet.exporting.onnx_activations import above_zero, activation
 from torchnet.exporting.onnx_graph import Graph
 from torchnet.exporting.onnx_windows import average_pooling, convolution, max_pooling, per_channel
 
@@ -68,6 +68,9 @@ def _layer(graph: Graph, layer: nn.Module, x: str, prefix: str, shape: _Shape) -
             return _group_norm(graph, layer, x, prefix, shape)
         case layers.LayerNorm() | layers.RMSNorm():
             return _over_features(graph, layer, x, prefix)
+        case layers.PReLU():
+            slope = per_channel(graph, graph.weight(f"{prefix}weight", layer.weight), len(shape) - 1)
+            return above_zero(graph, x, graph("Mul", x, slope))
         case layers.Dropout() | layers.Dropout2d() | layers.Identity():
             return x
         case _:

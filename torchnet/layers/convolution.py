@@ -80,7 +80,7 @@ class _Convolution(ConvolutionArguments):
             grad_x, grad_weight = convolve_backward(grad, batch, weight, where, self.groups, input_grad)
         else:
             X, G = self._patches(batch, where), grad.flatten(2).unflatten(1, (self.groups, -1))
-            grad_weight = torch.einsum("ngop,ngkp->gok", G, X).view_as(weight)
+            grad_weight = torch.einsum("ngop,ngkp->gok", G, X).reshape_as(weight)
             grad_X = torch.einsum("gok,ngop->ngkp", self._grouped(weight), G).to(dtype)
             grad_x = where.fold(grad_X.reshape(*batch.shape[:2], -1, grad_X.shape[-1])) if input_grad else None
         self.weight.grad = grad_weight.to(dtype)

@@ -15,10 +15,10 @@ from torchnet.step import scale_pixels
 MAX_EXAMPLES, MAX_CHANNELS, MAX_SIDE = 5, 8, 64  # images, channels of a stage, pixels along a side
 
 
-def feature_maps(
-    net: nn.Sequential, loader: BatchLoader, labels: Tensor, picture: Callable[[int], np.ndarray]
-) -> dict[str, Any] | None:
-    """Return what the first and the last stage of a network make of a few images, as JSON values; None without images.
+def feature_maps(net: nn.Sequential, loader: BatchLoader, picture: Callable[[int], np.ndarray]) -> dict[str, Any]:
+    """Return what the first and the last stage of a network make of a few images, as "feature_maps" of a report.
+
+    A network without convolutions has none, and a regression neither.
 
     The images are the first one of each of the first classes. The first stage is the first convolution with the layers
     behind it up to its activation; the last one is the last layer whose outputs are images. Of each stage, the channels
@@ -27,16 +27,19 @@ def feature_maps(
     Args:
         net: the network.
         loader: a split.
-        labels: (n,), those of the split.
         picture: returns an image by its number, (H, W) or (H, W, 3) uint8.
     """
+    labels = loader.targets[loader.rows]
+    if labels.is_floating_point():
+        return {}
     numbers = [int((labels == label).nonzero()[0]) for label in labels.unique().tolist()[:MAX_EXAMPLES]]
     inputs = scale_pixels(loader.inputs[loader.rows[numbers]], next(net.parameters()).dtype)
     stages = _stages(net, inputs)
     if not stages:
-        return None
+        return {}
     images = np.stack([_reduced(picture(number), (0, 1)) for number in numbers])
-    return {"images": encoded(images), "stages": [_stage(maps.float().cpu().numpy()) for maps in stages]}
+    shown = [_stage(maps.float().cpu().numpy()) for maps in stages]
+    return {"feature_maps": {"images": encoded(images), "stages": shown}}
 
 
 @torch.no_grad()

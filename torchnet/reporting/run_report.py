@@ -32,7 +32,6 @@ def run_report(
     outputs: dict[str, tuple[Tensor, Tensor]],
     preprocessing: Preprocessing,
     pictures: dict[str, Callable[[int], np.ndarray]],
-    feature_maps: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the report of a run as JSON values: losses, and the scores, tables and mistakes of each split.
 
@@ -43,7 +42,6 @@ def run_report(
         preprocessing: has the names of the classes or quantities.
         pictures: for each split whose most confident mistakes are included, a function that returns an image by its
             number, (H, W) or (H, W, 3) uint8.
-        feature_maps: of a few images; see `torchnet.reporting.feature_maps`.
     """
     report: dict[str, Any] = {"title": title, "task": preprocessing.task, "losses": losses}
     if isinstance(preprocessing.targets, Quantities):
@@ -53,8 +51,6 @@ def run_report(
     reports = {split: classification_report(*both, names) for split, both in counted.items()}
     if len(names) <= MAX_MATRIX:
         report["confusion_matrix"] = {split: confusion_matrix(*both, len(names)) for split, both in counted.items()}
-    if feature_maps is not None:
-        report["feature_maps"] = feature_maps
     return report | {
         "classes": [*names],
         "accuracy": {split: rows["recall"]["micro avg"] for split, rows in reports.items()},

@@ -50,8 +50,8 @@ class Classifier(EvaluatedModule):
         blocks: of a convnet, the residual blocks of each stage; 1 by default.
         pooling: how a convnet halves the images: max (the default), avg, or stride (convolutions with a stride of 2).
         activation: of the hidden layers, or of an mlp one for each: sigmoid, tanh, relu, leaky_relu, elu, gelu,
-            gelu_tanh, silu, softplus, identity; or a layer of your own, such as mylayers.SiLU. By default sigmoid in an
-            mlp, relu in a convnet.
+            gelu_tanh, silu, softplus, hardtanh, relu6, hardswish, mish, prelu, celu, selu, softsign, log_sigmoid,
+            identity; or a layer of your own, such as mylayers.SiLU. By default sigmoid in an mlp, relu in a convnet.
         initializer: he_normal (the default), xavier_normal, xavier_uniform, lecun_normal, zeros; or, for an mlp,
             notebook: he_normal with the numbers that the notebook drew.
         normalization: of an mlp, batch_norm, layer_norm or rms_norm, before the activations. A convnet has batch_norm.
@@ -67,8 +67,7 @@ class Classifier(EvaluatedModule):
         dampening: dampening of the momentum.
         weight_decay: L2 penalty on the weights.
         nesterov: use Nesterov momentum.
-        optimizer: an optimizer instead of torchnet.SGD (which the five options above belong to); a class of torch.optim
-            and its arguments.
+        optimizer: a class of torch.optim and its arguments, instead of torchnet.SGD, which has the five options above.
         scheduler: changes the learning rate, and some change the momentum; a class of torch.optim.lr_scheduler and its
             arguments. A resumed run continues the schedule that it started with.
         scheduler_interval: call the scheduler after each step or after each epoch.

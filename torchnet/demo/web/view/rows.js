@@ -87,9 +87,10 @@ function logarithmicScale(norms) {
 }
 
 const [PRODUCT, SCALE] = [{ weight: "W", bias: "b" }, { weight: "γ", bias: "β" }];
+const SYMBOLS = { Linear: PRODUCT, Conv2d: PRODUCT, PReLU: { weight: "a" } };
 
 /** Return the symbol of a weight of a layer. */
-const symbolOf = ({ kind }, weight) => (["Linear", "Conv2d"].includes(kind) ? PRODUCT : SCALE)[weight];
+const symbolOf = ({ kind }, weight) => (SYMBOLS[kind] ?? SCALE)[weight];
 
 /** Return the norms of a weight and of its gradient. */
 function weightFact(layer, weight, state) {
