@@ -7,17 +7,17 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from torchnet.data import NumericColumn, Table
-from torchnet.drawing.figure import StyledFigure
+from torchnet.drawing.figure import WIDTH, StyledFigure
 from torchnet.drawing.images import grid_of_images, weights_as_colors
-from torchnet.drawing.style import SERIES
+from torchnet.drawing.style import DPI, SERIES
 from torchnet.printable import printable
 from torchnet.reporting.run_data import RunData
 from torchnet.reporting.tables import cut
 
 _UNITS = 64  # of the first layer, or tiles of its filters, that are shown
 _MOST_INPUTS = 20  # of a table, whose weights are shown
-_TILE, _PAD, _TALLEST = 56, 4, 4  # pixels of a feature map, and between two; height / width of an image
-_MAPS_WIDTH, _MAPS_TITLE = 6.4, 0.32  # inches
+_TILE, _PAD, _TALLEST = 48, 4, 4  # pixels of a feature map, and between two; height / width of an image
+_TITLE = 0.32  # inches
 
 
 def first_layer(run: RunData) -> Figure | None:
@@ -108,21 +108,18 @@ def feature_maps(run: RunData) -> Figure | None:
     if not run.feature_maps:
         return None
     images, stages = run.feature_maps["images"], run.feature_maps["stages"]
-    height, width = max(1, round(_TILE * min(_TALLEST, images.shape[1] / images.shape[2]))), _TILE
-    blocks = [_block(images, stage["maps"], (height, width)) for stage in stages]
-    inches = blocks[0].shape[0] / blocks[0].shape[1] * _MAPS_WIDTH
-    figure = StyledFigure(figsize=(_MAPS_WIDTH, len(blocks) * (inches + _MAPS_TITLE)))
-    for number, (block, stage) in enumerate(zip(blocks, stages, strict=True)):
-        tall = figure.get_figheight()
-        bottom = tall - (number + 1) * (inches + _MAPS_TITLE)
-        axes = figure.add_axes((0, bottom / tall, 1, inches / tall))
+    size = max(1, round(_TILE * min(_TALLEST, images.shape[1] / images.shape[2]))), _TILE
+    blocks = [_block(images, stage["maps"], size) for stage in stages]
+    height = sum(len(block) / DPI + _TITLE for block in blocks)
+    figure, bottom = StyledFigure(figsize=(WIDTH, height)), height
+    for block, stage, after in zip(blocks, stages, ("first convolution", "last stage"), strict=False):
+        bottom -= len(block) / DPI + _TITLE
+        axes = figure.add_axes((0, bottom / height, block.shape[1] / DPI / WIDTH, len(block) / DPI / height))
         axes.set_axis_off()
         axes.imshow(block, interpolation="none", aspect="auto")
-        shown, size = stage["maps"].shape[1], " × ".join(map(str, stage["size"]))
-        after = "first convolution" if number == 0 else "last stage"
-        axes.set_title(
-            f"after the {after}: {shown} of {stage['channels']} channels, {size} pixels", fontsize=9, loc="left", pad=4
-        )
+        pixels = " × ".join(map(str, stage["size"]))
+        title = f"after the {after}: {stage['maps'].shape[1]} of {stage['channels']} channels, {pixels} pixels"
+        axes.set_title(title, fontsize=9, loc="left", pad=4)
     return figure
 
 
