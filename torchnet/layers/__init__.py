@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from functools import partial
 
-from torchnet.layers.avg_pool import AdaptiveAvgPool2d
+from torchnet.layers.avg_pool import AdaptiveAvgPool2d, AvgPool2d
 from torchnet.layers.batch_norm import BatchNorm1d, BatchNorm2d
-from torchnet.layers.convolution import Conv2d
+from torchnet.layers.convolution import Conv1d, Conv2d
 from torchnet.layers.dropout import Dropout, set_step
 from torchnet.layers.elu import ELU
 from torchnet.layers.flatten import Flatten
@@ -52,8 +52,10 @@ __all__ = [
     "GELU",
     "NORMALIZATIONS",
     "AdaptiveAvgPool2d",
+    "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Conv1d",
     "Conv2d",
     "Dropout",
     "Flatten",

@@ -36,7 +36,7 @@ class Layer(nn.Module, ABC):
         super().__init__()
         self.share: Share | None = None
         self.step_counter: Tensor | None = None
-        self._remembered: tuple[Tensor, ...] | None = None
+        self._remembered: tuple[Any, ...] | None = None
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
@@ -65,13 +65,13 @@ class Layer(nn.Module, ABC):
             ValueError: if grad_output does not have the shape of the output.
         """
 
-    def remember(self, *tensors: Tensor) -> None:
-        """Store tensors for backward; do nothing in evaluation mode."""
+    def remember(self, *values: Any) -> None:
+        """Store tensors, and what else backward needs, such as a shape; do nothing in evaluation mode."""
         if self.training:
-            self._remembered = tuple(tensor.detach() for tensor in tensors)
+            self._remembered = tuple(value.detach() if isinstance(value, Tensor) else value for value in values)
 
     def recall(self) -> Any:
-        """Return and clear what the last forward pass remembered: one tensor, or a tuple if there were several.
+        """Return and clear what the last forward pass remembered: one value, or a tuple if there were several.
 
         Raises:
             RuntimeError: if no forward pass was made in training mode since the last backward.
@@ -81,8 +81,8 @@ class Layer(nn.Module, ABC):
                 f"{type(self).__name__}.backward has nothing to work from: make a forward pass in training mode first "
                 "(net.train(), then net(x)), one for each backward, and let forward call remember"
             )
-        tensors, self._remembered = self._remembered, None
-        return tensors if len(tensors) > 1 else next(iter(tensors))
+        values, self._remembered = self._remembered, None
+        return values if len(values) > 1 else next(iter(values))
 
     def _repr_html_(self) -> str:
         return network_table(self)

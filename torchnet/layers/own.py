@@ -50,14 +50,24 @@ def _own_layer(name: str) -> type[Layer]:
     return found
 
 
+_TORCHNETS = ("torchnet.layers.", "torchnet.network.")
+
+
 def own_layers(net: nn.Module) -> dict[str, Layer]:
     """Return the layers that are not torchnet's but the user's own, one of each class, by dotted name."""
     layers = [part for part in net.modules() if isinstance(part, Layer)]
     named = {f"{type(layer).__module__}.{type(layer).__qualname__}": layer for layer in layers}
-    return {name: layer for name, layer in named.items() if not name.startswith(("torchnet.layers.", "torchnet.network."))}
+    return {name: layer for name, layer in named.items() if not name.startswith(_TORCHNETS)}
 
 
 def expect_layers_of_torchnet(net: nn.Module) -> None:
-    """Raise a ValueError if a layer is not torchnet's: no other program knows what it computes."""
-    for name in own_layers(net):
-        raise ValueError(f"expected layers of torchnet, got {name}, a layer of your own that no other program knows")
+    """Raise a ValueError if a layer is not torchnet's: no other program knows what it computes.
+
+    A class of the user's own that is a sequence of torchnet's layers, with the forward pass of one, is known.
+    """
+    for name, layer in own_layers(net).items():
+        is_sequence = isinstance(layer, nn.Sequential)
+        if is_sequence and type(layer).forward.__module__.startswith(_TORCHNETS):
+            continue
+        what = "a network with a forward pass" if is_sequence else "a layer"
+        raise ValueError(f"expected layers of torchnet, got {name}, {what} of your own that no other program knows")
