@@ -8,14 +8,17 @@ import scipy.special
 import torch
 from torch import Tensor
 
+import torchnet.layers
 from torchnet import GELU, BatchNorm1d, Dropout, Linear, Network, RMSNorm
 from torchnet.data import load
 from torchnet.demo import describe
+from torchnet.demo.description import is_shown
 from torchnet.layers import Layer
 from torchnet.losses import LOSSES
 from torchnet.runs.folders import find_checkpoint
 from torchnet.runs.load_network import load_network
 
+from .image_networks import random_image_example
 from .networks import Example, random_example
 
 TOLERANCE = 1e-12  # relative to the norm of a tensor: a few units of float64 rounding
@@ -30,10 +33,12 @@ def test_every_number_of_a_random_network_matches_torchnet(seed, call, expect_eq
 
 def test_every_layer_and_loss_is_among_the_random_networks():
     examples = [random_example(seed) for seed in range(100)]
-    kinds = [type(module) for example in examples for module in example.net.modules()]
-    for name in KINDS:
-        if (kind := getattr(torchnet.layers, name, None)) is not None:
-            assert kinds.count(kind) >= 5, kind
+    images = [random_image_example(seed) for seed in range(60)]
+    kinds = [type(layer) for example in (*examples, *images) for layer in layers_of(example.net).values()]
+    layers = [thing for thing in map(torchnet.layers.__dict__.get, torchnet.layers.__all__) if isinstance(thing, type)]
+    for layer in layers:
+        if is_shown(layer):
+            assert kinds.count(layer) >= 5, layer
     assert {example.loss for example in examples if example.by_hand} == set(LOSSES)
 
 

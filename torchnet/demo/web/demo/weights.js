@@ -1,9 +1,10 @@
 // The weights of a layer before a step, the change −η ∂L/∂W, and the weights after it, on one color scale.
 
-/** Return which weights are shown: those of the unit or channel that changes most, a row of W; or γ. */
+/** Return which weights are shown: those of the unit or channel that changes most, a row of W; else all. */
 function shownWeights(layer) {
   const { weight, grads } = layer;
-  if (symbolOf(layer, "weight") === "γ") return { start: 0, end: weight.length, what: "γ" };
+  const symbol = symbolOf(layer, "weight");
+  if (symbol !== "W") return { start: 0, end: weight.length, what: symbol };
   const [O, ...shape] = layer.tensors.weight.shape;
   const I = sizeOf(shape);
   const norms = () => Float64Array.from({ length: O }, (_, o) => norm(grads.weight.subarray(o * I, (o + 1) * I)));
