@@ -68,5 +68,5 @@ showWidget(
 );
 update();
 
-/** The layer of this page, for use in the console: its input, output, gradOutput, gradInput, weights and grads. */
-window.torchnet = { network, layer };
+/** The layer and the shape of a sample, for use in the console: input, output, gradOutput, gradInput, weights, grads. */
+window.torchnet = { network, layer, shape };
