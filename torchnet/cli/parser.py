@@ -42,10 +42,17 @@ _OTHERS = (
     "trust-run",
     *(f"data.deformation.{field.name}" for field in fields(Deformation)),
 )
-_LISTS = ("model.hidden_sizes", "model.activation", "model.dropout", "model.class_weights")  # one value, or several
+_LISTS = (
+    "model.hidden_sizes",
+    "model.widths",
+    "model.activation",
+    "model.dropout",
+    "model.class_weights",
+)  # one value, or several
 _OTHER_NAMES = {  # of options, as other programs call them
     "learning_rate": "model.lr",
     "layers": "model.hidden_sizes",
+    "channels": "model.widths",
     "l2": "model.weight_decay",
     "seed": "seed_everything",
     "device": "trainer.accelerator",
