@@ -291,3 +291,11 @@ def test_the_gradient_of_a_mean_of_another_shape_is_refused():
     layer(torch.ones(4, 3, 4, 5))
     with pytest.raises(ValueError, match=r"expected grad_output of shape \(4, 3, 1, 1\), got \(4, 3\)"):
         layer.backward(torch.ones(4, 3))
+
+
+@pytest.mark.parametrize("layer", [MaxPool2d(2), AvgPool2d(2), AdaptiveAvgPool2d(1)], ids=str)
+@BOTH_PATHS
+def test_autograd_sees_nothing_of_backward(layer, fast):
+    layer = on_path(copy.deepcopy(layer), fast)
+    y = layer(random(2, 3, 4, 4).requires_grad_())
+    assert not layer.backward(grad_output(y).requires_grad_()).requires_grad
