@@ -168,7 +168,7 @@ PLANTED: tuple[Planted, ...] = (
     ),
     *_in(
         "layers/max_pool.py",
-        ("a tie to the last", "patch.real > value.real", "patch.real >= value.real"),
+        ("a tie to the last", "patch > value", "patch >= value"),
         ("no NaN", " | patch.isnan()", ""),
         ("the padding is zero", "larger = present & (", "larger = ("),
         ("the last window wins", "scatter_add_", "scatter_"),
