@@ -145,4 +145,4 @@ class BatchNorm(Normalization):
 
 
 class BatchNorm1d(BatchNorm):
-    """Batch normalization of (N, C) or (N, C, L)."""
+    """Batch normalization of (N, C) or (N, C, L); the arguments are those of `BatchNorm`."""
