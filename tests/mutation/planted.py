@@ -94,14 +94,110 @@ _NESTEROV = "grads = torch._foreach_add(grads, torch._foreach_mul(velocities, mo
 _STEP = "torch._foreach_sub_(weights, grads, alpha=lr)"
 _TENSOR_STEP = "torch._foreach_addcmul_(weights, grads, [lr] * len(weights), value=-1)"
 _GPU_STEP = "torch._foreach_sub_(weights, torch._foreach_mul(grads, lr))"
+_CONV = '"gok,ngkp->ngop", self._grouped(weight)'
+_CONV_B_GRAD = "flatten(2).sum(dim=(0, 2))"
+_CONV_WITHIN = "self.bias if operand.dtype == self.weight.dtype else None"
+_CONV_GEOMETRY = "where.stride, where.padding_before, where.dilation"
+_CONV_SAME = "(total // 2, total - total // 2)"
+_DIVISOR = "where.inside(device, self.count_include_pad).sum(dim=0)"
 
 PLANTED: tuple[Planted, ...] = (
     *_in(
         "layers/layer.py",
         ("remembers in evaluation mode", "if self.training:", "if True:"),
         ("recall does not consume", "= self._remembered, None", "= self._remembered, self._remembered"),
-        ("remembers in float32", "tensor.detach()", "tensor.detach().float().to(tensor.dtype)"),
+        ("remembers in float32", "value.detach()", "value.detach().float().to(value.dtype)"),
         ("remembers the first tensor for ever", "if self.training:", "if self.training and self._remembered is None:"),
+    ),
+    *_in(
+        "layers/convolution.py",
+        (
+            "forward: transposed kernel",
+            _CONV,
+            _CONV.replace("(weight)", "(weight.transpose(-1, -2).reshape_as(weight))"),
+        ),
+        ("forward: flipped kernel", _CONV, _CONV.replace("(weight)", "(weight.flip(-1))")),
+        ("grad_input: flipped kernel", "self._grouped(weight), G)", "self._grouped(weight.flip(-1)), G)"),
+        ("weight.grad: flipped kernel", "G, X).reshape_as(weight)", "G, X).reshape_as(weight).flip(-1)"),
+        ("weight.grad: a mean over the batch", "grad_weight.to(dtype)", "grad_weight.to(dtype) / len(batch)"),
+        ("bias.grad: a mean over the positions", _CONV_B_GRAD, "flatten(2).mean(dim=2).sum(dim=0)"),
+        ("bias.grad: a mean over the batch", _CONV_B_GRAD, "flatten(2).sum(dim=2).mean(dim=0)"),
+        ("bias.grad: of the rounded gradient", f"grad_output.{_CONV_B_GRAD}", f"grad.float().{_CONV_B_GRAD}"),
+        ("bias: rounded", _CONV_WITHIN, "None if self.bias is None else self._operand(self.bias)"),
+        ("bias: added twice", "bias if within is None else None", "bias"),
+        (
+            "groups: interleaved channels",
+            "(1, (self.groups, -1)).flatten",
+            "(1, (-1, self.groups)).transpose(1, 2).flatten",
+        ),
+    ),
+    *_in(
+        "layers/convolution_kernels.py",
+        ("stride and dilation swapped", _CONV_GEOMETRY, "where.dilation, where.padding_before, where.stride"),
+        ("groups ignored", "len(where.stride), groups", "len(where.stride), 1"),
+        ("same: more zeros before the image", "(0, size)", "(size, 0)"),
+        ("same: rows and columns swapped", "reversed(excess)", "excess"),
+        ("same: the gradient of the zeros returned", "_pad_end(grad_x, where, -1)", "grad_x"),
+        ("weight.grad: in the memory format of x", ".contiguous(memory_format=memory_format(weight))", ""),
+    ),
+    *_in(
+        "layers/convolution_arguments.py",
+        ("same: more zeros before the image", _CONV_SAME, "(total - total // 2, total // 2)"),
+        ("same: dilation ignored", "same * d * (k - 1)", "same * (k - 1)"),
+        ("same: one too many", "same * d * (k - 1)", "same * d * k"),
+    ),
+    *_in(
+        "layers/patches.py",
+        ("padding off by one", "dilation * places - padding", "dilation * places - padding + 1"),
+        (
+            "stride and dilation swapped",
+            "stride * positions + dilation * places",
+            "dilation * positions + stride * places",
+        ),
+        ("columns before rows", "self.image_size[i + 1 :]", "self.image_size[:i]"),
+        ("fold: the last patch wins", "index_add_", "index_copy_"),
+        (
+            "fold: padding added to the first pixel",
+            "= patches.masked_fill(~self.inside(patches.device), 0)",
+            "= patches",
+        ),
+        (
+            "unfold: the first pixel for padding",
+            "return patches.masked_fill(~self.inside(x.device), 0)",
+            "return patches",
+        ),
+        ("ceil_mode: a window in the padding", "steps * s >= size + before:", "steps * s >= size + before + after:"),
+        ("ceil_mode: always", "if ceil_mode else left // s", "if True else left // s"),
+        ("dilation: one too many", "(d * (k - 1) + 1)  #", "d * k  #"),
+    ),
+    *_in(
+        "layers/max_pool.py",
+        ("a tie to the last", "patch.real > value.real", "patch.real >= value.real"),
+        ("no NaN", " | patch.isnan()", ""),
+        ("the padding is zero", "larger = present & (", "larger = ("),
+        ("the last window wins", "scatter_add_", "scatter_"),
+        (
+            "stride and dilation swapped",
+            "self._stride, self._padding, self._dilation",
+            "self._dilation, self._padding, self._stride",
+        ),
+        ("remembers the image", "self.remember(indices, x.shape,", "self.remember(indices, x,"),
+    ),
+    *_in(
+        "layers/avg_pool.py",
+        ("divisor: the size of the window", _DIVISOR, "math.prod(self._kernel)"),
+        ("divisor: without padding", "(device, self.count_include_pad)", "(device)"),
+        ("divisor: with padding", "(device, self.count_include_pad)", "(device, True)"),
+        ("grad_input: not divided", " / self._divisor(where, grad_output.device)", ""),
+        ("a sum", " / self._divisor(where, x.device)", ""),
+        ("adaptive: divided by the height", "(shape[-2] * shape[-1])", "(shape[-2] * shape[-2])"),
+        ("adaptive: not divided", "(grad_output / (shape[-2] * shape[-1]))", "grad_output"),
+    ),
+    *_in(
+        "layers/flatten.py",
+        ("in another order", "y = x.flatten(start, end)", "y = x.flip(end).flatten(start, end)"),
+        ("the gradient in the order of memory", ".clone(memory_format=layout)", ".clone()"),
+        ("a view of grad_output", ".clone(memory_format=layout)", ""),
     ),
     *_in(
         "layers/linear.py",
