@@ -1,4 +1,4 @@
-"""A network of the user's own, by its dotted name: checked, trained, resumed, used; and never imported without trust."""
+"""A network of the user's own, by its dotted name: checked, trained, resumed; never imported without trust."""
 
 import sys
 from pathlib import Path
