@@ -1,4 +1,4 @@
-"""A residual convolutional network built from torch.nn, and the autograd loop that trains it."""
+"""The same network built from torch.nn, and the autograd loop that trains it."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -30,7 +30,7 @@ def build_convnet(channels: int, classes: int, widths: Sequence[int], blocks: in
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
 
 
-def autograd_convnet_loop(
+def autograd_loop(
     net: nn.Sequential,
     optimizer: torch.optim.Optimizer,
     images: Tensor,
