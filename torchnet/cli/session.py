@@ -25,6 +25,7 @@ from torchnet.cli.options import Options
 from torchnet.data import DataError, Pixels
 from torchnet.printable import printable
 from torchnet.reporting import evaluate, print_report, read_report, run_report, write_predictions, write_report
+from torchnet.reporting.feature_maps import feature_maps
 from torchnet.reporting.page import FIGURES, PAGE, write_page
 from torchnet.reporting.run_data import FACTS, REPORT
 from torchnet.runs.described_network import expect_described
@@ -183,13 +184,13 @@ class Session:
     def _report(self, splits: list[str], best: BestWeights | None = None) -> dict[str, Any]:
         """Evaluate the network on whole splits, print the report and return it."""
         self.model.to(self.trainer.strategy.root_device)  # Lightning leaves the network on the CPU
-        report = run_report(
-            self.title,
-            self.parts.loss_line.losses,
-            {split: evaluate(self.model.trained, self.data.evaluation_loader(split)) for split in splits},
-            self.data.preprocessing,
-            {split: partial(self.data.picture, split) for split in splits if split != "train" and self.data.has_images},
-        )
+        outputs = {split: evaluate(self.model.trained, self.data.evaluation_loader(split)) for split in splits}
+        drawn = [split for split in splits if split != "train" and self.data.has_images]
+        pictures = {split: partial(self.data.picture, split) for split in drawn}
+        losses = self.parts.loss_line.losses
+        report = run_report(self.title, losses, outputs, self.data.preprocessing, pictures)
+        if "test" in pictures:
+            report |= feature_maps(self.model.trained, self.data.evaluation_loader("test"), pictures["test"])
         if best is not None:
             report["best"] = {"step": best.step, "epoch": best.epoch, "val_loss": best.val_loss}
         print_report(report, Console(width=None if sys.stdout.isatty() else _WIDTH))

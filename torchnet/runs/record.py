@@ -52,7 +52,7 @@ def read_record(folder: Path, trained: tuple[Network, Preprocessing] | None = No
         outline,
         network=f"{describe_sizes(net)}, {outline.network}",
         weights=sum(weight.numel() for weight in net.parameters()),
-        first_layer=first.weight.detach().cpu().double().numpy() if isinstance(first, Linear) else None,
+        first_layer=None if first is None else first.weight.detach().cpu().double().numpy(),
         preprocessing=preprocessing,
     )
 
