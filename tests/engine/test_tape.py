@@ -60,10 +60,10 @@ def new_tensor_changed_in_place(x: Tensor) -> Tensor:
 
 
 def made_anew(x: Tensor) -> Tensor:
-    y = functional.conv2d(x[None, None], X.expand(3, 1, 4, 4), padding="same")
+    y = functional.conv2d(x[None, None], X[:3, :3].expand(3, 1, 3, 3), padding=1)
     view = y[0, 1].T
     y.mul_(2)[:, 2].add_(x)
-    return view + functional.conv2d(y, X.expand(1, 3, 4, 4), padding="same")[0, 0] + y[0, 2]
+    return view + functional.conv2d(y, X[:3, :3].expand(1, 3, 3, 3), padding=1)[0, 0] + y[0, 2]
 
 
 COLUMNS = torch.tensor([[1], [0], [2], [3]])
