@@ -17,10 +17,13 @@ from torchnet.demo import content_of, page_of, playground_page
 from .checking.operators import OPERATORS
 from .checking.operators.judgement import Row, judge, shares
 from .conftest import ROOT
+from .layers.arguments import table as table_of_arguments
 
 DEMO, PLAYGROUND = ROOT / "docs" / "demo.html", ROOT / "docs" / "playground.html"
 TABLE = re.compile(r"(?<=<!-- operators -->\n)(.*?)(?=<!-- end of operators -->)", re.DOTALL)
 EXERCISES = re.compile(r"(?<=<!-- exercises -->\n)(.*?)(?=<!-- end of exercises -->)", re.DOTALL)
+
+ARGUMENTS = re.compile(r"(?<=<!-- layers -->\n)(.*?)(?=<!-- end of layers -->)", re.DOTALL)
 
 
 def with_outputs(page: Path) -> str:
@@ -91,6 +94,7 @@ def main() -> None:
     options = parser.parse_args()
     for page, rewritten in {**dict.fromkeys(PAGES, with_outputs), **RENDERED}.items():
         text = EXERCISES.sub(lambda _: table_of_exercises(), rewritten(page))
+        text = ARGUMENTS.sub(lambda _: table_of_arguments(), text)
         if options.operators and page in PAGES:
             table = table_of_operators() if TABLE.search(text) else ""
             text = TABLE.sub(lambda _, table=table: table, text)

@@ -11,8 +11,9 @@ from sphinx.util.logging import getLogger
 
 ROOT = Path(__file__).parent.parent.parent
 LOGGER = getLogger(__name__)
-TUTORIAL, CHECK, TEACHING = ROOT / "TUTORIAL.md", ROOT / "docs" / "check.md", ROOT / "docs" / "teaching.md"
-PAGES = (TUTORIAL, CHECK, TEACHING)
+TUTORIAL, DOCS = ROOT / "TUTORIAL.md", ROOT / "docs"
+LAYERS, CHECK, TEACHING = DOCS / "layers.md", DOCS / "check.md", DOCS / "teaching.md"
+PAGES = (TUTORIAL, LAYERS, CHECK, TEACHING)
 BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

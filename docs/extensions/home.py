@@ -24,6 +24,7 @@ docs/map
 :hidden:
 :caption: Use
 
+docs/layers
 docs/check
 docs/training
 docs/data

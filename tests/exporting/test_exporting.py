@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+import torchnet
 import torchnet.layers
 from torchnet import (
     CELU,
@@ -15,12 +16,14 @@ from torchnet import (
     MLP,
     BatchNorm1d,
     Dropout,
+    GroupNorm,
     Hardtanh,
     Identity,
     LayerNorm,
     LeakyReLU,
     Linear,
     LogSoftmax,
+    Network,
     PReLU,
     ReLU,
     Residual,
@@ -35,6 +38,8 @@ from torchnet.data import Classes, Pixels, Preprocessing
 from torchnet.exporting.onnx_model import onnx_model
 from torchnet.exporting.torch_source import torch_source
 from torchnet.layers import ACTIVATIONS, NORMALIZATIONS
+
+from .test_images import NETS as IMAGE_NETS
 
 LAYERS = [
     Sigmoid(),
@@ -53,6 +58,8 @@ LAYERS = [
     Hardtanh(-0.3, 0.1),
     PReLU(),
     CELU(0.6),
+    CELU(-0.7),
+    PReLU(6),
     Softmax(1),
     Softmax(-1),
     LogSoftmax(1),
@@ -60,7 +67,13 @@ LAYERS = [
     Dropout(0.4),
     BatchNorm1d(6),
     BatchNorm1d(6, eps=0.3, momentum=None),
+    BatchNorm1d(6, affine=False),
+    BatchNorm1d(6, bias=False),
+    GroupNorm(3, 6),
     LayerNorm(6),
+    LayerNorm(6, elementwise_affine=False),
+    LayerNorm(6, bias=False),
+    RMSNorm(6, elementwise_affine=False),
     LayerNorm(6, eps=0.3),
     RMSNorm(6),
     RMSNorm(6, eps=0.3),
@@ -69,7 +82,15 @@ LAYERS = [
     Residual(Linear(6, 6), Tanh()),
     Residual(Residual(BatchNorm1d(6), GELU()), Dropout(0.2), Linear(6, 6, bias=False)),
 ]
-NETS = {" ".join(str(layer).split()): nn.Sequential(Linear(5, 6), layer, Linear(6, 4)) for layer in LAYERS} | {
+
+
+def network(*layers: torchnet.Layer, shape: tuple[int, ...] = (5,)) -> Network:
+    net = Network(*layers)
+    net.input_shape = shape
+    return net
+
+
+NETS = {" ".join(str(layer).split()): network(Linear(5, 6), layer, Linear(6, 4)) for layer in LAYERS} | {
     "every activation": MLP([5, *[6] * len(ACTIVATIONS), 4], [*ACTIVATIONS], dropout=0.1, residual=True),
     **{
         f"{name}, residual": MLP([5, 7, 6, 6, 4], ["relu", "gelu", "elu"], normalization=name, residual=True)
@@ -122,7 +143,7 @@ def test_the_source_builds_the_network_from_torch_nn(name, net, dtype, n, expect
 
 
 def test_the_source_has_the_arguments_that_only_training_uses():
-    net = nn.Sequential(Linear(5, 4), Dropout(0.4), BatchNorm1d(4, momentum=None), BatchNorm1d(4, momentum=0.3))
+    net = network(Linear(5, 4), Dropout(0.4), BatchNorm1d(4, momentum=None), BatchNorm1d(4, momentum=0.3))
     twin, _ = run_source(torch_source(net, BYTES, "state"), images=images(1), state=net.state_dict())
     assert (twin[1].p, twin[2].momentum, twin[3].momentum) == (0.4, None, 0.3)
 
@@ -147,7 +168,7 @@ def test_onnx_runtime_gives_the_same_logits(name, net, dtype, n, expect_equal):
 
 
 def test_every_layer_is_tested():
-    here = {type(module) for net in NETS.values() for module in net.modules()}
+    here = {type(module) for net in [*NETS.values(), *IMAGE_NETS.values()] for module in net.modules()}
     layers = [getattr(torchnet.layers, name) for name in torchnet.layers.__all__]
     assert {it for it in layers if isinstance(it, type)} - here == {torchnet.layers.Layer}
 
@@ -171,7 +192,7 @@ def test_a_model_declares_its_inputs_outputs_and_metadata():
 def test_extreme_inputs_stay_finite():
     unscaled = Preprocessing(Pixels((5,), 0.0, 1.0), BYTES.targets)
     for layer in LAYERS:
-        net = nn.Sequential(Linear(5, 6), layer, Linear(6, 4)).float().eval()
+        net = network(Linear(5, 6), layer, Linear(6, 4)).float().eval()
         session = onnxruntime.InferenceSession(onnx_model(net, unscaled, {}).SerializeToString())
         for scale in (0.0, 1e-30, 1e4):
             x = torch.randn(3, 5, generator=torch.Generator().manual_seed(1)) * scale

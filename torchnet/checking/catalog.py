@@ -1,24 +1,21 @@
-"""What the command line checks: an object given by name, the default network, and everything that torchnet has."""
+"""What the command line checks by default: the default network, and everything that torchnet has."""
 
-import ast
-import importlib
-import inspect
-import sys
-from collections.abc import Callable, Iterator, Sequence
+import copy
+from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from torchnet import layers
+from torchnet.checking.named import parsed_call
 from torchnet.checking.oracles.oracles import ORACLES, TAYLOR
 from torchnet.checking.proof import check
 from torchnet.checking.reports.report import Report
-from torchnet.checking.subjects.subject import SubjectError, function_name, is_float
-from torchnet.layers import ACTIVATIONS, BatchNorm1d, Dropout, Layer, LayerNorm, Linear, Residual, RMSNorm, Tanh
+from torchnet.layers import ACTIVATIONS, BatchNorm1d, Dropout, LayerNorm, Linear, Residual, RMSNorm, Tanh
 from torchnet.losses import LOSSES, cross_entropy
-from torchnet.network import MLP
+from torchnet.network import MLP, POOLINGS, ConvNet
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,103 +26,40 @@ Case = tuple[Any, ...]  # the positional arguments of check
 _SEEDS = range(3)
 _ORACLES_WITH_ERRORS = [oracle for oracle in ORACLES if oracle != TAYLOR]
 COLUMNS = [*_ORACLES_WITH_ERRORS, "Taylor slope", ""]  # of the table of `overview`
-# Layers other than linear ones and activations, by name.
-_BLOCKS: dict[str, Callable[[int, torch.Generator], Layer]] = {
-    "BatchNorm1d": lambda width, generator: BatchNorm1d(width),
-    "LayerNorm": lambda width, generator: LayerNorm(width),
-    "RMSNorm": lambda width, generator: RMSNorm(width),
-    "Dropout": lambda width, generator: Dropout(0.3),
-    "Residual": lambda width, generator: Residual(Linear(width, width, generator=generator), Tanh()),
+# Layers with arguments, as they are called, and the shape of an input; after a colon, a remark.
+LAYERS: dict[str, tuple[int, ...]] = {
+    "Linear(5, 3)": (7, 5),
+    "Linear(4, 4)": (7, 4),
+    "Linear(5, 3, bias=False)": (7, 5),
+    "Linear(5, 3): leading dimensions": (2, 3, 5),
+    "Conv1d(4, 6, 3, stride=2, padding=1, groups=2)": (3, 4, 8),
+    "Conv2d(2, 3, 3)": (3, 2, 6, 5),
+    "Conv2d(3, 4, (3, 2), padding='same', dilation=2, bias=False)": (2, 3, 6, 5),
+    "Conv2d(4, 6, 3, stride=(2, 1), padding=(1, 2), groups=2)": (3, 4, 6, 5),
+    "MaxPool2d(2)": (3, 2, 6, 4),
+    "MaxPool2d((3, 2), stride=(2, 1), padding=1, dilation=(1, 2), ceil_mode=True)": (3, 2, 7, 6),
+    "AvgPool2d(2)": (3, 2, 6, 4),
+    "AvgPool2d((3, 2), stride=2, padding=1, ceil_mode=True, count_include_pad=False)": (3, 2, 7, 6),
+    "AdaptiveAvgPool2d(1)": (3, 2, 6, 5),
+    "Flatten()": (3, 2, 4, 5),
+    "BatchNorm1d(5)": (7, 5),
+    "BatchNorm1d(3): (N, C, L)": (4, 3, 5),
+    "BatchNorm2d(3)": (4, 3, 2, 5),
+    "BatchNorm2d(3, affine=False)": (4, 3, 2, 5),
+    "GroupNorm(2, 6)": (3, 6, 4),
+    "LayerNorm(5)": (7, 5),
+    "LayerNorm((3, 5))": (4, 3, 5),
+    "RMSNorm(5)": (7, 5),
+    "RMSNorm((3, 5))": (4, 3, 5),
+    "Dropout(0.3)": (7, 5),
+    "Dropout2d(0.3)": (4, 5, 2, 3),
+    "Softmax(1)": (7, 5),
+    "LogSoftmax(-1)": (7, 5),
+    "Embedding(6, 4)": (3, 5),
+    "Embedding(6, 4, padding_idx=2)": (3, 5),
+    "MultiheadAttention(4, 1)": (5, 2, 4),
+    "MultiheadAttention(6, 3, batch_first=True)": (2, 5, 6),
 }
-
-
-def named_subject(spec: str, dtype: str | None = None) -> Any:
-    """Return the object `package.module:Name` or `package.module:Name(arguments)`; a layer class is instantiated.
-
-    Raises:
-        SubjectError: if it cannot be imported or instantiated.
-    """
-    module_name, colon, expression = spec.partition(":")
-    if not colon or not expression or not all(part.isidentifier() for part in module_name.split(".")):
-        raise SubjectError(f"expected MODULE:NAME, as in mypackage.mymodule:MyLayer, got {spec!r}")
-    if module_name.endswith(".py"):
-        raise SubjectError(f"expected a module, not a file name: write {module_name.removesuffix('.py')}:{expression}")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    name, args, kwargs = _parsed(expression)
-    try:
-        thing = getattr(importlib.import_module(module_name), name)
-    except ImportError as error:
-        raise SubjectError(f"{module_name} cannot be imported: {error}") from error
-    except AttributeError as error:
-        raise SubjectError(f"{module_name} has no {name}") from error
-    is_function = isinstance(thing, type) and issubclass(thing, torch.autograd.Function)
-    if args is not None or (isinstance(thing, type) and not is_function):
-        try:
-            thing = thing(*(args or []), **kwargs)
-        except TypeError as error:
-            needs_arguments = args is None and "argument" in str(error)
-            hint = f": give its arguments, '{module_name}:{name}(...)'" if needs_arguments else ""
-            raise SubjectError(f"{error}{hint}") from error
-    if isinstance(thing, nn.Module) and dtype is not None:
-        thing = thing.to(getattr(torch, dtype))
-    return thing
-
-
-def _parsed(expression: str) -> tuple[str, list[Any] | None, dict[str, Any]]:
-    """Return the name, the positional arguments (None without parentheses), and the keyword arguments."""
-    try:
-        tree = ast.parse(expression, mode="eval").body
-        if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
-            kwargs = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in tree.keywords}
-            return tree.func.id, [ast.literal_eval(arg) for arg in tree.args], kwargs
-        if isinstance(tree, ast.Name):
-            return tree.id, None, {}
-    except (SyntaxError, ValueError):
-        pass
-    raise SubjectError(f"expected NAME or NAME(ARGUMENTS) with literal arguments, got {expression!r}")
-
-
-def random_inputs(
-    subject: Any, shapes: Sequence[str], num_classes: int | None, dtype: str | None, seed: int
-) -> list[Tensor]:
-    """Return a random input for each shape, written as "4,7", followed by random targets if num_classes is given.
-
-    Raises:
-        SubjectError: if a shape or num_classes is invalid.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    weights = subject.parameters() if isinstance(subject, nn.Module) else ()
-    own = next((weight.dtype for weight in weights if is_float(weight)), torch.float64)
-    chosen = own if dtype is None else getattr(torch, dtype)
-    inputs = [torch.randn(_shape(shape), generator=generator, dtype=chosen) for shape in shapes]
-    if not inputs:
-        raise SubjectError(f"expected the shapes of the inputs of {_signature(subject)}: --input 4,7")
-    if num_classes is not None:
-        if num_classes < 1 or inputs[0].dim() == 0:
-            raise SubjectError(f"--targets: expected at least 1 class, and a batch as input, got {num_classes}")
-        inputs.append(torch.randint(num_classes, inputs[0].shape[:1], generator=generator))
-    return inputs
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    try:
-        shape = tuple(int(size) for size in text.split(",") if size.strip())
-    except ValueError:
-        shape = (0,)
-    if any(size < 1 for size in shape):
-        raise SubjectError(f"--input: expected a shape such as 4,7, got {text!r}")
-    return shape
-
-
-def _signature(subject: Any) -> str:
-    """Return the subject's name with the arguments of its forward."""
-    function = getattr(subject, "forward", subject)
-    function = function[0] if isinstance(function, tuple) else function
-    try:
-        return f"{function_name(subject)}{inspect.signature(function)}"
-    except (TypeError, ValueError):
-        return function_name(subject)
 
 
 def default_network(dtype: str = "float32", seed: int = 0) -> tuple[MLP, Tensor, Tensor]:
@@ -196,15 +130,12 @@ def _everything(seed: int) -> Iterator[tuple[str, Any, Case]]:
     def new() -> torch.Generator:
         return torch.Generator().manual_seed(seed)
 
-    for sizes, bias in (((5, 3), True), ((4, 4), True), ((5, 3), False)):
-        linear = randomize_biases(Linear(*sizes, generator=(g := new()), dtype=double, bias=bias), g)
-        name = f"Linear({sizes[0]}, {sizes[1]}{'' if bias else ', bias=False'})"
-        yield name, None, (linear, randn(7, sizes[0], generator=g))
+    for call, shape in LAYERS.items():
+        yield from _layer_cases(call, shape, seed)
     for activation in ACTIVATIONS.values():
         yield str(activation()).removesuffix("()"), None, (activation().double(), randn(7, 5, generator=new()))
-    for name, block in _BLOCKS.items():
-        layer = randomize_biases(block(5, g := new()).double(), g, norms=True)
-        yield name, None, (layer, randn(7, 5, generator=g))
+    residual = randomize_biases(Residual(Linear(5, 5, generator=(g := new())), Tanh()).double(), g)
+    yield "Residual(Linear, Tanh)", None, (residual, randn(7, 5, generator=g))
     weight = torch.tensor([0.5, 2, 1, 3], dtype=double)
     variants = {
         "cross_entropy, smoothed": partial(cross_entropy, label_smoothing=0.1),
@@ -222,7 +153,31 @@ def _everything(seed: int) -> Iterator[tuple[str, Any, Case]]:
         case = (net, randn(7, 5, generator=g), torch.randint(4, (7,), generator=g))
         yield f"MLP, {activation_name}, {name}", LOSSES[name], case
     net = MLP((5, 6, 4), "tanh", generator=(g := new()), dtype=double)
-    for block in reversed(_BLOCKS.values()):  # batch norm comes first: it would hide the scale of a norm before it
-        net.insert(2, block(6, g).double())
+    blocks = [BatchNorm1d(6), LayerNorm(6), RMSNorm(6), Dropout(0.3), Residual(Linear(6, 6, generator=g), Tanh())]
+    for block in reversed(blocks):  # batch norm comes first: it would hide the scale of a norm before it
+        net.insert(2, block.double())
     images, targets = randn(7, 5, generator=g), torch.randint(4, (7,), generator=g)
     yield "MLP, tanh, with all blocks", None, (randomize_biases(net, g, norms=True), images, targets)
+    for pooling in POOLINGS:
+        convnet = ConvNet((2, 6, 8), 4, (3, 4), 1, pooling, "tanh", generator=(g := new()), dtype=double)
+        images, targets = randn(3, 2, 6, 8, generator=g), torch.randint(4, (3,), generator=g)
+        yield f"ConvNet, {pooling}", None, (randomize_biases(convnet, g, norms=True), images, targets)
+
+
+def _layer_cases(call: str, shape: tuple[int, ...], seed: int) -> Iterator[tuple[str, Any, Case]]:
+    """Yield a layer with random weights and a random input; also its plain formulas if it calls torch's kernels."""
+    name, args, kwargs = parsed_call(call.partition(": ")[0])
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):  # layers draw their first weights from the global generator
+        layer: Any = getattr(layers, name)(*(args or []), **kwargs).double()
+    for weight in layer.parameters():
+        weight.copy_(torch.randn(weight.shape, generator=generator, dtype=weight.dtype))
+    if name == "Embedding":
+        x = torch.randint(layer.num_embeddings, shape, generator=generator)
+    else:
+        x = torch.randn(shape, generator=generator, dtype=torch.float64)
+    yield call, None, (layer, x)
+    if hasattr(layer, "fast"):
+        plain = copy.deepcopy(layer)
+        plain.fast = False
+        yield f"{call}: plain formulas", None, (plain, x)

@@ -121,16 +121,14 @@ def _runs_and_output(words: list[str], output: Path | None) -> tuple[list[str], 
 
 def _expect_one_kind(trained: Sequence["TrainedNetwork"]) -> None:
     """Raise a UsageError for networks that cannot be shown, or not on one page."""
-    from torchnet.demo import kind_of
-    from torchnet.layers import expect_layers_of_torchnet
+    from torchnet.demo import expect_shown, kind_of
     from torchnet.runs.errors import UsageError
 
     first = trained[0]
     for it in trained:
         try:
             kind_of(it.preprocessing.inputs)
-            for layer in it.net:
-                expect_layers_of_torchnet(layer)
+            expect_shown(it.net)
         except ValueError as error:
             raise UsageError(f"{it.checkpoint}: {error}") from error
         if it.preprocessing != first.preprocessing:

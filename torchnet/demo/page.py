@@ -12,15 +12,24 @@ from torchnet.data import Preprocessing
 from torchnet.data.inputs import Inputs, Table
 from torchnet.demo.description import describe
 from torchnet.demo.web_files import MATHEMATICS, render
-from torchnet.layers import Layer, expect_layers_of_torchnet
+from torchnet.layers import Layer
 
 _STYLES = ("view/base", "view/drawing", "demo/passes", "view/rows")
 _SCRIPTS = (
     *MATHEMATICS,
     *("mathematics/random", "mathematics/initializers"),
     *("demo/table", "demo/digit", "demo/examples"),
-    *("view/elements", "view/motion", "view/pictures", "view/bars", "view/equations", "view/plots", "view/rows"),
-    *("demo/units", "demo/weights", "demo/summary", "demo/views"),
+    *(
+        "view/elements",
+        "view/motion",
+        "view/pictures",
+        "view/maps",
+        "view/bars",
+        "view/equations",
+        "view/plots",
+        "view/rows",
+    ),
+    *("demo/summary", "demo/units", "demo/filters", "demo/weights", "demo/views"),
     *("demo/board", "demo/images", "demo/sliders", "demo/inputs"),
     *("demo/targets", "demo/rates", "demo/networks", "demo/demo"),
 )
@@ -32,7 +41,7 @@ class ShownNetwork:
     """A network, and what its page says about it.
 
     Attributes:
-        layers: its layers in order.
+        layers: a network, or its layers in order.
         loss: a name in `LOSSES`.
         name: what it is called, such as the name of its run.
         steps: the number of its training steps.
@@ -47,16 +56,13 @@ class ShownNetwork:
     score: str = ""
     initializer: str = "he_normal"
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return all of it as JSON values.
+    def as_dict(self, inputs: Inputs) -> dict[str, Any]:
+        """Return all of it as JSON values, for a page on which these inputs are set.
 
         Raises:
-            ValueError: if a layer is not torchnet's.
+            ValueError: if the page cannot show a layer.
         """
-        layers = list(self.layers)
-        for layer in layers:
-            expect_layers_of_torchnet(layer)
-        network, numbers = describe(layers, self.loss)
+        network, numbers = describe(self.layers, self.loss, given=inputs.shape)
         words = {"name": self.name, "steps": self.steps, "score": self.score, "initializer": self.initializer}
         return words | {"network": network, "numbers": numbers}
 
@@ -68,9 +74,11 @@ def demo_page(networks: Sequence[ShownNetwork], preprocessing: Preprocessing) ->
     called.
 
     Raises:
-        ValueError: if the inputs are images that are not square, or flat rows of pixels, or a layer is not torchnet's.
+        ValueError: if the inputs are images that are not square, or flat rows of pixels, or the page cannot
+            show a layer.
     """
-    return page_of({"networks": [network.as_dict() for network in networks], "preprocessing": preprocessing.as_dict()})
+    described = [network.as_dict(preprocessing.inputs) for network in networks]
+    return page_of({"networks": described, "preprocessing": preprocessing.as_dict()})
 
 
 def page_of(content: dict[str, Any]) -> str:

@@ -14,6 +14,8 @@ _WEB = Path(__file__).parent / "web"
 # The layers, losses and networks. A class comes before the classes that extend it.
 MATHEMATICS = (
     "mathematics/layers",
+    "mathematics/convolutions",
+    "mathematics/poolings",
     "mathematics/normalizations",
     "mathematics/erfc",
     "mathematics/activations",

@@ -9,7 +9,9 @@ from torch import nn
 
 from torchnet import layers
 from torchnet.data import CategoricalColumn, Classes, NumericColumn, Pixels, Preprocessing, Quantities, Table
+from torchnet.exporting.arrangement import arrangement
 from torchnet.exporting.onnx_graph import Graph
+from torchnet.exporting.onnx_layers import append_network
 
 IMAGES, ROWS = "images", "rows"  # the names of inputs; the columns of a table have their own
 LOGITS, PROBABILITIES, QUANTITIES = "logits", "probabilities", "quantities"  # the names of outputs
@@ -26,7 +28,7 @@ def onnx_model(net: nn.Sequential, preprocessing: Preprocessing, metadata: Mappi
     a missing category the empty text. The weights are named as in the `state_dict`.
 
     Args:
-        net: the network to export. It begins and ends with a Linear layer.
+        net: the network to export.
         preprocessing: its preprocessing.
         metadata: text to store in the model.
 
@@ -39,11 +41,12 @@ def onnx_model(net: nn.Sequential, preprocessing: Preprocessing, metadata: Mappi
     graph = Graph(next(net.parameters()).dtype)
     inputs = preprocessing.inputs
     x = _pixels(graph, inputs) if isinstance(inputs, Pixels) else _table(graph, inputs)
-    graph.sequence(net, x, "")
+    x, shape = _arranged(graph, x, net, inputs)
+    append_network(graph, net, x, shape)
     outputs = _outputs(graph, preprocessing.targets)
     _check_names(graph, outputs)
     model = helper.make_model(
-        helper.make_graph(graph.nodes, "MLP", graph.inputs, outputs, [*graph.initializers.values()]),
+        helper.make_graph(graph.nodes, type(net).__name__, graph.inputs, outputs, [*graph.initializers.values()]),
         opset_imports=[helper.make_opsetid(*it) for it in _OPSETS.items()],
         ir_version=_IR,
         producer_name="torchnet",
@@ -80,7 +83,15 @@ def _pixels(graph: Graph, inputs: Pixels) -> str:
         x = graph.cast(
             graph("Div", distance, graph.double("preprocessing.range", [inputs.high - inputs.low])), graph.type
         )
-    return graph("Flatten", x, axis=1) if len(inputs.shape) > 1 else x
+    return x
+
+
+def _arranged(graph: Graph, x: str, net: nn.Module, inputs: Pixels | Table) -> tuple[str, tuple[int, ...]]:
+    """Append what brings samples into the shape that the first layer takes; return them and the shape."""
+    step, shape = arrangement(net, inputs.shape)
+    if step == "channels first":
+        return graph("Transpose", x, perm=[0, 3, 1, 2]), shape
+    return x if step == "none" else graph.reshape(x, *shape), shape
 
 
 def _table(graph: Graph, inputs: Table) -> str:

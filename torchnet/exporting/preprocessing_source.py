@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pprint import pformat
 
 from torchnet.data import CategoricalColumn, Classes, NumericColumn, Pixels, Quantities, Table
+from torchnet.exporting.arrangement import Arrangement, arranged_source
 
 _WIDTH = 110  # characters of a line
 
@@ -37,24 +38,25 @@ _CATEGORIES = """\
 """
 
 
-def input_source(inputs: Pixels | Table, cast: str) -> tuple[str, str]:
+def input_source(inputs: Pixels | Table, arranged: Arrangement, cast: str) -> tuple[str, str]:
     """Return the lines that prepare raw data, and the expression for the inputs of the network.
 
     Args:
         inputs: the preprocessing of inputs.
+        arranged: how the network takes them.
         cast: the call that casts a tensor to the dtype of the weights, such as ".float()".
     """
     if isinstance(inputs, Pixels):
         shape = ", ".join(map(str, inputs.shape))
         said = f"\n# images: a tensor (N, {shape}) of pixels from {inputs.low:g} to {inputs.high:g}\n"
-        flat = "images.flatten(1)" if len(inputs.shape) > 1 else "images"
+        images = arranged_source("images", arranged)
         if inputs.is_scaled_in_steps:
-            return said, f"{flat}{cast} / 255"
-        difference = f"{flat}.double() - {inputs.low!r}" if inputs.low else f"{flat}.double()"
+            return said, f"{images}{cast} / 255"
+        difference = f"{images}.double() - {inputs.low!r}" if inputs.low else f"{images}.double()"
         return said, f"(({difference}) / {inputs.high - inputs.low!r}){cast}"
     if inputs.is_array:
-        return _of_array(inputs), f"x{cast}"
-    return _of_columns(inputs), f"encoded(rows){cast}"
+        return _of_array(inputs), arranged_source(f"x{cast}", arranged)
+    return _of_columns(inputs), arranged_source(f"encoded(rows){cast}", arranged)
 
 
 def output_source(targets: Classes | Quantities, encoded: str) -> str:

@@ -4,15 +4,17 @@ from collections.abc import Callable
 from functools import partial
 
 from torchnet.layers.attention import MultiheadAttention
-from torchnet.layers.avg_pool import AdaptiveAvgPool2d
+from torchnet.layers.avg_pool import AdaptiveAvgPool2d, AvgPool2d
 from torchnet.layers.batch_norm import BatchNorm1d, BatchNorm2d
+from torchnet.layers.batch_norm_2d import BatchNorm2d
 from torchnet.layers.celu import CELU
-from torchnet.layers.convolution import Conv2d
-from torchnet.layers.dropout import Dropout, set_step
+from torchnet.layers.convolution import Conv1d, Conv2d
+from torchnet.layers.dropout import Dropout, Dropout2d, set_step
 from torchnet.layers.elu import ELU
 from torchnet.layers.embedding import Embedding
 from torchnet.layers.flatten import Flatten
 from torchnet.layers.gelu import GELU
+from torchnet.layers.group_norm import GroupNorm
 from torchnet.layers.hardswish import Hardswish
 from torchnet.layers.hardtanh import Hardtanh
 from torchnet.layers.identity import Identity
@@ -23,7 +25,7 @@ from torchnet.layers.linear import Linear
 from torchnet.layers.log_sigmoid import LogSigmoid
 from torchnet.layers.max_pool import MaxPool2d
 from torchnet.layers.mish import Mish
-from torchnet.layers.own import dotted_names, expect_layers_of_torchnet, own_layers, with_own_layers
+from torchnet.layers.own import dotted_names, expect_layers_of_torchnet, import_class, own_layers, with_own_layers
 from torchnet.layers.prelu import PReLU
 from torchnet.layers.relu import ReLU
 from torchnet.layers.relu6 import ReLU6
@@ -75,12 +77,16 @@ __all__ = [
     "NORMALIZATIONS",
     "SELU",
     "AdaptiveAvgPool2d",
+    "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Conv1d",
     "Conv2d",
     "Dropout",
+    "Dropout2d",
     "Embedding",
     "Flatten",
+    "GroupNorm",
     "Hardswish",
     "Hardtanh",
     "Identity",
@@ -107,6 +113,7 @@ __all__ = [
     "Tanh",
     "dotted_names",
     "expect_layers_of_torchnet",
+    "import_class",
     "own_layers",
     "set_step",
     "step_known",

@@ -9,7 +9,11 @@ from torchnet.layers.layer import Layer, expect_shape
 
 
 class Identity(Layer):
-    """Return the input unchanged, like torch.nn.Identity: a placeholder for any layer, whose arguments it takes."""
+    """Return the input unchanged, like torch.nn.Identity: a placeholder for another layer.
+
+    Args:
+        args, kwargs: ignored, so that it can take the place of a layer with arguments.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()

@@ -36,7 +36,7 @@ class Layer(nn.Module, ABC):
         super().__init__()
         self.share: Share | None = None
         self.step_counter: Tensor | None = None
-        self._remembered: tuple[Tensor, ...] | None = None
+        self._remembered: tuple[Any, ...] | None = None
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
@@ -65,13 +65,13 @@ class Layer(nn.Module, ABC):
             ValueError: if grad_output does not have the shape of the output.
         """
 
-    def remember(self, *tensors: Tensor) -> None:
-        """Store tensors for backward; do nothing in evaluation mode."""
+    def remember(self, *values: Any) -> None:
+        """Store tensors, and what else backward needs, such as a shape; do nothing in evaluation mode."""
         if self.training:
-            self._remembered = tuple(tensor.detach() for tensor in tensors)
+            self._remembered = tuple(value.detach() if isinstance(value, Tensor) else value for value in values)
 
     def recall(self) -> Any:
-        """Return and clear what the last forward pass remembered: one tensor, or a tuple if there were several.
+        """Return and clear what the last forward pass remembered: one value, or a tuple if there were several.
 
         Raises:
             RuntimeError: if no forward pass was made in training mode since the last backward.
@@ -81,8 +81,8 @@ class Layer(nn.Module, ABC):
                 f"{type(self).__name__}.backward has nothing to work from: make a forward pass in training mode first "
                 "(net.train(), then net(x)), one for each backward, and let forward call remember"
             )
-        tensors, self._remembered = self._remembered, None
-        return tensors if len(tensors) > 1 else next(iter(tensors))
+        values, self._remembered = self._remembered, None
+        return values if len(values) > 1 else next(iter(values))
 
     def _repr_html_(self) -> str:
         return network_table(self)
@@ -110,10 +110,9 @@ def expect_shape(name: str, tensor: Tensor, shape: Sequence[int], hint: str) -> 
 def expect_features(x: Tensor, shape: Sequence[int], *dtypes: torch.dtype) -> None:
     """Raise a ValueError unless x has shape (*, *shape), with at least one value, and one of these dtypes."""
     if x.shape[max(0, x.dim() - len(shape)) :] != tuple(shape):
-        raise ValueError(
-            f"expected input of shape (*, {', '.join(map(str, shape))}), got {tuple(x.shape)}: flatten each sample to "
-            "one row"
-        )
+        fits = len(shape) == 1 and x.shape[1:].numel() == shape[0]
+        hint = "flatten each sample to one row" if fits else "make the layer with the sizes of its input"
+        raise ValueError(f"expected input of shape (*, {', '.join(map(str, shape))}), got {tuple(x.shape)}: {hint}")
     expect_values(x, *dtypes)
 
 
@@ -138,10 +137,3 @@ def refuse(**arguments: Any) -> None:
                 else ("torch.nn has it, torchnet does not")
             )
             raise ValueError(f"{name}: expected it to be left out, got {value!r}: {hint}")
-
-
-def expect_rows(x: Tensor, weight: Tensor) -> None:
-    """Raise a ValueError unless x has shape (N, len(weight)) and the dtype of the weight."""
-    if x.dim() != 2:
-        raise ValueError(f"expected input of shape (N, {len(weight)}), got {tuple(x.shape)}: flatten each sample")
-    expect_features(x, weight.shape, weight.dtype)

@@ -1,4 +1,4 @@
-"""Layers that are not torchnet's but the user's own, named as mylayers.SiLU. To import one is to run its code."""
+"""The user's own layers and networks, named as mylayers.SiLU. To import one is to run its code."""
 
 import os
 import sys
@@ -10,9 +10,9 @@ from torch import nn
 from torchnet.layers.layer import Layer
 
 
-def dotted_names(activation: Any) -> list[str]:
-    """Return those of one or several names of activations that name a class of a module."""
-    names = activation if isinstance(activation, list) else [activation]
+def dotted_names(value: Any) -> list[str]:
+    """Return those of one or several names, of activations or a network, that name a class of a module."""
+    names = value if isinstance(value, list) else [value]
     return [name for name in names if isinstance(name, str) and "." in name]
 
 
@@ -27,7 +27,12 @@ def with_own_layers(activation: Any) -> Any:
     return _own_layer(activation) if dotted_names(activation) else activation
 
 
-def _own_layer(name: str) -> type[Layer]:
+def import_class(option: str, name: str, base: Any) -> Any:
+    """Return the subclass of a class of torchnet that an option names, such as mylayers.SiLU. This runs its module.
+
+    Raises:
+        ValueError: if it cannot be imported, or is no such class.
+    """
     module, _, attribute = name.rpartition(".")
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # last: it may not shadow what is installed
@@ -35,12 +40,17 @@ def _own_layer(name: str) -> type[Layer]:
         found = getattr(import_module(module), attribute)
     except Exception as error:  # whatever the module raises
         raise ValueError(
-            f"activation: expected a layer, module.Class, that can be imported from here, got {name} "
+            f"{option}: expected a class, module.Class, that can be imported from here, got {name} "
             f"({type(error).__name__}: {error})"
         ) from error
-    if not (isinstance(found, type) and issubclass(found, Layer)):
-        hint = "write those of torchnet without a module, such as relu"
-        raise ValueError(f"activation: expected a subclass of torchnet.Layer, got {name}: {hint}")
+    if not (isinstance(found, type) and issubclass(found, base)):
+        hint = "write those of torchnet without a module, such as relu" if base is Layer else "derive it from that"
+        raise ValueError(f"{option}: expected a subclass of torchnet.{base.__name__}, got {name}: {hint}")
+    return found
+
+
+def _own_layer(name: str) -> type[Layer]:
+    found: type[Layer] = import_class("activation", name, Layer)
     try:
         found()
     except Exception as error:
@@ -50,14 +60,24 @@ def _own_layer(name: str) -> type[Layer]:
     return found
 
 
+_TORCHNETS = ("torchnet.layers.", "torchnet.network.")
+
+
 def own_layers(net: nn.Module) -> dict[str, Layer]:
     """Return the layers that are not torchnet's but the user's own, one of each class, by dotted name."""
     layers = [part for part in net.modules() if isinstance(part, Layer)]
     named = {f"{type(layer).__module__}.{type(layer).__qualname__}": layer for layer in layers}
-    return {name: layer for name, layer in named.items() if not name.startswith(("torchnet.layers.", "torchnet.network."))}
+    return {name: layer for name, layer in named.items() if not name.startswith(_TORCHNETS)}
 
 
 def expect_layers_of_torchnet(net: nn.Module) -> None:
-    """Raise a ValueError if a layer is not torchnet's: no other program knows what it computes."""
-    for name in own_layers(net):
-        raise ValueError(f"expected layers of torchnet, got {name}, a layer of your own that no other program knows")
+    """Raise a ValueError if a layer is not torchnet's: no other program knows what it computes.
+
+    A class of the user's own that is a sequence of torchnet's layers, with the forward pass of one, is known.
+    """
+    for name, layer in own_layers(net).items():
+        is_sequence = isinstance(layer, nn.Sequential)
+        if is_sequence and type(layer).forward.__module__.startswith(_TORCHNETS):
+            continue
+        what = "a network with a forward pass" if is_sequence else "a layer"
+        raise ValueError(f"expected layers of torchnet, got {name}, {what} of your own that no other program knows")

@@ -2,18 +2,19 @@
 
 const SEED = 0; // of the random weights
 
-/** Return new weights and buffers: random for W of Linear, the initial a of PReLU, 1 for γ and variances, else 0. */
+/** Return new weights and buffers: random numbers for W, the first a of PReLU, 1 for γ and variances, else 0. */
 function initialNumbers(description, size, initializer) {
   const numbers = new Float64Array(size);
   const random = new Random(SEED);
   const fill = ({ kind, options, weights, buffers, layers = [] }) => {
     layers.forEach(fill);
     for (const [name, { offset, shape }] of Object.entries({ ...weights, ...buffers })) {
-      const [O, I = 1] = shape;
       const isOne = name === "weight" || name === "running_var";
-      const constant = options.init ?? Number(isOne);
-      const draw = kind === "Linear" && name === "weight" ? INITIALIZERS[initializer] : () => constant;
-      for (let k = 0; k < O * I; k++) numbers[offset + k] = draw(random, I, O);
+      const isRandom = name === "weight" && symbolOf({ kind }, name) === "W";
+      const draw = isRandom ? INITIALIZERS[initializer] : () => options.init ?? Number(isOne);
+      const [O, I = 1, ...kernel] = shape;
+      const K = sizeOf(kernel);
+      for (let k = 0; k < O * I * K; k++) numbers[offset + k] = draw(random, I * K, O * K);
     }
   };
   description.layers.forEach(fill);
@@ -72,10 +73,13 @@ class Networks {
     const { name, steps, score, initializer } = this.described[this.place];
     const layers = [...this.network.everyLayer()];
     const weights = layers.flatMap((layer) => Object.keys(layer.grads).map((weight) => layer[weight].length));
+    const ofKind = (name) => layers.filter(({ kind }) => kind === name).length;
+    const convolutions = ofKind("Conv2d");
     const { taken } = this.network;
     const onPage = taken > 0 ? [`${counted(taken, "step")} on this page`] : [];
     const facts = [
-      counted(layers.filter(({ kind }) => kind === "Linear").length, "Linear layer"),
+      ...(convolutions > 0 ? [counted(convolutions, "convolution")] : []),
+      counted(ofKind("Linear"), "Linear layer"),
       counted(weights.reduce((total, count) => total + count), "weight"),
       ...(this.isRandom ? [] : [counted(steps, "training step")]),
       ...(this.isRandom || !score ? onPage : [[score, ...onPage].join(" before ")]),

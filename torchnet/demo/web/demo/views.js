@@ -13,7 +13,14 @@ function namedPicture(caption, values, names, options) {
 /** Return a picture of the output of a layer, or of numbers that belong to it. Outputs of the network have names. */
 function outputPicture(layer, caption, values, { network, targets }, options) {
   if (layer === network.layers.at(-1)) return namedPicture(caption, values, targets.names, options);
+  if (isImage(layer.out_shape)) return new MapsPicture({ shape: layer.out_shape, caption, values, ...options });
   return vectorPicture(caption, values, layer.output.length, options);
+}
+
+/** Return pictures of the weights of the first layer, or of their gradients, as parts. */
+function weightPictures(layer, state, view) {
+  if (seesImage(layer)) return [filterPictures(layer, view)];
+  return seesPixels(layer, state) ? [unitPictures(layer, state, view)] : [];
 }
 
 /** Return the rows of the forward pass, from the input to the outputs. */
@@ -33,13 +40,20 @@ function forwardRows(state) {
 
 function forwardRow(layer, state) {
   const output = () => layer.output;
-  const options = { signed: !NEVER_NEGATIVE.has(layer.kind), limit: layer.kind === "Sigmoid" ? 1 : undefined };
+  const patch = layer.kind === "Conv2d" ? patchPart(layer) : null;
+  const options = {
+    signed: !NEVER_NEGATIVE.has(layer.kind),
+    limit: layer.kind === "Sigmoid" ? 1 : undefined,
+    chosen: patch?.choose,
+  };
+  const picture = outputPicture(layer, "y", output, state, options);
+  if (patch) patch.shown = (place) => picture.mark?.(place);
   const row = card({
     ...titleOf(layer),
     equations: EQUATIONS[layer.kind](layer).forward,
     facts: [normFact("y", output), ...(layer instanceof Activation ? [activationPlot(layer, "forward")] : [])],
-    pictures: [outputPicture(layer, "y", output, state, options)],
-    below: seesPixels(layer, state) ? [unitPictures(layer, state, "forward")] : [],
+    pictures: [picture],
+    below: [...weightPictures(layer, state, "forward"), ...(patch ? [patch] : [])],
   });
   return layer.layers ? [block(layer.layers.flatMap((inner) => forwardRow(inner, state)), "f"), row] : [row];
 }
@@ -91,7 +105,7 @@ function backwardRow(layer, state) {
       outputPicture(layer, "y", () => layer.output, state, { signed: !NEVER_NEGATIVE.has(layer.kind) }),
     ],
     below: [
-      ...(seesPixels(layer, state) ? [unitPictures(layer, state, "backward")] : []),
+      ...weightPictures(layer, state, "backward"),
       ...(layer.weight ? [fold("The weights in a step", weightStep(layer, state))] : []),
     ],
   });

@@ -1,15 +1,20 @@
 // The weights of a layer before a step, the change −η ∂L/∂W, and the weights after it, on one color scale.
 
-/** Return which weights are shown: of Linear those of the unit that changes most, a row of W, else all. */
+/** Return which weights are shown: those of the unit or channel that changes most, a row of W; or γ. */
 function shownWeights(layer) {
-  const { in_features: I, weight } = layer;
-  if (layer.kind !== "Linear") return { start: 0, end: weight.length, what: symbolOf(layer) };
-  const unit = placeOfLargest(layer.gradOutput); // since ∂L/∂W = Gᵀ x
-  const what = `The weights of unit ${unit}, which changes most,`;
-  return { start: unit * I, end: (unit + 1) * I, what, row: `${unit}, ` };
+  const { weight, grads } = layer;
+  const symbol = symbolOf(layer, "weight");
+  if (symbol !== "W") return { start: 0, end: weight.length, what: symbol };
+  const [O, ...shape] = layer.tensors.weight.shape;
+  const I = sizeOf(shape);
+  const norms = () => Float64Array.from({ length: O }, (_, o) => norm(grads.weight.subarray(o * I, (o + 1) * I)));
+  const isUnit = layer.kind === "Linear";
+  const unit = placeOfLargest(isUnit ? layer.gradOutput : norms()); // of a Linear, ∂L/∂W = Gᵀ x
+  const what = isUnit ? `The weights of unit ${unit}` : `The filters of channel ${unit}`;
+  const [, H, W] = [...shape, 1, 1];
+  const placeText = (k) => (isUnit ? k : [Math.floor(k / (H * W)), Math.floor(k / W) % H, k % W].join(", "));
+  return { start: unit * I, end: (unit + 1) * I, what: `${what}, which changes most,`, of: (k) => `${unit}, ${placeText(k)}` };
 }
-
-const symbolOf = ({ kind }) => (SYMBOLS[kind] ?? SYMBOLS.norm).weight;
 
 /** Return the place of the largest absolute value. */
 const placeOfLargest = (values) =>
@@ -21,12 +26,16 @@ function magnifyingPower(values, limit) {
   return power > 0 && power < 300 ? power : 0;
 }
 
+/** Return a picture of the weights of a unit or channel, or of γ, without the numbers. */
+function rowPicture(layer, caption, state, options) {
+  if (seesPixels(layer, state)) return state.input.picture(caption, null, options);
+  if (layer.kind === "Conv2d") return new MapsPicture({ shape: filterShape(layer), caption, ...options });
+  return vectorPicture(caption, null, layer.in_features ?? layer.weight.length, options);
+}
+
 function weightStep(layer, state) {
-  const size = layer.kind === "Linear" ? layer.in_features : layer.weight.length;
   const stages = ["before", "change", "after"].map((stage) => {
-    const options = { signed: true, legend: false, size: "third" };
-    const isImage = seesPixels(layer, state);
-    const picture = isImage ? state.input.picture(stage, null, options) : vectorPicture(stage, null, size, options);
+    const picture = rowPicture(layer, stage, state, { signed: true, legend: false, size: "third" });
     const number = element("p", { className: "number" });
     picture.node.append(number);
     return { picture, number };
@@ -35,7 +44,7 @@ function weightStep(layer, state) {
   const note = element("p", { className: "look" });
   const list = element("div", { className: "stages" }, ...stages.map(({ picture }) => picture.node), scale.node);
   const update = () => {
-    const { start, end, what, row = "" } = shownWeights(layer);
+    const { start, end, what, of = String } = shownWeights(layer);
     const before = layer.weight.subarray(start, end);
     const change = layer.grads.weight.subarray(start, end).map((grad) => -state.rates.rate * grad);
     const after = before.map((weight, i) => weight + change[i]);
@@ -45,10 +54,10 @@ function weightStep(layer, state) {
     [before, change, after].forEach((values, k) => (stages[k].number.textContent = numberText(norm(values))));
     scale.show(limit);
     const i = placeOfLargest(change);
-    const name = symbolOf(layer);
+    const name = symbolOf(layer, "weight");
     note.textContent =
       `${what} before a step, the change −η ∂L/∂${name}, and after it, with their norms. ` +
-      `${name}[${row}${i}] changes most: ${numberText(before[i])} → ${numberText(after[i])}.` +
+      `${name}[${of(i)}] changes most: ${numberText(before[i])} → ${numberText(after[i])}.` +
       (power > 0 ? ` The change is drawn ${power < 4 ? 10 ** power : powerText(power)} times as strong.` : "");
   };
   return { node: element("div", { className: "units step" }, note, list), update };

@@ -1,15 +1,20 @@
-// The base class of all layers, Linear, Identity and Residual, as in torchnet/layers/.
+// The base class of all layers, Linear, Identity, Sequential and Residual, as in torchnet/layers/.
 //
 // The input is a batch x, (N, I): an array of N rows of I numbers in double precision, one row after the other. A layer
-// knows I, and N from the length of the array. `forward` returns the output of a layer, `backward` the gradient of its
-// input. forwardThrough and backwardThrough store what each layer receives and returns.
+// knows I, and N from the length of the array. The row of an image, (C, H, W), holds the pixels of its first channel, row
+// by row, then those of the second one, and so on; a layer knows the shapes of its images, in_shape and out_shape.
+// `forward` returns the output of a layer, `backward` the gradient of its input. forwardThrough and backwardThrough store
+// what each layer receives and returns.
+
+/** Return the number of values in a shape. */
+const sizeOf = (shape) => shape.reduce((product, width) => product * width, 1);
 
 class Layer {
   constructor({ kind, name, file, options, weights, buffers }, numbers) {
     Object.assign(this, { kind, name, file, numbers, tensors: { ...weights, ...buffers }, grads: {} }, options);
     this.training = false;
     for (const [tensor, { offset, shape }] of Object.entries(this.tensors)) {
-      const size = shape.reduce((product, width) => product * width, 1);
+      const size = sizeOf(shape);
       this[tensor] = new Float64Array(numbers.subarray(offset, offset + size));
     }
     for (const weight of Object.keys(weights)) this.grads[weight] = new Float64Array(this[weight].length);
@@ -88,14 +93,14 @@ class Linear extends Layer {
   }
 }
 
-/** Write Σₙ Gₙ, (N, O) -> (O,). */
-function sumOverSamples(grad, total) {
+/** Write Σₙ Gₙ, (N, O) -> (O,); of channels with A pixels, the sum over the pixels, too, (N, O, A) -> (O,). */
+function sumOverSamples(grad, total, A = 1) {
   const O = total.length;
   total.fill(0);
-  for (let k = 0; k < grad.length; k++) total[k % O] += grad[k];
+  for (let k = 0; k < grad.length; k++) total[Math.floor(k / A) % O] += grad[k];
 }
 
-/** Identity, and Dropout in evaluation mode. */
+/** Identity; Dropout in evaluation mode; and Flatten, since each sample is one row already. */
 class Identity extends Layer {
   /** y = x */
   forward(x) {
@@ -108,20 +113,30 @@ class Identity extends Layer {
   }
 }
 
-class Residual extends Layer {
+class Sequential extends Layer {
   constructor(description, numbers) {
     super(description, numbers);
     this.layers = description.layers.map((inner) => makeLayer(inner, numbers));
   }
 
+  forward(x) {
+    return forwardThrough(this.layers, x);
+  }
+
+  backward(grad) {
+    return backwardThrough(this.layers, grad);
+  }
+}
+
+class Residual extends Sequential {
   /** y = x + f(x) */
   forward(x) {
-    return added(x, forwardThrough(this.layers, x));
+    return added(x, super.forward(x));
   }
 
   /** ∂L/∂x = G + ∂L/∂x of the block */
   backward(grad) {
-    return added(grad, backwardThrough(this.layers, grad));
+    return added(grad, super.backward(grad));
   }
 }
 

@@ -114,7 +114,8 @@ class LayerMaker {
       buffers.running_mean = this.tensor([I], () => 0);
       buffers.running_var = this.tensor([I], () => 1);
     }
-    return this.layer(NORMALIZATION_LAYERS[name], weights, buffers);
+    const { options, ...kind } = NORMALIZATION_LAYERS[name];
+    return this.layer({ ...kind, options: { ...options, num_features: I } }, weights, buffers);
   }
 
   residual(layers) {

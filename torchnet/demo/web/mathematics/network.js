@@ -1,7 +1,11 @@
-// The network, as in torchnet/network.py: the backward pass is the loop of the forward pass reversed.
+// The network, as in torchnet/network/network.py: the backward pass is the loop of the forward pass reversed.
 
 const KINDS = {
-  BatchNorm1d, Dropout: Identity, Identity, LayerNorm, Linear, LogSoftmax, PReLU, RMSNorm, Residual, Softmax,
+  ...{ Linear, Conv2d, MaxPool2d, AvgPool2d, AdaptiveAvgPool2d },
+  ...{ BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm },
+  ...{ Identity, Dropout: Identity, Dropout2d: Identity, Flatten: Identity },
+  ...{ PReLU, Softmax, LogSoftmax },
+  ...{ Sequential, Residual },
 };
 
 function makeLayer(description, numbers) {
@@ -10,7 +14,8 @@ function makeLayer(description, numbers) {
 
 class Network {
   /**
-   * @param description from `describe` in torchnet/demo/description.py: the layers, and the offsets of their tensors.
+   * @param description from `describe` in torchnet/demo/description.py: the layers, and the offsets of their tensors;
+   *   and channels_last, the shape of the images if their channels come last in the input, but first in the layers.
    * @param numbers the weights and buffers, a Float32Array or Float64Array.
    *
    * It starts in evaluation mode.
@@ -31,12 +36,15 @@ class Network {
 
   /** Return the logits, (N, C), of a batch, (N, I). */
   forward(input) {
-    return forwardThrough(this.layers, Float64Array.from(input));
+    const { channels_last: shape } = this.description;
+    return forwardThrough(this.layers, shape ? channelsFirst(input, shape) : Float64Array.from(input));
   }
 
   /** Write the gradients of all weights; return the gradient of the input. */
   backward(gradLogits) {
-    return backwardThrough(this.layers, gradLogits);
+    const { channels_last: shape } = this.description;
+    const gradInput = backwardThrough(this.layers, gradLogits);
+    return shape ? channelsLast(gradInput, shape) : gradInput;
   }
 
   /** Iterate over all weights and their gradients: { layer, name, weight, grad }. */
@@ -78,6 +86,18 @@ class Network {
     }
   }
 }
+
+/** Return images (H, W, C) as images (C, H, W). */
+function channelsFirst(images, [C, H, W]) {
+  const size = C * H * W;
+  return Float64Array.from(images, (_, k) => {
+    const [pixel, channel] = [k % (H * W), Math.floor((k % size) / (H * W))];
+    return images[k - (k % size) + pixel * C + channel];
+  });
+}
+
+/** Return images (C, H, W) as images (H, W, C). */
+const channelsLast = (images, [C, H, W]) => channelsFirst(images, [H * W, C, 1]);
 
 /** Decode base64 into numbers. They are little-endian, as all current browsers are. */
 function decodeNumbers(base64, dtype) {

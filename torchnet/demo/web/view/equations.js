@@ -2,11 +2,65 @@
 
 const NORMALIZED = "x̂ = (x − μ) r,  r = 1 / √(σ² + ε)";
 
+/** Return the windows of a pooling as text. */
+const windowText = ({ kernel_size }) => `each ${kernel_size.join(" × ")} window`;
+
+const stepText = ({ kernel_size, stride, padding, dilation, groups }) =>
+  [
+    `∗ multiplies each ${kernel_size.join(" × ")} patch of x by W and adds up`,
+    ...(Math.max(...stride) > 1 ? [`stride ${stride.join(" × ")}`] : []),
+    ...(Math.max(...padding) > 0 ? [`padding ${padding.join(" × ")}`] : []),
+    ...(Math.max(...dilation) > 1 ? [`dilation ${dilation.join(" × ")}`] : []),
+    ...(groups > 1 ? [`${groups} groups of channels`] : []),
+  ].join(", ");
+
+/** M is the number of values of a feature or channel, over which it sums. */
+function batchNormEquations({ usesBatch }, where, M) {
+  const [n, sum] = M === "N" ? ["ₙ", "Σₙ"] : ["", "Σ"];
+  return {
+    forward: ["y = γ x̂ + β", NORMALIZED, `μ and σ²: ${usesBatch ? where : "running statistics"}`],
+    backward: [
+      `∂L/∂γ = ${sum} G${n} ⊙ x̂${n}`,
+      `∂L/∂β = ${sum} G${n}`,
+      ...(usesBatch
+        ? [`∂L/∂x = γ r ⊙ (G − x̂ ⊙ ∂L/∂γ / ${M} − ∂L/∂β / ${M})`]
+        : ["∂L/∂x = γ r ⊙ G", "running μ and σ² are constants"]),
+    ],
+  };
+}
+
+const dropoutEquations = () => ({
+  forward: ["y = x", "dropout is active in training only"],
+  backward: ["∂L/∂x = G"],
+});
+
 const EQUATIONS = {
   Linear: ({ bias }) => ({
     forward: [bias ? "y = x Wᵀ + b" : "y = x Wᵀ"],
     backward: ["∂L/∂W = Gᵀ x", ...(bias ? ["∂L/∂b = Σₙ Gₙ"] : []), "∂L/∂x = G W"],
   }),
+  Conv2d: (layer) => ({
+    forward: [layer.bias ? "y_o = Σ_i W_{oi} ∗ x_i + b_o" : "y_o = Σ_i W_{oi} ∗ x_i", stepText(layer)],
+    backward: [
+      "∂L/∂W_{oi} = Σ_p G_{op} (patch of x_i at p)",
+      ...(layer.bias ? ["∂L/∂b_o = Σ_p G_{op}"] : []),
+      "∂L/∂(patch of x_i at p) = Σ_o G_{op} W_{oi}",
+      "p: the pixels of y; where patches overlap, their gradients add up to that of x",
+    ],
+  }),
+  MaxPool2d: (layer) => ({
+    forward: [`y = max of ${windowText(layer)} of x`],
+    backward: ["∂L/∂x = G at the place of the maximum,  0 elsewhere"],
+  }),
+  AvgPool2d: (layer) => ({
+    forward: [`y = mean of ${windowText(layer)} of x`],
+    backward: ["∂L/∂x = G / size, everywhere in the window"],
+  }),
+  AdaptiveAvgPool2d: ({ in_shape: [, H, W], out_shape }) => ({
+    forward: isImage(out_shape) ? ["y = mean of each window of x"] : ["y_c = 1/A Σ_p x_{cp}", `A = ${H} · ${W} pixels`],
+    backward: isImage(out_shape) ? ["∂L/∂x = G / size, everywhere in the window"] : ["∂L/∂x_{cp} = G_c / A"],
+  }),
+  Flatten: () => ({ forward: ["y = x as one row"], backward: ["∂L/∂x = G in the shape of x"] }),
   Sigmoid: () => ({ forward: ["y = σ(x) = 1 / (1 + e⁻ˣ)"], backward: ["∂L/∂x = G ⊙ y ⊙ (1 − y)"] }),
   Tanh: () => ({ forward: ["y = tanh x"], backward: ["∂L/∂x = G ⊙ (1 − y²)"] }),
   ReLU: () => ({ forward: ["y = max(x, 0)"], backward: ["∂L/∂x = G ⊙ [y > 0]"] }),
@@ -60,15 +114,11 @@ const EQUATIONS = {
   Softmax: () => ({ forward: ["y = eˣ / Σ eˣ"], backward: ["∂L/∂x = y ⊙ (G − Σ G ⊙ y)"] }),
   LogSoftmax: () => ({ forward: ["y = x − log Σ eˣ"], backward: ["∂L/∂x = G − e^{y} Σ G"] }),
   Identity: () => ({ forward: ["y = x"], backward: ["∂L/∂x = G"] }),
-  BatchNorm1d: ({ training }) => ({
-    forward: ["y = γ x̂ + β", NORMALIZED, `μ and σ²: ${training ? "over the samples" : "running statistics"}`],
-    backward: [
-      "∂L/∂γ = Σₙ Gₙ ⊙ x̂ₙ",
-      "∂L/∂β = Σₙ Gₙ",
-      ...(training
-        ? ["∂L/∂x = γ r ⊙ (G − x̂ ⊙ ∂L/∂γ / N − ∂L/∂β / N)"]
-        : ["∂L/∂x = γ r ⊙ G", "running μ and σ² are constants"]),
-    ],
+  BatchNorm1d: (layer) => batchNormEquations(layer, "over the samples", "N"),
+  BatchNorm2d: (layer) => batchNormEquations(layer, "over samples and pixels of a channel", "M"),
+  GroupNorm: ({ num_groups: groups }) => ({
+    forward: ["y = γ x̂ + β", NORMALIZED, `μ and σ²: over each of ${groups} groups of channels of the sample`],
+    backward: ["∂L/∂γ = Σ G ⊙ x̂", "∂L/∂β = Σ G", "∂L/∂x = r (G γ − mean(G γ) − x̂ mean(G γ x̂))"],
   }),
   LayerNorm: () => ({
     forward: ["y = γ x̂ + β", NORMALIZED, "μ and σ²: over the features of the sample"],
@@ -78,7 +128,9 @@ const EQUATIONS = {
     forward: ["y = γ x̂", "x̂ = x r,  r = 1 / √(Σᵢ x² / I + ε)"],
     backward: ["∂L/∂γ = Σₙ Gₙ ⊙ x̂ₙ", "∂L/∂x = r (G γ − x̂ Σᵢ G γ x̂ / I)"],
   }),
-  Dropout: () => ({ forward: ["y = x", "dropout is active in training only"], backward: ["∂L/∂x = G"] }),
+  Dropout: dropoutEquations,
+  Dropout2d: dropoutEquations,
+  Sequential: () => ({ forward: ["y = f(x)"], backward: ["∂L/∂x = ∂L/∂x of the block"] }),
   Residual: () => ({ forward: ["y = x + f(x)"], backward: ["∂L/∂x = G + ∂L/∂x of the block"] }),
 };
 
@@ -99,6 +151,9 @@ const LOSS_EQUATIONS = {
     backward: ["∂L/∂z_k = p_k − t_k + v_k − Σ_{c≠k} v_c p_k / (1 − p_c)", "v = (1 − t) ⊙ p"],
   },
 };
+
+/** Whether a shape is that of an image with more than one pixel. */
+const isImage = (shape) => shape?.length === 3 && shape[1] * shape[2] > 1;
 
 // The layers whose output is never negative.
 const NEVER_NEGATIVE = new Set(["Sigmoid", "ReLU", "ReLU6", "Softplus", "Softmax"]);

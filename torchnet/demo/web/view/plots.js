@@ -1,13 +1,15 @@
-// A plot of an activation with a dot for each unit: y over x, or the slope ∂y/∂x, which multiplies the gradient.
+// A plot of an activation with dots for its units: y over x, or the slope ∂y/∂x, which multiplies the gradient.
 
 const [PLOT_WIDTH, PLOT_HEIGHT, PLOT_EDGE] = [220, 104, 8];
 const CURVE_POINTS = 121;
+const MOST_DOTS = 1000; // units beyond are left out, evenly
 
 const PLOTTED = { forward: { name: "y", of: "forward" }, backward: { name: "∂y/∂x", of: "slopes" } };
 
 function activationPlot(layer, view) {
   const { name, of } = PLOTTED[view];
-  const label = `${name} over x, with a dot for each unit`;
+  const every = Math.ceil(layer.input.length / MOST_DOTS);
+  const label = `${name} over x, with a dot for ${every > 1 ? `one unit in ${every}` : "each unit"}`;
   const canvas = element("canvas", { role: "img", "aria-label": label });
   const range = element("span");
   const node = element("figure", { className: "plot" }, canvas, element("figcaption", {}, `${label}: `, range));
@@ -17,7 +19,8 @@ function activationPlot(layer, view) {
     const curve = layer[of](x);
     const low = Math.min(0, ...curve);
     const high = Math.max(0, ...curve);
-    drawPlot(canvas, { width, low, high }, [x, curve], [layer.input, layer[of](layer.input)]);
+    const units = layer.input.filter((_, k) => k % every === 0);
+    drawPlot(canvas, { width, low, high }, [x, curve], [units, layer[of](units)]);
     const fromTo = (from, to) => `from ${numberText(from)} to ${numberText(to)}`;
     range.textContent = `x ${fromTo(-width, width)}, ${name} ${fromTo(low, high)}`;
   };

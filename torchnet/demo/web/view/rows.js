@@ -39,11 +39,17 @@ function block(rows, name) {
   return { node, update: () => rows.forEach((row) => row.update()) };
 }
 
+/** Return the shape of a sample, before and after a layer that changes it. */
+function shapeText(layer) {
+  const { kind, in_features, out_features, in_shape, out_shape, output } = layer;
+  if (kind === "Linear") return `${countText(in_features)} → ${countText(out_features)}`;
+  if (!in_shape) return countText(output.length);
+  const [before, after] = [in_shape, out_shape].map((shape) => shape.map(countText).join("\u00a0×\u00a0"));
+  return before === after ? after : `${before} → ${after}`;
+}
+
 function titleOf(layer) {
-  const shape =
-    layer.kind === "Linear"
-      ? `${countText(layer.in_features)} → ${countText(layer.out_features)}`
-      : countText(layer.output.length);
+  const shape = shapeText(layer);
   const count = Object.keys(layer.grads).reduce((total, weight) => total + layer[weight].length, 0);
   return {
     id: `layer-${layer.name}`,
@@ -80,11 +86,15 @@ function logarithmicScale(norms) {
   return (size) => (size > 0 ? Math.max(0, 1 - (high - Math.log10(size)) / decades) : 0);
 }
 
-const SYMBOLS = { Linear: { weight: "W", bias: "b" }, PReLU: { weight: "a" }, norm: { weight: "γ", bias: "β" } };
+const [PRODUCT, SCALE] = [{ weight: "W", bias: "b" }, { weight: "γ", bias: "β" }];
+const SYMBOLS = { Linear: PRODUCT, Conv2d: PRODUCT, PReLU: { weight: "a" } };
+
+/** Return the symbol of a weight of a layer. */
+const symbolOf = ({ kind }, weight) => (SYMBOLS[kind] ?? SCALE)[weight];
 
 /** Return the norms of a weight and of its gradient. */
 function weightFact(layer, weight, state) {
-  const symbol = (SYMBOLS[layer.kind] ?? SYMBOLS.norm)[weight];
+  const symbol = symbolOf(layer, weight);
   const [grad, value] = [element("span", { className: "number" }), element("span", { className: "number" })];
   const pair = (name, number) => element("span", { className: "pair" }, `‖${name}‖ = `, number);
   const node = element("p", { className: "fact" }, pair(`∂L/∂${symbol}`, grad), ", ", pair(symbol, value));

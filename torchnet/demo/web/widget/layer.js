@@ -20,7 +20,7 @@ const free = (name, values, rows = samples) => numberTable(name, values, { rows,
 function weightTables(makeTable, tableName, values) {
   return [...network.everyLayer()].flatMap((part) =>
     ["weight", "bias"].filter((weight) => part.grads[weight]).map((weight) => {
-      const symbol = (SYMBOLS[part.kind] ?? SYMBOLS.norm)[weight];
+      const symbol = symbolOf(part, weight);
       const place = part === layer ? "" : ` of ${part.kind} ${part.name.split(".").slice(1).join(".")}`;
       const { shape } = part.tensors[weight];
       return makeTable(tableName(symbol) + place, () => values(part, weight), shape.length > 1 ? shape[0] : 1);

@@ -1,0 +1,74 @@
+"""The arguments of convolutions, and what they say about the patches."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from torchnet.initializers import Initializer, he_normal
+from torchnet.layers.images import expect_sizes
+from torchnet.layers.layer import Layer, refuse
+from torchnet.layers.linear import expect_matmul_dtype
+from torchnet.layers.patches import Windows, windows
+
+
+class ConvolutionArguments(Layer):
+    """The constructor of convolutions in any number of dimensions; Conv2d documents the arguments."""
+
+    dimensions: ClassVar[int]
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, ...],
+        stride: int | tuple[int, ...] = 1,
+        padding: int | tuple[int, ...] | str = 0,
+        dilation: int | tuple[int, ...] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        initializer: Initializer = he_normal,
+        generator: torch.Generator | None = None,
+        matmul_dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        refuse(padding_mode=padding_mode != "zeros" and padding_mode)
+        for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
+            if groups < 1 or channels < 1 or channels % groups:
+                raise ValueError(f"{name}: expected a positive multiple of groups, {groups}, got {channels}")
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.kernel_size = expect_sizes("kernel_size", kernel_size, self.dimensions)
+        self.stride = expect_sizes("stride", stride, self.dimensions)
+        self.dilation = expect_sizes("dilation", dilation, self.dimensions)
+        self.padding = padding if isinstance(padding, str) else expect_sizes("padding", padding, self.dimensions, 0)
+        if isinstance(padding, str) and (
+            padding not in ("same", "valid") or (padding == "same" and max(self.stride) > 1)
+        ):
+            raise ValueError(f"padding: expected numbers, 'valid', or 'same' with stride 1, got {padding!r}")
+        self.padding_mode, self.matmul_dtype = padding_mode, expect_matmul_dtype(matmul_dtype)
+        weight = initializer((out_channels, in_channels // groups, *self.kernel_size), generator, dtype).to(device)
+        self.weight = nn.Parameter(weight, requires_grad=False)
+        self.bias = nn.Parameter(weight.new_zeros(out_channels), requires_grad=False) if bias else None
+
+    def _windows(self, x: Tensor) -> Windows:
+        """Return where the patches of x lie."""
+        if isinstance(self.padding, str):  # "same": an odd total is larger at the end, as in torch
+            same = self.padding == "same"
+            totals = [same * d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
+            padding = tuple((total // 2, total - total // 2) for total in totals)
+        else:
+            padding = tuple((size, size) for size in self.padding)
+        return windows(tuple(x.shape[-self.dimensions :]), self.kernel_size, self.stride, padding, self.dilation)
+
+    def extra_repr(self) -> str:
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        ones = (1,) * self.dimensions
+        defaults = {"padding": ((0,) * self.dimensions,), "dilation": (ones,), "groups": (1,), "matmul_dtype": (None,)}
+        changed = [
+            f", {name}={getattr(self, name)}" for name, (value,) in defaults.items() if getattr(self, name) != value
+        ]
+        return "".join([text, *changed, ", bias=False" if self.bias is None else ""])
