@@ -5,7 +5,7 @@ from functools import partial
 
 from torchnet.layers.attention import MultiheadAttention
 from torchnet.layers.avg_pool import AdaptiveAvgPool2d, AvgPool2d
-from torchnet.layers.batch_norm import BatchNorm1d, BatchNorm2d
+from torchnet.layers.batch_norm import BatchNorm1d
 from torchnet.layers.batch_norm_2d import BatchNorm2d
 from torchnet.layers.celu import CELU
 from torchnet.layers.convolution import Conv1d, Conv2d
