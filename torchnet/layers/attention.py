@@ -1,6 +1,7 @@
 """Self-attention: each position of a sequence takes a mean of all positions, with weights that depend on both."""
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -109,7 +110,7 @@ class MultiheadAttention(Layer):
         """
         x, q, k, v, p = self.recall()
         expect_shape("grad_output", grad_output, x.shape, "pass the gradient of this layer's output")
-        grad = self._heads(self.out_proj.backward(self._batch_first(grad_output)))
+        grad = self._heads(cast(Tensor, self.out_proj.backward(self._batch_first(grad_output))))
         grad_v = p.mT @ grad
         grad_p = grad @ v.mT
         grad_s = p * (grad_p - (grad_p * p).sum(dim=-1, keepdim=True)) / math.sqrt(q.shape[-1])

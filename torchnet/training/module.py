@@ -49,6 +49,7 @@ class Classifier(EvaluatedModule):
         widths: of a convnet, the channels of each stage; each one halves height and width. [32, 64] by default.
         blocks: of a convnet, the residual blocks of each stage; 1 by default.
         pooling: how a convnet halves the images: max (the default), avg, or stride (convolutions with a stride of 2).
+        head: what the last layer of a convnet sees: the average of each channel (the default), or flatten, all pixels.
         activation: of the hidden layers, or of an mlp one for each: sigmoid, tanh, relu, leaky_relu, elu, gelu,
             gelu_tanh, silu, softplus, hardtanh, relu6, hardswish, mish, prelu, celu, selu, softsign, log_sigmoid,
             identity; or a layer of your own, such as mylayers.SiLU. By default sigmoid in an mlp, relu in a convnet.
@@ -99,6 +100,7 @@ class Classifier(EvaluatedModule):
         widths: list[int] | None = None,
         blocks: int | None = None,
         pooling: str | None = None,
+        head: str | None = None,
         activation: str | list[str] | None = None,
         initializer: str | None = None,
         normalization: str | None = None,
