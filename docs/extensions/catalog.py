@@ -4,7 +4,6 @@ import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +11,25 @@ import torch
 from sphinx.application import Sphinx
 
 import torchnet
+from torchnet.demo.description import is_shown
 from torchnet.demo.widgets import layer_widget, loss_widget
-from torchnet.layers import (
-    ACTIVATIONS,
-    NORMALIZATIONS,
-    BatchNorm1d,
-    Dropout,
-    Layer,
-    LayerNorm,
-    Linear,
-    Residual,
-    RMSNorm,
-    Tanh,
-)
+from torchnet.layers import ACTIVATIONS, Layer, Linear, Tanh
 from torchnet.losses import LOSSES
 
-GENERATOR = torch.Generator().manual_seed(0)
-SIZES: dict[Any, Callable[[], Layer]] = {  # of the layers whose constructor needs some
-    BatchNorm1d: partial(BatchNorm1d, 4),
-    Dropout: partial(Dropout, 0.3),
-    LayerNorm: partial(LayerNorm, 4),
-    Linear: partial(Linear, 3, 2, generator=GENERATOR),
-    Residual: lambda: Residual(Linear(4, 4, generator=GENERATOR), Tanh()),
-    RMSNorm: partial(RMSNorm, 4),
+SIZES: dict[str, Callable[[], tuple[Any, ...]]] = {  # the arguments of constructors that need some
+    "AdaptiveAvgPool2d": lambda: (1,),
+    "AvgPool2d": lambda: (2,),
+    "BatchNorm1d": lambda: (4,),
+    "BatchNorm2d": lambda: (2,),
+    "Conv2d": lambda: (1, 2, 3),
+    "Dropout": lambda: (0.3,),
+    "GroupNorm": lambda: (2, 4),
+    "LayerNorm": lambda: (4,),
+    "Linear": lambda: (3, 2),
+    "MaxPool2d": lambda: (2,),
+    "Residual": lambda: (Linear(4, 4), Tanh()),
+    "RMSNorm": lambda: (4,),
+    "Sequential": lambda: (Linear(3, 2), Tanh()),
 }
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "docs" / "catalog"
@@ -43,10 +38,7 @@ PAGE = """\
 
 {summary}
 
-<iframe src="{page}_widget.html" title="{name} at work" loading="lazy"></iframe>
-
-[Open it alone]({page}_widget.html)
-
+{widget}
 ## Equations
 
 ```{{eval-rst}}
@@ -67,6 +59,12 @@ PAGE = """\
 
 ```{{literalinclude}} ../../{file}
 ```
+"""
+WIDGET = """\
+<iframe src="{page}_widget.html" title="{name} at work" loading="lazy"></iframe>
+
+[Open it alone]({page}_widget.html)
+
 """
 INDEX = """\
 # Layers and losses
@@ -105,18 +103,21 @@ class Entry:
 
     @property
     def page(self) -> str:
-        return Path(self.file).stem
+        return self.name.lower()
 
     @property
     def summary(self) -> str:
         return self.module.__doc__.splitlines()[0]
 
     @property
-    def widget(self) -> str:
-        """The page in which the layer or loss runs."""
+    def widget(self) -> str | None:
+        """The page in which the layer or loss runs; None for a layer that JavaScript does not have."""
         if self.group == "Losses":
             return loss_widget(self.name)
-        return layer_widget(SIZES.get(self.thing, self.thing)())
+        if not is_shown(self.name):
+            return None
+        torch.manual_seed(0)
+        return layer_widget(self.thing(*SIZES.get(self.name, tuple)()))
 
 
 def entries() -> list[Entry]:
@@ -126,8 +127,7 @@ def entries() -> list[Entry]:
     for name in torchnet.layers.__all__:
         thing = getattr(torchnet.layers, name)
         if inspect.isclass(thing) and issubclass(thing, Layer) and thing is not Layer:
-            activation, normalization = thing in activations, thing in NORMALIZATIONS.values()
-            group = "Activations" if activation else "Normalizations" if normalization else "Layers"
+            group = "Activations" if thing in activations else "Normalizations" if "Norm" in name else "Layers"
             groups[group].append(thing)
     return [Entry(group, thing) for group, things in groups.items() for thing in things]
 
@@ -166,16 +166,18 @@ def write_pages(app: Sphinx) -> None:
         methods = "\n   :members: forward, backward" if inspect.isclass(entry.thing) else ""
         kind = "autoclass" if methods else "autofunction"
         own = {name: row for name, row in rows.items() if name.replace(",", "(").split("(")[0] == entry.name}
+        widget = entry.widget
         page = PAGE.format(
             name=entry.name,
             summary=entry.summary,
-            page=entry.page,
+            widget="" if widget is None else WIDGET.format(name=entry.name, page=entry.page),
             reference=f".. {kind}:: torchnet.{entry.name}{methods}",
             check=table(own),
             file=entry.file,
         )
         write_if_changed(FOLDER / f"{entry.page}.md", page)
-        write_if_changed(FOLDER / f"{entry.page}_widget.html", entry.widget)
+        if widget is not None:
+            write_if_changed(FOLDER / f"{entry.page}_widget.html", widget)
     groups = []
     for group in dict.fromkeys(entry.group for entry in everything):
         members = [entry for entry in everything if entry.group == group]

@@ -8,14 +8,17 @@ import scipy.special
 import torch
 from torch import Tensor
 
-from torchnet import GELU, BatchNorm1d, Dropout, Linear, RMSNorm
+import torchnet.layers
+from torchnet import GELU, BatchNorm1d, Dropout, Linear, Network, RMSNorm
 from torchnet.data import load
 from torchnet.demo import describe
+from torchnet.demo.description import is_shown
 from torchnet.layers import Layer
 from torchnet.losses import LOSSES
 from torchnet.runs.folders import find_checkpoint
 from torchnet.runs.load_network import load_network
 
+from .image_networks import random_image_example
 from .networks import Example, random_example
 
 TOLERANCE = 1e-12  # relative to the norm of a tensor: a few units of float64 rounding
@@ -30,10 +33,12 @@ def test_every_number_of_a_random_network_matches_torchnet(seed, call, expect_eq
 
 def test_every_layer_and_loss_is_among_the_random_networks():
     examples = [random_example(seed) for seed in range(100)]
-    kinds = [type(module) for example in examples for module in example.net.modules()]
-    for kind in Layer.__subclasses__():
-        if kind.__module__.startswith("torchnet.layers."):
-            assert kinds.count(kind) >= 5, kind
+    images = [random_image_example(seed) for seed in range(60)]
+    kinds = [type(layer) for example in (*examples, *images) for layer in layers_of(example.net).values()]
+    layers = [thing for thing in map(torchnet.layers.__dict__.get, torchnet.layers.__all__) if isinstance(thing, type)]
+    for layer in layers:
+        if is_shown(layer.__name__):
+            assert kinds.count(layer) >= 5, layer
     assert {example.loss for example in examples if example.by_hand} == set(LOSSES)
 
 
@@ -86,7 +91,7 @@ def compare(example: Example, net: tuple[dict, str] | None, call, expect_equal) 
     oracle = "torchnet" if example.by_hand else "autograd"
     logits, loss, gradients = (by_hand if example.by_hand else by_autograd)(example)
 
-    kinds = [type(module).__name__ for module in example.net.modules() if isinstance(module, Layer)]
+    kinds = [type(layer).__name__ for layer in layers_of(example.net).values()]
 
     def expect(what: str, got: object, expected: Tensor) -> None:
         got = torch.tensor(got, dtype=torch.float64).reshape(expected.shape)
@@ -105,12 +110,16 @@ def compare(example: Example, net: tuple[dict, str] | None, call, expect_equal) 
     assert not gradients, f"the page does not show {list(gradients)}"
 
 
+def layers_of(net: Network) -> dict[str, Layer]:
+    """Return all layers in a network, without itself."""
+    return {name: part for name, part in net.named_modules() if isinstance(part, Layer) and part is not net}
+
+
 def by_hand(example: Example) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Return logits, loss and the gradients of image, weights and layer inputs, computed by torchnet's backward."""
     net, gradients = example.net.train(), {}
-    for name, module in net.named_modules():
-        if isinstance(module, Layer):
-            record_result(module, name, gradients)
+    for name, layer in layers_of(net).items():
+        record_result(layer, name, gradients)
     logits = net(example.images)
     loss, grad_logits = LOSSES[example.loss](logits, torch.tensor(example.labels))
     gradients["image"] = net.backward(grad_logits, input_grad=True)
@@ -130,10 +139,9 @@ def record_result(layer: Layer, name: str, gradients: dict[str, Tensor]) -> None
 def by_autograd(example: Example) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Return the same, computed by autograd in evaluation mode."""
     net, inputs = example.net.eval().requires_grad_(True), {}
-    for name, module in net.named_modules():
-        if isinstance(module, Layer):
-            # A copy, so that its gradient is only that through this layer.
-            module.register_forward_pre_hook(lambda _, args, name=name: keep(inputs, name, args[0].clone()))
+    for name, layer in layers_of(net).items():
+        # A copy, so that its gradient is only that through this layer.
+        layer.register_forward_pre_hook(lambda _, args, name=name: keep(inputs, name, args[0].clone()))
     image = keep(inputs, "image", example.images.clone().requires_grad_())
     logits = net(image)
     loss, _ = LOSSES[example.loss](logits, torch.tensor(example.labels))

@@ -9,11 +9,18 @@ from selenium.webdriver.common.by import By
 from torchnet.demo.widgets import layer_widget, loss_widget
 from torchnet.layers import (
     ACTIVATIONS,
+    AdaptiveAvgPool2d,
+    AvgPool2d,
     BatchNorm1d,
+    BatchNorm2d,
+    Conv1d,
+    Conv2d,
     Dropout,
+    Flatten,
     Identity,
     LayerNorm,
     Linear,
+    MaxPool2d,
     ReLU,
     Residual,
     RMSNorm,
@@ -34,15 +41,24 @@ LAYERS = {
     "RMSNorm": RMSNorm(4),
     "Identity": Identity(),
     "Dropout": Dropout(0.5),
+    "Conv2d": Conv2d(2, 2, (3, 2), stride=2, padding=1, generator=GENERATOR),
+    "Conv2d with groups": Conv2d(2, 4, 2, groups=2, bias=False, dilation=2, generator=GENERATOR),
+    "MaxPool2d": MaxPool2d(2, 1),
+    "AvgPool2d": AvgPool2d(3, 2, padding=1),
+    "AdaptiveAvgPool2d": AdaptiveAvgPool2d(1),
+    "Flatten": Flatten(),
+    "BatchNorm2d": BatchNorm2d(2),
+    "BatchNorm2d in evaluation mode": BatchNorm2d(2).eval(),
     "Residual": Residual(LayerNorm(3), Tanh(), Linear(3, 3, generator=GENERATOR)),
 }
 CURVES = {name: make() for name, make in ACTIVATIONS.items() if name != "identity"}
 SHOWN = """
-    const { layer, network } = torchnet;
+    const { layer, network, shape } = torchnet;
     const { input, output, gradOutput, gradInput } = layer;
     const grads = [...network.parameters()].map(({ layer, name, grad, weight }) =>
       [[...layer.name.split(".").slice(1), name].join("."), [...grad], [...weight]]);
-    return JSON.stringify({ x: [...input], y: [...output], grad: [...gradOutput], gradInput: [...gradInput], grads });
+    const numbers = { x: [...input], y: [...output], grad: [...gradOutput], gradInput: [...gradInput] };
+    return JSON.stringify({ ...numbers, grads, shape });
 """
 
 
@@ -76,7 +92,7 @@ def expect_torchnets_numbers(browser, layer, samples, expect_equal):
     assert {name for name, *_ in shown["grads"]} == {name for name, _ in layer.named_parameters()}
     for name, _, weight in shown["grads"]:
         layer.get_parameter(name).copy_(tensor(weight, layer.get_parameter(name)))
-    inputs = tensor(shown["x"]).reshape(samples, -1).requires_grad_()
+    inputs = tensor(shown["x"]).reshape(samples, *shown.get("shape", [-1])).requires_grad_()
     layer.requires_grad_(True)
     outputs = layer(inputs)
     upstream = tensor(shown["grad"], outputs)
@@ -97,7 +113,7 @@ def test_a_layer_shows_torchnets_numbers_also_after_a_change(name, open_widget, 
     if name == "Dropout":
         layer.eval()
     browser = open_widget(layer_widget(layer))
-    samples = 3 if name == "BatchNorm1d" else 1
+    samples = 3 if name in ("BatchNorm1d", "BatchNorm2d") else 1
     expect_torchnets_numbers(browser, layer, samples, expect_equal)
     before = texts(browser, "output")
     for k, field in enumerate(browser.find_elements(By.CSS_SELECTOR, "input")):
@@ -162,6 +178,9 @@ def test_a_page_tells_its_height(browser, tmp_path):
 def test_wide_and_foreign_layers_are_refused():
     with pytest.raises(ValueError, match="expected a layer with at most 8 features, got 9: make a smaller one"):
         layer_widget(Linear(9, 2))
+
+    with pytest.raises(ValueError, match="expected layers that a page can show, got Conv1d"):
+        layer_widget(Conv1d(1, 1, 1))
 
     class Foreign(ReLU):
         pass

@@ -322,6 +322,31 @@ def test_linear_matches_torch(in_features, out_features, batch, bias, expect_equ
         expect_equal(f"{name} {weight}.grad", tensor.grad, twin.get_parameter(weight).grad, "autograd")
 
 
+@pytest.mark.parametrize("leading", [(), (1,), (6,), (2, 3), (2, 1, 3)])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("matmul_dtype", [None, torch.bfloat16])
+def test_leading_dimensions_are_one_long_batch(leading, bias, matmul_dtype, expect_equal):
+    layer = Linear(5, 4, bias, None, torch.float64, matmul_dtype=matmul_dtype)  # the positions of torch.nn
+    for weight in layer.parameters():
+        weight.copy_(random(*weight.shape, seed=1))
+    twin = nn.Linear(5, 4, bias, None, torch.float64)
+    twin.load_state_dict(layer.state_dict())
+    x, grad_output = random(*leading, 5, seed=2).requires_grad_(), random(*leading, 4, seed=3)
+    twin(x).backward(grad_output)
+    expect_equal("output", layer(x.detach()), twin(x).detach(), "torch.nn")
+    expect_equal("grad_input", layer.backward(grad_output), x.grad, "autograd")
+    for weight, tensor in layer.named_parameters():
+        expect_equal(f"{weight}.grad", tensor.grad, twin.get_parameter(weight).grad, "autograd")
+    layer(x.detach().flatten(0, -2) if len(leading) > 1 else x.detach())
+    with pytest.raises(ValueError, match="expected grad_output of shape"):
+        layer.backward(random(*leading, 5))
+
+
+def test_identity_ignores_its_arguments():
+    layer = Identity(54, unused_argument1=0.1, unused_argument2=False)
+    assert repr(layer) == "Identity()"
+
+
 def test_linear_without_a_bias():
     layer = Linear(5, 3, bias=False)
     assert layer.bias is None
@@ -466,8 +491,13 @@ def test_weights_are_unknown_to_autograd():
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (torch.ones(2, 4), r"expected input of shape \(\*, 3\), got \(2, 4\)"),
-        (torch.ones(2, 3, 1), r"expected input of shape \(\*, 3\), got \(2, 3, 1\)"),
+        (
+            torch.ones(2, 4),
+            r"expected input of shape \(\*, 3\), got \(2, 4\): make the layer with the sizes of its input",
+        ),
+        (torch.ones(4), r"expected input of shape \(\*, 3\), got \(4,\): make the layer"),
+        (torch.tensor(1.0), r"expected input of shape \(\*, 3\), got \(\): make the layer"),
+        (torch.ones(2, 3, 1), r"expected input of shape \(\*, 3\), got \(2, 3, 1\): flatten each sample to one row"),
         (torch.ones(0, 3), r"expected at least one sample, got an empty batch of shape \(0, 3\)"),
         (torch.ones(2, 3, dtype=torch.float64), r"expected input of dtype torch.float32, got torch.float64"),
         (torch.ones(2, 3, dtype=torch.uint8), r"expected input of dtype torch.float32, got torch.uint8"),

@@ -3,6 +3,7 @@
 mathematics/ holds the layers, losses and optimizers, view/ the parts of pages, and the other folders a page each.
 """
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -42,11 +43,18 @@ PLAYGROUND = (
 )
 
 
-def render(template: str, styles: Iterable[str], scripts: Iterable[str], **values: Any) -> str:
-    """Return a template of web/ with style sheets and scripts, which are named without their suffix, and values."""
+_COMMENT = re.compile(r"^ *(//.*|/\*\*(?s:.*?)\*/)\n", re.MULTILINE)
+
+
+def render(template: str, styles: Iterable[str], scripts: Iterable[str], commented: bool = True, **values: Any) -> str:
+    """Return a template of web/ with style sheets and scripts, which are named without their suffix, and values.
+
+    A page of which a reader opens many is smaller without the comments of its scripts.
+    """
+    script = _text(scripts, ".js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, loader=FileSystemLoader(_WEB))
     return environment.get_template(template).render(
-        style=_text(styles, ".css"), script=_text(scripts, ".js"), **values
+        style=_text(styles, ".css"), script=script if commented else _COMMENT.sub("", script), **values
     )
 
 

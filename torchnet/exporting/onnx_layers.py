@@ -87,7 +87,9 @@ def _linear(graph: Graph, layer: layers.Linear, x: str, prefix: str, shape: _Sha
     return graph("Add", y, *bias) if bias else y
 
 
-def _batch_norm(graph: Graph, layer: Any, x: str, prefix: str, shape: _Shape) -> str:
+def _batch_norm(
+    graph: Graph, layer: layers.BatchNorm1d | layers.BatchNorm2d, x: str, prefix: str, shape: _Shape
+) -> str:
     """Append γ x̂ + β, or a x + (β - a μ) with a = γ / √(σ² + ε), a product and a sum that a convolution can take in."""
     dims = len(shape) - 1
     if layer.running_mean is None or layer.running_var is None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+from torchnet.layers.attention import MultiheadAttention
 from torchnet.layers.avg_pool import AdaptiveAvgPool2d, AvgPool2d
 from torchnet.layers.batch_norm import BatchNorm1d
 from torchnet.layers.batch_norm_2d import BatchNorm2d
@@ -10,6 +11,7 @@ from torchnet.layers.celu import CELU
 from torchnet.layers.convolution import Conv1d, Conv2d
 from torchnet.layers.dropout import Dropout, Dropout2d, set_step
 from torchnet.layers.elu import ELU
+from torchnet.layers.embedding import Embedding
 from torchnet.layers.flatten import Flatten
 from torchnet.layers.gelu import GELU
 from torchnet.layers.group_norm import GroupNorm
@@ -82,6 +84,7 @@ __all__ = [
     "Conv2d",
     "Dropout",
     "Dropout2d",
+    "Embedding",
     "Flatten",
     "GroupNorm",
     "Hardswish",
@@ -95,6 +98,7 @@ __all__ = [
     "LogSoftmax",
     "MaxPool2d",
     "Mish",
+    "MultiheadAttention",
     "PReLU",
     "RMSNorm",
     "ReLU",

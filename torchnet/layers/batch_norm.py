@@ -116,7 +116,7 @@ class BatchNorm(Normalization):
             of_grad, of_product, of_normalized = self.share.sum(sums) / m
             grad = torch.addcmul(grad_output, normalized, of_product.view(shape), value=-1)
             mean = of_grad - of_normalized * of_product
-        return (grad - mean.view(shape)) * self.scale(rstd, (-1,)).view(shape)
+        return (grad - mean.view(shape)) * self.scale(rstd).view(shape)
 
     def expect(self, x: Tensor) -> None:
         """Raise a ValueError if x has the wrong layout or dtype, or too few values for a variance."""

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from torchnet.layers.layer import Layer, expect_shape, refuse
 
@@ -26,7 +27,7 @@ class Hardswish(Layer):
             x: any; returns: the same.
         """
         self.remember(x)
-        return x * (torch.clamp(x + 3, 0, 6) / 6)  # 6 x might overflow
+        return x * (functional.hardtanh(x + 3, 0, 6) / 6)  # 6 x might overflow
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from torchnet.layers.layer import Layer, expect_shape, refuse
 
@@ -46,7 +47,7 @@ class Hardtanh(Layer):
             x: any; returns: the same.
         """
         self.remember(x)  # not y, in which a or b may be rounded
-        return torch.clamp(x, self.min_val, self.max_val)
+        return functional.hardtanh(x, self.min_val, self.max_val)
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:

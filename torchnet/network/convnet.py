@@ -25,6 +25,7 @@ from torchnet.network.network import Network
 
 _POOLING_LAYERS: dict[str, Callable[[int], Layer]] = {"max": MaxPool2d, "avg": AvgPool2d}
 POOLINGS = (*_POOLING_LAYERS, "stride")
+HEADS = ("average", "flatten")
 _MAX_BLOCKS = 1000  # in all stages: far more than anyone trains, and still built within seconds
 
 
@@ -36,8 +37,10 @@ class ConvNet(Network):
         stage:    Conv2d  BatchNorm2d act pool    Residual(Conv2d BatchNorm2d act Conv2d BatchNorm2d) act  ...
         network:  stage ... stage   AdaptiveAvgPool2d(1)  Flatten  drop  Linear
 
-    All convolutions are 3 x 3 with a padding of 1. They have no bias, since batch norm would cancel it. With the
-    pooling "stride" there are no pooling layers: the first convolution of each stage has a stride of 2.
+    The first convolution is 5 x 5, the others are 3 x 3; padding keeps the size of the images. They have no bias, since
+    batch norm would cancel it. With the pooling "stride" there are no pooling layers: the first convolution of each
+    stage has a stride of 2. With the head "flatten" there is no AdaptiveAvgPool2d: the Linear layer sees each pixel of
+    the last stage.
 
     Args:
         input_shape: (channels, height, width) of the images.
@@ -45,6 +48,7 @@ class ConvNet(Network):
         widths: the channels of each stage.
         blocks: the number of residual blocks in each stage.
         pooling: how the size is halved: a name in `POOLINGS`.
+        head: what the last layer sees: the "average" of each channel of the last stage, or all its pixels, "flatten".
         activation: a name in `torchnet.layers.ACTIVATIONS` or a class of layers.
         dropout: the dropout probability of the inputs of the last layer.
         initializer: a name in `torchnet.initializers.INITIALIZERS`; biases start at zero.
@@ -66,6 +70,7 @@ class ConvNet(Network):
         widths: Sequence[int] = (32, 64),
         blocks: int = 1,
         pooling: str = "max",
+        head: str = "average",
         activation: Activation = "relu",
         dropout: float = 0.0,
         initializer: str = "he_normal",
@@ -76,6 +81,7 @@ class ConvNet(Network):
     ) -> None:
         _expect_sizes(input_shape, widths, blocks)
         expect_one_of("pooling", pooling, POOLINGS)
+        expect_one_of("head", head, HEADS)
         expect_one_of("initializer", initializer, INITIALIZERS)
         if not isinstance(dropout, (int, float)):
             raise ValueError(f"dropout: expected one probability for a convnet, got {dropout}")
@@ -83,22 +89,32 @@ class ConvNet(Network):
         options["matmul_dtype"] = matmul_dtype
         norm, make_activation = partial(BatchNorm2d, dtype=dtype), activation_class(activation)
 
-        def conv(in_channels: int, out_channels: int, stride: int = 1) -> Layer:
-            return Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False, **options)
+        def conv(in_channels: int, out_channels: int, kernel_size: int = 3, stride: int = 1) -> Conv2d:
+            padding = kernel_size // 2
+            return Conv2d(in_channels, out_channels, kernel_size, stride, padding, bias=False, **options)
 
         def act() -> Layer:
             return make_activation().to(dtype=dtype)
 
         layers: list[Layer] = []
-        for in_channels, width in zip((input_shape[0], *widths), widths, strict=False):
-            layers += [conv(in_channels, width, 2 if pooling == "stride" else 1), norm(width), act()]
+        for stage, (in_channels, width) in enumerate(zip((input_shape[0], *widths), widths, strict=False)):
+            first = conv(in_channels, width, 5 if stage == 0 else 3, 2 if pooling == "stride" else 1)
+            layers += [first, norm(width), act()]
             layers += [_POOLING_LAYERS[pooling](2)] if pooling in _POOLING_LAYERS else []
             for _ in range(blocks):
                 layers += [Residual(conv(width, width), norm(width), act(), conv(width, width), norm(width)), act()]
-        layers += [AdaptiveAvgPool2d(1), Flatten()]
-        layers += [Dropout(dropout, seed=seed)] if dropout else []
-        super().__init__(*layers, Linear(widths[-1], num_classes, **options))
+        layers += [AdaptiveAvgPool2d(1)] if head == "average" else []
+        layers += [Flatten(), *([Dropout(dropout, seed=seed)] if dropout else [])]
+        sizes = [1, 1] if head == "average" else [_halved(size, len(widths), pooling) for size in input_shape[1:]]
+        super().__init__(*layers, Linear(widths[-1] * sizes[0] * sizes[1], num_classes, **options))
         self.input_shape, self.matmul_dtype = tuple(input_shape), matmul_dtype
+
+
+def _halved(size: int, times: int, pooling: str) -> int:
+    """Return a height or width after so many stages. A pooling drops an odd last pixel, a stride keeps it."""
+    for _ in range(times):
+        size = (size + 1) // 2 if pooling == "stride" else size // 2
+    return size
 
 
 def _expect_sizes(input_shape: Sequence[int], widths: Sequence[int], blocks: int) -> None:

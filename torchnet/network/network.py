@@ -5,6 +5,7 @@ from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from torchnet.layers import Layer, Sequential
@@ -79,16 +80,20 @@ def describe_sizes(net: nn.Module) -> str:
 def in_shape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Return samples, (N, ...), as the first layer takes them, (N, *shape), without copying them if possible.
 
+    Images get the memory format channels_last, in which torch's convolutions are fastest, and which all layers keep.
+    `contiguous` would leave images of one channel as they are, since they are in both formats; `to` sets their strides.
+
     Raises:
         ValueError: if they are not images of this shape. Rows of a wrong length are left to the first layer.
     """
     if len(shape) == 1:
         return x.flatten(1)
     if _has_channels_last(x.shape, shape):
-        return x.movedim(-1, 1)
+        return x.movedim(-1, 1).to(memory_format=torch.channels_last)
     if x.shape[1:] != shape and x.shape[1:] not in (shape[1:], (math.prod(shape),)):
         raise ValueError(f"expected images of shape (N, {', '.join(map(str, shape))}), got {tuple(x.shape)}")
-    return x.reshape(len(x), *shape)
+    x = x.reshape(len(x), *shape)
+    return x.to(memory_format=torch.channels_last) if len(shape) == 3 else x
 
 
 def _has_channels_last(given: tuple[int, ...], shape: tuple[int, ...] | None) -> bool:

@@ -12,7 +12,7 @@ from torchnet.averaging import WeightAverage
 from torchnet.choices import expect_one_of
 from torchnet.data import Block
 from torchnet.engine import Engine, Way
-from torchnet.network import Network
+from torchnet.network import OPTIONS, Network
 from torchnet.runs.described_network import DTYPES
 from torchnet.state import TrainingState
 from torchnet.training.callbacks.user_callbacks import print_speed_notice
@@ -22,6 +22,7 @@ from torchnet.training.evaluated_module import EvaluatedModule
 from torchnet.training.lightning_internals import count_steps, start_resumed_epoch
 from torchnet.training.network_options import (
     Loss,
+    check_own_layers,
     chosen_matmul_dtype,
     chosen_step,
     class_weight_tensor,
@@ -31,7 +32,6 @@ from torchnet.training.network_options import (
 )
 from torchnet.training.nonfinite import WatchedSteps
 from torchnet.training.optimizer_options import clipping, optimizer_of, override_options, trial_of
-from torchnet.training.own_layers import check_own_layers
 from torchnet.training.refusals import refuse_metrics, refuse_single_samples, refuse_trainer
 from torchnet.training.run_engine import engine_of, way_of_steps
 from torchnet.training.schedule import INTERVALS, advance, next_options, schedule_of
@@ -49,6 +49,7 @@ class Classifier(EvaluatedModule):
         widths: of a convnet, the channels of each stage; each one halves height and width. [32, 64] by default.
         blocks: of a convnet, the residual blocks of each stage; 1 by default.
         pooling: how a convnet halves the images: max (the default), avg, or stride (convolutions with a stride of 2).
+        head: what the last layer of a convnet sees: the average of each channel (the default), or flatten, all pixels.
         activation: of the hidden layers, or of an mlp one for each: sigmoid, tanh, relu, leaky_relu, elu, gelu,
             gelu_tanh, silu, softplus, hardtanh, relu6, hardswish, mish, prelu, celu, selu, softsign, log_sigmoid,
             identity; or a layer of your own, such as mylayers.SiLU. By default sigmoid in an mlp, relu in a convnet.
@@ -99,6 +100,7 @@ class Classifier(EvaluatedModule):
         widths: list[int] | None = None,
         blocks: int | None = None,
         pooling: str | None = None,
+        head: str | None = None,
         activation: str | list[str] | None = None,
         initializer: str | None = None,
         normalization: str | None = None,
@@ -126,22 +128,16 @@ class Classifier(EvaluatedModule):
         seed: int = 10,
         task: str = "classification",
     ) -> None:
+        arguments = locals()
+        of_network = {name: arguments[name] for name in OPTIONS}
         loss = loss_of_task(loss, task)
         expect_one_of("dtype", dtype, DTYPES)
         expect_one_of("scheduler_interval", scheduler_interval, INTERVALS)
         super().__init__(task, loss, num_classes, DTYPES[dtype])
         self.matmul_dtype, self.step = chosen_matmul_dtype(matmul_dtype, dtype), chosen_step(step, captured)
         self.automatic_optimization = False
-        given: dict[str, Any] = {
-            "hidden_sizes": hidden_sizes,
-            "depth": depth,
-            "activation": activation,
-            "initializer": initializer,
-        }
-        given |= {"normalization": normalization, "dropout": dropout, "residual": residual}
-        given |= {"widths": widths, "blocks": blocks, "pooling": pooling}
         shape = (input_shape,) if isinstance(input_shape, int) else input_shape
-        self.net = initial_network(network, shape, num_classes, given, seed, self.weight_dtype, self.matmul_dtype)
+        self.net = initial_network(network, shape, num_classes, of_network, seed, self.weight_dtype, self.matmul_dtype)
         self.average = None if ema_decay is None else WeightAverage(self.net, ema_decay)
         self.label_smoothing = label_smoothing
         weights = class_weight_tensor(loss, class_weights, self.weight_dtype)
@@ -155,7 +151,7 @@ class Classifier(EvaluatedModule):
         self.scheduled = () if self.schedule is None else self.schedule.options  # names of options of the optimizer
         self.clip = clipping(clip_norm, clip_value)
         self.way: Way | None = None  # how steps are computed; known before training starts
-        self.epoch = EpochSoFar()
+        self.epoch = EpochSoFar()  # losses and samples
 
     @property
     def loss(self) -> Loss:
@@ -166,11 +162,6 @@ class Classifier(EvaluatedModule):
     def trained(self) -> Network:
         """The result of training: the average of the weights if one is kept, else the network itself."""
         return self.net if self.average is None else cast(Network, self.average.net)
-
-    @property
-    def epoch_loss(self) -> float:
-        """The mean of the loss that training follows, over the samples of the epoch so far."""
-        return self.epoch.loss
 
     @property
     def engine(self) -> Engine:
@@ -233,7 +224,7 @@ class Classifier(EvaluatedModule):
         stop_together(self.trainer)
 
     def on_train_epoch_end(self) -> None:
-        mean = torch.tensor(self.epoch_loss, dtype=self.weight_dtype)
+        mean = torch.tensor(self.epoch.loss, dtype=self.weight_dtype)
         self.log("train/loss", mean)
         if self.schedule is not None and self.schedule.interval == "epoch":
             if self.schedule.metric is None:

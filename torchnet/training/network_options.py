@@ -1,23 +1,27 @@
 """The network, its arithmetic and the loss, from the options that describe them."""
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from torchnet import reference
 from torchnet.choices import expect_one_of
 from torchnet.engine import WAYS
 from torchnet.engine.matmul_precision import MATMUL_DTYPES, fastest_matmul_dtype
-from torchnet.layers import Linear
+from torchnet.layers import Conv2d, Linear, own_layers
 from torchnet.losses import LOSSES
 from torchnet.network import Network, build_network, network_options
+from torchnet.runs.errors import UsageError
 
 Loss = Callable[..., tuple[Tensor, Tensor]]
 _NOTEBOOK_INITIALIZER = "notebook"
+_SAMPLES, _IMAGE = 5, (3, 4)  # of the check of own layers: samples, and height and width between convolutions
+_TIME_LIMIT = 10.0  # seconds, after which no other inputs are tried
 
 
 def initial_network(
@@ -50,6 +54,56 @@ def initial_network(
         for linear, (weight, _) in zip(linears, reference.initialize_params(sizes, seed), strict=True):
             linear.weight.copy_(torch.from_numpy(weight))  # biases are zero in both
     return net
+
+
+def check_own_layers(net: Network, loss: Loss, targets: Tensor, num_classes: int) -> None:
+    """Check the gradients of the layers that are not torchnet's, each on small random inputs of its width.
+
+    A network that is not torchnet's is checked as a whole, with the loss and the first targets of the run.
+
+    Raises:
+        GradientError: if one is wrong; UsageError: if one fails.
+    """
+    names: dict[nn.Module, str] = {layer: name for name, layer in own_layers(net).items()}
+    generator, shape = torch.Generator().manual_seed(0), tuple[int, ...]()
+    if net in names:
+        shape, targets = net.input_shape or (), targets[:_SAMPLES].cpu()
+        dtype = next(net.parameters()).dtype
+        samples = torch.rand((len(targets), *shape), generator=generator, dtype=dtype)
+        how = f"'{_place(names[net])}({shape}, {num_classes})' --input {_sizes(samples)} --targets {num_classes}"
+        _expect_right(f"network {names[net]}", how, copy.deepcopy(net), samples, targets, loss=loss)
+        return
+    for part in net.modules():
+        if isinstance(part, Linear):
+            shape = (part.out_features,)
+        elif isinstance(part, Conv2d):
+            shape = (part.out_channels, *_IMAGE)
+        elif part in names:
+            x = torch.randn((_SAMPLES, *shape), generator=generator)
+            how = f"{_place(names[part])} --input {_sizes(x)}"
+            _expect_right(f"activation {names[part]}", how, type(part)(), x)
+
+
+def _expect_right(what: str, how: str, subject: nn.Module, *inputs: Tensor, **options: Any) -> None:
+    from torchnet.checking import GradientError, check
+
+    hint = f"to see more: python -m torchnet check {how}"
+    try:
+        check(subject, *inputs, time_limit=_TIME_LIMIT, **options).raise_if_failed()
+    except GradientError as error:
+        mistake = str(error).partition("\n")[0].partition(": ")[2]
+        raise GradientError(f"{what}: {mistake}; {hint}") from error
+    except Exception as error:
+        raise UsageError(f"{what.replace(' ', ': ', 1)} fails ({error}); {hint}") from error
+
+
+def _place(name: str) -> str:
+    """Return the name of a class as the command `check` takes it."""
+    return ":".join(name.rsplit(".", 1))
+
+
+def _sizes(x: Tensor) -> str:
+    return ",".join(map(str, x.shape))
 
 
 def chosen_matmul_dtype(matmul_dtype: str | None, dtype: str) -> str | None:

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from torchnet.runs.errors import UsageError
 from torchnet.training.callbacks.checkpoints import Checkpoints
+from torchnet.training.callbacks.known_classes import CALLBACKS, LOGGERS
 from torchnet.training.callbacks.user_callbacks import INNER_HOOKS, STEP_HOOKS
 from torchnet.training.data_module import DataModule
-from torchnet.training.known_classes import CALLBACKS, LOGGERS
 from torchnet.training.module import Classifier
 
 from ...run_folders import DIGITS, expect_same_bits, last_of

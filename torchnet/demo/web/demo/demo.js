@@ -158,6 +158,9 @@ window.torchnet = {
   get network() {
     return state.network;
   },
+  get input() {
+    return state.x;
+  },
   board: input.board,
   examples: EXAMPLES,
   build: (other, base64) => new Network(other, decodeNumbers(base64, other.dtype)),

@@ -1,6 +1,6 @@
 // The weights of a layer before a step, the change −η ∂L/∂W, and the weights after it, on one color scale.
 
-/** Return which weights are shown: those of the unit or channel that changes most, a row of W; or γ. */
+/** Return which weights are shown: those of the unit or channel that changes most, a row of W; else all. */
 function shownWeights(layer) {
   const { weight, grads } = layer;
   const symbol = symbolOf(layer, "weight");

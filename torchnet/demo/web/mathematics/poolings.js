@@ -95,13 +95,9 @@ class AvgPool2d extends Pooling {
   }
 }
 
-/** The windows divide the image into as many parts as there are output pixels; they overlap if it cannot be divided. */
+/** The window is the whole image, so that a channel becomes one number. */
 class AdaptiveAvgPool2d extends AvgPool2d {
   windows(direction) {
-    const [size, count] = [this.in_shape[1 + direction], this.out_shape[1 + direction]];
-    return Array.from({ length: count }, (_, k) => ({
-      start: Math.floor((k * size) / count),
-      end: Math.ceil(((k + 1) * size) / count),
-    }));
+    return [{ start: 0, end: this.in_shape[1 + direction] }];
   }
 }

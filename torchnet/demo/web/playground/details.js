@@ -39,7 +39,7 @@ function activationParts(layer) {
 function otherParts(layer) {
   const normalized = layer.normalized ? [field(layer, "x̂", "normalized")] : [];
   const gradients = Object.entries(layer.grads).map(([weight, grad]) => ({
-    name: `∂L/∂${SCALE[weight]}`,
+    name: `∂L/∂${SYMBOLS.norm[weight]}`,
     values: () => grad,
   }));
   return [cells([...given(layer), ...normalized, ...gradients, passedOn(layer)], layer.output.length)];

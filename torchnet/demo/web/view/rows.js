@@ -86,11 +86,11 @@ function logarithmicScale(norms) {
   return (size) => (size > 0 ? Math.max(0, 1 - (high - Math.log10(size)) / decades) : 0);
 }
 
-const [PRODUCT, SCALE] = [{ weight: "W", bias: "b" }, { weight: "γ", bias: "β" }];
-const SYMBOLS = { Linear: PRODUCT, Conv2d: PRODUCT, PReLU: { weight: "a" } };
+const PRODUCT = { weight: "W", bias: "b" };
+const SYMBOLS = { Linear: PRODUCT, Conv2d: PRODUCT, PReLU: { weight: "a" }, norm: { weight: "γ", bias: "β" } };
 
 /** Return the symbol of a weight of a layer. */
-const symbolOf = ({ kind }, weight) => (SYMBOLS[kind] ?? SCALE)[weight];
+const symbolOf = ({ kind }, weight) => (SYMBOLS[kind] ?? SYMBOLS.norm)[weight];
 
 /** Return the norms of a weight and of its gradient. */
 function weightFact(layer, weight, state) {
