@@ -50,7 +50,7 @@ class GradientNorms(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._measure(trainer, pl_module)
-        self.losses.append(pl_module.loss_sum / pl_module.samples)
+        self.losses.append(pl_module.epoch.loss)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.path.write_text(json.dumps({"norms": self.norms, "losses": self.losses}))

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from torchnet import MLP, Linear, cross_entropy
-from torchnet.health import gradient_health
+from torchnet import MLP, ConvNet, Linear, ReLU, Sequential, cross_entropy
+from torchnet.health import activities, gradient_health
 
 # The torch function of each activation, and the largest slope of those that saturate on both sides.
 ACTIVATIONS = {
@@ -21,6 +21,15 @@ ACTIVATIONS = {
     "gelu_tanh": (lambda x: nn.functional.gelu(x, approximate="tanh"), None),
     "silu": (nn.functional.silu, None),
     "softplus": (nn.functional.softplus, None),
+    "hardtanh": (nn.functional.hardtanh, 1.0),
+    "relu6": (nn.functional.relu6, None),
+    "hardswish": (nn.functional.hardswish, None),
+    "mish": (nn.functional.mish, None),
+    "prelu": (lambda x: nn.functional.leaky_relu(x, 0.25), None),
+    "celu": (nn.functional.celu, None),
+    "selu": (nn.functional.selu, None),
+    "softsign": (nn.functional.softsign, 1.0),
+    "log_sigmoid": (nn.functional.logsigmoid, None),
 }
 N, SIZES = 7, (5, 6, 6, 4)
 
@@ -136,3 +145,35 @@ def test_an_activation_that_nothing_is_known_of_does_not_shift_the_numbers_of_th
     net = MLP((4, 3, 3, 2), activation=["identity", "tanh"])
     found = gradient_health(net, torch.ones(5, 4), dict(net.named_parameters()), net)
     assert [name for name in found if "saturated" in name or "dead" in name] == ["saturated/layer_2"]
+
+
+def test_convolutions_are_layers_and_their_channels_are_units(expect_equal):
+    """Numbers run through residual blocks; a channel is dead if no position of any image has a slope."""
+    generator = torch.Generator().manual_seed(6)
+    net = ConvNet((2, 8, 8), 3, widths=(4, 6), activation="relu", generator=generator, dtype=torch.float64)
+    net[1].bias[:3] = -100.0
+    x, targets = torch.randn((5, 2, 8, 8), generator=generator).double(), torch.tensor([0, 1, 2, 0, 1])
+    before = copy.deepcopy(net)
+    net.backward(cross_entropy(net(x), targets)[1])
+    gradients = {name: weight.grad.clone() for name, weight in net.named_parameters()}
+    torch.optim.SGD(net.parameters(), lr=0.3).step()
+
+    found = gradient_health(copy.deepcopy(before), x, gradients, net)
+    names = [name for name, weight in before.named_parameters() if name.endswith("weight") and weight.dim() > 1]
+    assert len(names) == 7  # three convolutions in each stage, and the last layer
+    for number, name in enumerate(names, 1):
+        expect_equal(name, found[f"gradient_norm/layer_{number}"], gradients[name].norm(), "its own norm")
+        ratio = 0.3 * gradients[name].norm() / before.get_parameter(name).norm()
+        expect_equal(name, found[f"update_ratio/layer_{number}"], ratio, "plain SGD")
+    assert found["dead/layer_1"] == 3 / 4
+    outputs = [activity.output for activity in activities(before, x)]
+    dead = [(y == 0).all(dim=0).all(dim=-1).all(dim=-1).double().mean().item() for y in outputs]
+    assert [found[f"dead/layer_{number}"].item() for number in range(1, 7)] == dead
+
+
+def test_units_of_a_linear_layer_are_the_last_dimension():
+    net = Sequential(Linear(3, 4, dtype=torch.float64), ReLU())
+    net[0].bias[:3] = -100.0
+    x = torch.randn((2, 5, 3), generator=torch.Generator().manual_seed(7)).double()
+    found = gradient_health(copy.deepcopy(net), x, dict(net.named_parameters()), net)
+    assert found["dead/layer_1"] == 3 / 4

@@ -112,7 +112,7 @@ def test_gradients_match_autograd(activation, loss, expect_equal):
             expect_equal(f"{case} {name}", grad, expected_grads[name], "autograd", tolerance)
 
 
-@pytest.mark.parametrize(("activation", "loss"), PAIRS)
+@pytest.mark.parametrize(("activation", "loss"), [pair for pair in PAIRS if pair[0] in reference.ACTIVATIONS])
 def test_gradients_match_the_reference(activation, loss, expect_equal):
     tolerance = TOLERANCES.get(activation, 1e-12)
     for depth, width, n in GRID:
@@ -226,6 +226,8 @@ def test_gradients_match_central_differences(activation, loss):
 @pytest.mark.parametrize("options", [{"lr": 0.3}, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-3}])
 def test_hundred_steps_match_autograd_with_torch_optim(activation, options, expect_equal):
     sizes = (5, 6, 6, 4)
+    if activation == "prelu":  # its slope grows until the training diverges, which magnifies rounding
+        options = options | {"lr": options["lr"] / 10}
     net = random_net(sizes, activation)
     twin = autograd_twin(net)
     optimizer, peer = SGD(net.parameters(), **options), torch.optim.SGD(twin.parameters(), **options)
@@ -277,7 +279,8 @@ def autograd_with_bfloat16_products(net: MLP, loss: str, x: torch.Tensor, target
             a, b = (t if dtype == products else t.to(products) for t in (y, leaves[f"{i}.weight"]))
             y = (a @ b.T).to(dtype) + leaves[f"{i}.bias"]
         else:
-            y = twin_of(layer)(y)
+            own = {name: leaves[f"{i}.{name}"] for name, _ in layer.named_parameters()}
+            y = torch.func.functional_call(twin_of(layer), own, y)
     autograd_loss(loss, y, targets).backward()
     return {name: leaf.grad for name, leaf in leaves.items()}
 
@@ -286,8 +289,9 @@ def autograd_with_bfloat16_products(net: MLP, loss: str, x: torch.Tensor, target
 @pytest.mark.parametrize("sizes", [(5, 4), (5, 7, 4), (4, 4, 4), (784, 64, 64, 10)], ids=str)
 def test_bfloat16_products_are_as_close_to_the_truth_as_those_of_autograd(sizes, activation, loss):
     net, (x, targets) = rounded_net(sizes, activation), random_batch(32, sizes[0], sizes[-1])
-    for weight in list(net.parameters())[::2]:  # exact in bfloat16, so that all see the same numbers
-        weight.copy_(weight.bfloat16())
+    for weight in net.parameters():  # exact in bfloat16, so that all see the same numbers
+        if weight.dim() == 2:
+            weight.copy_(weight.bfloat16())
     x = x.bfloat16().float()
     _, grads = hand_written(net, loss, x, targets)
     peer, truth = (autograd_with_bfloat16_products(net, loss, x, targets, d) for d in (torch.bfloat16, torch.float64))

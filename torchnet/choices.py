@@ -16,7 +16,8 @@ def expect_one_of(argument: str, value: Any, known: Iterable[Any]) -> None:
         names = [str(it) for it in known]
         parts = [part.strip() for part in str(value).split(",")]
         is_list = len(parts) > 1 and all(part in names for part in parts)
-        hint = f": write a list as [{', '.join(parts)}]" if is_list else did_you_mean(nearest(str(value), names))
+        word = getattr(value, "__name__", str(value))
+        hint = f": write a list as [{', '.join(parts)}]" if is_list else did_you_mean(nearest(word, names))
         raise ValueError(f"{argument}: expected one of {', '.join(names)}, got {value!r}{hint}")
 
 

@@ -7,11 +7,46 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from torchnet.layers import ELU, GELU, Dropout, Layer, LeakyReLU, Linear, ReLU, Sigmoid, SiLU, Softplus, Tanh
+from torchnet.layers import (
+    CELU,
+    ELU,
+    GELU,
+    SELU,
+    AdaptiveAvgPool2d,
+    AvgPool2d,
+    Conv1d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Hardswish,
+    Hardtanh,
+    Layer,
+    LeakyReLU,
+    Linear,
+    LogSigmoid,
+    MaxPool2d,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Softsign,
+    Tanh,
+)
 
-# Activations that saturate on both sides, with their largest slope, and activations that may be flat on one side.
-_STEEPEST: dict[type[nn.Module], float] = {Sigmoid: 0.25, Tanh: 1.0}
-_ONE_SIDED: tuple[type[nn.Module], ...] = (ReLU, LeakyReLU, ELU, GELU, SiLU, Softplus)
+_WEIGHTED = (Linear, Conv1d, Conv2d)
+# Layers without weights that are no activations either.
+_OTHERS = (Dropout, MaxPool2d, AvgPool2d, AdaptiveAvgPool2d, Flatten)
+
+# Activations that saturate on both sides, with their largest slope, and activations that may be flat on one side. ReLU6
+# is one of those: like ReLU, it is meant to be flat below zero.
+_STEEPEST: dict[type[nn.Module], float] = {Sigmoid: 0.25, Tanh: 1.0, Hardtanh: 1.0, Softsign: 1.0}
+_ONE_SIDED: tuple[type[nn.Module], ...] = (
+    *(ReLU, ReLU6, LeakyReLU, PReLU),
+    *(ELU, CELU, SELU, GELU, SiLU, Hardswish, Mish, Softplus, LogSigmoid),
+)
 _FLAT = 0.1  # saturated: the slope is below this fraction of the largest slope
 _DEAD = 0.01  # dead: the slope is below this; the default slope of LeakyReLU is exactly this, so it is never dead
 
@@ -20,14 +55,15 @@ _DEAD = 0.01  # dead: the slope is below this; the default slope of LeakyReLU is
 def gradient_health(
     before: nn.Module, x: Tensor, gradients: Mapping[str, Tensor], after: nn.Module
 ) -> dict[str, Tensor]:
-    """Return measures of one training step for each Linear layer, numbered from 1 at the input.
+    """Return measures of one training step for each linear or convolutional layer, numbered from 1 at the input.
 
         gradient_norm/layer_l    ‖∂L/∂W‖ of the weight W, without the bias
         update_ratio/layer_l     ‖W' - W‖ / ‖W‖, how far the step moves the weight, relative to its norm
         saturated/layer_l        for a sigmoid or tanh after the layer: the fraction of its outputs, over units and
                                  samples, whose slope is below a tenth of the largest slope
         dead/layer_l             for any other activation after the layer: the fraction of units whose slope is below
-                                 0.01 for every sample, so that hardly any gradient reaches their weights
+                                 0.01 for every sample, so that hardly any gradient reaches their weights; a unit of a
+                                 convolution is a channel, and its slope must be below 0.01 at every position, too
 
     The slopes are computed by each activation's own backward from an upstream gradient of ones.
 
@@ -46,7 +82,7 @@ def gradient_health(
     section 3.
     """
     found: dict[str, Tensor] = {}
-    weights = [f"{name}.weight" for name, part in before.named_modules() if isinstance(part, Linear)]
+    weights = [f"{name}.weight" for name, part in before.named_modules() if isinstance(part, _WEIGHTED)]
     digits = len(str(len(weights)))  # layer_01 if there are ten or more layers, so that names sort in order
     for number, name in enumerate(weights, start=1):
         weight = before.get_parameter(name)
@@ -61,23 +97,25 @@ def gradient_health(
 
 def _is_activation(part: nn.Module) -> bool:
     has_parts = any(True for _ in part.children()) or any(True for _ in part.parameters())
-    return isinstance(part, Layer) and not isinstance(part, Dropout) and not has_parts
+    return isinstance(part, PReLU) or (isinstance(part, Layer) and not isinstance(part, _OTHERS) and not has_parts)
 
 
 class Activity(NamedTuple):
     """What one activation did with a batch.
 
     Attributes:
-        number: the number of the Linear layer before it, from 1 at the input.
+        number: the number of the linear or convolutional layer before it, from 1 at the input.
         layer: the activation.
         output: its output, (N, ...).
         slope: its derivative at each of its inputs, (N, ...); None for activations that `blocked` knows nothing of.
+        unit_dim: the dimension of the units: the channels of a convolution, the last dimension otherwise.
     """
 
     number: int
     layer: Layer
     output: Tensor
     slope: Tensor | None
+    unit_dim: int
 
     def blocked(self) -> tuple[str, Tensor] | None:
         """Return "saturated" or "dead" and the fraction, (), as `gradient_health` defines them; None if unknown."""
@@ -86,23 +124,25 @@ class Activity(NamedTuple):
         steepest = _STEEPEST.get(type(self.layer))
         if steepest is not None:
             return "saturated", (self.slope.abs() < _FLAT * steepest).to(self.slope.dtype).mean()
-        return "dead", (self.slope.abs() < _DEAD).all(dim=0).to(self.slope.dtype).mean()
+        of_unit = self.slope.movedim(self.unit_dim, 0).flatten(1)  # (units, values)
+        return "dead", (of_unit.abs() < _DEAD).all(dim=1).to(self.slope.dtype).mean()
 
 
 def activities(net: nn.Module, x: Tensor) -> list[Activity]:
     """Return the activity of each activation of a network in training mode, in order; it uses up the forward pass."""
     found: list[Activity] = []
 
-    def look(number: int, layer: Any, inputs: Any, y: Tensor) -> None:
+    def look(number: int, unit_dim: int, layer: Any, inputs: Any, y: Tensor) -> None:
         is_known = isinstance(layer, (*_STEEPEST, *_ONE_SIDED))
-        found.append(Activity(number, layer, y, layer.backward(torch.ones_like(y)) if is_known else None))
+        slope = layer.backward(torch.ones_like(y)) if is_known else None
+        found.append(Activity(number, layer, y, slope, unit_dim if y.dim() > 2 else -1))
 
-    number, hooks = 0, []
+    number, unit_dim, hooks = 0, -1, []
     for part in net.modules():
-        if isinstance(part, Linear):
-            number += 1
+        if isinstance(part, _WEIGHTED):
+            number, unit_dim = number + 1, -1 if isinstance(part, Linear) else 1
         elif _is_activation(part):
-            hooks.append(part.register_forward_hook(partial(look, number)))
+            hooks.append(part.register_forward_hook(partial(look, number, unit_dim)))
     try:
         net(x)
     finally:

@@ -74,6 +74,17 @@ def lecun_normal(
     return _empty(shape, generator, dtype).normal_(0, math.sqrt(1 / fan_in), generator=generator)
 
 
+def standard_normal(
+    shape: Sequence[int], generator: torch.Generator | None = None, dtype: torch.dtype | None = None
+) -> Tensor:
+    """Draw from a normal of variance 1, for an embedding: a row is an output itself, not a sum over inputs.
+
+    Shape:
+        returns: `shape`.
+    """
+    return _empty(shape, generator, dtype).normal_(generator=generator)
+
+
 def zeros(shape: Sequence[int], generator: torch.Generator | None = None, dtype: torch.dtype | None = None) -> Tensor:
     """Return zeros: fine for a bias; with a zero weight, all units of a layer would stay equal forever.
 

@@ -363,9 +363,11 @@ def diagnoses(report: Report) -> list[tuple[str, str]]:
 
 
 def main() -> None:
+    from .planted_images import PLANTED_IMAGES
+
     table = Table("planted", "must be named", "kind", "verdict", "where and what the check says", box=None)
     named = 0
-    for planted in PLANTED:
+    for planted in PLANTED + PLANTED_IMAGES:
         report = planted.run()
         hits = [(w, d) for w, d in report.diagnoses if planted.where in w and d.kind == planted.kind]
         named += bool(hits) and planted.kind != "unknown"
@@ -378,7 +380,7 @@ def main() -> None:
             f"{where}: {said.kind}: {said.text}",
         )
     Console(width=200).print(table)
-    print(f"{len(PLANTED)} planted, the class of {named} named")
+    print(f"{len(PLANTED + PLANTED_IMAGES)} planted, the class of {named} named")
 
 
 if __name__ == "__main__":

@@ -52,6 +52,8 @@ KINKED = {
     "leaky_relu, slope": lambda x: functional.leaky_relu(x, 0.3),
     "elu, alpha": lambda x: functional.elu(x, 0.6),
     "selu": functional.selu,
+    "hardtanh": lambda x: functional.hardtanh(x, -0.5, 0.7),
+    "relu6": functional.relu6,
     "softplus, threshold": lambda x: functional.softplus(x, 2.0, 1.5),
     "abs": torch.abs,
     "clamp": lambda x: x.clamp(-0.5, 0.7),

@@ -14,12 +14,13 @@ from torchnet.losses import LOSSES
 
 from ..test_network import PAIRS
 from .planted import PLANTED, NoTransposeInWeight, SigmoidAtTheOutput, WrongCube, diagnoses, linear, network, random
+from .planted_images import PLANTED_IMAGES
 from .random_networks import check_random_network
 
 TARGETS = torch.tensor([0, 3, 2, 1, 1, 0, 2])
 
 
-@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.name)
+@pytest.mark.parametrize("planted", PLANTED + PLANTED_IMAGES, ids=lambda planted: planted.name)
 def test_a_planted_mistake_is_found_located_and_named(planted):
     report = planted.run()
     assert not report.passed

@@ -12,7 +12,7 @@ from torchnet.cli import session
 from torchnet.commands import main as commands
 from torchnet.data import load
 from torchnet.reporting import evaluate
-from torchnet.reporting.figures import curves
+from torchnet.reporting.figures.charts import curves
 from torchnet.reporting.run_data import RunData
 from torchnet.runs.load_network import load_network
 from torchnet.runs.record import read_record

@@ -29,7 +29,7 @@ MIXED = (
 
 def expected_logits(images: Tensor, options: tuple[str, ...]) -> Tensor:
     names = {"normalization": "batch_norm", "activation": ["gelu", "softplus"], "residual": True, "dropout": 0.2}
-    model = Classifier(64, 10, [64, 64], **names | {"ema_decay": 0.9} if options else {}).eval()
+    model = Classifier(64, 10, hidden_sizes=[64, 64], **names | {"ema_decay": 0.9} if options else {}).eval()
     model.load_state_dict(torch.load(newest(), weights_only=True)["state_dict"])
     return model(images)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from torchnet import MLP, BatchNorm1d, Dropout, Layer, LayerNorm, Linear, Residual, RMSNorm
-from torchnet.layers import ACTIVATIONS, ELU, LeakyReLU, Softplus
+from torchnet.layers import ACTIVATIONS, CELU, ELU, Hardtanh, LeakyReLU, PReLU, Softplus
 from torchnet.losses import LOSSES
 
 _ACTIVATIONS: list[Callable[[], Layer]] = [
@@ -17,6 +17,9 @@ _ACTIVATIONS: list[Callable[[], Layer]] = [
     lambda: LeakyReLU(0.3),
     lambda: ELU(0.6),
     lambda: Softplus(2.5, threshold=1.0),
+    lambda: Hardtanh(-0.3, 1.2),
+    lambda: CELU(0.6),
+    lambda: PReLU(1, 0.1),
 ]
 _NORMALIZATIONS = [LayerNorm, RMSNorm, lambda width: LayerNorm(width, eps=0.3), lambda width: RMSNorm(width, eps=0.2)]
 # The page shows their gradients in evaluation mode, so they are compared with autograd.

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.nn import functional
 
 from torchnet.engine import matmul_precision
 from torchnet.engine.matmul_precision import float32_products, unsupported
@@ -42,11 +43,31 @@ def test_the_setting_is_put_back_after_an_exception(vendor):
 
 @pytest.mark.parametrize(("tf32", "inside"), [(True, "tf32"), (False, "ieee")])
 def test_a_gpu_rounds_to_tf32_only_if_asked(tf32, inside, monkeypatch):
-    matmul = SimpleNamespace(fp32_precision="none")
+    """torch's default is to round the operands of convolutions, and not those of products."""
+    matmul, conv = SimpleNamespace(fp32_precision="none"), torch.backends.cudnn.conv
     monkeypatch.setattr(torch.backends.cuda, "matmul", matmul)
+    before = conv.fp32_precision
     with float32_products(torch.device("cuda"), tf32):
-        assert matmul.fp32_precision == inside
-    assert matmul.fp32_precision == "none"
+        assert (matmul.fp32_precision, conv.fp32_precision) == (inside, inside)
+    assert (matmul.fp32_precision, conv.fp32_precision) == ("none", before)
+
+
+def test_convolutions_on_a_gpu_have_the_same_bits_in_every_run():
+    with float32_products(torch.device("cuda")):
+        assert torch.backends.cudnn.deterministic
+    assert not torch.backends.cudnn.deterministic
+
+
+def test_convolutions_keep_full_float32_whatever_is_allowed_elsewhere():
+    library = torch.backends.mkldnn.conv
+    before, library.fp32_precision = library.fp32_precision, "bf16"
+    images = 1 + torch.arange(4 * 32 * 14 * 14).view(4, 32, 14, 14) / 2**20  # bfloat16 has 8 bits of mantissa
+    images = images.to(memory_format=torch.channels_last)
+    with float32_products(CPU):
+        found = functional.conv2d(images, torch.eye(32).view(32, 32, 1, 1))
+    after, library.fp32_precision = library.fp32_precision, before
+    assert torch.equal(found, images)
+    assert after == "bf16"
 
 
 SHAPES = [(20, 784, 64), (1, 7, 1), (64, 20, 784), (256, 512, 256), (1000, 784, 10)]

@@ -6,17 +6,27 @@ import torch
 
 from torchnet import (
     AdaptiveAvgPool2d,
+    AvgPool2d,
+    BatchNorm1d,
     BatchNorm2d,
+    Conv1d,
     Conv2d,
     ConvNet,
+    Dropout2d,
     Flatten,
+    GroupNorm,
     Layer,
+    LayerNorm,
     Linear,
+    LogSoftmax,
     MaxPool2d,
     Network,
+    PReLU,
     ReLU,
     Residual,
+    RMSNorm,
     Sequential,
+    Softmax,
     Tanh,
 )
 from torchnet.data import Classes, Pixels, Preprocessing
@@ -30,12 +40,32 @@ LAYERS: dict[str, list[Layer]] = {
     "stride": [Conv2d(3, 4, 3, stride=2, padding=1)],
     "pairs": [Conv2d(3, 4, (2, 3), stride=(3, 1), padding=(1, 2), dilation=(2, 1))],
     "groups": [Conv2d(3, 6, 3, groups=3, padding=1), Conv2d(6, 4, 3, groups=2, bias=False)],
+    "same": [Conv2d(3, 4, (3, 2), padding="same", dilation=(1, 3)), Conv2d(4, 2, 3, padding="valid")],
+    "one dimension": [
+        Flatten(2),
+        Conv1d(3, 4, 5, stride=3, padding=2, dilation=2),
+        Conv1d(4, 6, 3, padding="same", groups=2),
+    ],
     "max pooling": [MaxPool2d(2)],
     "overlapping": [MaxPool2d(3, stride=1, padding=1)],
     "dilated": [MaxPool2d(2, dilation=3, stride=2)],
     "ceil": [MaxPool2d(2, ceil_mode=True)],
     "ceil, padded": [MaxPool2d(3, stride=3, padding=1, dilation=2, ceil_mode=True)],
-    "batch norm": [BatchNorm2d(3), Conv2d(3, 4, 2), BatchNorm2d(4, eps=0.3, momentum=0.3)],
+    "pairs of a pooling": [MaxPool2d((3, 2), (1, 3), padding=(1, 0))],
+    "average pooling": [AvgPool2d(2)],
+    "average with padding": [AvgPool2d((3, 2), stride=(2, 3), padding=1)],
+    "average without padding": [AvgPool2d(3, stride=2, padding=1, count_include_pad=False)],
+    "average, ceil": [AvgPool2d(3, stride=2, padding=1, ceil_mode=True)],
+    "average, ceil, without padding": [AvgPool2d(4, 3, 2, True, False)],
+    "average, divisor": [AvgPool2d(2, divisor_override=7)],
+    "batch norm": [BatchNorm2d(3), Conv2d(3, 4, 2), BatchNorm2d(4, eps=0.3, momentum=None)],
+    "batch norm without weights": [BatchNorm2d(3, affine=False), BatchNorm2d(3, track_running_stats=False)],
+    "batch norm of lengths": [Flatten(2), BatchNorm1d(3), Conv1d(3, 2, 3)],
+    "group norm": [GroupNorm(3, 3), Conv2d(3, 4, 2), GroupNorm(2, 4, eps=0.2, affine=False)],
+    "layer norm of images": [LayerNorm((9, 8)), RMSNorm((3, 9, 8)), LayerNorm(8, bias=False)],
+    "dropout": [Conv2d(3, 4, 3), Dropout2d(0.3)],
+    "slopes": [Conv2d(3, 4, 3), PReLU(4), Conv2d(4, 2, 2), PReLU()],
+    "softmax of images": [Softmax(1), LogSoftmax(-1), Softmax(2)],
     "residual": [Residual(Conv2d(3, 5, 3, padding=1), ReLU(), Sequential(Conv2d(5, 3, 1), BatchNorm2d(3))), Tanh()],
     "global": [Conv2d(3, 4, 3), AdaptiveAvgPool2d(1)],
     "rows of images": [Flatten(2), Linear(72, 5), Tanh()],
@@ -103,6 +133,7 @@ def expect_exported(name: str, net: Network, images: torch.Tensor, dtype: torch.
     expect_equal(name, logits, expected, f"ONNX Runtime, {dtype}", TOLERANCE[dtype])
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")  # a warning of torch.nn
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @pytest.mark.parametrize("name", NETS)
 def test_exported_networks_of_images_give_the_same_logits(name, dtype, expect_equal):
@@ -141,7 +172,7 @@ def test_a_forward_pass_of_the_users_own_is_refused(export):
 
 
 def test_the_source_leaves_defaults_out():
-    net = with_logits(Conv2d(3, 4, 3, padding=1, bias=False), BatchNorm2d(4), MaxPool2d(2), MaxPool2d(3, 1))
+    net = with_logits(Conv2d(3, 4, 3, padding=1, bias=False), BatchNorm2d(4), MaxPool2d(2), MaxPool2d((2, 1), 1))
     source = torch_source(net, Preprocessing(Pixels(SHAPE), DIGITS), "state")
     lines = [line.strip() for line in source.partition("net = ")[2].partition("\n)")[0].splitlines()]
     assert lines == [
@@ -149,9 +180,9 @@ def test_the_source_leaves_defaults_out():
         "nn.Conv2d(3, 4, 3, padding=1, bias=False),",
         "nn.BatchNorm2d(4),",
         "nn.MaxPool2d(2),",
-        "nn.MaxPool2d(3, stride=1),",
+        "nn.MaxPool2d((2, 1), stride=1),",
         "nn.Flatten(),",
-        "nn.Linear(16, 4),",
+        "nn.Linear(48, 4),",
     ]
 
 

@@ -41,6 +41,17 @@ _EVERYTHING = (
     "--data.deformation.elastic_strength=0.5",
     "--data.deformation.elastic_smoothness=2",
 )
+_CONVNET = (
+    "--model.network=convnet",
+    "--model.hidden_sizes=null",
+    "--model.widths=[4,6]",
+    "--model.dropout=0.2",
+    "--model.matmul_dtype=bfloat16",
+    "--model.ema_decay=0.9",
+    "--model.lr=0.1",
+    "--model.momentum=0.9",
+    "--data.deformation.rotation=10",
+)
 TASKS: dict[str, tuple[str, ...]] = {
     # Each step is taken in Python, one at a time, where it can be disturbed at any point; validated in mid-epoch.
     "plain": (*_VALIDATED, *_MOMENTUM, "--model.captured=false", "--trainer.val_check_interval=5"),
@@ -49,6 +60,7 @@ TASKS: dict[str, tuple[str, ...]] = {
     "everything, blocks of 1": (*_VALIDATED, *_EVERYTHING, "--data.block_size=1"),
     "everything, blocks of 4": (*_VALIDATED, *_EVERYTHING, "--data.block_size=4"),
     "everything, blocks of 1000": (*_VALIDATED, *_EVERYTHING, "--data.block_size=1000"),
+    "convnet": (*_VALIDATED, *_CONVNET),
     "no validation": ("--data.validation_fraction=0", *_MOMENTUM, "--data.batch_size=62"),
 }
 

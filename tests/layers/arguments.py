@@ -53,7 +53,7 @@ LAYERS: dict[str, Row] = {
     ),
     "RMSNorm": Row(((4, 5),), ((4, 5), (3, 4, 5), (2, 3, 4, 5)), {"eps": 0.01, "elementwise_affine": False}),
     "Dropout": Row((), ELEMENTWISE, {"p": 0.0, "inplace": True}),
-    "Dropout2d": Row((), IMAGES, {"p": 0.0, "inplace": True}),
+    "Dropout2d": Row((), IMAGES[:1], {"p": 0.0, "inplace": True}),
     "Embedding": Row(
         (6, 3),
         ((5,), (2, 3), ()),
@@ -184,6 +184,7 @@ _INPUTS = {
     "BatchNorm1d": "(N, C), (N, C, L)",
     "BatchNorm2d": "(N, C, H, W)",
     "GroupNorm": "(N, C, \\*)",
+    "Dropout2d": "(N, C, H, W), (N, C, L)",
     "LayerNorm": "(\\*, normalized_shape)",
     "RMSNorm": "(\\*, normalized_shape)",
     "Embedding": "(\\*), whole numbers",

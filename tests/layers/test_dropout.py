@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from torchnet import Dropout, Linear, Residual, set_step
+from torchnet import Dropout, Dropout2d, Linear, Residual, set_step
 from torchnet.engine.tape import Tape
 from torchnet.engine.variants import same_bits
 from torchnet.randomness import uniform
@@ -64,7 +64,7 @@ def test_the_mask_is_that_of_uniform():
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"stream": 1}, {"step": 1}])
 def test_masks_differ_by_seed_stream_and_step(other):
-    a, b = Dropout(0.5), Dropout(0.5, other.get("seed", 0), other.get("stream", 0))
+    a, b = Dropout(0.5), Dropout(0.5, seed=other.get("seed", 0), stream=other.get("stream", 0))
     set_step(b, other.get("step", 0))
     assert (mask(a) == mask(b)).double().mean().item() == pytest.approx(0.5, abs=0.01)
 
@@ -159,3 +159,44 @@ def test_an_invalid_probability_is_refused(p):
 def test_defaults():
     assert repr(Dropout()) == "Dropout(p=0.5, seed=0, stream=0)"
     assert Dropout().p == nn.Dropout().p
+
+
+@pytest.mark.parametrize("kind", [Dropout, Dropout2d])
+def test_the_arguments_of_torch_come_first(kind):
+    assert kind(0.25, False).p == 0.25
+    with pytest.raises(ValueError, match="inplace: expected it to be left out, got True: it would overwrite"):
+        kind(0.25, True)
+    with pytest.raises(TypeError):
+        kind(0.25, False, 1)  # the seed is given by name
+
+
+@pytest.mark.parametrize("shape", [(300, 40, 2, 3), (300, 40, 5)])
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_whole_channels_are_dropped_with_probability_p(shape, p):
+    layer, x, grad_output = Dropout2d(p, seed=1), random(*shape), random(*shape, seed=1)
+    y = layer(x)
+    assert torch.equal(layer(x), y)
+    factor = (y / x).flatten(2)
+    torch.testing.assert_close(factor, factor[:, :, :1].expand_as(factor), rtol=1e-14, atol=0)
+    dropped = (factor[:, :, 0] == 0).double()
+    torch.testing.assert_close(factor[:, :, 0], (1 - dropped) / (1 - p), rtol=1e-14, atol=0)
+    tolerance = 4 * math.sqrt(p * (1 - p) / dropped.numel())
+    assert dropped.mean().item() == pytest.approx(p, abs=tolerance)
+    assert all((dropped.mean(dim).var() > 0) for dim in (0, 1))  # each channel of each sample by itself
+    torch.testing.assert_close(layer.backward(grad_output) / grad_output, y / x, rtol=1e-14, atol=0)
+    assert not torch.equal(layer(x), y)
+
+
+def test_the_gradient_of_dropped_channels_has_the_shape_of_the_images():
+    layer, x = Dropout2d(0.5), random(4, 6, 3, 5).contiguous(memory_format=torch.channels_last)
+    assert layer(x).stride() == layer.backward(x).stride() == x.stride()
+    layer(x)
+    with pytest.raises(ValueError, match=r"expected grad_output of shape \(4, 6, 3, 5\), got \(4, 6, 1, 1\)"):
+        layer.backward(x[:, :, :1, :1])
+    assert torch.equal(layer.eval()(x), x)
+
+
+@pytest.mark.parametrize("shape", [(6,), (4, 6), (4, 6, 2, 2, 2)])
+def test_other_shapes_than_images_and_signals_are_refused(shape):
+    with pytest.raises(ValueError, match=r"expected input of shape \(N, C, H, W\) or \(N, C, L\), got .*: use Dropout"):
+        Dropout2d()(torch.ones(shape))

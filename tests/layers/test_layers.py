@@ -9,7 +9,29 @@ import pytest
 import torch
 from torch import nn
 
-from torchnet import ELU, GELU, BatchNorm1d, Identity, LeakyReLU, Linear, ReLU, Sigmoid, SiLU, Softplus, Tanh, set_step
+from torchnet import (
+    CELU,
+    ELU,
+    GELU,
+    SELU,
+    BatchNorm1d,
+    Hardswish,
+    Hardtanh,
+    Identity,
+    LeakyReLU,
+    Linear,
+    LogSigmoid,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Softsign,
+    Tanh,
+    set_step,
+)
 from torchnet.layers import ACTIVATIONS, Layer
 from torchnet.layers.layer import expect_shape
 
@@ -24,6 +46,15 @@ TWINS = {
     GELU: nn.GELU,
     SiLU: nn.SiLU,
     Softplus: nn.Softplus,
+    Hardtanh: nn.Hardtanh,
+    ReLU6: nn.ReLU6,
+    Hardswish: nn.Hardswish,
+    Mish: nn.Mish,
+    PReLU: nn.PReLU,
+    CELU: nn.CELU,
+    SELU: nn.SELU,
+    Softsign: nn.Softsign,
+    LogSigmoid: nn.LogSigmoid,
     Identity: nn.Identity,
 }
 ARGUMENTS = [
@@ -35,14 +66,23 @@ ARGUMENTS = [
     (GELU, ("tanh",)),
     (Softplus, (2.0,)),
     (Softplus, (0.5, 1.5)),
+    (Hardtanh, (-0.3, 0.1)),
+    (PReLU, (1, -0.5)),
+    (CELU, (0.5,)),  # torch's own derivative rounds 1 / α to float32
+    (Identity, (54,)),
 ]
-PIECES = [x for kink in (0.0, 3.0, 10.0, 20.0) for x in (kink, -kink, math.nextafter(kink, 99), kink - 1e-9)]
+PIECES = [
+    x
+    for kink in (0.0, 0.1, 0.3, 1.0, 3.0, 6.0, 10.0, 20.0, 40.0)
+    for x in (kink, -kink, math.nextafter(kink, 99), kink - 1e-9)
+]
 EXTREMES = [sign * x for x in (1e-300, 1e-30, 36.0, 100.0, 720.0, 1e4, 1e19, 1e30) for sign in (1, -1)]
 
 
 def twin_of(activation: Layer) -> nn.Module:
-    arguments = {name: getattr(activation, name) for name in inspect.signature(type(activation)).parameters}
-    return TWINS[type(activation)](**arguments)
+    names = [name for name in inspect.signature(type(activation)).parameters if hasattr(activation, name)]
+    twin = TWINS[type(activation)](**{name: getattr(activation, name) for name in names})
+    return twin.to(next(activation.parameters(), torch.empty(0)).dtype)
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -54,9 +94,9 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
 def test_activation_matches_torch(layer_class, arguments, scale, expect_equal):
     x = (scale * random(7, 5)).requires_grad_()
     grad_output = random(7, 5, seed=1)
-    expected = TWINS[layer_class](*arguments)(x)
+    expected = TWINS[layer_class](*arguments).double()(x)
     (expected_grad,) = torch.autograd.grad(expected, x, grad_output)
-    layer = layer_class(*arguments)
+    layer = layer_class(*arguments).double()
     name = f"{layer} x{scale:g}"
     expect_equal(f"{name} output", layer(x.detach()), expected.detach(), "torch.nn")
     expect_equal(f"{name} grad_input", layer.backward(grad_output), expected_grad, "autograd")
@@ -66,9 +106,9 @@ def test_activation_matches_torch(layer_class, arguments, scale, expect_equal):
 def test_activation_matches_torch_at_kinks_and_extreme_inputs(layer_class, arguments):
     x = torch.tensor(PIECES + EXTREMES, dtype=torch.float64, requires_grad=True)
     grad_output = random(len(x), seed=1)
-    expected = TWINS[layer_class](*arguments)(x)
+    expected = TWINS[layer_class](*arguments).double()(x)
     (expected_grad,) = torch.autograd.grad(expected, x, grad_output)
-    layer = layer_class(*arguments)
+    layer = layer_class(*arguments).double()
     # Compared per element, not by norm. Far below zero, torch's GELU loses digits in 1 + erf.
     torch.testing.assert_close(layer(x.detach()), expected.detach(), rtol=1e-13, atol=1e-14)
     torch.testing.assert_close(layer.backward(grad_output), expected_grad, rtol=1e-13, atol=1e-14)
@@ -81,11 +121,12 @@ def test_arguments_are_those_of_torch(layer_class, arguments):
 
 
 def test_activations_by_name():
-    twins = {"gelu_tanh": "gelu", "silu": "silu"}
+    twins = {"gelu_tanh": "gelu", "log_sigmoid": "logsigmoid", "identity": "identity"}
+    arguments = {"gelu_tanh": {"approximate": "tanh"}, "prelu": {"weight": torch.tensor([0.25]).double()}}
     for name, make in ACTIVATIONS.items():
-        arguments = {"approximate": "tanh"} if name == "gelu_tanh" else {}
         function = getattr(torch.nn.functional, twins.get(name, name), lambda x: x)
-        torch.testing.assert_close(make()(random(7, 5)), function(random(7, 5), **arguments), rtol=1e-14, atol=1e-15)
+        expected = function(random(7, 5), **arguments.get(name, {}))
+        torch.testing.assert_close(make().double()(random(7, 5)), expected, rtol=1e-14, atol=1e-15)
     assert {type(make()) for make in ACTIVATIONS.values()} == TWINS.keys()
 
 
@@ -98,7 +139,7 @@ def test_gelu_refuses_another_approximation():
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 def test_activation_is_finite_for_every_finite_number(layer_class, arguments, dtype):
     x = torch.tensor([*PIECES, *EXTREMES, 3e38, -3e38], dtype=dtype)
-    layer, exact = layer_class(*arguments), layer_class(*arguments)
+    layer, exact = layer_class(*arguments).to(dtype), layer_class(*arguments).double()
     got = [layer(x), layer.backward(torch.full_like(x, -3))]
     expected = [exact(x.double()), exact.backward(torch.full_like(x, -3).double())]
     for a, b in zip(got, expected, strict=True):
@@ -111,7 +152,7 @@ def test_activation_is_finite_for_every_finite_number(layer_class, arguments, dt
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_activation_in_low_precision_differs_by_rounding_only(layer_class, arguments, dtype):
     x, grad_output = (3 * random(70, 50)).to(dtype), random(70, 50, seed=1).to(dtype)
-    layer, exact = layer_class(*arguments), layer_class(*arguments)
+    layer, exact = layer_class(*arguments).to(dtype), layer_class(*arguments).double()
     got = [layer(x), layer.backward(grad_output)]
     expected = [exact(x.double()), exact.backward(grad_output.double())]
     for a, b in zip(got, expected, strict=True):
@@ -119,6 +160,7 @@ def test_activation_in_low_precision_differs_by_rounding_only(layer_class, argum
         assert (a.double() - b).norm() <= 4 * torch.finfo(dtype).eps * b.norm()
 
 
+SELU_ALPHA, SELU_SCALE = Decimal("1.6732632423543772848170429916717"), Decimal("1.0507009873554804934193349852946")
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803")
 
 
@@ -142,6 +184,11 @@ EXACT = {
     SiLU(): lambda x: x * sigmoid(x),
     Softplus(): lambda x: (1 + x.exp()).ln(),
     Softplus(2.0, 50.0): lambda x: (1 + (2 * x).exp()).ln() / 2,
+    Mish(): lambda x: x * (1 - 2 / ((1 + x.exp()) ** 2 + 1)),
+    CELU(0.6): lambda x: x if x > 0 else Decimal("0.6") * ((x / Decimal("0.6")).exp() - 1),
+    SELU(): lambda x: SELU_SCALE * (x if x > 0 else SELU_ALPHA * (x.exp() - 1)),
+    Softsign(): lambda x: x / (1 + abs(x)),
+    LogSigmoid(): lambda x: sigmoid(x).ln(),
 }
 
 
@@ -175,6 +222,85 @@ def test_sigmoid_is_finite_where_exp_overflows():
     assert layer.backward(torch.ones(2)).tolist() == [0, 0]
 
 
+def test_the_slopes_at_kinks():
+    kinks = {
+        Hardtanh(-1.0, 2.0): {-1.0: 0, 2.0: 0, 1.0: 1},
+        ReLU6(): {0.0: 0, 6.0: 0, 5.0: 1},
+        Hardswish(): {-3.0: 0, 3.0: 1, 0.0: 0.5},
+        PReLU(1, 0.5): {0.0: 0.5, 1.0: 1},
+        CELU(0.5): {0.0: 1},
+        Softsign(): {0.0: 1},
+    }
+    for layer, slopes in kinks.items():
+        layer(torch.tensor(list(slopes)))
+        assert layer.backward(torch.full((len(slopes),), 4.0)).tolist() == [4 * it for it in slopes.values()], layer
+
+
+SHAPES = {1: [(), (7,), (7, 5), (2, 5, 3, 4)], 5: [(7, 5), (2, 5, 3), (2, 5, 3, 4), (2, 5, 2, 2, 2)]}
+
+
+@pytest.mark.parametrize(("num_parameters", "shape"), [(n, shape) for n, shapes in SHAPES.items() for shape in shapes])
+def test_prelu_learns_its_slopes(num_parameters, shape, expect_equal):
+    layer, twin = PReLU(num_parameters, dtype=torch.float64), nn.PReLU(num_parameters, dtype=torch.float64)
+    assert torch.equal(layer.weight, twin.weight)
+    layer.weight.copy_(random(num_parameters, seed=2))
+    twin.load_state_dict(layer.state_dict())
+    x, grad_output = random(*shape).requires_grad_(), random(*shape, seed=1)
+    expected = twin(x)
+    expected.backward(grad_output)
+    for _ in range(2):  # the gradient is overwritten, not accumulated
+        expect_equal("output", layer(x.detach()), expected.detach(), "torch.nn")
+        expect_equal("grad_input", layer.backward(grad_output), x.grad, "autograd")
+        expect_equal("weight.grad", layer.weight.grad, twin.weight.grad, "autograd")
+
+
+def test_prelu_keeps_the_memory_format_of_images():
+    layer, images = PReLU(5), random(2, 5, 3, 4).float().to(memory_format=torch.channels_last)
+    for tensor in (layer(images), layer.backward(images)):
+        assert tensor.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("x", [torch.ones(5), torch.ones(5, 4), torch.ones(2, 4, 5)])
+def test_prelu_refuses_another_number_of_channels(x):
+    with pytest.raises(ValueError, match=r"expected input of shape \(N, 5, ...\), got "):
+        PReLU(5)(x)
+
+
+def test_prelu_refuses_another_dtype():
+    with pytest.raises(ValueError, match=r"expected input of dtype torch.float32, got torch.float64"):
+        PReLU()(random(7, 5))
+
+
+@pytest.mark.parametrize("kind", [ReLU, LeakyReLU, ELU, SiLU, Hardtanh, ReLU6, Hardswish, Mish, CELU, SELU])
+def test_inplace_is_refused(kind):
+    assert inspect.signature(kind).parameters["inplace"].default is False
+    with pytest.raises(ValueError, match="inplace: expected it to be left out, got True: it would overwrite"):
+        kind(inplace=True)
+
+
+@pytest.mark.parametrize("kind", TWINS)
+def test_the_arguments_have_the_positions_and_defaults_of_torch(kind):
+    def arguments(it):
+        return [(p.name, p.default) for p in inspect.signature(it).parameters.values() if p.kind != p.VAR_KEYWORD]
+
+    assert arguments(kind) == arguments(TWINS[kind]) or TWINS[kind] in (nn.Sigmoid, nn.Tanh, nn.Softsign, nn.LogSigmoid)
+
+
+def test_hardtanh_refuses_old_names_and_wrong_ends():
+    with pytest.raises(ValueError, match="min_value: expected it to be left out, got 0: its name is min_val now"):
+        Hardtanh(min_value=0)
+    with pytest.raises(ValueError, match="max_value: expected it to be left out, got 2: its name is max_val now"):
+        Hardtanh(max_value=2)
+    for ends in ((1.0, 1.0), (2.0, 1.0)):
+        with pytest.raises(ValueError, match=f"expected min_val < max_val, got {ends[0]} and {ends[1]}"):
+            Hardtanh(*ends)
+
+
+def test_celu_refuses_an_alpha_of_zero():
+    with pytest.raises(ValueError, match="alpha: expected a number other than 0"):
+        CELU(0.0)
+
+
 @pytest.mark.parametrize(("in_features", "out_features"), [(5, 3), (4, 4), (1, 2), (3, 1)])
 @pytest.mark.parametrize("batch", [1, 2, 7])
 @pytest.mark.parametrize("bias", [True, False])
@@ -194,6 +320,31 @@ def test_linear_matches_torch(in_features, out_features, batch, bias, expect_equ
     assert [weight for weight, _ in layer.named_parameters()] == ["weight", "bias"][: 1 + bias]
     for weight, tensor in layer.named_parameters():
         expect_equal(f"{name} {weight}.grad", tensor.grad, twin.get_parameter(weight).grad, "autograd")
+
+
+@pytest.mark.parametrize("leading", [(), (1,), (6,), (2, 3), (2, 1, 3)])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("matmul_dtype", [None, torch.bfloat16])
+def test_leading_dimensions_are_one_long_batch(leading, bias, matmul_dtype, expect_equal):
+    layer = Linear(5, 4, bias, None, torch.float64, matmul_dtype=matmul_dtype)  # the positions of torch.nn
+    for weight in layer.parameters():
+        weight.copy_(random(*weight.shape, seed=1))
+    twin = nn.Linear(5, 4, bias, None, torch.float64)
+    twin.load_state_dict(layer.state_dict())
+    x, grad_output = random(*leading, 5, seed=2).requires_grad_(), random(*leading, 4, seed=3)
+    twin(x).backward(grad_output)
+    expect_equal("output", layer(x.detach()), twin(x).detach(), "torch.nn")
+    expect_equal("grad_input", layer.backward(grad_output), x.grad, "autograd")
+    for weight, tensor in layer.named_parameters():
+        expect_equal(f"{weight}.grad", tensor.grad, twin.get_parameter(weight).grad, "autograd")
+    layer(x.detach().flatten(0, -2) if len(leading) > 1 else x.detach())
+    with pytest.raises(ValueError, match="expected grad_output of shape"):
+        layer.backward(random(*leading, 5))
+
+
+def test_identity_ignores_its_arguments():
+    layer = Identity(54, unused_argument1=0.1, unused_argument2=False)
+    assert repr(layer) == "Identity()"
 
 
 def test_linear_without_a_bias():
@@ -340,8 +491,13 @@ def test_weights_are_unknown_to_autograd():
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (torch.ones(2, 4), r"expected input of shape \(\*, 3\), got \(2, 4\)"),
-        (torch.ones(2, 3, 1), r"expected input of shape \(\*, 3\), got \(2, 3, 1\)"),
+        (
+            torch.ones(2, 4),
+            r"expected input of shape \(\*, 3\), got \(2, 4\): make the layer with the sizes of its input",
+        ),
+        (torch.ones(4), r"expected input of shape \(\*, 3\), got \(4,\): make the layer"),
+        (torch.tensor(1.0), r"expected input of shape \(\*, 3\), got \(\): make the layer"),
+        (torch.ones(2, 3, 1), r"expected input of shape \(\*, 3\), got \(2, 3, 1\): flatten each sample to one row"),
         (torch.ones(0, 3), r"expected at least one sample, got an empty batch of shape \(0, 3\)"),
         (torch.ones(2, 3, dtype=torch.float64), r"expected input of dtype torch.float32, got torch.float64"),
         (torch.ones(2, 3, dtype=torch.uint8), r"expected input of dtype torch.float32, got torch.uint8"),

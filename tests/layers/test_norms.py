@@ -188,10 +188,9 @@ def test_a_replayed_step_is_the_step(name):
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (torch.ones(2, 4), r"expected input of shape \(\*, 3\), got \(2, 4\): flatten each sample to one row"),
-        (torch.ones(3), r"expected input of shape \(\*, 3\), got \(3,\)"),
-        (torch.ones(2, 1, 3), r"expected input of shape \(\*, 3\), got \(2, 1, 3\)"),
-        (torch.ones(2, 3, 1), r"expected input of shape \(\*, 3\), got \(2, 3, 1\)"),
+        (torch.ones(2, 4), r"expected input of shape \(.*3.*\), got \(2, 4\)"),
+        (torch.ones(4), r"expected input of shape \(.*3.*\), got \(4,\)"),
+        (torch.ones(0, 3), "expected at least one sample, got an empty batch"),
         (torch.ones(2, 3).double(), r"expected input of dtype torch.float32, got torch.float64: convert it with x.to"),
     ],
 )
@@ -202,16 +201,18 @@ def test_what_does_not_fit_is_refused(kind, x, message):
 
 def test_a_single_sample_has_no_variance():
     layer = BatchNorm1d(3)
-    with pytest.raises(ValueError, match=r"expected at least two samples in training mode, got 1: .* call eval\(\)"):
+    with pytest.raises(
+        ValueError, match=r"expected at least two values per channel in training mode, got 1: .* call eval"
+    ):
         layer(torch.ones(1, 3))
     assert layer.num_batches_tracked == 0
     assert layer.eval()(torch.ones(1, 3)).shape == (1, 3)
 
 
 @pytest.mark.parametrize("kind", [LayerNorm, RMSNorm])
-@pytest.mark.parametrize("shape", [(), (2, 3)])
-def test_one_dimension_is_normalized(kind, shape):
-    with pytest.raises(ValueError, match=r"normalized_shape: expected one dimension, got \("):
+@pytest.mark.parametrize("shape", [(), []])
+def test_a_sample_has_a_dimension(kind, shape):
+    with pytest.raises(ValueError, match=r"normalized_shape: expected at least one dimension, got \(\)"):
         kind(shape)
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from torchnet import BatchNorm1d, Dropout, Layer
+from torchnet import BatchNorm1d, BatchNorm2d, Dropout, Dropout2d, Layer
 from torchnet.layers import step_known
 from torchnet.replicas import Replicas, Share
 
@@ -78,10 +78,13 @@ def step(layer: Layer, x: Tensor, grad_output: Tensor) -> Callable[[Replicas], d
 @pytest.mark.parametrize("size", [2, 3, 4])
 @pytest.mark.parametrize("numbers", INPUTS)
 @pytest.mark.parametrize("momentum", [0.3, None])
-def test_batch_norm_sees_the_whole_mini_batch(size, numbers, momentum, expect_equal):
+@pytest.mark.parametrize(
+    ("kind", "shape"), [(BatchNorm1d, (11, 5)), (BatchNorm1d, (5, 5, 4)), (BatchNorm2d, (7, 5, 2, 3))]
+)
+def test_batch_norm_sees_the_whole_mini_batch(size, numbers, momentum, kind, shape, expect_equal):
     scale, offset = INPUTS[numbers]
-    x, grad_output = scale * random(11, 5) + offset, random(11, 5, seed=1) + 0.5
-    layer = randomized(BatchNorm1d(5, eps=0.02, momentum=momentum, dtype=torch.float64))
+    x, grad_output = scale * random(*shape) + offset, random(*shape, seed=1) + 0.5
+    layer = randomized(kind(5, eps=0.02, momentum=momentum, dtype=torch.float64))
     found = in_threads(size, step(layer, x, grad_output))
     _, expected = both(layer, norm_twin(layer), x, grad_output)
     tolerance = 1e-12 if offset == 0 else 1e-11
@@ -100,16 +103,30 @@ def test_the_gradient_of_the_input_has_no_mean_however_far_from_zero_the_input_i
     assert (grad_input.mean(dim=0).abs() <= 1e-6 * grad_input.abs().amax(dim=0)).all()
 
 
+@pytest.mark.parametrize("samples", [1, 2])
+def test_each_process_may_have_all_of_a_small_mini_batch(samples, expect_equal):
+    x, grad_output = random(samples, 5, 2, 3), random(samples, 5, 2, 3, seed=1)
+    layer = randomized(BatchNorm2d(5, affine=False, dtype=torch.float64))
+    found = in_threads(3, step(layer, x, grad_output / 3))  # the loss is divided among the copies
+    _, expected = both(layer, norm_twin(layer), x, grad_output)
+    for process in found:
+        expect_equal("output", process["output"], expected["output"], "torch.nn on the whole")
+        expect_equal("running_var", process["running_var"], expected["running_var"], "torch.nn on the whole")
+
+
 def test_batch_norm_refuses_a_mini_batch_of_one_sample_but_accepts_shards_of_one():
     x = random(3, 4)
     in_threads(3, step(BatchNorm1d(4, dtype=torch.float64), x, x))
-    with pytest.raises(ValueError, match="expected at least two samples in training mode, got 1"):
+    with pytest.raises(ValueError, match="expected at least two values per channel in training mode, got 1"):
         in_threads(2, step(BatchNorm1d(4, dtype=torch.float64), x[:1], x[:1]))
 
 
-def test_shards_of_dropout_have_the_mask_of_the_whole():
-    x, grad_output = random(11, 6), random(11, 6, seed=1)
-    layer = Dropout(0.4, seed=5, stream=2)
+@pytest.mark.parametrize(
+    ("kind", "shape"), [(Dropout, (11, 6)), (Dropout, (11, 2, 3)), (Dropout2d, (11, 6, 2, 3)), (Dropout2d, (11, 6, 2))]
+)
+def test_shards_of_dropout_have_the_mask_of_the_whole(kind, shape):
+    x, grad_output = random(*shape), random(*shape, seed=1)
+    layer = kind(0.4, seed=5, stream=2)
     found = in_threads(3, step(layer, x, grad_output))
     assert torch.equal(torch.cat([process["output"] for process in found]), layer(x))
     assert torch.equal(torch.cat([process["input"] for process in found]), layer.backward(grad_output))

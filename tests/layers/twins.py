@@ -1,5 +1,7 @@
 """The twins of layers: torch.nn modules with the same weights, differentiated by autograd."""
 
+import inspect
+
 import torch
 from torch import nn
 
@@ -33,18 +35,17 @@ class DropoutTwin(nn.Module):
         if not self.training:
             return x
         (dropout,) = self.dropout
-        mask = Dropout(dropout.p, dropout.seed, dropout.stream)
+        mask = type(dropout)(dropout.p, seed=dropout.seed, stream=dropout.stream)
         mask.step.copy_(dropout.step)
         return x * mask(torch.ones_like(x)).detach()
 
 
-def norm_twin(layer: BatchNorm1d | LayerNorm | RMSNorm) -> nn.Module:
-    dtype = layer.weight.dtype
-    if isinstance(layer, BatchNorm1d):
-        twin = nn.BatchNorm1d(layer.num_features, layer.eps, layer.momentum, dtype=dtype)
-    else:
-        kind = nn.LayerNorm if isinstance(layer, LayerNorm) else nn.RMSNorm
-        twin = kind(layer.normalized_shape, layer.eps, dtype=dtype)
+def norm_twin(layer: Layer) -> nn.Module:
+    """Return the layer of torch.nn with the same arguments, weights and statistics."""
+    kind = getattr(nn, type(layer).__name__)
+    arguments = {name: getattr(layer, name) for name in inspect.signature(kind).parameters if hasattr(layer, name)}
+    dtype = next((tensor.dtype for tensor in layer.state_dict().values()), torch.float64)
+    twin = kind(**arguments | {"bias": layer.bias is not None} if "bias" in arguments else arguments, dtype=dtype)
     twin.load_state_dict(layer.state_dict())
     return twin
 

@@ -43,17 +43,21 @@ _SLOPE = "slope = torch.addcmul(cdf, x, torch.exp(-0.5 * x * x), value=_DENSITY_
 _BELL = "slope = torch.add(cdf, torch.addcmul(bell, bell * x, x, value=3 * _CUBIC), alpha=_SLOPE_AT_0)"
 _D_GELU = "grad_output * slope"
 _RSTD = "rstd = (var + self.eps).rsqrt()"
-_TRACK_VAR = "self.running_var.lerp_(var * (n / (n - 1)), rate)"
-_BATCH_VARIANCE_PATH = "grad = torch.addcmul(grad_output, normalized, self.weight.grad, value=-1 / len(normalized))"
-_D_BATCH_NORM = "(grad - mean) * (self.weight * rstd)"
-_SUMS = (
-    "        if self.share is not None:\n"
-    "            self.bias.grad, self.weight.grad = map(self.share.sum, (self.bias.grad, self.weight.grad))\n"
-    "        if self.share is None:\n"
+_VAR = "var = (centered * centered).mean(others)"
+_TRACK = "self.track(mean, var * (m / (m - 1)))"
+_OF_WEIGHT = "(grad_output * normalized).sum(others)"
+_BATCH_VARIANCE_PATH = "grad = torch.addcmul(grad_output, normalized, of_weight.view(shape), value=-1 / m)"
+_D_BATCH_NORM = "(grad - mean.view(shape)) * self.scale(rstd).view(shape)"
+_SUMS = "of_bias, of_weight = map(self.share.sum, (of_bias, of_weight)) if self.share else (of_bias, of_weight)"
+_KERNEL_MASK = "wanted = (input_grad, self.weight is not None, self.bias is not None)"
+_LAYER_VARIANCE_PATH = (
+    "grad = torch.addcmul(grad, normalized, (grad * normalized).mean(dim=self.dims, keepdim=True), value=-1)"
 )
-_LAYER_VARIANCE_PATH = "grad = torch.addcmul(grad, normalized, (grad * normalized).mean(dim=1, keepdim=True), value=-1)"
-_D_LAYER_NORM = "(grad - grad.mean(dim=1, keepdim=True)) * rstd"
-_D_RMS_NORM = "(grad - normalized * (grad * normalized).mean(dim=1, keepdim=True)) * rrms"
+_D_LAYER_NORM = "(grad - grad.mean(dim=self.dims, keepdim=True)) * rstd"
+_WEIGHT_SUM = "(grad_output * normalized).reshape(rows).sum(dim=0)"
+_D_RMS_NORM = "(grad - normalized * (grad * normalized).mean(dim=self.dims, keepdim=True)) * rrms"
+_GROUP_VARIANCE_PATH = "grad = torch.addcmul(grad, normalized, (grad * normalized).mean(dims, keepdim=True), value=-1)"
+_D_GROUP_NORM = "((grad - grad.mean(dims, keepdim=True)) * rstd)"
 _MASK = ">= self.p).to(x.dtype) * scale"
 _SKIP = "return grad_output + cast(Tensor, grad) if input_grad else None"
 _UNIFORM = ">> 9).to(torch.float32) * 2.0**-23 + (0.5 + 2.0**-24)"
@@ -90,21 +94,117 @@ _NESTEROV = "grads = torch._foreach_add(grads, torch._foreach_mul(velocities, mo
 _STEP = "torch._foreach_sub_(weights, grads, alpha=lr)"
 _TENSOR_STEP = "torch._foreach_addcmul_(weights, grads, [lr] * len(weights), value=-1)"
 _GPU_STEP = "torch._foreach_sub_(weights, torch._foreach_mul(grads, lr))"
+_CONV = '"gok,ngkp->ngop", self._grouped(weight)'
+_CONV_B_GRAD = "flatten(2).sum(dim=(0, 2))"
+_CONV_WITHIN = "self.bias if operand.dtype == self.weight.dtype else None"
+_CONV_GEOMETRY = "where.stride, where.padding_before, where.dilation"
+_CONV_SAME = "(total // 2, total - total // 2)"
+_DIVISOR = "where.inside(device, self.count_include_pad).sum(dim=0)"
 
 PLANTED: tuple[Planted, ...] = (
     *_in(
         "layers/layer.py",
         ("remembers in evaluation mode", "if self.training:", "if True:"),
         ("recall does not consume", "= self._remembered, None", "= self._remembered, self._remembered"),
-        ("remembers in float32", "tensor.detach()", "tensor.detach().float().to(tensor.dtype)"),
+        ("remembers in float32", "value.detach()", "value.detach().float().to(value.dtype)"),
         ("remembers the first tensor for ever", "if self.training:", "if self.training and self._remembered is None:"),
+    ),
+    *_in(
+        "layers/convolution.py",
+        (
+            "forward: transposed kernel",
+            _CONV,
+            _CONV.replace("(weight)", "(weight.transpose(-1, -2).reshape_as(weight))"),
+        ),
+        ("forward: flipped kernel", _CONV, _CONV.replace("(weight)", "(weight.flip(-1))")),
+        ("grad_input: flipped kernel", "self._grouped(weight), G)", "self._grouped(weight.flip(-1)), G)"),
+        ("weight.grad: flipped kernel", "G, X).reshape_as(weight)", "G, X).reshape_as(weight).flip(-1)"),
+        ("weight.grad: a mean over the batch", "grad_weight.to(dtype)", "grad_weight.to(dtype) / len(batch)"),
+        ("bias.grad: a mean over the positions", _CONV_B_GRAD, "flatten(2).mean(dim=2).sum(dim=0)"),
+        ("bias.grad: a mean over the batch", _CONV_B_GRAD, "flatten(2).sum(dim=2).mean(dim=0)"),
+        ("bias.grad: of the rounded gradient", f"grad_output.{_CONV_B_GRAD}", f"grad.float().{_CONV_B_GRAD}"),
+        ("bias: rounded", _CONV_WITHIN, "None if self.bias is None else self._operand(self.bias)"),
+        ("bias: added twice", "bias if within is None else None", "bias"),
+        (
+            "groups: interleaved channels",
+            "(1, (self.groups, -1)).flatten",
+            "(1, (-1, self.groups)).transpose(1, 2).flatten",
+        ),
+    ),
+    *_in(
+        "layers/convolution_kernels.py",
+        ("stride and dilation swapped", _CONV_GEOMETRY, "where.dilation, where.padding_before, where.stride"),
+        ("groups ignored", "len(where.stride), groups", "len(where.stride), 1"),
+        ("same: more zeros before the image", "(0, size)", "(size, 0)"),
+        ("same: rows and columns swapped", "reversed(excess)", "excess"),
+        ("same: the gradient of the zeros returned", "_pad_end(grad_x, where, -1)", "grad_x"),
+        ("weight.grad: in the memory format of x", ".contiguous(memory_format=memory_format(weight))", ""),
+    ),
+    *_in(
+        "layers/convolution_arguments.py",
+        ("same: more zeros before the image", _CONV_SAME, "(total - total // 2, total // 2)"),
+        ("same: dilation ignored", "same * d * (k - 1)", "same * (k - 1)"),
+        ("same: one too many", "same * d * (k - 1)", "same * d * k"),
+    ),
+    *_in(
+        "layers/patches.py",
+        ("padding off by one", "dilation * places - padding", "dilation * places - padding + 1"),
+        (
+            "stride and dilation swapped",
+            "stride * positions + dilation * places",
+            "dilation * positions + stride * places",
+        ),
+        ("columns before rows", "self.image_size[i + 1 :]", "self.image_size[:i]"),
+        ("fold: the last patch wins", "index_add_", "index_copy_"),
+        (
+            "fold: padding added to the first pixel",
+            "= patches.masked_fill(~self.inside(patches.device), 0)",
+            "= patches",
+        ),
+        (
+            "unfold: the first pixel for padding",
+            "return patches.masked_fill(~self.inside(x.device), 0)",
+            "return patches",
+        ),
+        ("ceil_mode: a window in the padding", "steps * s >= size + before:", "steps * s >= size + before + after:"),
+        ("ceil_mode: always", "if ceil_mode else left // s", "if True else left // s"),
+        ("dilation: one too many", "(d * (k - 1) + 1)  #", "d * k  #"),
+    ),
+    *_in(
+        "layers/max_pool.py",
+        ("a tie to the last", "patch.real > value.real", "patch.real >= value.real"),
+        ("no NaN", " | patch.isnan()", ""),
+        ("the padding is zero", "larger = present & (", "larger = ("),
+        ("the last window wins", "scatter_add_", "scatter_"),
+        (
+            "stride and dilation swapped",
+            "self._stride, self._padding, self._dilation",
+            "self._dilation, self._padding, self._stride",
+        ),
+        ("remembers the image", "self.remember(indices, x.shape,", "self.remember(indices, x,"),
+    ),
+    *_in(
+        "layers/avg_pool.py",
+        ("divisor: the size of the window", _DIVISOR, "math.prod(self._kernel)"),
+        ("divisor: without padding", "(device, self.count_include_pad)", "(device)"),
+        ("divisor: with padding", "(device, self.count_include_pad)", "(device, True)"),
+        ("grad_input: not divided", " / self._divisor(where, grad_output.device)", ""),
+        ("a sum", " / self._divisor(where, x.device)", ""),
+        ("adaptive: divided by the height", "(shape[-2] * shape[-1])", "(shape[-2] * shape[-2])"),
+        ("adaptive: not divided", "(grad_output / (shape[-2] * shape[-1]))", "grad_output"),
+    ),
+    *_in(
+        "layers/flatten.py",
+        ("in another order", "y = x.flatten(start, end)", "y = x.flip(end).flatten(start, end)"),
+        ("the gradient in the order of memory", ".clone(memory_format=layout)", ".clone()"),
+        ("a view of grad_output", ".clone(memory_format=layout)", ""),
     ),
     *_in(
         "layers/linear.py",
         (
             "forward: no transpose if square",
-            "operand @ weight.T",
-            f"operand @ (weight {_SQUARE} weight.T)",
+            "rows @ weight.T",
+            f"rows @ (weight {_SQUARE} weight.T)",
         ),
         (
             "weight.grad: transposed if square",
@@ -132,12 +232,12 @@ PLANTED: tuple[Planted, ...] = (
         ),
         ("bfloat16: the output left in it", _SUM, "product.add_(self.bias)"),
         ("bfloat16: the output left in it, without a bias", _ROUNDED, "y = product"),
-        ("no bias added to unrounded products", "torch.addmm(self.bias, operand, weight.T)", "operand @ weight.T"),
+        ("no bias added to unrounded products", "torch.addmm(self.bias, rows, weight.T)", "(rows @ weight.T)"),
         ("no bias added to rounded products", "y if self.bias is None else y + self.bias", "y"),
         (
             "forward: no transpose within the sum if square",
-            "operand, weight.T)",
-            f"operand, weight {_SQUARE} weight.T)",
+            "rows, weight.T)",
+            f"rows, weight {_SQUARE} weight.T)",
         ),
         ("bias=False leaves out the weight", "requires_grad=False) if bias else None", "requires_grad=not bias)"),
         (
@@ -296,9 +396,38 @@ PLANTED: tuple[Planted, ...] = (
         ("no gradient", "grad_output.clone()", "torch.zeros_like(x)"),
     ),
     *_in(
+        "layers/normalization.py",
+        ("a bias without a weight", "if weight and bias else None", "if bias else None"),
+        (
+            "a weight that is switched off",
+            "nn.Parameter(ones, requires_grad=False) if weight",
+            "nn.Parameter(ones, False) if True",
+        ),
+        ("a bias that is switched off", "if weight and bias else None", "if weight else None"),
+        (
+            "the bias left out",
+            "torch.addcmul(self.bias.view(shape), x, self.weight.view(shape))",
+            "self.scale(x, shape)",
+        ),
+        (
+            "the bias multiplied by the weight",
+            "torch.addcmul(self.bias.view(shape), x, ",
+            "torch.mul(self.bias.view(shape) + x, ",
+        ),
+        ("the memory format of the bias", "if shape is None and self.bias.dim() > 1:", "if False:"),
+        ("weights along the last dimension", "return (-1, *[1] * (x.dim() - 2))", "return (-1,)"),
+        ("statistics of each sample", "return (0, *range(2, x.dim()))", "return (0,)"),
+        (
+            "any number of dimensions",
+            "if not fits or x.shape[1] != channels:",
+            "if x.dim() < 2 or x.shape[1] != channels:",
+        ),
+    ),
+    *_in(
         "layers/batch_norm.py",
-        ("running variance biased", _TRACK_VAR, "self.running_var.lerp_(var, rate)"),
-        ("running variance corrected the wrong way", "var * (n / (n - 1))", "var * ((n - 1) / n)"),
+        ("running variance biased", _TRACK, "self.track(mean, var)"),
+        ("running variance corrected the wrong way", _TRACK, "self.track(mean, var * ((m - 1) / m))"),
+        ("running variance corrected by samples", _TRACK, "self.track(mean, var * (len(x) / max(1, len(x) - 1)))"),
         (
             "running statistics: momentum on the wrong side",
             "self.momentum is None else self.momentum",
@@ -323,25 +452,40 @@ PLANTED: tuple[Planted, ...] = (
         ),
         (
             "tracked in evaluation mode",
-            "centered, var = x - self.running_mean, self.running_var",
-            "self._track(x.mean(0), x.var(0), 2); centered, var = x - self.running_mean, self.running_var",
+            "        else:\n            centered, var",
+            "        else:\n            self.track(x.mean(others), x.var(others))\n            centered, var",
         ),
-        ("normalized by the running statistics in training", _RSTD, "rstd = (self.running_var + self.eps).rsqrt()"),
-        ("normalized by the batch in evaluation", "if self.training:", "if len(x) > 1:"),
-        ("variance unbiased", "(centered * centered).mean(dim=0)", "(centered * centered).sum(dim=0) / (len(x) - 1)"),
-        ("variance of the squares", "(centered * centered).mean(dim=0)", "(x * x).mean(dim=0)"),
+        (
+            "normalized by the running statistics in training",
+            _RSTD,
+            "rstd = ((var if self.running_var is None else self.running_var) + self.eps).rsqrt()",
+        ),
+        (
+            "normalized by the batch in evaluation",
+            "if self.training or self.running_mean is None or",
+            "if len(x) > 1 or self.running_mean is None or",
+        ),
+        (
+            "no statistics without running ones in evaluation",
+            "(self.training or self.running_mean is None) and",
+            "self.training and",
+        ),
+        ("variance unbiased", _VAR, "var = (centered * centered).sum(others) / (m - 1)"),
+        ("variance of the squares", _VAR, "var = (x * x).mean(others)"),
+        (
+            "variance of the first pixel",
+            _VAR,
+            "var = (centered * centered).flatten(2)[:, :, 0].mean(0) if x.dim() > 2 else (centered * centered).mean(0)",
+        ),
+        ("mean over the samples, then the positions last", "mean = x.mean(others)", "mean = x.sum(others) / len(x)"),
         ("eps outside of the root", _RSTD, "rstd = 1 / (var.sqrt() + self.eps)"),
         ("eps left out", _RSTD, "rstd = var.rsqrt()"),
         ("variance for its root", _RSTD, "rstd = 1 / (var + self.eps)"),
-        (
-            "weight on x",
-            "torch.addcmul(self.bias, normalized, self.weight)",
-            "torch.addcmul(self.bias, x, self.weight)",
-        ),
-        ("weight.grad of x", "(grad_output * normalized).sum(dim=0)", "(grad_output * normalized / rstd).sum(dim=0)"),
-        ("weight.grad: a mean", "(grad_output * normalized).sum(dim=0)", "(grad_output * normalized).mean(dim=0)"),
-        ("statistics as if they were constants", _D_BATCH_NORM, "grad_output * (self.weight * rstd)"),
-        ("grad_input: path through the mean missing", _D_BATCH_NORM, "grad * (self.weight * rstd)"),
+        ("weight on x", "self.scale_and_shift(normalized, shape)", "self.scale_and_shift(x, shape)"),
+        ("weight.grad of x", _OF_WEIGHT, "(grad_output * normalized / rstd.view(shape)).sum(others)"),
+        ("weight.grad: a mean", _OF_WEIGHT, "(grad_output * normalized).mean(others)"),
+        ("statistics as if they were constants", _D_BATCH_NORM, "grad_output * self.scale(rstd).view(shape)"),
+        ("grad_input: path through the mean missing", _D_BATCH_NORM, "grad * self.scale(rstd).view(shape)"),
         ("grad_input: path through the variance missing", _BATCH_VARIANCE_PATH, "grad = grad_output"),
         (
             "grad_input: path through the variance added",
@@ -351,90 +495,193 @@ PLANTED: tuple[Planted, ...] = (
         (
             "grad_input: path through the variance of x",
             _BATCH_VARIANCE_PATH,
-            _BATCH_VARIANCE_PATH.replace("normalized,", "normalized / rstd,"),
+            _BATCH_VARIANCE_PATH.replace("normalized,", "normalized / rstd.view(shape),"),
         ),
-        ("grad_input: mean of grad_output alone", "mean = grad.mean(dim=0)", "mean = grad_output.mean(dim=0)"),
-        ("grad_input: N - 1", _BATCH_VARIANCE_PATH, _BATCH_VARIANCE_PATH.replace("(normalized))", "(normalized[1:]))")),
-        ("grad_input: without 1/N", _BATCH_VARIANCE_PATH, _BATCH_VARIANCE_PATH.replace(" / len(normalized)", "")),
-        ("grad_input: without the weight", _D_BATCH_NORM, "(grad - mean) * rstd"),
-        ("grad_input: without rstd", _D_BATCH_NORM, "(grad - mean) * self.weight"),
+        ("grad_input: mean of grad_output alone", "mean = grad.mean(others)", "mean = grad_output.mean(others)"),
+        ("grad_input: M - 1", _BATCH_VARIANCE_PATH, _BATCH_VARIANCE_PATH.replace("/ m", "/ (m - 1)")),
+        ("grad_input: without 1/M", _BATCH_VARIANCE_PATH, _BATCH_VARIANCE_PATH.replace(" / m", "")),
+        ("grad_input: N for M", _BATCH_VARIANCE_PATH, _BATCH_VARIANCE_PATH.replace("/ m", "/ len(normalized)")),
+        ("grad_input: without the weight", _D_BATCH_NORM, "(grad - mean.view(shape)) * rstd.view(shape)"),
+        ("grad_input: without rstd", _D_BATCH_NORM, "self.scale(grad - mean.view(shape), shape)"),
         (
             "grad_input: rstd of the wrong axis if square",
             _D_BATCH_NORM,
-            "(grad - mean) * (self.weight * (rstd[:, None] if len(grad) == len(rstd) else rstd))",
+            "(grad - mean.view(shape)) * self.scale(rstd).view((-1, 1) if grad.shape == (len(mean),) * 2 else shape)",
         ),
         (
             "grad_output overwritten",
             _BATCH_VARIANCE_PATH,
             _BATCH_VARIANCE_PATH.replace("torch.addcmul(grad_output, ", "grad_output.addcmul_("),
         ),
-        ("single samples let through", "if n < 2:", "if n < 1:"),
+        ("single values let through", ") < 2:", ") < 1:"),
+        ("single samples refused", ") < 2:", ") < 2 * x.shape[2:].numel():"),
         ("share: statistics of its own rows", "mean, var = self.share.pool(mean, var)", "self.share.pool(mean, var)"),
         (
             "share: centered by its own mean",
-            "                centered = x - mean\n            self",
+            "                centered = x - mean.view(shape)\n            self",
             "            self",
         ),
-        ("share: tracked as if it were all", "self._track(mean, var, n)", "self._track(mean, var, len(x))"),
+        ("share: rows for values", "* x.shape[2:].numel()", "* (x.shape[2:].numel() if self.share is None else 1)"),
+        ("share: M of its own rows", "(len(x) if self.share is None else self.share.samples)", "len(x)"),
         ("share: sums of its own rows", "self.share.sum(sums) /", "sums /"),
-        ("share: divided by its own rows", "/ self.share.samples\n", "/ len(normalized)\n"),
         ("share: a little of a mean left", "of_grad - of_normalized * of_product", "of_grad"),
-        ("share: sums for gradients", "        if self.share is None:\n            grad", _SUMS + "            grad"),
+        (
+            "share: sums for gradients",
+            "        self.write(of_weight, of_bias)\n",
+            f"        {_SUMS}\n        self.write(of_weight, of_bias)\n",
+        ),
+    ),
+    *_in(
+        "layers/batch_norm_2d.py",
+        (
+            "kernel: tracked in evaluation mode",
+            "        if of_batch:\n            self.track(",
+            "        if True:\n            self.track(",
+        ),
+        ("kernel: never tracked", "            self.track(*statistics)", "            pass"),
+        (
+            "kernel: into the running statistics",
+            "x.new_zeros(2, self.num_features).unbind() if of_batch else (",
+            "(",
+        ),
+        ("kernel: half of the statistics", "of_batch, 1, self.eps", "of_batch, 0.5, self.eps"),
+        ("kernel: the batch in evaluation", "of_batch = self.training or self.running_mean is None", "of_batch = True"),
+        (
+            "kernel: running statistics although there are none",
+            "of_batch = self.training or self.running_mean is None",
+            "of_batch = self.training",
+        ),
+        ("kernel: another eps forward", "of_batch, 1, self.eps", "of_batch, 1, 1e-5"),
+        (
+            "kernel: statistics as if they were constants",
+            "mean, rstd, True, self.eps, wanted",
+            "mean, rstd, False, self.eps, wanted",
+        ),
+        ("kernel: never", "fast = True", "fast = False"),
+        ("kernel: also for the rows of one process", "self.fast and self.share is None and", "self.fast and"),
+        ("kernel: also for complex numbers", " and not x.is_complex()", ""),
+        ("kernel: gradients the wrong way round", "self.write(*grads)", "self.write(*grads[::-1])"),
+        ("kernel: without a weight", "self.weight, None, None, mean", "None, None, None, mean"),
+        ("kernel: no check of the gradient's shape", "        expect_shape(", "        (lambda *ignored: None)("),
     ),
     *_in(
         "layers/layer_norm.py",
-        ("mean of the batch", "x.mean(dim=1, keepdim=True)", "x.mean(dim=0)"),
+        ("mean of the batch", "x.mean(dim=self.dims, keepdim=True)", "x.mean(dim=0)"),
+        ("mean of the last dimension", "x.mean(dim=self.dims, keepdim=True)", "x.mean(dim=-1, keepdim=True)"),
         (
             "variance of the batch",
-            "(centered * centered).mean(dim=1, keepdim=True)",
+            "(centered * centered).mean(dim=self.dims, keepdim=True)",
             "(centered * centered).mean(dim=0)",
         ),
-        ("variance unbiased", _RSTD, "rstd = (var * (x.shape[1] / max(1, x.shape[1] - 1)) + self.eps).rsqrt()"),
+        (
+            "variance of the last dimension",
+            "(centered * centered).mean(dim=self.dims, keepdim=True)",
+            "(centered * centered).mean(dim=-1, keepdim=True)",
+        ),
+        (
+            "variance unbiased",
+            _RSTD,
+            "i = self.normalized_shape[-1]; rstd = (var * (i / max(1, i - 1)) + self.eps).rsqrt()",
+        ),
         ("eps outside of the root", _RSTD, "rstd = 1 / (var.sqrt() + self.eps)"),
         ("eps left out", _RSTD, "rstd = var.rsqrt()"),
-        ("statistics as if they were constants", _D_LAYER_NORM, "grad_output * self.weight * rstd"),
+        ("statistics as if they were constants", _D_LAYER_NORM, "self.scale(grad_output) * rstd"),
         ("grad_input: path through the mean missing", _D_LAYER_NORM, "grad * rstd"),
         ("grad_input: path through the variance missing", _LAYER_VARIANCE_PATH, "pass"),
-        ("grad_input: path through the variance added", _LAYER_VARIANCE_PATH, _LAYER_VARIANCE_PATH.replace("-1", "1")),
+        (
+            "grad_input: path through the variance added",
+            _LAYER_VARIANCE_PATH,
+            _LAYER_VARIANCE_PATH.replace("=-1", "=1"),
+        ),
         (
             "grad_input: mean of grad_output alone",
             _LAYER_VARIANCE_PATH,
-            f"mean = grad.mean(dim=1, keepdim=True); {_LAYER_VARIANCE_PATH}; return (grad - mean) * rstd",
+            f"mean = grad.mean(dim=self.dims, keepdim=True); {_LAYER_VARIANCE_PATH}; return (grad - mean) * rstd",
         ),
-        ("grad_input: weight outside of the means", "grad = grad_output * self.weight", "grad = grad_output"),
-        ("grad_input: weight twice", _D_LAYER_NORM, f"{_D_LAYER_NORM} * self.weight"),
+        ("grad_input: weight outside of the means", "grad = self.scale(grad_output)", "grad = grad_output"),
+        ("grad_input: weight twice", _D_LAYER_NORM, f"self.scale({_D_LAYER_NORM})"),
         (
             "grad_input: means over the batch",
-            "(grad * normalized).mean(dim=1, keepdim=True)",
+            "(grad * normalized).mean(dim=self.dims, keepdim=True)",
             "(grad * normalized).mean(dim=0, keepdim=True)",
         ),
         (
             "grad_input: rstd of the wrong axis if square",
             _D_LAYER_NORM,
-            _D_LAYER_NORM.replace("rstd", "(rstd.T if len(grad) == len(grad.T) else rstd)"),
+            _D_LAYER_NORM.replace("rstd", "(rstd.T if grad.dim() == 2 and len(grad) == len(grad.T) else rstd)"),
         ),
         (
             "weight.grad through the weight",
-            "(grad_output * normalized).sum(dim=0)",
-            "(grad_output * self.weight * normalized).sum(dim=0)",
+            _WEIGHT_SUM,
+            _WEIGHT_SUM.replace("(grad_output", "(self.scale(grad_output)"),
         ),
         (
             "bias.grad of what is normalized",
-            "self.bias.grad = grad_output.sum(dim=0)",
-            "self.bias.grad = (grad_output * self.weight).sum(dim=0)",
+            "grad_output.reshape(rows).sum(dim=0))",
+            "self.scale(grad_output).reshape(rows).sum(dim=0))",
         ),
+        ("weight.grad: over the first dimension only", _WEIGHT_SUM, "(grad_output * normalized).sum(dim=0)"),
+        (
+            "weight.grad: over all dimensions of one sample",
+            _WEIGHT_SUM,
+            "(grad_output * normalized).sum(dim=tuple(range(grad_output.dim() - len(self.dims))))",
+        ),
+        ("dimensions counted from the first", "tuple(range(-len(shape), 0))", "tuple(range(1, len(shape) + 1))"),
     ),
     *_in(
         "layers/rms_norm.py",
-        ("centered", "normalized = x * rrms", "normalized = (x - x.mean(dim=1, keepdim=True)) * rrms"),
-        ("mean of the batch", "(x * x).mean(dim=1, keepdim=True)", "(x * x).mean(dim=0, keepdim=True)"),
-        ("sum of the squares", "(x * x).mean(dim=1, keepdim=True)", "(x * x).sum(dim=1, keepdim=True)"),
+        ("centered", "normalized = x * rrms", "normalized = (x - x.mean(dim=self.dims, keepdim=True)) * rrms"),
+        ("mean of the batch", "(x * x).mean(dim=self.dims, keepdim=True)", "(x * x).mean(dim=0, keepdim=True)"),
+        (
+            "mean of the last dimension",
+            "(x * x).mean(dim=self.dims, keepdim=True)",
+            "(x * x).mean(dim=-1, keepdim=True)",
+        ),
+        ("sum of the squares", "(x * x).mean(dim=self.dims, keepdim=True)", "(x * x).sum(dim=self.dims, keepdim=True)"),
         ("eps of another type", "torch.finfo(x.dtype).eps", "torch.finfo(torch.float32).eps"),
         ("eps always that of the type", "if self.eps is None else self.eps", "if True else self.eps"),
         ("size as if it were constant", _D_RMS_NORM, "grad * rrms"),
-        ("grad_input: centered", _D_RMS_NORM, f"(lambda g: g - g.mean(dim=1, keepdim=True))({_D_RMS_NORM})"),
+        ("grad_input: centered", _D_RMS_NORM, f"(lambda g: g - g.mean(dim=self.dims, keepdim=True))({_D_RMS_NORM})"),
         ("grad_input: of the other sign", _D_RMS_NORM, _D_RMS_NORM.replace("grad -", "grad +")),
-        ("grad_input: weight outside of the mean", "grad = grad_output * self.weight", "grad = grad_output"),
+        ("grad_input: weight outside of the mean", "grad = self.scale(grad_output)", "grad = grad_output"),
+        (
+            "weight.grad: over the first dimension only",
+            ".reshape(-1, *self.normalized_shape).sum(dim=0)",
+            ".sum(dim=0)",
+        ),
+    ),
+    *_in(
+        "layers/group_norm.py",
+        ("statistics of one group", "x.unflatten(1, (self.num_groups, -1))", "x.unflatten(1, (1, -1))"),
+        (
+            "groups of every k-th channel",
+            "x.unflatten(1, (self.num_groups, -1))",
+            "x.unflatten(1, (-1, self.num_groups)).transpose(1, 2)",
+        ),
+        ("statistics of each channel", "tuple(range(2, x.dim() + 1))", "tuple(range(3, x.dim() + 1)) or (2,)"),
+        ("statistics of each position", "tuple(range(2, x.dim() + 1))", "(2,)"),
+        ("statistics of the batch", "tuple(range(2, x.dim() + 1))", "(0, *range(2, x.dim() + 1))"),
+        ("eps outside of the root", _RSTD, "rstd = 1 / (var.sqrt() + self.eps)"),
+        ("variance of the squares", "var = (centered * centered)", "var = (groups * groups)"),
+        ("grad_input: path through the mean missing", _D_GROUP_NORM, "(grad * rstd)"),
+        ("grad_input: path through the variance missing", _GROUP_VARIANCE_PATH, "pass"),
+        (
+            "grad_input: path through the variance added",
+            _GROUP_VARIANCE_PATH,
+            _GROUP_VARIANCE_PATH.replace("=-1", "=1"),
+        ),
+        (
+            "grad_input: weight outside of the means",
+            "self._in_groups(self.scale(grad_output, per_channel(grad_output)))",
+            "self._in_groups(grad_output)",
+        ),
+        (
+            "weight.grad: of the first position",
+            "(grad_output * normalized.flatten(1, 2)).sum(others)",
+            "(grad_output * normalized.flatten(1, 2)).flatten(2).sum((0, 2)) / max(1, grad_output.dim() - 2)",
+        ),
+        ("bias.grad: a mean", "grad_output.sum(others)", "grad_output.mean(others)"),
+        ("unequal groups", "num_groups < 1 or num_channels % num_groups != 0", "num_groups < 1"),
     ),
     *_in(
         "layers/dropout.py",
@@ -448,8 +695,8 @@ PLANTED: tuple[Planted, ...] = (
         ("no mask in backward", "return grad_output * mask if", "return grad_output if"),
         (
             "a step ends with forward",
-            "        self.remember(mask)\n",
-            "        self.remember(mask)\n        self.step.add_(1)\n",
+            "        self.remember(mask.expand_as(x))\n",
+            "        self.remember(mask.expand_as(x))\n        self.step.add_(1)\n",
         ),
         ("a step never ends", "self.step.add_(1)", "pass"),
         ("a step ends twice", "if self.step_counter is None:\n            self", "if True:\n            self"),
@@ -458,7 +705,21 @@ PLANTED: tuple[Planted, ...] = (
         ("step in the state", ", persistent=False", ""),
         ("seed ignored", "self.seed, self.stream, step,", "0, self.stream, step,"),
         ("stream ignored", "self.seed, self.stream, step,", "self.seed, 0, step,"),
-        ("mask of a generator", "uniform(x.shape, self.seed, self.stream, step, start)", "torch.rand(x.shape)"),
+        (
+            "mask of a generator",
+            "uniform(self.mask_shape(x), self.seed, self.stream, step, start)",
+            "torch.rand(self.mask_shape(x))",
+        ),
+        ("2d: single pixels", "return (*x.shape[:2], *[1] * (x.dim() - 2))", "return tuple(x.shape)"),
+        ("2d: rows of pixels", "return (*x.shape[:2], *[1] * (x.dim() - 2))", "return (*x.shape[:-1], 1)"),
+        (
+            "2d: the same channels of all samples",
+            "return (*x.shape[:2], *[1] * (x.dim() - 2))",
+            "return (1, x.shape[1], *[1] * (x.dim() - 2))",
+        ),
+        ("2d: whole samples", "return (*x.shape[:2], *[1] * (x.dim() - 2))", "return (len(x), *[1] * (x.dim() - 1))"),
+        ("2d: the shape of the mask for that of the images", "self.remember(mask.expand_as(x))", "self.remember(mask)"),
+        ("2d: other shapes taken", "if x.dim() not in (3, 4):", "if x.dim() < 2:"),
         ("share: the mask of the first rows", "0 if self.share is None else self.share.start", "0"),
         (
             "set_step: of the first only",
@@ -742,7 +1003,7 @@ PLANTED: tuple[Planted, ...] = (
         ("the first activation for all layers", "activations[i]", "activations[0]"),
         ("the first dropout for all layers", "Dropout(dropouts[i]", "Dropout(dropouts[0]"),
         ("one mask for all layers", "stream=i)", "stream=0)"),
-        ("the seed of the dropout left out", "seed, stream=i)", "stream=i)"),
+        ("the seed of the dropout left out", ", seed=seed, stream=i)", ", stream=i)"),
         ("dropout before the activation", "part.append(Dropout(", "part.insert(-1, Dropout("),
         (
             "normalization before the logits",

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from torchnet import MLP, SGD, WeightAverage, clip_by_norm, cross_entropy, mean_squared_error
+from torchnet import MLP, SGD, ConvNet, Network, WeightAverage, clip_by_norm, cross_entropy, mean_squared_error
 from torchnet.data import Deformation
 from torchnet.engine import Engine
 from torchnet.replicas import GradientSum, Replicas
@@ -27,6 +27,7 @@ class Recipe:
     """A network, and how it is trained."""
 
     sizes: tuple[int, ...] = (SIDE * SIDE, 24, 24, CLASSES)
+    widths: tuple[int, ...] = ()  # of a convolutional network, instead of sizes
     net: Any = None  # options of the network
     optimizer: Callable[[Iterable[Tensor]], torch.optim.Optimizer] = PLAIN
     loss: Callable[..., tuple[Tensor, Tensor]] = cross_entropy
@@ -66,6 +67,9 @@ RECIPES = {
         optimizer=partial(SGD, lr=0.02, momentum=0.9),
         batch_size=20,
     ),
+    "convolutions": Recipe(
+        widths=(4, 6), net={"activation": "tanh"}, optimizer=partial(SGD, lr=0.02, momentum=0.9), batch_size=20
+    ),
     "deformed": Recipe(
         augment=Deformation(rotation=12, scale=0.1, translation=1, elastic_strength=0.5, elastic_smoothness=2, seed=3)
     ),
@@ -83,8 +87,10 @@ def train(
 ) -> dict[str, Tensor]:
     """Train for some steps, alone or with the other processes; return the losses and all that has been trained."""
     recipe = RECIPES[name]
-    generator = torch.Generator().manual_seed(5)
-    net = MLP(recipe.sizes, generator=generator, dtype=torch.float64, seed=7, **(recipe.net or {}))
+    options = {"generator": torch.Generator().manual_seed(5), "dtype": torch.float64, "seed": 7, **(recipe.net or {})}
+    net: Network = MLP(recipe.sizes, **options)
+    if recipe.widths:
+        net = ConvNet((1, SIDE, SIDE), CLASSES, recipe.widths, **options)
     optimizer = recipe.optimizer(net.parameters())
     average = None if recipe.decay is None else WeightAverage(net, recipe.decay)
     engine = Engine(

@@ -11,8 +11,8 @@ import torch
 from matplotlib.colors import to_rgb
 
 from torchnet.data import CategoricalColumn, Classes, NumericColumn, Pixels, Preprocessing, Quantities, Table
-from torchnet.reporting import pixels
-from torchnet.reporting.figures import curves, health, predictions
+from torchnet.reporting.figures import classes, layers
+from torchnet.reporting.figures.charts import curves, health, predictions
 from torchnet.reporting.page import write_page
 from torchnet.reporting.run_data import RunData
 from torchnet.reporting.run_report import run_report
@@ -269,7 +269,7 @@ def test_the_first_layer_of_color_images_has_one_scale_per_unit(first):
     run = a_run(Pixels((3, 4, 5) if first else (4, 5, 3)), FLOWERS)
     weight = (unit.transpose(2, 0, 1) if first else unit).reshape(1, -1)
     vars(run)["first_layer"] = weight
-    picture = pixels.first_layer(run).axes[0].images[0].get_array()
+    picture = layers.first_layer(run).axes[0].images[0].get_array()
     assert picture.shape == (4, 5, 4)
     assert picture[1, 2].tolist() == [255, 64, 128, 255]
     assert picture[0, 0].tolist() == [128, 128, 128, 255], "zero is gray"
@@ -278,7 +278,7 @@ def test_the_first_layer_of_color_images_has_one_scale_per_unit(first):
 def test_the_inputs_that_the_first_layer_uses_most_have_their_names():
     run = a_run(COLUMNS, FLOWERS)
     vars(run)["first_layer"] = np.array([[0.0, 3.0, 0.0, 1.0, 0.5], [2.0, 4.0, 0.1, 0.0, 0.0]])
-    axes = pixels.first_layer(run).axes[0]
+    axes = layers.first_layer(run).axes[0]
     bars = {label.get_text(): bar.get_width() for label, bar in zip(axes.get_yticklabels(), axes.patches, strict=True)}
     names = ["length is missing", "length", "garden = north", "garden = south", "garden = (missing)"]
     assert list(bars) == names
@@ -287,7 +287,7 @@ def test_the_inputs_that_the_first_layer_uses_most_have_their_names():
 
 def test_at_most_20_inputs_are_drawn():
     table = Table(tuple(NumericColumn(str(k), 0.0, 1.0) for k in range(50)))
-    axes = pixels.first_layer(a_run(table, FLOWERS)).axes[0]
+    axes = layers.first_layer(a_run(table, FLOWERS)).axes[0]
     assert len(axes.patches) == 20
     assert all(label.get_text().startswith("column ") for label in axes.get_yticklabels())
 
@@ -306,7 +306,7 @@ def drawn_ticks(axis: Any) -> list[Any]:
     return [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
 
 
-@pytest.mark.parametrize("draw", [pixels.confusion, pixels.mistakes, pixels.first_layer, predictions])
+@pytest.mark.parametrize("draw", [classes.confusion, classes.mistakes, layers.first_layer, predictions])
 @pytest.mark.parametrize("kind", ["images", "table", "47 classes", "two quantities"])
 def test_no_text_of_a_figure_is_cut_off_or_covers_another(draw, kind, expect_legible):
     figure = draw(RUNS[kind]())
@@ -325,7 +325,7 @@ def test_no_text_of_a_figure_is_cut_off_or_covers_another(draw, kind, expect_leg
 
 def test_mistakes_are_shaded_and_hits_are_not():
     run = a_run(COLUMNS, FLOWERS)
-    colors = pixels.confusion(run).axes[0].images[0].get_array()
+    colors = classes.confusion(run).axes[0].images[0].get_array()
     counts = run.confusion
     assert colors[0, 0, 3] == pytest.approx(0.14)
     off = ~np.eye(3, dtype=bool)

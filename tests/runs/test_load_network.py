@@ -11,7 +11,8 @@ import yaml
 from torchnet import MLP
 from torchnet.commands import main
 from torchnet.data import DataError
-from torchnet.runs.load_network import expect_widths, load_network
+from torchnet.runs.described_network import expect_widths
+from torchnet.runs.load_network import load_network, trained_weights
 from torchnet.storage import CheckpointError, write_checkpoint
 
 SIZES = (9, 6, 6, 4)
@@ -36,11 +37,11 @@ def write_run(folder: Path, model: dict[str, Any], contents: dict[str, Any], nam
 @pytest.mark.parametrize("prefix", ["net", "average.net"])
 def test_the_widths_are_those_of_the_weights(options, prefix):
     contents = contents_of(MLP(SIZES, **options), prefix)
-    path = Path("a.ckpt")
-    assert expect_widths(path, contents, MODEL) == SIZES
-    assert expect_widths(path, contents, {"hidden_sizes": (6, 6), "depth": 3}) == SIZES
-    assert expect_widths(path, contents, {"hidden_sizes": 6, "depth": 3}) == SIZES
-    assert expect_widths(path, contents_of(MLP((9, 4))), {"hidden_sizes": []}) == (9, 4)
+    path, weights = Path("a.ckpt"), trained_weights(contents)
+    assert expect_widths(path, weights, MODEL) == SIZES
+    assert expect_widths(path, weights, {"hidden_sizes": (6, 6), "depth": 3}) == SIZES
+    assert expect_widths(path, weights, {"hidden_sizes": 6, "depth": 3}) == SIZES
+    assert expect_widths(path, MLP((9, 4)).state_dict(), {"hidden_sizes": []}) == (9, 4)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_other_widths_are_refused_before_a_network_is_built(model, tmp_path, mon
     def build(*args: object, **kwargs: object) -> None:
         raise AssertionError("a network was built")
 
-    monkeypatch.setattr("torchnet.runs.load_network.MLP", build)
+    monkeypatch.setattr("torchnet.runs.described_network.build_network", build)
     with pytest.raises(
         DataError, match=r"config.yaml: .* belongs to another network .* its widths are 9-6-6-4, but"
     ) as error:
@@ -78,13 +79,13 @@ def test_weights_that_do_not_follow_each_other_are_refused():
     contents = contents_of(MLP(SIZES))
     contents["state_dict"]["net.2.weight"] = torch.zeros(6, 5)
     with pytest.raises(CheckpointError, match="belongs to another network"):
-        expect_widths(Path("a.ckpt"), contents, MODEL)
+        expect_widths(Path("a.ckpt"), trained_weights(contents), MODEL)
 
 
 @pytest.mark.parametrize("contents", [{}, {"state_dict": {}}, {"state_dict": {"net.0.bias": torch.zeros(3)}}])
 def test_a_checkpoint_without_weights_is_refused(contents):
     with pytest.raises(CheckpointError, match=r"a.ckpt: expected a checkpoint of a run, got one without weights"):
-        expect_widths(Path("a.ckpt"), contents, MODEL)
+        expect_widths(Path("a.ckpt"), trained_weights(contents), MODEL)
 
 
 @pytest.mark.parametrize("steps", ["7", -1, 2**70, None, [1], 1.5])

@@ -157,7 +157,7 @@ def test_the_average_is_what_is_evaluated_and_saved(cli):
     report = json.loads((the_run() / "report.json").read_text())
     accuracies = {}
     for prefix in ("net.", "average.net."):
-        model = Classifier(64, 10, [64, 64], normalization="batch_norm").eval()
+        model = Classifier(64, 10, hidden_sizes=[64, 64], normalization="batch_norm").eval()
         own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
         model.net.load_state_dict(own)
         images, labels = data.samples("test")
@@ -175,7 +175,7 @@ def test_label_smoothing_is_for_training_alone(cli, capsys):
         losses.append((column(the_run(), "train/loss")[-1], column(the_run(), "val/loss")[-1]))
     assert losses[1][0] > losses[0][0] + 0.5, "the smoothed loss of training has a floor of its own"
     weights = torch.load(newest(), weights_only=True)["state_dict"]
-    model = Classifier(64, 10, [64, 64], label_smoothing=0.3).eval()
+    model = Classifier(64, 10, hidden_sizes=[64, 64], label_smoothing=0.3).eval()
     model.load_state_dict(weights)
     data = DataModule("digits", validation_fraction=0.2)
     images, labels = data.samples("val")
@@ -249,9 +249,11 @@ def test_a_single_sample_that_the_notebooks_order_leaves_is_seen():
 
 
 def test_the_notebooks_weights_go_with_normalization_and_residual_blocks():
-    plain = Classifier(6, 3, [5, 5], initializer="notebook")
+    plain = Classifier(6, 3, hidden_sizes=[5, 5], initializer="notebook")
     for normalization in ("batch_norm", "layer_norm"):
-        model = Classifier(6, 3, [5, 5], initializer="notebook", normalization=normalization, residual=True)
+        model = Classifier(
+            6, 3, hidden_sizes=[5, 5], initializer="notebook", normalization=normalization, residual=True
+        )
         weights = [weight for weight in model.net.parameters() if weight.dim() == 2]
         expected = [weight for weight in plain.net.parameters() if weight.dim() == 2]
         assert len(weights) == 3

@@ -43,7 +43,7 @@ def train(folder: Any, block_size: int, *callbacks: Callback) -> None:
         limit_val_batches=0,
         default_root_dir=folder,
     )
-    trainer.fit(Classifier(64, 10, [8]), DataModule("digits", batch_size=300, block_size=block_size))
+    trainer.fit(Classifier(64, 10, hidden_sizes=[8]), DataModule("digits", batch_size=300, block_size=block_size))
 
 
 def expect_loops(state: dict[str, Any], position: Position) -> None:

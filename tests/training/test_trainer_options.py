@@ -171,7 +171,7 @@ def test_values_that_do_not_work(options, expected, cli, capsys):
 def test_refused_of_a_trainer_that_the_command_line_did_not_make(options, name, tmp_path):
     trainer = Trainer(logger=False, enable_checkpointing=False, default_root_dir=tmp_path, **options)
     with pytest.raises(UsageError, match=rf"trainer\.{name}: expected"):
-        trainer.fit(Classifier(64, 10, [8]), DataModule("digits"))
+        trainer.fit(Classifier(64, 10, hidden_sizes=[8]), DataModule("digits"))
 
 
 @pytest.mark.parametrize("name", NO_CHANGE)

@@ -165,7 +165,7 @@ def test_every_step_is_counted(cli):
 
 def test_notebook_run_follows_the_reference_step_for_step(expect_equal, tmp_path):
     data = DataModule("digits", batch_size=479, order="notebook", one_hot=True, dtype="float64", seed=10)
-    model = Classifier(64, 10, [12, 12], initializer="notebook", lr=1.0, dtype="float64", seed=10)
+    model = Classifier(64, 10, hidden_sizes=[12, 12], initializer="notebook", lr=1.0, dtype="float64", seed=10)
     trainer = Trainer(
         max_epochs=5,
         accelerator="cpu",

@@ -15,7 +15,7 @@ from torchnet.checking.proof import check
 from torchnet.checking.reports.report import Report
 from torchnet.layers import ACTIVATIONS, BatchNorm1d, Dropout, LayerNorm, Linear, Residual, RMSNorm, Tanh
 from torchnet.losses import LOSSES, cross_entropy
-from torchnet.network import MLP, POOLINGS, ConvNet
+from torchnet.network import HEADS, MLP, POOLINGS, ConvNet
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -158,10 +158,10 @@ def _everything(seed: int) -> Iterator[tuple[str, Any, Case]]:
         net.insert(2, block.double())
     images, targets = randn(7, 5, generator=g), torch.randint(4, (7,), generator=g)
     yield "MLP, tanh, with all blocks", None, (randomize_biases(net, g, norms=True), images, targets)
-    for pooling in POOLINGS:
-        convnet = ConvNet((2, 6, 8), 4, (3, 4), 1, pooling, "tanh", generator=(g := new()), dtype=double)
+    for pooling, head in zip(POOLINGS, (*HEADS, HEADS[0]), strict=True):
+        convnet = ConvNet((2, 6, 8), 4, (3, 4), 1, pooling, head, "tanh", generator=(g := new()), dtype=double)
         images, targets = randn(3, 2, 6, 8, generator=g), torch.randint(4, (3,), generator=g)
-        yield f"ConvNet, {pooling}", None, (randomize_biases(convnet, g, norms=True), images, targets)
+        yield f"ConvNet, {pooling}, {head}", None, (randomize_biases(convnet, g, norms=True), images, targets)
 
 
 def _layer_cases(call: str, shape: tuple[int, ...], seed: int) -> Iterator[tuple[str, Any, Case]]:

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torchnet.checking.catalog import randomize_biases
 from torchnet.cli.build import build
 from torchnet.cli.console import silence_libraries
-from torchnet.cli.foreign_config import known_part
+from torchnet.cli.foreign_config import OWN_CLASSES, known_part
 from torchnet.cli.options import Options
 from torchnet.layers import dotted_names
 from torchnet.runs.config import read_yaml
-from torchnet.runs.load_network import UntrustedLayerError
+from torchnet.runs.described_network import UntrustedLayerError
 from torchnet.step import scale_pixels
 from torchnet.training.data_module import DataModule
 from torchnet.training.module import Classifier
@@ -26,14 +26,15 @@ _SAMPLES = 64  # of a mini-batch: enough for a check, and a wide network is chec
 def parts_of_config(config: Path, trust: bool = False) -> tuple[Classifier, DataModule]:
     """Return the network and the data of a configuration. Nothing that could run code is obeyed, or needed for it.
 
-    With `trust`, layers that are not torchnet's are imported; without it the network has others in their place.
+    With `trust`, classes that are not torchnet's are imported; without it the network has others in their place.
     """
     silence_libraries()
 
     def select(_: Path, values: dict[str, Any]) -> dict[str, Any]:
         known, foreign = known_part(values)
-        if trust and dotted_names(activation := foreign.get("model.activation")):
-            known["model"]["activation"] = activation
+        for option in OWN_CLASSES if trust else ():
+            if dotted_names(value := foreign.get(option)):
+                known["model"][option.removeprefix("model.")] = value
         return known
 
     options = ["--trainer.logger=false", "--trainer.enable_checkpointing=false", "--trainer.enable_progress_bar=false"]
@@ -51,12 +52,17 @@ def subjects_of_config(
     Raises:
         UntrustedLayerError: if the network has a layer that is not torchnet's, and `trust` is False.
     """
-    activation = known_part(read_yaml(config))[1].get("model.activation")
-    for name in dotted_names(activation) if not trust else ():
-        raise UntrustedLayerError(
-            f"{config}: model.activation: {name} is not torchnet's, and to import it runs its code: if you trust it, "
-            f"add --trust-run; to check it alone: python -m torchnet check {':'.join(name.rsplit('.', 1))} --input 5,7"
-        )
+    foreign = known_part(read_yaml(config))[1]
+    for option in OWN_CLASSES if not trust else ():
+        for name in dotted_names(foreign.get(option)):
+            place = ":".join(name.rsplit(".", 1))
+            alone = (
+                f"{place} --input 5,7" if option == "model.activation" else f"'{place}((1, 28, 28), 10)' --input ..."
+            )
+            raise UntrustedLayerError(
+                f"{config}: {option}: {name} is not torchnet's, and to import it runs its code: if you trust it, add "
+                f"--trust-run; to check it alone: python -m torchnet check {alone}"
+            )
     model, data = parts_of_config(config, trust)
     block = next(iter(data.train_dataloader()))
     all_images, all_targets = data.training_tensors

@@ -11,6 +11,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers.logger import DummyLogger
 
 from torchnet.cli.options import Options
+from torchnet.network import describe_sizes
 from torchnet.printable import printable
 from torchnet.replicas import ConnectionLostError
 from torchnet.runs.config import parse_yaml
@@ -57,9 +58,11 @@ class Fit(Callback):
         model = self.parts.model
         self.has_started = True
         weights = sum(weight.numel() for weight in model.net.parameters())
-        sizes = "-".join(map(str, model.layer_sizes))
         processes = f"in {trainer.world_size} processes, " if trainer.world_size > 1 else ""
-        print(f"{sizes} network, {weights:,} weights, {processes}on {trainer.strategy.root_device}", flush=True)
+        print(
+            f"{describe_sizes(model.net)} network, {weights:,} weights, {processes}on {trainer.strategy.root_device}",
+            flush=True,
+        )
         reason = f", not fused: {model.way.reason}" if model.way.reason else ""
         print(f"training steps are {model.way.name}{reason}", flush=True)
         if self.folder is not None:

@@ -15,7 +15,7 @@ from torch import optim
 from torchnet.layers import dotted_names
 from torchnet.runs.errors import UsageError
 from torchnet.runs.sections import SECTIONS
-from torchnet.training.known_classes import CALLBACKS, LOGGERS, REQUIRED
+from torchnet.training.callbacks.known_classes import CALLBACKS, LOGGERS, REQUIRED
 
 _NOT_PLAIN = ("Optimizer", "LRScheduler", "LambdaLR", "MultiplicativeLR", "SequentialLR", "ChainedScheduler")
 
@@ -37,6 +37,7 @@ _VALUES: dict[str, tuple[Any, ...]] = {  # the only values of these options that
     "trainer.profiler": (None, "simple", "advanced"),
     "trainer.model_registry": (None,),
 }
+OWN_CLASSES = ("model.network", "model.activation")  # options that may name a class of the user's own
 _PATH = "trainer.default_root_dir"
 _WORD = re.compile("[A-Za-z0-9_:,-]*")  # without a dot it is not the name of a class
 
@@ -112,7 +113,7 @@ def _is_known(name: str, value: Any) -> bool:
                 isinstance(it, (int, float)) or (isinstance(it, str) and _WORD.fullmatch(it)) for it in value.values()
             )
         )
-    if name == "model.activation" and dotted_names(value):
+    if name in OWN_CLASSES and dotted_names(value):
         return False
     if section == "trainer" and name != _PATH:
         return _is_plain(value) and all(_WORD.fullmatch(text) for text in _strings(value))

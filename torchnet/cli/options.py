@@ -13,6 +13,7 @@ from torchnet.cli.command_list import COMMANDS
 from torchnet.cli.config_file import Select, parse_with_files
 from torchnet.cli.help import TEXTS_OF_COMMANDS, HelpFormatter, give_titles
 from torchnet.cli.parser import Parser, full_names, suggestion
+from torchnet.network import OPTIONS, network_options
 from torchnet.runs.errors import UsageError
 from torchnet.runs.folders import RUNS, FoundCheckpoint, checkpoint_needed, find_checkpoint
 from torchnet.runs.sections import SECTIONS
@@ -117,6 +118,7 @@ class Options:
                 raise UsageError(f"--{name}: expected text in UTF-8, got {value!r}")
             if value is None and defaults.get(name) is not None and not name.startswith(_NULLABLE):
                 raise UsageError(f"--{name}: expected a value, got null: leave it out for {defaults.get(name)}")
+        self._choose_network()
         values.trainer.default_root_dir = values.trainer.default_root_dir or RUNS
         if values.ckpt_path is not None:
             root = Path(values.trainer.default_root_dir)
@@ -126,6 +128,16 @@ class Options:
             raise checkpoint_needed(self.command)
         if self.command == "validate" and values.data.validation_fraction == 0:
             raise UsageError("validate needs a validation set: set one aside with --data.validation_fraction")
+
+    def _choose_network(self) -> None:
+        """Write the defaults of the kind of network, so that the configuration of the run shows them."""
+        model = self.values.model
+        try:
+            chosen = network_options(model.network, {name: model[name] for name in OPTIONS})
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        for name, value in chosen.items():
+            model[name] = value
 
 
 @cache
@@ -172,7 +184,7 @@ def _parser_of_command(command: str) -> Parser:
     parser.link_arguments("seed_everything", "model.seed")
     parser.link_arguments("seed_everything", "data.seed")
     parser.link_arguments("model.dtype", "data.dtype")
-    parser.link_arguments("data.in_features", "model.in_features", apply_on="instantiate")
+    parser.link_arguments("data.input_shape", "model.input_shape", apply_on="instantiate")
     parser.link_arguments("data.num_classes", "model.num_classes", apply_on="instantiate")
     parser.link_arguments("data.resolved_task", "model.task", apply_on="instantiate")
     parser.add_method_arguments(Trainer, command, skip=_GIVEN)

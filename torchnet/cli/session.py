@@ -25,10 +25,13 @@ from torchnet.cli.options import Options
 from torchnet.data import DataError, Pixels
 from torchnet.printable import printable
 from torchnet.reporting import evaluate, print_report, read_report, run_report, write_predictions, write_report
+from torchnet.reporting.feature_maps import feature_maps
 from torchnet.reporting.page import FIGURES, PAGE, write_page
 from torchnet.reporting.run_data import FACTS, REPORT
+from torchnet.runs.described_network import expect_described
+from torchnet.runs.errors import UsageError
 from torchnet.runs.folders import FoundCheckpoint, run_of
-from torchnet.runs.load_network import expect_widths, saved_preprocessing, trained_weights
+from torchnet.runs.load_network import saved_preprocessing, trained_weights
 from torchnet.runs.record import read_record
 from torchnet.storage import remove_temporary_files
 from torchnet.training.callbacks.run_stats import RunStats
@@ -65,13 +68,21 @@ class Session:
         self.title = title or self.values.name
         found = self.options.checkpoint
         if found is not None and trained_weights(found.contents):
-            expect_widths(*found, self.values.model)  # before a network is built that may not fit into memory
+            self._expect_described(found)
         known = None  # training learns its preprocessing, and compares it with that of a resumed run
         if found is not None and self.options.command != "fit":
             known = saved_preprocessing(*found)
         with preprocessing_known(known):
             self.parts = build(self.options)
         self.model, self.data, self.trainer = self.parts.model, self.parts.data, self.parts.trainer
+
+    def _expect_described(self, found: FoundCheckpoint) -> None:
+        """Expect a checkpoint of the network of the options, before one is built that may not fit into memory."""
+        weights, preprocessing = trained_weights(found.contents), saved_preprocessing(*found)
+        try:
+            expect_described(found.path, weights, self.values.model, preprocessing)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
 
     def run(self) -> None:
         """Run the command, unless it is to train and there is nothing to train."""
@@ -173,13 +184,13 @@ class Session:
     def _report(self, splits: list[str], best: BestWeights | None = None) -> dict[str, Any]:
         """Evaluate the network on whole splits, print the report and return it."""
         self.model.to(self.trainer.strategy.root_device)  # Lightning leaves the network on the CPU
-        report = run_report(
-            self.title,
-            self.parts.loss_line.losses,
-            {split: evaluate(self.model.trained, self.data.evaluation_loader(split)) for split in splits},
-            self.data.preprocessing,
-            {split: partial(self.data.picture, split) for split in splits if split != "train" and self.data.has_images},
-        )
+        outputs = {split: evaluate(self.model.trained, self.data.evaluation_loader(split)) for split in splits}
+        drawn = [split for split in splits if split != "train" and self.data.has_images]
+        pictures = {split: partial(self.data.picture, split) for split in drawn}
+        losses = self.parts.loss_line.losses
+        report = run_report(self.title, losses, outputs, self.data.preprocessing, pictures)
+        if "test" in pictures:
+            report |= feature_maps(self.model.trained, self.data.evaluation_loader("test"), pictures["test"])
         if best is not None:
             report["best"] = {"step": best.step, "epoch": best.epoch, "val_loss": best.val_loss}
         print_report(report, Console(width=None if sys.stdout.isatty() else _WIDTH))

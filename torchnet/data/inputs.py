@@ -37,6 +37,20 @@ class Pixels:
         return int(np.prod(self.shape))
 
     @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of a sample for a network: (channels, height, width) of an image, else (features,)."""
+        if len(self.shape) == 2:
+            return (1, *self.shape)
+        if len(self.shape) == 3 and self.has_channels_last:
+            return (self.shape[2], *self.shape[:2])
+        return self.shape
+
+    @property
+    def has_channels_last(self) -> bool:
+        """Whether the shape of an image is (height, width, channels): it has at most 4 channels, and is no smaller."""
+        return self.shape[-1] <= min(4, *self.shape)
+
+    @property
     def is_scaled_in_steps(self) -> bool:
         """Whether pixels stay bytes until a training step scales them (torchnet.step.scale_pixels)."""
         return (self.low, self.high) == (0.0, 255.0)
@@ -98,6 +112,11 @@ class Table:
     def shape(self) -> tuple[int, ...]:
         """The shape of the input of one sample."""
         return (self.in_features,)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of a sample for a network."""
+        return self.shape
 
     def encode(self, samples: Columns | np.ndarray, dtype: np.dtype | type) -> np.ndarray:
         """Return rows as the inputs of the network.

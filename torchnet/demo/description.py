@@ -29,12 +29,12 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("Identity", "Dropout", "Dropout2d", "Flatten", "Sequential", "Residual"), ()),
     **dict.fromkeys(("ReLU", "Sigmoid", "SiLU", "Tanh", "SELU", "Mish", "Hardswish", "LogSigmoid", "Softsign"), ()),
     **dict.fromkeys(("Hardtanh", "ReLU6"), ("min_val", "max_val")),
-    "PReLU": (),
     "CELU": ("alpha",),
     "ELU": ("alpha",),
     "GELU": ("approximate",),
     "LeakyReLU": ("negative_slope",),
     "Softplus": ("beta", "threshold"),
+    "PReLU": ("init",),
 }
 _PAIRS = ("kernel_size", "stride", "padding", "dilation")
 # The layers of images, which have to know the shapes of their images.

@@ -1,4 +1,4 @@
-"""Which arithmetic and which library compute the matrix products, where most of the time goes."""
+"""Which arithmetic and which library compute matrix products and convolutions, where most of the time goes."""
 
 import platform
 from collections.abc import Iterator
@@ -10,18 +10,24 @@ from typing import Any
 import torch
 
 MATMUL_DTYPES = ("tf32", "bfloat16")
+_cudnn: Any = torch.backends.cudnn  # torch does not declare all of their attributes
+_onednn: Any = torch.backends.mkldnn
 
 
 def float32_products(device: torch.device, tf32: bool = False) -> AbstractContextManager[None]:
-    """Return a context in which products of float32 matrices on a device are computed in the fastest allowed way.
+    """Return a context in which float32 products and convolutions on a device are computed in the fastest allowed way.
 
-    On a GPU: with operands rounded to TF32 (10 bits of mantissa) if `tf32` is set. On an AMD processor: by oneDNN
-    instead of MKL, which leaves half of the width of AVX-512 unused there; the arithmetic is the same, and on a Zen 5
-    it takes half the time.
+    On a GPU: with operands rounded to TF32 (10 bits of mantissa) if `tf32` is set; torch's default rounds those of
+    convolutions. cuDNN must use convolutions that give the same bits in every run. On an AMD processor: products by
+    oneDNN instead of MKL, which leaves half of the width of AVX-512 unused there; the arithmetic is the same, and on a
+    Zen 5 it takes half the time.
     """
     if device.type == "cuda":
-        return _precision_of(torch.backends.cuda.matmul, "tf32" if tf32 else "ieee")
-    return _onednn_may_round(_prefers_onednn())
+        precision = "tf32" if tf32 else "ieee"
+        libraries = torch.backends.cuda.matmul, _cudnn.conv
+        return _set((_cudnn, "deterministic", True), *((library, "fp32_precision", precision) for library in libraries))
+    products = "bf16" if _prefers_onednn() else "ieee"
+    return _set((_onednn.matmul, "fp32_precision", products), (_onednn.conv, "fp32_precision", "ieee"))
 
 
 def unsupported(matmul_dtype: str | None, device: torch.device) -> str | None:
@@ -79,15 +85,17 @@ def _onednn_keeps_float32() -> bool:
 
 def _onednn_may_round(may: bool) -> AbstractContextManager[None]:
     """Allow oneDNN to round operands if that is faster. If it never rounds, this only selects it instead of MKL."""
-    library = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # torch does not declare it
-    return _precision_of(library, "bf16" if may else "ieee")
+    return _set((_onednn.matmul, "fp32_precision", "bf16" if may else "ieee"))
 
 
 @contextmanager
-def _precision_of(library: Any, precision: str) -> Iterator[None]:
-    before = library.fp32_precision
-    library.fp32_precision = precision
+def _set(*settings: tuple[Any, str, Any]) -> Iterator[None]:
+    """Within this context, give attributes of libraries these values."""
+    before = [(library, name, getattr(library, name)) for library, name, _ in settings]
     try:
+        for library, name, value in settings:
+            setattr(library, name, value)
         yield
     finally:
-        library.fp32_precision = before
+        for library, name, value in before:
+            setattr(library, name, value)

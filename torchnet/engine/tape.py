@@ -74,11 +74,14 @@ class _Recorder(TorchDispatchMode):
         self.aliases: dict[int, int] = defaultdict(int)  # the number of aliases that the step refers to
         self.free: dict[tuple[torch.dtype, int], list[Tensor]] = defaultdict(list)
         self.watches: list[weakref.finalize[Any, Any]] = []
+        self.remade: dict[int, _Remade] = {}  # results that every replay makes anew, by address
 
     def stop_watching(self) -> None:
         """Stop watching the tensors that outlive the step, such as `.grad`: they may outlive the tape."""
         for watch in self.watches:
             watch.detach()
+        for address, remade in self.remade.items():
+            remade.outlives_step = self.aliases[address] > 0
 
     def __torch_dispatch__(self, func: OpOverload, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -96,36 +99,54 @@ class _Recorder(TorchDispatchMode):
             if func._schema.is_mutable:
                 self._note(func._op, *args, **kwargs)
             return tree_map(self._hand_out, result)
-        buffers = [self._buffer(tensor) for tensor in made]
+        buffers = self._record(func, result, made, bool(given), args, kwargs)
+        replaced = dict(zip(map(_address, made), buffers, strict=True))
+        return tree_map(lambda leaf: self._hand_out(leaf, replaced), result)
+
+    def _record(
+        self, func: OpOverload, result: Any, made: list[Tensor], has_inputs: bool, args: Any, kwargs: Any
+    ) -> list[Tensor]:
+        """Record an operation that makes tensors; return those that the replay writes to instead of them."""
         name = func._schema.name.removeprefix("aten::")
-        if name.startswith("empty") or name == "new_empty":
-            pass
-        elif not given or name in _CONSTANTS:
+        is_empty, is_constant = name.startswith("empty") or name == "new_empty", not has_inputs or name in _CONSTANTS
+        variant = None
+        if not is_empty and not is_constant and func not in _COPIES:
+            variant = next((v for v in out_variants(func) if gives_same_results(made, *v, args, kwargs)), None)
+            if variant is None:
+                self.tape.allocating.add(str(func))
+                leaves = enumerate(tree_leaves(result))
+                remade = {place: _Remade(leaf) for place, leaf in leaves if any(leaf is tensor for tensor in made)}
+                self._note(partial(_remake, func, remade), *args, **kwargs)
+                self.remade |= {_address(one.result): one for one in remade.values()}
+                return made
+        buffers = [self._buffer(tensor) for tensor in made]
+        if is_constant and not is_empty:
             for buffer in buffers:
                 self._note(buffer.copy_, buffer.clone())
         elif func in _COPIES:
             self._note(buffers[0].copy_, args[0])
-        elif variant := next((v for v in out_variants(func) if gives_same_results(buffers, *v, args, kwargs)), None):
+        elif variant is not None:
             write, names = variant
             self._note(write, *args, **kwargs, **dict(zip(names, buffers, strict=True)))
-        else:
-            self.tape.allocating.add(str(func))
-            self._note(partial(_copy_results, func, given, buffers), *args, **kwargs)
-        replaced = dict(zip(map(_address, made), buffers, strict=True))
-        return tree_map(lambda leaf: self._hand_out(leaf, replaced), result)
+        return buffers
 
     def _note(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         # Record aliases of the step's tensors: the tape must not keep the tensors themselves alive.
-        args, kwargs = tree_map(
-            lambda leaf: leaf.detach() if isinstance(leaf, Tensor) and _address(leaf) in self.buffers else leaf,
-            (args, kwargs),
-        )
+        args, kwargs = tree_map(self._alias, (args, kwargs))
         self.tape.calls.append(partial(call, *args, **kwargs))
+
+    def _alias(self, leaf: Any) -> Any:
+        if not isinstance(leaf, Tensor) or _address(leaf) not in self.buffers:
+            return leaf
+        alias = leaf.detach()
+        if remade := self.remade.get(_address(leaf)):
+            remade.readers.append(alias)
+        return alias
 
     def _buffer(self, made: Tensor) -> Tensor:
         """Return a buffer with the values of a new tensor: reused memory if some is free, else the tensor itself."""
         free = self.free[made.dtype, made.numel()]
-        return free.pop().view(made.shape).copy_(made) if free and made.is_contiguous() else made
+        return free.pop().as_strided(made.shape, made.stride()).copy_(made) if free and _is_dense(made) else made
 
     def _hand_out(self, leaf: Any, replaced: dict[int, Tensor] | None = None) -> Any:
         """Return a tensor for the step, and count it until the step no longer refers to it."""
@@ -145,7 +166,7 @@ class _Recorder(TorchDispatchMode):
     def _release(self, address: int) -> None:
         self.aliases[address] -= 1
         buffer = self.buffers[address]
-        if self.aliases[address] == 0 and buffer.is_contiguous():
+        if self.aliases[address] == 0 and address not in self.remade and _is_dense(buffer):
             self.free[buffer.dtype, buffer.numel()].append(buffer)
 
 
@@ -176,6 +197,34 @@ def _address(tensor: Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
 
 
-def _copy_results(func: OpOverload, given: set[int], buffers: list[Tensor], *args: Any, **kwargs: Any) -> None:
-    for buffer, tensor in zip(buffers, _made(func(*args, **kwargs), given), strict=True):
-        buffer.copy_(tensor)
+class _Remade:
+    """A result that cannot be written into existing memory: every replay makes it anew.
+
+    Attributes:
+        result: the tensor that the step has made.
+        readers: the aliases of it that recorded operations read or write. They may be views.
+        outlives_step: whether the step has stored it, as in `.grad`.
+    """
+
+    def __init__(self, result: Tensor) -> None:
+        self.result, self.readers, self.outlives_step = result, list[Tensor](), False
+
+    def update(self, again: Tensor) -> None:
+        """Give the result the values of another replay."""
+        if self.outlives_step:
+            self.result.copy_(again)
+            return
+        memory = again.untyped_storage()  # not copied: a result of a convolution is as large as all else of its layer
+        for reader in self.readers:
+            reader.set_(memory, reader.storage_offset(), reader.size(), reader.stride())
+
+
+def _remake(func: OpOverload, remade: dict[int, _Remade], *args: Any, **kwargs: Any) -> None:
+    leaves = tree_leaves(func(*args, **kwargs))
+    for place, one in remade.items():
+        one.update(leaves[place])
+
+
+def _is_dense(tensor: Tensor) -> bool:
+    """Whether a tensor fills its memory, in any order of dimensions."""
+    return tensor.untyped_storage().nbytes() == tensor.nbytes

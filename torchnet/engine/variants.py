@@ -27,7 +27,10 @@ def out_variants(func: OpOverload) -> list[tuple[Callable[..., Any], list[str]]]
     """Return the candidates for an operation, the fastest first, each with the names of its output arguments."""
     if func in _BY_ANOTHER_NAME:
         return [(_BY_ANOTHER_NAME[func], ["out"])]
-    if func._schema.is_mutable:  # `gives_same_results` would repeat its side effect
+    # native_batch_norm moves running statistics, which its schema does not say.
+    if (
+        func._schema.is_mutable or func is _aten.native_batch_norm.default
+    ):  # `gives_same_results` would repeat its side effect
         return []
     inputs = [(argument.name, str(argument.type)) for argument in func._schema.arguments]
     for name in func.overloadpacket.overloads():

@@ -6,6 +6,7 @@ from torch import nn
 
 from torchnet import layers
 from torchnet.exporting.onnx_graph import Graph
+from torchnet.layers import selu
 
 
 def activation(graph: Graph, layer: nn.Module, x: str) -> str:
@@ -17,10 +18,28 @@ def activation(graph: Graph, layer: nn.Module, x: str) -> str:
             return graph("Tanh", x)
         case layers.ReLU():
             return graph("Relu", x)
+        case layers.Softsign():
+            return graph("Softsign", x)
         case layers.LeakyReLU(negative_slope=slope):
-            return _above_zero(graph, x, graph("Mul", x, slope))
+            return above_zero(graph, x, graph("Mul", x, slope))
         case layers.ELU(alpha=alpha):
-            return _above_zero(graph, x, graph("Mul", graph("Sub", graph("Exp", x), 1.0), alpha))
+            return above_zero(graph, x, graph("Mul", graph("Sub", graph("Exp", x), 1.0), alpha))
+        case layers.CELU(alpha=alpha):
+            power = graph("Exp", graph("Div", x, alpha))
+            return above_zero(graph, x, graph("Mul", graph("Sub", power, 1.0), alpha))
+        case layers.SELU():
+            curve = graph("Mul", graph("Sub", graph("Exp", x), 1.0), selu.ALPHA)
+            return graph("Mul", above_zero(graph, x, curve), selu.SCALE)
+        case layers.Hardtanh(min_val=low, max_val=high):  # ReLU6, too
+            return graph("Clip", x, low, high)
+        case layers.Hardswish():  # x min(max(x + 3, 0), 6) / 6
+            return graph("Mul", x, graph("Div", graph("Clip", graph("Add", x, 3.0), 0.0, 6.0), 6.0))
+        case layers.Mish():
+            return graph("Mul", x, graph("Tanh", _softplus(graph, x)))
+        case layers.LogSigmoid():
+            return graph("Neg", _softplus(graph, graph("Neg", x)))
+        case layers.Softmax(dim=dim) | layers.LogSoftmax(dim=dim):
+            return graph(type(layer).__name__, x, axis=dim)
         case layers.GELU(approximate="none"):  # x (½ + ½ erf(x / √2))
             half = graph("Mul", graph("Erf", graph("Mul", x, math.sqrt(0.5))), 0.5)
             return graph("Mul", x, graph("Add", half, 0.5))
@@ -35,7 +54,7 @@ def activation(graph: Graph, layer: nn.Module, x: str) -> str:
     raise ValueError(f"expected a layer that ONNX is written for, got {type(layer).__name__}")
 
 
-def _above_zero(graph: Graph, x: str, otherwise: str) -> str:
+def above_zero(graph: Graph, x: str, otherwise: str) -> str:
     """Append x where it is positive, and something else elsewhere."""
     return graph("Where", graph("Greater", x, 0.0), x, otherwise)
 

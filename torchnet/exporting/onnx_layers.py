@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from torchnet import layers
-from torchnet.exporting.onnx_activations import activation
+from torchnet.exporting.onnx_activations import above_zero, activation
 from torchnet.exporting.onnx_graph import Graph
-from torchnet.exporting.onnx_windows import convolution, max_pooling, per_channel
+from torchnet.exporting.onnx_windows import average_pooling, convolution, max_pooling, per_channel
 
 _Shape = tuple[int, ...]
 
@@ -52,19 +52,26 @@ def _layer(graph: Graph, layer: nn.Module, x: str, prefix: str, shape: _Shape) -
     match layer:
         case layers.Linear():
             return _linear(graph, layer, x, prefix, shape)
-        case layers.Conv2d():
+        case layers.Conv1d() | layers.Conv2d():
             return convolution(graph, layer, x, prefix, shape)
         case layers.MaxPool2d():
             return max_pooling(graph, layer, x, shape)
+        case layers.AvgPool2d():
+            return average_pooling(graph, layer, x, shape)
         case layers.AdaptiveAvgPool2d():
             return graph("ReduceMean", x, graph.integers(2, 3), keepdims=1)
         case layers.Flatten():
             return graph.reshape(x, *torch.empty(1, *shape).flatten(layer.start_dim, layer.end_dim).shape[1:])
         case layers.BatchNorm1d() | layers.BatchNorm2d():
-            return _batch_norm(graph, layer, x, prefix, len(shape) - 1)
+            return _batch_norm(graph, layer, x, prefix, shape)
+        case layers.GroupNorm():
+            return _group_norm(graph, layer, x, prefix, shape)
         case layers.LayerNorm() | layers.RMSNorm():
             return _over_features(graph, layer, x, prefix)
-        case layers.Dropout() | layers.Identity():
+        case layers.PReLU():
+            slope = per_channel(graph, graph.weight(f"{prefix}weight", layer.weight), len(shape) - 1)
+            return above_zero(graph, x, graph("Mul", x, slope))
+        case layers.Dropout() | layers.Dropout2d() | layers.Identity():
             return x
         case _:
             return activation(graph, layer, x)
@@ -80,22 +87,46 @@ def _linear(graph: Graph, layer: layers.Linear, x: str, prefix: str, shape: _Sha
     return graph("Add", y, *bias) if bias else y
 
 
-def _batch_norm(graph: Graph, layer: Any, x: str, prefix: str, dims: int) -> str:
-    """Append y = a x + (β - a μ) with a = γ / √(σ² + ε): one product and one sum, which a convolution can take in."""
-    mean, var = (graph.weight(f"{prefix}{name}", getattr(layer, name)) for name in ("running_mean", "running_var"))
-    weight, bias = (graph.weight(f"{prefix}{name}", getattr(layer, name)) for name in ("weight", "bias"))
-    scale = graph("Div", weight, graph("Sqrt", graph("Add", var, layer.eps)))
-    shift = graph("Sub", bias, graph("Mul", scale, mean))
+def _batch_norm(
+    graph: Graph, layer: layers.BatchNorm1d | layers.BatchNorm2d, x: str, prefix: str, shape: _Shape
+) -> str:
+    """Append γ x̂ + β, or a x + (β - a μ) with a = γ / √(σ² + ε), a product and a sum that a convolution can take in."""
+    dims = len(shape) - 1
+    if layer.running_mean is None or layer.running_var is None:
+        return _scaled(graph, layer, _normalized(graph, x, [0, *range(2, 2 + dims)], layer.eps), prefix, dims)
+    mean = graph.weight(f"{prefix}running_mean", layer.running_mean)
+    var = graph.weight(f"{prefix}running_var", layer.running_var)
+    std = graph("Sqrt", graph("Add", var, layer.eps))
+    weight, bias = _affine(graph, layer, prefix)
+    scale = graph("Div", weight or 1.0, std)
+    shift = graph("Sub", bias or 0.0, graph("Mul", scale, mean))
     return graph("Add", graph("Mul", x, per_channel(graph, scale, dims)), per_channel(graph, shift, dims))
 
 
+def _group_norm(graph: Graph, layer: layers.GroupNorm, x: str, prefix: str, shape: _Shape) -> str:
+    groups = graph("Reshape", x, graph.integers(0, layer.num_groups, -1))  # 0 keeps a size
+    y = graph.reshape(_normalized(graph, groups, [2], layer.eps), *shape)
+    return _scaled(graph, layer, y, prefix, len(shape) - 1)
+
+
 def _over_features(graph: Graph, layer: layers.LayerNorm | layers.RMSNorm, x: str, prefix: str) -> str:
-    """Append y = γ (x - μ) / √(σ² + ε) + β of the features of each sample; RMSNorm has neither μ nor β."""
+    """Append γ (x - μ) / √(σ² + ε) + β of the features of each sample; RMSNorm has neither μ nor β."""
     eps = torch.finfo(graph.dtype).eps if layer.eps is None else layer.eps
-    axes = [1]
-    y = _normalized(graph, x, axes, eps, centers=isinstance(layer, layers.LayerNorm))
-    y = graph("Mul", y, graph.weight(f"{prefix}weight", layer.weight))
-    return y if isinstance(layer, layers.RMSNorm) else graph("Add", y, graph.weight(f"{prefix}bias", layer.bias))
+    axes = range(-len(layer.normalized_shape), 0)
+    return _scaled(graph, layer, _normalized(graph, x, axes, eps, isinstance(layer, layers.LayerNorm)), prefix, 0)
+
+
+def _affine(graph: Graph, layer: Any, prefix: str) -> tuple[str | None, str | None]:
+    """Return the weight and the bias of a normalization, None where it has none."""
+    weight = None if layer.weight is None else graph.weight(f"{prefix}weight", layer.weight)
+    return weight, None if layer.bias is None else graph.weight(f"{prefix}bias", layer.bias)
+
+
+def _scaled(graph: Graph, layer: nn.Module, x: str, prefix: str, dims: int) -> str:
+    """Append γ x + β, with one value of each per channel if there are dimensions behind the channels."""
+    weight, bias = _affine(graph, layer, prefix)
+    x = graph("Mul", x, per_channel(graph, weight, dims)) if weight else x
+    return graph("Add", x, per_channel(graph, bias, dims)) if bias else x
 
 
 def _normalized(graph: Graph, x: str, axes: Sequence[int], eps: float, centers: bool = True) -> str:

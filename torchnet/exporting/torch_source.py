@@ -75,7 +75,8 @@ def _expression(layer: nn.Module | None) -> str:
     name, of_torch = type(layer).__name__, signature(getattr(nn, type(layer).__name__)).parameters
     arguments = []
     for parameter in signature(type(layer)).parameters.values():
-        if parameter.name not in of_torch or parameter.name in _OF_TENSORS:
+        is_any = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)  # of Identity
+        if is_any or parameter.name not in of_torch or parameter.name in _OF_TENSORS:
             continue
         # A layer does not store an argument that it refuses.
         value = _value(layer, parameter.name) if hasattr(layer, parameter.name) else parameter.default

@@ -1,12 +1,10 @@
 """Convolution: y = W ∗ x + b, the same linear layer at every patch of an image."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from torchnet.layers.convolution_arguments import ConvolutionArguments
+from torchnet.layers.convolution_kernels import convolve, convolve_backward
 from torchnet.layers.images import expect_images
 from torchnet.layers.layer import expect_shape
 from torchnet.layers.patches import Windows
@@ -43,11 +41,11 @@ class _Convolution(ConvolutionArguments):
         bias = None if self.bias is None else self.bias.view(-1, *[1] * self.dimensions)
         if self.fast and not x.is_complex():
             within = self.bias if operand.dtype == self.weight.dtype else None  # the sum within the product
-            y = torch.ops.aten.convolution(_pad_end(batch, where), weight, within, *self._geometry(where))
+            y = convolve(batch, weight, within, where, self.groups)
             bias = bias if within is None else None
         else:
-            W, X = self._grouped(weight), self._patches(batch, where)
-            y = torch.einsum("gok,ngkp->ngop", W, X).reshape(len(batch), -1, *where.output_size)
+            Y = torch.einsum("gok,ngkp->ngop", self._grouped(weight), self._patches(batch, where))
+            y = Y.reshape(len(batch), -1, *where.output_size)
         y = y.to(self.weight.dtype).reshape(*self._shape(x, where))
         return y if bias is None else y + bias
 
@@ -79,24 +77,16 @@ class _Convolution(ConvolutionArguments):
         grad_output = self._batch(grad_output)
         grad, weight = self._operand(grad_output), self._operand(self.weight)
         if self.fast and not x.is_complex():
-            grad_x, grad_weight, _ = torch.ops.aten.convolution_backward(
-                grad, _pad_end(batch, where), weight, None, *self._geometry(where), (input_grad, True, False)
-            )
-            grad_x = _pad_end(grad_x, where, -1) if input_grad else None
+            grad_x, grad_weight = convolve_backward(grad, batch, weight, where, self.groups, input_grad)
         else:
-            G, W, X = (
-                grad.flatten(2).unflatten(1, (self.groups, -1)),
-                self._grouped(weight),
-                self._patches(batch, where),
-            )
-            grad_weight = torch.einsum("ngop,ngkp->gok", G, X).view_as(weight)
-            grad_x = where.fold(
-                torch.einsum("gok,ngop->ngkp", W, G).view(len(batch), self.in_channels, -1, G.shape[-1])
-            )
+            X, G = self._patches(batch, where), grad.flatten(2).unflatten(1, (self.groups, -1))
+            grad_weight = torch.einsum("ngop,ngkp->gok", G, X).reshape_as(weight)
+            grad_X = torch.einsum("gok,ngop->ngkp", self._grouped(weight), G).to(dtype)
+            grad_x = where.fold(grad_X.reshape(*batch.shape[:2], -1, grad_X.shape[-1])) if input_grad else None
         self.weight.grad = grad_weight.to(dtype)
         if self.bias is not None:
             self.bias.grad = grad_output.flatten(2).sum(dim=(0, 2))
-        return grad_x.to(dtype).reshape(x.shape) if input_grad else None
+        return None if grad_x is None else grad_x.to(dtype).reshape(x.shape)
 
     def _operand(self, tensor: Tensor) -> Tensor:
         """Round an operand of a product to matmul_dtype; the hardware accumulates in float32 and rounds the result."""
@@ -116,10 +106,6 @@ class _Convolution(ConvolutionArguments):
     def _grouped(self, weight: Tensor) -> Tensor:
         """Return the weight matrix W of each group: (groups, O, K)."""
         return weight.flatten(1).unflatten(0, (self.groups, -1))
-
-    def _geometry(self, where: Windows) -> tuple[Any, ...]:
-        """Return the arguments of torch's kernels after weight and bias."""
-        return self.stride, where.padding_before, self.dilation, False, (0,) * self.dimensions, self.groups
 
 
 class Conv1d(_Convolution):
@@ -158,9 +144,3 @@ class Conv2d(_Convolution):
     """
 
     dimensions = 2
-
-
-def _pad_end(x: Tensor, where: Windows, sign: int = 1) -> Tensor:
-    """Add the zeros that "same" has only at the end (or, with sign -1, remove them): torch's kernels know no sides."""
-    excess = [sign * (after - before) for before, after in where.padding]
-    return functional.pad(x, [n for size in reversed(excess) for n in (0, size)]) if any(excess) else x

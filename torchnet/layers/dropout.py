@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from torchnet.layers.layer import Layer, expect_shape
+from torchnet.layers.layer import Layer, expect_shape, refuse
 from torchnet.randomness import uniform
 
 
@@ -16,6 +16,7 @@ class Dropout(Layer):
 
     Args:
         p: the probability that an element is dropped.
+        inplace: only False.
         seed: the seed of the run.
         stream: the number of this layer; layers of one network with equal streams drop the same elements.
 
@@ -25,8 +26,9 @@ class Dropout(Layer):
     Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting".
     """
 
-    def __init__(self, p: float = 0.5, seed: int = 0, stream: int = 0) -> None:
+    def __init__(self, p: float = 0.5, inplace: bool = False, *, seed: int = 0, stream: int = 0) -> None:
         super().__init__()
+        refuse(inplace=inplace)
         if not 0 <= p <= 1:
             raise ValueError(f"p: expected a probability from 0 to 1, got {p}")
         self.p, self.seed, self.stream = p, seed, stream
@@ -44,9 +46,13 @@ class Dropout(Layer):
         scale = 1 / (1 - self.p) if self.p < 1 else 0.0
         start = 0 if self.share is None else self.share.start
         step = self.step if self.step_counter is None else self.step_counter
-        mask = (uniform(x.shape, self.seed, self.stream, step, start) >= self.p).to(x.dtype) * scale
-        self.remember(mask)
+        mask = (uniform(self.mask_shape(x), self.seed, self.stream, step, start) >= self.p).to(x.dtype) * scale
+        self.remember(mask.expand_as(x))
         return x * mask
+
+    def mask_shape(self, x: Tensor) -> tuple[int, ...]:
+        """Return the shape of the mask, which broadcasts to that of x."""
+        return x.shape
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
@@ -64,6 +70,27 @@ class Dropout(Layer):
 
     def extra_repr(self) -> str:
         return f"p={self.p}, seed={self.seed}, stream={self.stream}"
+
+
+class Dropout2d(Dropout):
+    """Drop whole channels at random and scale up the others, like torch.nn.Dropout2d.
+
+    Neighboring pixels of a channel are similar, so a network reads a single dropped pixel off the others.
+
+    Source: Tompson et al. 2015, "Efficient object localization using convolutional networks", section 3.2.
+    """
+
+    def mask_shape(self, x: Tensor) -> tuple[int, ...]:
+        """Return (N, C, 1, 1): all values of a channel are multiplied by one number.
+
+        Raises:
+            ValueError: if x is neither (N, C, H, W) nor, as in torch.nn, (N, C, L).
+        """
+        if x.dim() not in (3, 4):
+            raise ValueError(
+                f"expected input of shape (N, C, H, W) or (N, C, L), got {tuple(x.shape)}: use Dropout for other shapes"
+            )
+        return (*x.shape[:2], *[1] * (x.dim() - 2))
 
 
 def set_step(net: nn.Module, step: int | Tensor) -> None:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from torchnet.layers.layer import Layer, expect_shape
+from torchnet.layers.layer import Layer, expect_shape, refuse
 
 
 class ELU(Layer):
@@ -12,12 +12,14 @@ class ELU(Layer):
 
     Args:
         alpha: α; the output saturates at -α. With α = 1 there is no kink at zero.
+        inplace: only False.
 
     Source: Clevert et al. 2016, "Fast and accurate deep network learning by exponential linear units (ELUs)".
     """
 
-    def __init__(self, alpha: float = 1.0) -> None:
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
+        refuse(inplace=inplace)
         self.alpha = alpha
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """No activation: y = x."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -7,7 +9,14 @@ from torchnet.layers.layer import Layer, expect_shape
 
 
 class Identity(Layer):
-    """Return the input unchanged, like torch.nn.Identity: a placeholder for an activation."""
+    """Return the input unchanged, like torch.nn.Identity: a placeholder for another layer.
+
+    Args:
+        args, kwargs: ignored, so that it can take the place of a layer with arguments.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return y = x.

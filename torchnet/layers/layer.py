@@ -110,10 +110,9 @@ def expect_shape(name: str, tensor: Tensor, shape: Sequence[int], hint: str) -> 
 def expect_features(x: Tensor, shape: Sequence[int], *dtypes: torch.dtype) -> None:
     """Raise a ValueError unless x has shape (*, *shape), with at least one value, and one of these dtypes."""
     if x.shape[max(0, x.dim() - len(shape)) :] != tuple(shape):
-        raise ValueError(
-            f"expected input of shape (*, {', '.join(map(str, shape))}), got {tuple(x.shape)}: flatten each sample to "
-            "one row"
-        )
+        fits = len(shape) == 1 and x.shape[1:].numel() == shape[0]
+        hint = "flatten each sample to one row" if fits else "make the layer with the sizes of its input"
+        raise ValueError(f"expected input of shape (*, {', '.join(map(str, shape))}), got {tuple(x.shape)}: {hint}")
     expect_values(x, *dtypes)
 
 
@@ -138,10 +137,3 @@ def refuse(**arguments: Any) -> None:
                 else ("torch.nn has it, torchnet does not")
             )
             raise ValueError(f"{name}: expected it to be left out, got {value!r}: {hint}")
-
-
-def expect_rows(x: Tensor, weight: Tensor) -> None:
-    """Raise a ValueError unless x has shape (N, len(weight)) and the dtype of the weight."""
-    if x.dim() != 2:
-        raise ValueError(f"expected input of shape (N, {len(weight)}), got {tuple(x.shape)}: flatten each sample")
-    expect_features(x, weight.shape, weight.dtype)

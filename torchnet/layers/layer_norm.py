@@ -3,34 +3,44 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from torchnet.layers.layer import Layer, expect_rows, expect_shape
+from torchnet.layers.layer import expect_features, expect_shape
+from torchnet.layers.normalization import Device, Normalization, Shape
 
 
-class LayerNorm(Layer):
+class LayerNorm(Normalization):
     """Normalize each sample over its features, with the names of torch.nn.LayerNorm.
 
     Training and evaluation mode do the same.
 
     Args:
-        normalized_shape: I, the width of the input, as an int or a tuple of length one.
+        normalized_shape: the shape of a sample, the last dimensions of the input, as a sequence; an int for one
+            dimension. I is the number of its features.
         eps: ε, which avoids a division by zero if all features of a sample are equal.
-        dtype: the dtype of weight and bias; torch's default if None.
+        elementwise_affine: False for no weight and no bias: they are None, and missing from the `state_dict`.
+        bias: False for no bias.
+        device, dtype: those of weight and bias; torch's default if None.
 
     Raises:
-        ValueError: if normalized_shape has more than one dimension.
+        ValueError: if normalized_shape has no dimensions.
 
     Source: Ba, Kiros & Hinton 2016, "Layer normalization", equations 3 and 4.
     """
 
     def __init__(
-        self, normalized_shape: int | Sequence[int], eps: float = 1e-5, dtype: torch.dtype | None = None
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
-        self.normalized_shape, self.eps = one_dimension(normalized_shape), eps
-        self.weight = nn.Parameter(torch.ones(self.normalized_shape, dtype=dtype), requires_grad=False)
-        self.bias = nn.Parameter(torch.zeros(self.normalized_shape, dtype=dtype), requires_grad=False)
+        shape, dims = sample_shape(normalized_shape)
+        super().__init__(shape, elementwise_affine, bias, device, dtype)
+        self.normalized_shape, self.dims = shape, dims
+        self.eps, self.elementwise_affine = eps, elementwise_affine
 
     def forward(self, x: Tensor) -> Tensor:
         """Return y = γ ⊙ x̂ + β with x̂ = (x - μ) / √(σ² + ε), γ the weight and β the bias.
@@ -38,15 +48,15 @@ class LayerNorm(Layer):
         For each sample, μ = 1/I Σᵢ xᵢ and σ² = 1/I Σᵢ (xᵢ - μ)².
 
         Shape:
-            x: (N, I); returns: the same.
+            x: (*, *normalized_shape); returns: the same.
         """
-        expect_rows(x, self.weight)
-        centered = x - x.mean(dim=1, keepdim=True)
-        var = (centered * centered).mean(dim=1, keepdim=True)
+        expect_features(x, self.normalized_shape, self.dtype_of(x))
+        centered = x - x.mean(dim=self.dims, keepdim=True)
+        var = (centered * centered).mean(dim=self.dims, keepdim=True)
         rstd = (var + self.eps).rsqrt()
         normalized = centered * rstd
         self.remember(normalized, rstd)
-        return torch.addcmul(self.bias, normalized, self.weight)
+        return self.scale_and_shift(normalized)
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
@@ -59,7 +69,8 @@ class LayerNorm(Layer):
 
             ∂x̂_i/∂x_j = r ([i = j] - 1/I) + (x_i - μ) ∂r/∂x_j = r ([i = j] - 1/I - x̂_i x̂_j / I)
 
-        With G = ∂L/∂y, H = ∂L/∂x̂ and means taken over the features of each sample:
+        With G = ∂L/∂y, H = ∂L/∂x̂ and means taken over the features of each sample; leading dimensions (*, I) are one
+        long batch, N is their product:
 
             ∂L/∂β = Σₙ Gₙ                                    (N, I) -> (I,)
             ∂L/∂γ = Σₙ Gₙ ⊙ x̂ₙ                               (N, I) -> (I,)
@@ -70,26 +81,26 @@ class LayerNorm(Layer):
         rounding leaves a small mean in x̂, and the gradient of the input must have none.
 
         Shape:
-            grad_output: (N, I).
-            returns: (N, I), or None if input_grad is False.
+            grad_output: (*, *normalized_shape).
+            returns: the same, or None if input_grad is False.
         """
         normalized, rstd = self.recall()
         expect_shape("grad_output", grad_output, normalized.shape, "pass the gradient of this layer's output")
-        self.bias.grad = grad_output.sum(dim=0)
-        self.weight.grad = (grad_output * normalized).sum(dim=0)
+        rows = (-1, *self.normalized_shape)
+        self.write((grad_output * normalized).reshape(rows).sum(dim=0), grad_output.reshape(rows).sum(dim=0))
         if not input_grad:
             return None
-        grad = grad_output * self.weight
-        grad = torch.addcmul(grad, normalized, (grad * normalized).mean(dim=1, keepdim=True), value=-1)
-        return (grad - grad.mean(dim=1, keepdim=True)) * rstd
+        grad = self.scale(grad_output)
+        grad = torch.addcmul(grad, normalized, (grad * normalized).mean(dim=self.dims, keepdim=True), value=-1)
+        return (grad - grad.mean(dim=self.dims, keepdim=True)) * rstd
 
     def extra_repr(self) -> str:
-        return f"{self.normalized_shape}, eps={self.eps}"
+        return f"{self.normalized_shape}, eps={self.eps}{self.switched_off('elementwise_affine')}"
 
 
-def one_dimension(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
-    """Return normalized_shape as a tuple of length one, as torch stores it; a sample here has one dimension."""
+def sample_shape(normalized_shape: int | Sequence[int]) -> tuple[Shape, Shape]:
+    """Return normalized_shape as a tuple, and the dimensions, counted from the last, that it has in the input."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    if len(shape) != 1:
-        raise ValueError(f"normalized_shape: expected one dimension, got {shape}: flatten each sample to one row")
-    return shape
+    if not shape:
+        raise ValueError("normalized_shape: expected at least one dimension, got (): give the width of a sample")
+    return shape, tuple(range(-len(shape), 0))

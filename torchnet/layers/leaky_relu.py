@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from torchnet.layers.layer import Layer, expect_shape
+from torchnet.layers.layer import Layer, expect_shape, refuse
 
 
 class LeakyReLU(Layer):
@@ -12,12 +12,14 @@ class LeakyReLU(Layer):
 
     Args:
         negative_slope: s, the slope where x ≤ 0.
+        inplace: only False.
 
     Source: Maas et al. 2013, "Rectifier nonlinearities improve neural network acoustic models".
     """
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
+        refuse(inplace=inplace)
         self.negative_slope = negative_slope
 
     def forward(self, x: Tensor) -> Tensor:

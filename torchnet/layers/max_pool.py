@@ -96,10 +96,10 @@ class MaxPool2d(Pooling):
 
 def _largest(x: Tensor, where: Windows) -> tuple[Tensor, Tensor]:
     """Return the largest value of each window and its index q*(p) in the flattened image."""
-    columns: Any = (where.unfold(x).unbind(-2), where.indices(x.device), where.inside(x.device))
-    value = x.new_zeros(*x.shape[:-2], len(columns[1].T))
+    patches, indices, inside = where.unfold(x), where.indices(x.device), where.inside(x.device)
+    value = torch.zeros_like(patches[..., 0, :])
     largest = torch.full(value.shape, -1, device=x.device)
-    for patch, index, inside in zip(*columns, strict=True):  # place by place, for all windows at once
-        larger = inside & ((largest < 0) | (patch.real > value.real) | patch.isnan())
+    for patch, index, present in zip(patches.unbind(-2), indices, inside, strict=True):  # of all windows at once
+        larger = present & ((largest < 0) | (patch.real > value.real) | patch.isnan())
         value, largest = torch.where(larger, patch, value), torch.where(larger, index, largest)
     return value.unflatten(-1, where.output_size), largest.unflatten(-1, where.output_size)

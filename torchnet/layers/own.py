@@ -1,4 +1,4 @@
-"""Layers that are not torchnet's but the user's own, named as mylayers.SiLU. To import one is to run its code."""
+"""The user's own layers and networks, named as mylayers.SiLU. To import one is to run its code."""
 
 import os
 import sys
@@ -10,9 +10,9 @@ from torch import nn
 from torchnet.layers.layer import Layer
 
 
-def dotted_names(activation: Any) -> list[str]:
-    """Return those of one or several names of activations that name a class of a module."""
-    names = activation if isinstance(activation, list) else [activation]
+def dotted_names(value: Any) -> list[str]:
+    """Return those of one or several names, of activations or a network, that name a class of a module."""
+    names = value if isinstance(value, list) else [value]
     return [name for name in names if isinstance(name, str) and "." in name]
 
 
@@ -27,7 +27,12 @@ def with_own_layers(activation: Any) -> Any:
     return _own_layer(activation) if dotted_names(activation) else activation
 
 
-def _own_layer(name: str) -> type[Layer]:
+def import_class(option: str, name: str, base: Any) -> Any:
+    """Return the subclass of a class of torchnet that an option names, such as mylayers.SiLU. This runs its module.
+
+    Raises:
+        ValueError: if it cannot be imported, or is no such class.
+    """
     module, _, attribute = name.rpartition(".")
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # last: it may not shadow what is installed
@@ -35,12 +40,17 @@ def _own_layer(name: str) -> type[Layer]:
         found = getattr(import_module(module), attribute)
     except Exception as error:  # whatever the module raises
         raise ValueError(
-            f"activation: expected a layer, module.Class, that can be imported from here, got {name} "
+            f"{option}: expected a class, module.Class, that can be imported from here, got {name} "
             f"({type(error).__name__}: {error})"
         ) from error
-    if not (isinstance(found, type) and issubclass(found, Layer)):
-        hint = "write those of torchnet without a module, such as relu"
-        raise ValueError(f"activation: expected a subclass of torchnet.Layer, got {name}: {hint}")
+    if not (isinstance(found, type) and issubclass(found, base)):
+        hint = "write those of torchnet without a module, such as relu" if base is Layer else "derive it from that"
+        raise ValueError(f"{option}: expected a subclass of torchnet.{base.__name__}, got {name}: {hint}")
+    return found
+
+
+def _own_layer(name: str) -> type[Layer]:
+    found: type[Layer] = import_class("activation", name, Layer)
     try:
         found()
     except Exception as error:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
@@ -62,8 +62,9 @@ class Windows:
         steps = [math.prod(self.image_size[i + 1 :]) for i in range(len(self.image_size))]
         return (self.coordinates(device) * torch.tensor(steps, device=device)).sum(-1) * self.inside(device)
 
+    @cached_property
     def all_meet_the_image(self) -> bool:
-        """Return whether each window has a pixel of the image: dilation may skip a small image."""
+        """Whether each window has a pixel of the image: dilation may skip a small image."""
         return all(
             any(0 <= s * position + d * place - before < size for place in range(k))
             for size, k, s, before, d, positions in zip(

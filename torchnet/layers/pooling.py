@@ -28,15 +28,14 @@ class Pooling(Layer):
         self._kernel = expect_sizes("kernel_size", kernel_size, 2)
         self._stride, self._padding = expect_sizes("stride", self.stride, 2), expect_sizes("padding", padding, 2, 0)
         self._dilation = expect_sizes("dilation", dilation, 2)
-        spans = [d * (k - 1) + 1 for d, k in zip(self._dilation, self._kernel, strict=True)]
-        if any(size > span // 2 for size, span in zip(self._padding, spans, strict=True)):
-            raise ValueError(f"padding: expected at most half of the window, {tuple(spans)} pixels, got {padding!r}")
+        if any(size > k // 2 for size, k in zip(self._padding, self._kernel, strict=True)):
+            raise ValueError(f"padding: expected at most half of kernel_size, {kernel_size}, got {padding!r}")
 
     def _windows(self, shape: Sequence[int]) -> Windows:
         """Return the windows of images of this shape."""
         sides = tuple((size, size) for size in self._padding)
         where = windows(tuple(shape[-2:]), self._kernel, self._stride, sides, self._dilation, self.ceil_mode)
-        if not where.all_meet_the_image():
+        if not where.all_meet_the_image:
             raise ValueError(
                 f"expected each window to have a pixel of the image, got an image of {where.image_size} pixels, which "
                 "some windows skip: take a smaller dilation or padding"

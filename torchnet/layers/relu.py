@@ -3,11 +3,19 @@
 import torch
 from torch import Tensor
 
-from torchnet.layers.layer import Layer, expect_shape
+from torchnet.layers.layer import Layer, expect_shape, refuse
 
 
 class ReLU(Layer):
-    """Pass positive elements unchanged and set the others to zero, like torch.nn.ReLU."""
+    """Pass positive elements unchanged and set the others to zero, like torch.nn.ReLU.
+
+    Args:
+        inplace: only False.
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        refuse(inplace=inplace)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return y = max(x, 0), elementwise.

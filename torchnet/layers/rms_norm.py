@@ -3,47 +3,56 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from torchnet.layers.layer import Layer, expect_rows, expect_shape
-from torchnet.layers.layer_norm import one_dimension
+from torchnet.layers.layer import expect_features, expect_shape
+from torchnet.layers.layer_norm import sample_shape
+from torchnet.layers.normalization import Device, Normalization
 
 
-class RMSNorm(Layer):
+class RMSNorm(Normalization):
     """Divide each sample by the root mean square of its features, with the names of torch.nn.RMSNorm.
 
     Training and evaluation mode do the same.
 
     Args:
-        normalized_shape: I, the width of the input, as an int or a tuple of length one.
+        normalized_shape: the shape of a sample, the last dimensions of the input, as a sequence; an int for one
+            dimension. I is the number of its features.
         eps: ε, which avoids a division by zero if all features of a sample are zero; the machine epsilon if None.
-        dtype: the dtype of the weight; torch's default if None.
+        elementwise_affine: False for no weight: it is None, and missing from the `state_dict`.
+        device, dtype: those of the weight; torch's default if None.
 
     Raises:
-        ValueError: if normalized_shape has more than one dimension.
+        ValueError: if normalized_shape has no dimensions.
 
     Source: Zhang & Sennrich 2019, "Root mean square layer normalization", equation 4.
     """
 
     def __init__(
-        self, normalized_shape: int | Sequence[int], eps: float | None = None, dtype: torch.dtype | None = None
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
-        self.normalized_shape, self.eps = one_dimension(normalized_shape), eps
-        self.weight = nn.Parameter(torch.ones(self.normalized_shape, dtype=dtype), requires_grad=False)
+        shape, dims = sample_shape(normalized_shape)
+        super().__init__(shape, elementwise_affine, False, device, dtype)
+        self.normalized_shape, self.dims = shape, dims
+        self.eps, self.elementwise_affine = eps, elementwise_affine
 
     def forward(self, x: Tensor) -> Tensor:
         """Return y = γ ⊙ x̂ with x̂ = x / √(1/I Σᵢ xᵢ² + ε) for each sample, and γ the weight.
 
         Shape:
-            x: (N, I); returns: the same.
+            x: (*, *normalized_shape); returns: the same.
         """
-        expect_rows(x, self.weight)
+        expect_features(x, self.normalized_shape, self.dtype_of(x))
         eps = torch.finfo(x.dtype).eps if self.eps is None else self.eps
-        rrms = ((x * x).mean(dim=1, keepdim=True) + eps).rsqrt()
+        rrms = ((x * x).mean(dim=self.dims, keepdim=True) + eps).rsqrt()
         normalized = x * rrms
         self.remember(normalized, rrms)
-        return normalized * self.weight
+        return self.scale(normalized)
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
@@ -56,23 +65,25 @@ class RMSNorm(Layer):
 
             ∂x̂_i/∂x_j = r [i = j] + x_i ∂r/∂x_j = r ([i = j] - x̂_i x̂_j / I)
 
-        With G = ∂L/∂y, H = ∂L/∂x̂ and the mean taken over the features of each sample:
+        With G = ∂L/∂y, H = ∂L/∂x̂ and the mean taken over the features of each sample; leading dimensions (*, I) are one
+        long batch, N is their product:
 
             ∂L/∂γ = Σₙ Gₙ ⊙ x̂ₙ                     (N, I) -> (I,)
             H     = G ⊙ γ                          (N, I)
             ∂L/∂x = r (H - x̂ mean(H ⊙ x̂))          (N, I), r and the mean (N, 1)
 
         Shape:
-            grad_output: (N, I).
-            returns: (N, I), or None if input_grad is False.
+            grad_output: (*, *normalized_shape).
+            returns: the same, or None if input_grad is False.
         """
         normalized, rrms = self.recall()
         expect_shape("grad_output", grad_output, normalized.shape, "pass the gradient of this layer's output")
-        self.weight.grad = (grad_output * normalized).sum(dim=0)
+        self.write((grad_output * normalized).reshape(-1, *self.normalized_shape).sum(dim=0))
         if not input_grad:
             return None
-        grad = grad_output * self.weight
-        return (grad - normalized * (grad * normalized).mean(dim=1, keepdim=True)) * rrms
+        grad = self.scale(grad_output)
+        return (grad - normalized * (grad * normalized).mean(dim=self.dims, keepdim=True)) * rrms
 
     def extra_repr(self) -> str:
-        return f"{self.normalized_shape}, eps={self.eps}"
+        off = "" if self.elementwise_affine else ", elementwise_affine=False"
+        return f"{self.normalized_shape}, eps={self.eps}{off}"

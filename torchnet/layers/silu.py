@@ -3,15 +3,22 @@
 import torch
 from torch import Tensor
 
-from torchnet.layers.layer import Layer, expect_shape
+from torchnet.layers.layer import Layer, expect_shape, refuse
 
 
 class SiLU(Layer):
     """Multiply each element by its sigmoid, like torch.nn.SiLU: a smooth ReLU with a dip below zero.
 
+    Args:
+        inplace: only False.
+
     Source: Elfwing et al. 2018, "Sigmoid-weighted linear units for neural network function approximation in
     reinforcement learning".
     """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        refuse(inplace=inplace)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return y = x σ(x) = x / (1 + e⁻ˣ), elementwise.

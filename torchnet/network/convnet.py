@@ -1,4 +1,4 @@
-"""The convolutional network: residual blocks of convolutions, between poolings that halve the image."""
+"""The convolutional network: residual blocks of convolutions, and stages that halve the size of the image."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,23 +8,39 @@ import torch
 
 from torchnet.choices import expect_one_of
 from torchnet.initializers import INITIALIZERS
-from torchnet.layers import AdaptiveAvgPool2d, BatchNorm2d, Conv2d, Dropout, Flatten, Layer, Linear, MaxPool2d, Residual
+from torchnet.layers import (
+    AdaptiveAvgPool2d,
+    AvgPool2d,
+    BatchNorm2d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Layer,
+    Linear,
+    MaxPool2d,
+    Residual,
+)
 from torchnet.network.mlp import Activation, activation_class
 from torchnet.network.network import Network
 
-POOLINGS: dict[str, Callable[..., Layer]] = {"max": MaxPool2d}
-_MAX_BLOCKS = 1000  # of a stage: far more than anyone trains, and still built within seconds
+_POOLING_LAYERS: dict[str, Callable[[int], Layer]] = {"max": MaxPool2d, "avg": AvgPool2d}
+POOLINGS = (*_POOLING_LAYERS, "stride")
+HEADS = ("average", "flatten")
+_MAX_BLOCKS = 1000  # in all stages: far more than anyone trains, and still built within seconds
 
 
 class ConvNet(Network):
     """A residual convolutional network that returns logits.
 
-    Each stage has a width, and images of half the size of the stage before:
+    Each stage has a width, and images of half the height and width of the stage before:
 
         stage:    Conv2d  BatchNorm2d act pool    Residual(Conv2d BatchNorm2d act Conv2d BatchNorm2d) act  ...
         network:  stage ... stage   AdaptiveAvgPool2d(1)  Flatten  drop  Linear
 
-    All convolutions are 3 x 3 and keep the size of the image. They have no bias, since batch norm would cancel it.
+    The first convolution is 5 x 5, the others are 3 x 3; padding keeps the size of the images. They have no bias, since
+    batch norm would cancel it. With the pooling "stride" there are no pooling layers: the first convolution of each
+    stage has a stride of 2. With the head "flatten" there is no AdaptiveAvgPool2d: the Linear layer sees each pixel of
+    the last stage.
 
     Args:
         input_shape: (channels, height, width) of the images.
@@ -32,6 +48,7 @@ class ConvNet(Network):
         widths: the channels of each stage.
         blocks: the number of residual blocks in each stage.
         pooling: how the size is halved: a name in `POOLINGS`.
+        head: what the last layer sees: the "average" of each channel of the last stage, or all its pixels, "flatten".
         activation: a name in `torchnet.layers.ACTIVATIONS` or a class of layers.
         dropout: the dropout probability of the inputs of the last layer.
         initializer: a name in `torchnet.initializers.INITIALIZERS`; biases start at zero.
@@ -41,7 +58,7 @@ class ConvNet(Network):
         seed: the seed of the dropout mask.
 
     Raises:
-        ValueError: if an argument has an invalid value.
+        ValueError: if an argument has an invalid value, or the images are too small for so many stages.
 
     Source: He et al. 2016, "Deep residual learning for image recognition".
     """
@@ -53,6 +70,7 @@ class ConvNet(Network):
         widths: Sequence[int] = (32, 64),
         blocks: int = 1,
         pooling: str = "max",
+        head: str = "average",
         activation: Activation = "relu",
         dropout: float = 0.0,
         initializer: str = "he_normal",
@@ -61,23 +79,61 @@ class ConvNet(Network):
         matmul_dtype: torch.dtype | None = None,
         seed: int = 0,
     ) -> None:
+        _expect_sizes(input_shape, widths, blocks)
         expect_one_of("pooling", pooling, POOLINGS)
+        expect_one_of("head", head, HEADS)
         expect_one_of("initializer", initializer, INITIALIZERS)
+        if not isinstance(dropout, (int, float)):
+            raise ValueError(f"dropout: expected one probability for a convnet, got {dropout}")
         options: Any = {"initializer": INITIALIZERS[initializer], "generator": generator, "dtype": dtype}
         options["matmul_dtype"] = matmul_dtype
+        norm, make_activation = partial(BatchNorm2d, dtype=dtype), activation_class(activation)
 
-        def conv(in_channels: int, out_channels: int) -> Layer:
-            return Conv2d(in_channels, out_channels, 3, padding=1, bias=False, **options)
+        def conv(in_channels: int, out_channels: int, kernel_size: int = 3, stride: int = 1) -> Conv2d:
+            padding = kernel_size // 2
+            return Conv2d(in_channels, out_channels, kernel_size, stride, padding, bias=False, **options)
 
-        norm, act = partial(BatchNorm2d, dtype=dtype), activation_class(activation)
+        def act() -> Layer:
+            return make_activation().to(dtype=dtype)
+
         layers: list[Layer] = []
-        channels = input_shape[0]
-        for width in widths:
-            layers += [conv(channels, width), norm(width), act(), POOLINGS[pooling](2)]
+        for stage, (in_channels, width) in enumerate(zip((input_shape[0], *widths), widths, strict=False)):
+            first = conv(in_channels, width, 5 if stage == 0 else 3, 2 if pooling == "stride" else 1)
+            layers += [first, norm(width), act()]
+            layers += [_POOLING_LAYERS[pooling](2)] if pooling in _POOLING_LAYERS else []
             for _ in range(blocks):
                 layers += [Residual(conv(width, width), norm(width), act(), conv(width, width), norm(width)), act()]
-            channels = width
-        layers += [AdaptiveAvgPool2d(1), Flatten()]
-        layers += [Dropout(dropout, seed)] if dropout else []
-        super().__init__(*layers, Linear(channels, num_classes, **options))
+        layers += [AdaptiveAvgPool2d(1)] if head == "average" else []
+        layers += [Flatten(), *([Dropout(dropout, seed=seed)] if dropout else [])]
+        sizes = [1, 1] if head == "average" else [_halved(size, len(widths), pooling) for size in input_shape[1:]]
+        super().__init__(*layers, Linear(widths[-1] * sizes[0] * sizes[1], num_classes, **options))
         self.input_shape, self.matmul_dtype = tuple(input_shape), matmul_dtype
+
+
+def _halved(size: int, times: int, pooling: str) -> int:
+    """Return a height or width after so many stages. A pooling drops an odd last pixel, a stride keeps it."""
+    for _ in range(times):
+        size = (size + 1) // 2 if pooling == "stride" else size // 2
+    return size
+
+
+def _expect_sizes(input_shape: Sequence[int], widths: Sequence[int], blocks: int) -> None:
+    """Raise a ValueError unless these are the sizes of a network that can be built."""
+    if len(input_shape) != 3:
+        raise ValueError(
+            f"network: expected images (channels, height, width) for a convnet, got samples of shape "
+            f"{tuple(input_shape)}: use an mlp"
+        )
+    if isinstance(widths, int) or not widths or any(not isinstance(it, int) or it < 1 for it in widths):
+        raise ValueError(f"widths: expected one whole number from 1 up for each stage, got {widths}")
+    if not isinstance(blocks, int) or not 0 <= blocks * len(widths) <= _MAX_BLOCKS:
+        raise ValueError(
+            f"blocks: expected a whole number from 0 up, with at most {_MAX_BLOCKS:,} blocks in all stages, got "
+            f"{blocks} in each of {len(widths)}"
+        )
+    height, width = input_shape[1:]
+    if (smallest := min(height, width)) < 2 ** len(widths):
+        raise ValueError(
+            f"widths: expected at most {smallest.bit_length() - 1} stages for images of {height} x {width} pixels, as "
+            f"each one halves them, got {len(widths)}"
+        )

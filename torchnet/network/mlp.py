@@ -132,7 +132,7 @@ class MLP(Network):
             part = [] if normalize is None else [normalize(out_features, dtype=dtype)]
             part.append(activations[i]().to(dtype=dtype))
             if dropouts[i] != 0:
-                part.append(Dropout(dropouts[i], seed, stream=i))
+                part.append(Dropout(dropouts[i], seed=seed, stream=i))
 
 
 def activation_class(activation: Any) -> Callable[[], Layer]:

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Callable
+from itertools import groupby
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from torchnet.layers import Layer, Sequential
 
@@ -62,8 +64,24 @@ class Network(Sequential):
         return grad.movedim(1, -1) if _has_channels_last(given, self.input_shape) else grad.reshape(given)
 
 
+def describe_sizes(net: nn.Module) -> str:
+    """Return the sizes of a network from input to output, such as 784-64-64-10 or, for images, 1x28x28-32-64-10.
+
+    Behind the shape of an image, equal sizes that follow each other are written once.
+    """
+    sizes = [getattr(part, "out_channels", getattr(part, "out_features", None)) for part in net.modules()]
+    sizes = [size for size in sizes if size is not None]
+    shape = getattr(net, "input_shape", None) or ()
+    if len(shape) > 1:
+        sizes = [size for size, _ in groupby(sizes)]
+    return "-".join(map(str, ["x".join(map(str, shape)), *sizes] if shape else sizes))
+
+
 def in_shape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Return samples, (N, ...), as the first layer takes them, (N, *shape), without copying them if possible.
+
+    Images get the memory format channels_last, in which torch's convolutions are fastest, and which all layers keep.
+    `contiguous` would leave images of one channel as they are, since they are in both formats; `to` sets their strides.
 
     Raises:
         ValueError: if they are not images of this shape. Rows of a wrong length are left to the first layer.
@@ -71,10 +89,11 @@ def in_shape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     if len(shape) == 1:
         return x.flatten(1)
     if _has_channels_last(x.shape, shape):
-        return x.movedim(-1, 1)
+        return x.movedim(-1, 1).to(memory_format=torch.channels_last)
     if x.shape[1:] != shape and x.shape[1:] not in (shape[1:], (math.prod(shape),)):
         raise ValueError(f"expected images of shape (N, {', '.join(map(str, shape))}), got {tuple(x.shape)}")
-    return x.reshape(len(x), *shape)
+    x = x.reshape(len(x), *shape)
+    return x.to(memory_format=torch.channels_last) if len(shape) == 3 else x
 
 
 def _has_channels_last(given: tuple[int, ...], shape: tuple[int, ...] | None) -> bool:

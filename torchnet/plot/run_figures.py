@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from torchnet.drawing.figure import titled
 from torchnet.drawing.style import STYLE
-from torchnet.reporting import figures, pixels
+from torchnet.reporting.figures import charts, classes
 from torchnet.reporting.run_data import RunData
 from torchnet.runs.errors import UsageError
 from torchnet.runs.folders import run_of
@@ -24,7 +24,7 @@ def loss_curve(run: LoadedRun) -> Figure:
         UsageError: if the run did not log it, or it is an exported file; DataError: if a file of the run is corrupt.
     """
     data = _data(run)
-    return _titled(figures.curves([data], [""], "loss"), data, "loss", "train it for an epoch")
+    return _titled(charts.curves([data], [""], "loss"), data, "loss", "train it for an epoch")
 
 
 @rc_context(STYLE)
@@ -34,7 +34,7 @@ def score_curve(run: LoadedRun) -> Figure:
     The argument and the errors are those of `loss_curve`.
     """
     data = _data(run)
-    return _titled(figures.curves([data], [""], "score"), data, data.score_title, "train it for an epoch")
+    return _titled(charts.curves([data], [""], "score"), data, data.score_title, "train it for an epoch")
 
 
 @rc_context(STYLE)
@@ -45,10 +45,10 @@ def confusion_matrix(run: LoadedRun) -> Figure:
     """
     data = _data(run)
     return _titled(
-        pixels.confusion(data),
+        classes.confusion(data),
         data,
         "confusion matrix of the test set",
-        f"train it to its end, with at most {pixels.MOST_CLASSES} classes",
+        f"train it to its end, with at most {classes.MOST_CLASSES} classes",
     )
 
 
@@ -59,7 +59,7 @@ def gradient_norms(run: LoadedRun) -> Figure:
     The argument and the errors are those of `loss_curve`.
     """
     data = _data(run)
-    drawn = figures.health(data, ("gradient_norm",), "norm of the gradient, ‖∂L/∂W‖", None)
+    drawn = charts.health(data, ("gradient_norm",), "norm of the gradient, ‖∂L/∂W‖", None)
     return _titled(drawn, data, "gradient norms", "train it for some 100 steps, with gradient_health")
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from torchnet.data import BatchLoader, Classes, Quantities
-from torchnet.network import MLP
+from torchnet.network import Network
 from torchnet.step import scale_pixels
 from torchnet.storage import write_durably
 
@@ -23,7 +23,7 @@ MAX_POINTS = 1000  # the number of samples of a regression that a report shows
 
 
 @torch.no_grad()
-def evaluate(net: MLP, loader: BatchLoader) -> tuple[Tensor, Tensor]:
+def evaluate(net: Network, loader: BatchLoader) -> tuple[Tensor, Tensor]:
     """Run the network in evaluation mode on all samples; return outputs and targets. The network's mode is restored.
 
     Shape:
@@ -134,23 +134,27 @@ def confident_mistakes(logits: Tensor, labels: Tensor, picture: Callable[[int], 
             "label": labels[k].item(),
             "predicted": predicted[k].item(),
             "probabilities": logits[k].softmax(dim=0).tolist(),
-            "shape": list((image := picture(k)).shape),
-            "pixels": base64.b64encode(image.tobytes()).decode(),
         }
+        | encoded(picture(k))
         for k in worst
     ]
 
 
-def pixels_of(mistake: dict[str, Any]) -> np.ndarray:
-    """Return the uint8 image of a mistake.
+def encoded(pixels: np.ndarray) -> dict[str, Any]:
+    """Return uint8 values as JSON values: their shape, and the bytes in base64."""
+    return {"shape": [*pixels.shape], "pixels": base64.b64encode(pixels.tobytes()).decode()}
+
+
+def pixels_of(encoded: dict[str, Any]) -> np.ndarray:
+    """Return the uint8 values of a shape and bytes in base64, such as the image of a mistake.
 
     Raises:
         TypeError, ValueError: if the pixels are not base64, or the number of bytes does not match the shape.
     """
-    content = base64.b64decode(mistake["pixels"], validate=True)
-    if len(content) != math.prod(mistake["shape"]):  # NumPy raises other errors for a huge shape
-        raise ValueError(f"expected {math.prod(mistake['shape'])} bytes, got {len(content)}")
-    return np.frombuffer(content, np.uint8).reshape(mistake["shape"])
+    content = base64.b64decode(encoded["pixels"], validate=True)
+    if len(content) != math.prod(encoded["shape"]):  # NumPy raises other errors for a huge shape
+        raise ValueError(f"expected {math.prod(encoded['shape'])} bytes, got {len(content)}")
+    return np.frombuffer(content, np.uint8).reshape(encoded["shape"])
 
 
 def write_predictions(predictions: Tensor, targets: Classes | Quantities, path: Path, sample: str = "image") -> None:

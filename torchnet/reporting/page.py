@@ -14,9 +14,10 @@ from rich.console import Console
 
 from torchnet.drawing.picture import encoded
 from torchnet.drawing.style import DPI, SERIES, STYLE
-from torchnet.reporting import pixels
 from torchnet.reporting.comparison import compare, results, twins, unlabeled
-from torchnet.reporting.figures import curves, health, predictions, svg
+from torchnet.reporting.figures import classes, layers
+from torchnet.reporting.figures.charts import curves, health, predictions
+from torchnet.reporting.figures.svg import svg
 from torchnet.reporting.findings import BLOCKED, RISE, USUAL, Finding, findings
 from torchnet.reporting.run_data import RunData, duration
 from torchnet.reporting.tables import Tables, amount, noun, tables_of
@@ -57,9 +58,9 @@ def write_page(runs: Sequence[RunData], page: Path, folder: Path) -> None:
         "percent": "{:.2%}".format,
         "quoted": lambda path: shlex.quote(str(path)),  # for a shell, which the command is pasted into
         "duration": duration,
-        "digit": pixels.digit,
+        "digit": classes.digit,
         "svg": svg,
-        "shades": pixels.shades,
+        "shades": classes.shades,
         "quantity": amount,
     }
     compared = compare(runs)
@@ -90,11 +91,12 @@ def write_page(runs: Sequence[RunData], page: Path, folder: Path) -> None:
             noun=noun(shown[0]) if len({*map(noun, shown)}) == 1 else "samples",
             applied=_applied(shown),
             has_first_layer=any(name.startswith("first_layer") for name in drawn),
-            first_layers=sorted({pixels.kind_of_inputs(run) for run in shown}),
+            first_layers=sorted({layers.kind_of_weights(run) for run in shown}),
+            has_feature_maps=any(name.startswith("feature_maps") for name in drawn),
             blocked=[metric for metric in BLOCKED if any(metric in _blocked(run) for run in shown)],
             limits={metric: f"{100 * limit:g}" for metric, limit in BLOCKED.items()},
             rise=f"{100 * RISE:g}",
-            most_classes=pixels.MOST_CLASSES,
+            most_classes=classes.MOST_CLASSES,
             drawn=drawn,
         )
     write_durably(page, text.encode())
@@ -127,10 +129,11 @@ def _figures(
     for k, run in enumerate(shown, 1):
         number = "" if len(runs) == 1 else f"_{k}"
         figures |= {
-            f"confusion{number}": partial(pixels.confusion, run),
-            f"mistakes{number}": partial(pixels.mistakes, run),
+            f"confusion{number}": partial(classes.confusion, run),
+            f"mistakes{number}": partial(classes.mistakes, run),
             f"predictions{number}": partial(predictions, run),
-            f"first_layer{number}": partial(pixels.first_layer, run),
+            f"first_layer{number}": partial(layers.first_layer, run),
+            f"feature_maps{number}": partial(layers.feature_maps, run),
             f"gradient_norm{number}": partial(health, run, ("gradient_norm",), "norm of the gradient", None),
             f"update_ratio{number}": partial(health, run, ("update_ratio",), "update / weight", USUAL),
             f"blocked{number}": partial(health, run, _blocked(run), f"{' or '.join(_blocked(run))}, %", None),

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from torchnet.reporting.evaluation import MAX_MATRIX, MAX_MISTAKES, MAX_POINTS, pixels_of
-from torchnet.reporting.run_files import Check, anything, list_of, number, read_json, record, text, whole
+from torchnet.reporting.feature_maps import MAX_CHANNELS, MAX_EXAMPLES, MAX_SIDE
+from torchnet.reporting.run_files import Check, anything, fail, list_of, number, read_json, record, text, whole
 from torchnet.storage import write_durably
 
 _SPLITS = ("test", "val", "train")
@@ -72,7 +73,7 @@ def _classification(classes: list[str], splits: list[str]) -> Check:
     }
     if count <= MAX_MATRIX:
         parts["confusion_matrix"] = record(dict.fromkeys(splits, counts), exact=True)
-    return record(parts)
+    return record(parts, {"feature_maps": _check_feature_maps})
 
 
 def _regression(quantities: list[str], splits: list[str]) -> Check:
@@ -96,7 +97,42 @@ def _check_mistake(classes: int, mistake: Any, place: str) -> None:
     record({"label": label, "predicted": label, "probabilities": probabilities, "shape": shape, "pixels": anything})(
         mistake, place
     )
+    _check_pixels(mistake, place)
+
+
+def _check_pixels(encoded: Any, place: str) -> None:
+    """Check that the pixels are the bytes of an array of its shape, in base64."""
     try:
-        pixels_of(mistake)
+        pixels_of(encoded)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{place}: expected pixels of shape {mistake['shape']} in base64, got others") from error
+        raise ValueError(f"{place}: expected pixels of shape {encoded['shape']} in base64, got others") from error
+
+
+def _check_feature_maps(found: Any, place: str) -> None:
+    """Check a few images, and the maps of one or two stages for each of them."""
+    record({"images": _picture(MAX_SIDE), "stages": list_of(_check_stage, 1, 2)})(found, place)
+    images = found["images"]["shape"]
+    if len(images) not in (3, 4) or images[3:] not in ([], [3]) or images[0] > MAX_EXAMPLES:
+        fail(f"{place}.images", f"at most {MAX_EXAMPLES} images", images)
+    for stage in found["stages"]:
+        if stage["maps"]["shape"][0] != images[0]:
+            fail(f"{place}.stages", f"maps of {images[0]} images", stage["maps"]["shape"])
+
+
+def _check_stage(stage: Any, place: str) -> None:
+    size = list_of(whole(low=1), 2, 2)
+    record({"channels": whole(low=1), "size": size, "maps": _picture(MAX_SIDE)})(stage, place)
+    shape = stage["maps"]["shape"]
+    if len(shape) != 4 or shape[1] > min(MAX_CHANNELS, stage["channels"]):
+        fail(f"{place}.maps", f"maps of at most {MAX_CHANNELS} channels", shape)
+
+
+def _picture(longest: int) -> Check:
+    """Check for an array of pixels, of at most so many along each dimension."""
+    values = record({"shape": list_of(whole(longest, low=1), 3, 4), "pixels": anything})
+
+    def check(value: Any, place: str) -> None:
+        values(value, place)
+        _check_pixels(value, place)
+
+    return check

@@ -12,6 +12,7 @@ import numpy as np
 
 from torchnet.data import Preprocessing
 from torchnet.printable import printable
+from torchnet.reporting.feature_maps import decoded
 from torchnet.reporting.report_file import read_report
 from torchnet.reporting.run_files import (
     METRICS,
@@ -47,7 +48,8 @@ class RunData:
         config_text: the same configuration as text, from config.yaml.
         network: a short description of the network, such as "784-64-10, sigmoid".
         weights: the number of weights, 0 if there is no checkpoint.
-        first_layer: the weights of the first layer, (units, inputs), or None if there is no checkpoint.
+        first_layer: the weights of the first layer, (units, inputs) or the filters of a convolution, (O, I, H, W); None
+            if there is no checkpoint.
         preprocessing: what turns samples into inputs and outputs into answers, or None if there is no checkpoint.
 
     Raises:
@@ -180,6 +182,12 @@ class RunData:
             for mistake in found
             if len(mistake["shape"]) > 1
         ]
+
+    @property
+    def feature_maps(self) -> dict[str, Any] | None:
+        """What the network makes of a few test images, as arrays: see `torchnet.reporting.feature_maps`."""
+        found = None if self.report is None else self.report.get("feature_maps")
+        return None if found is None else decoded(found)
 
     def series(self, metric: str, axis: str) -> tuple[list[float], list[float]]:
         """Return the positions on an axis, "step" or "epoch", at which a metric was logged, and its values.

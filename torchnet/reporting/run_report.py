@@ -1,6 +1,6 @@
 """The report of a finished run: build it and print it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ def run_report(
     losses: list[dict[str, float]],
     outputs: dict[str, tuple[Tensor, Tensor]],
     preprocessing: Preprocessing,
-    pictures: dict[str, Callable[[int], np.ndarray]],
+    pictures: Mapping[str, Callable[[int], np.ndarray]],
 ) -> dict[str, Any]:
     """Return the report of a run as JSON values: losses, and the scores, tables and mistakes of each split.
 

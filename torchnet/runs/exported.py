@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from torchnet.data import Classes, Preprocessing
-from torchnet.layers import Linear
+from torchnet.network import OPTIONS
+from torchnet.runs.described_network import expect_described, expect_fitting, network_of
 from torchnet.runs.errors import UsageError
-from torchnet.runs.load_network import OPTIONS, TrainedNetwork, expect_fitting, expect_widths, network_of
+from torchnet.runs.load_network import TrainedNetwork
 from torchnet.storage import CheckpointError, read_weights_and_metadata
 
+_NOT_SAVED = ("initializer",)  # the weights are in the file
 SUFFIX = ".safetensors"
 
 
@@ -26,9 +28,8 @@ def exported_metadata(trained: TrainedNetwork) -> dict[str, str]:
 def network_metadata(trained: TrainedNetwork) -> str:
     """Return the options from which `load_exported` builds the network."""
     model = trained.config["model"]
-    hidden = [layer.out_features for layer in trained.net.modules() if isinstance(layer, Linear)][:-1]
-    options = {name: model[name] for name in (*OPTIONS, "dtype") if name in model}
-    return json.dumps({"hidden_sizes": hidden} | options)
+    given = (name for name in ("network", *OPTIONS, "dtype") if name not in _NOT_SAVED)
+    return json.dumps({name: model[name] for name in given if model.get(name) is not None})
 
 
 def load_exported(path: Path, trust: bool = False) -> TrainedNetwork:
@@ -46,10 +47,10 @@ def load_exported(path: Path, trust: bool = False) -> TrainedNetwork:
     try:
         model: Any = json.loads(said["network"])
         in_order = dict(sorted(weights.items(), key=lambda it: _place(it[0])))  # the file has an order of its own
-        sizes = expect_widths(path, {"state_dict": in_order}, model)
-        net = network_of(sizes, model, path, trust)
-        net.load_state_dict(weights)
         preprocessing = Preprocessing.from_dict(json.loads(said["preprocessing"]))
+        expect_described(path, in_order, model, preprocessing)
+        expect_fitting(path, in_order, model, preprocessing)
+        net = network_of(model, weights, preprocessing, path, trust)
         steps = int(said["global_step"])
     except (CheckpointError, UsageError):
         raise
@@ -58,8 +59,7 @@ def load_exported(path: Path, trust: bool = False) -> TrainedNetwork:
         raise CheckpointError(
             f"{path}: expected a file that python -m torchnet export wrote from a run, got {reason}: export it again"
         ) from error
-    expect_fitting(path, preprocessing, sizes)
-    return TrainedNetwork(net.eval(), {"name": said.get("name", ""), "model": model}, path, steps, preprocessing)
+    return TrainedNetwork(net, {"name": said.get("name", ""), "model": model}, path, steps, preprocessing)
 
 
 def _place(name: str) -> list[int]:

@@ -5,14 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from torchnet.data import Preprocessing
-from torchnet.layers import Linear
-from torchnet.network import MLP
+from torchnet.layers import Conv2d, Linear
+from torchnet.network import Network, describe_sizes
 from torchnet.printable import printable
 from torchnet.reporting.run_data import RunData
 from torchnet.runs.config import read_config
+from torchnet.runs.described_network import UntrustedLayerError
 from torchnet.runs.errors import UsageError
 from torchnet.runs.folders import CONFIG, evaluated_checkpoints
-from torchnet.runs.load_network import UntrustedLayerError, load_network
+from torchnet.runs.load_network import load_network
 from torchnet.storage import CheckpointError
 
 
@@ -30,7 +31,7 @@ def read_outline(folder: Path) -> RunData:
     return RunData(folder, config, path.read_text(encoding="utf-8-sig"), words, weights=0, first_layer=None)
 
 
-def read_record(folder: Path, trained: tuple[MLP, Preprocessing] | None = None, trust: bool = False) -> RunData:
+def read_record(folder: Path, trained: tuple[Network, Preprocessing] | None = None, trust: bool = False) -> RunData:
     """Return the data of the run in a folder.
 
     Args:
@@ -46,18 +47,17 @@ def read_record(folder: Path, trained: tuple[MLP, Preprocessing] | None = None, 
     if trained is None:
         return outline
     net, preprocessing = trained
-    linears = [part for part in net.modules() if isinstance(part, Linear)]
-    sizes = [*linears[0].weight.shape[::-1], *(linear.out_features for linear in linears[1:])]
+    first = next((part for part in net.modules() if isinstance(part, (Linear, Conv2d))), None)
     return replace(
         outline,
-        network=f"{'-'.join(map(str, sizes))}, {outline.network}",
+        network=f"{describe_sizes(net)}, {outline.network}",
         weights=sum(weight.numel() for weight in net.parameters()),
-        first_layer=linears[0].weight.detach().cpu().double().numpy(),
+        first_layer=None if first is None else first.weight.detach().cpu().double().numpy(),
         preprocessing=preprocessing,
     )
 
 
-def _load(folder: Path, which: str, trust: bool) -> tuple[MLP, Preprocessing] | None:
+def _load(folder: Path, which: str, trust: bool) -> tuple[Network, Preprocessing] | None:
     for checkpoint in evaluated_checkpoints(folder, which):
         try:
             found = load_network(checkpoint, trust=trust)

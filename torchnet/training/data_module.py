@@ -30,8 +30,8 @@ from torchnet.data import (
 from torchnet.data.order import ORDERS, fixed, notebook, shuffled
 from torchnet.printable import printable
 from torchnet.replicas import Replicas
+from torchnet.runs.described_network import DTYPES
 from torchnet.runs.errors import UsageError
-from torchnet.runs.load_network import DTYPES
 from torchnet.training.lightning_internals import steps_until_due
 
 _EVALUATION_BATCH = 5000  # samples; it bounds the memory of an evaluation, and changes nothing else
@@ -133,8 +133,9 @@ class DataModule(LightningDataModule):
         return self.data.preprocessing
 
     @property
-    def in_features(self) -> int:
-        return self.preprocessing.inputs.in_features
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of a sample for a network: (channels, height, width) of an image, else (features,)."""
+        return self.preprocessing.inputs.input_shape
 
     @property
     def num_classes(self) -> int:

@@ -12,7 +12,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 
 from torchnet.data import Batch
 from torchnet.losses import LOSSES
-from torchnet.network import MLP
+from torchnet.network import Network
 from torchnet.replicas import connection_expected
 from torchnet.reporting import evaluate
 from torchnet.reporting.evaluation import r_squared
@@ -66,7 +66,7 @@ class EvaluatedModule(LightningModule):
 
     @property
     @abstractmethod
-    def trained(self) -> MLP:
+    def trained(self) -> Network:
         """The network that is evaluated."""
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -12,20 +12,21 @@ from torchnet.averaging import WeightAverage
 from torchnet.choices import expect_one_of
 from torchnet.data import Block
 from torchnet.engine import Engine, Way
-from torchnet.network import MLP, layer_sizes
-from torchnet.runs.load_network import DTYPES
+from torchnet.network import OPTIONS, Network
+from torchnet.runs.described_network import DTYPES
 from torchnet.state import TrainingState
 from torchnet.training.callbacks.user_callbacks import print_speed_notice
 from torchnet.training.distributed.strategy import stop_together
+from torchnet.training.epoch_so_far import EpochSoFar
 from torchnet.training.evaluated_module import EvaluatedModule
 from torchnet.training.lightning_internals import count_steps, start_resumed_epoch
 from torchnet.training.network_options import (
     Loss,
-    build_network,
     check_own_layers,
     chosen_matmul_dtype,
     chosen_step,
     class_weight_tensor,
+    initial_network,
     loss_of_task,
     training_loss,
 )
@@ -37,20 +38,27 @@ from torchnet.training.schedule import INTERVALS, advance, next_options, schedul
 
 
 class Classifier(EvaluatedModule):
-    """A classifier, or a regression: an MLP, trained with the gradients that it writes itself.
+    """A classifier, or a regression: a network, trained with the gradients that it writes itself.
 
     Args:
-        in_features: the number of inputs; the data set it.
+        input_shape: the shape of a sample, or the number of its features; the data set it.
         num_classes: the number of classes, or of quantities of a regression; the data set it.
-        hidden_sizes: the width of each hidden layer, or one width for all of them.
-        depth: the number of Linear layers; required with one width for all, redundant otherwise.
-        activation: of the hidden layers, or one for each: sigmoid, tanh, relu, leaky_relu, elu, gelu, gelu_tanh, silu,
-            softplus, identity; or a layer of your own, such as mylayers.SiLU.
-        initializer: he_normal, xavier_normal, xavier_uniform, lecun_normal, zeros; or notebook: he_normal with the
-            numbers that the notebook drew.
-        normalization: batch_norm, layer_norm or rms_norm, before the activations.
-        dropout: the probability that an output of a hidden layer is dropped in training, or one for each layer.
-        residual: add to each hidden layer the one before it, if both have the same width.
+        network: mlp (Linear layers), convnet (convolutions, for images), or a network of your own, such as mynets.Net.
+        hidden_sizes: of an mlp, the width of each hidden layer, or one width for all of them; [64, 64] by default.
+        depth: of an mlp, the number of Linear layers; required with one width for all, redundant otherwise.
+        widths: of a convnet, the channels of each stage; each one halves height and width. [32, 64] by default.
+        blocks: of a convnet, the residual blocks of each stage; 1 by default.
+        pooling: how a convnet halves the images: max (the default), avg, or stride (convolutions with a stride of 2).
+        head: what the last layer of a convnet sees: the average of each channel (the default), or flatten, all pixels.
+        activation: of the hidden layers, or of an mlp one for each: sigmoid, tanh, relu, leaky_relu, elu, gelu,
+            gelu_tanh, silu, softplus, hardtanh, relu6, hardswish, mish, prelu, celu, selu, softsign, log_sigmoid,
+            identity; or a layer of your own, such as mylayers.SiLU. By default sigmoid in an mlp, relu in a convnet.
+        initializer: he_normal (the default), xavier_normal, xavier_uniform, lecun_normal, zeros; or, for an mlp,
+            notebook: he_normal with the numbers that the notebook drew.
+        normalization: of an mlp, batch_norm, layer_norm or rms_norm, before the activations. A convnet has batch_norm.
+        dropout: the probability that an output of a hidden layer is dropped in training, or one for each layer; in a
+            convnet, an input of the last layer. 0 by default.
+        residual: of an mlp, add to each hidden layer the one before it, if both have the same width.
         loss: cross_entropy, mean_squared_error, or one_vs_rest_cross_entropy, the loss that the notebook prints. By
             default cross_entropy for classes, mean_squared_error for quantities.
         label_smoothing: the part of each target that is spread over all classes; for cross_entropy, in training.
@@ -60,8 +68,7 @@ class Classifier(EvaluatedModule):
         dampening: dampening of the momentum.
         weight_decay: L2 penalty on the weights.
         nesterov: use Nesterov momentum.
-        optimizer: an optimizer instead of torchnet.SGD (which the five options above belong to); a class of torch.optim
-            and its arguments.
+        optimizer: a class of torch.optim and its arguments, instead of torchnet.SGD, which has the five options above.
         scheduler: changes the learning rate, and some change the momentum; a class of torch.optim.lr_scheduler and its
             arguments. A resumed run continues the schedule that it started with.
         scheduler_interval: call the scheduler after each step or after each epoch.
@@ -85,15 +92,20 @@ class Classifier(EvaluatedModule):
 
     def __init__(
         self,
-        in_features: int,
+        input_shape: int | tuple[int, ...],
         num_classes: int,
-        hidden_sizes: int | list[int] = [64, 64],  # noqa: B006 - never changed; the command line needs a list
+        network: str = "mlp",
+        hidden_sizes: int | list[int] | None = None,
         depth: int | None = None,
-        activation: str | list[str] = "sigmoid",
-        initializer: str = "he_normal",
+        widths: list[int] | None = None,
+        blocks: int | None = None,
+        pooling: str | None = None,
+        head: str | None = None,
+        activation: str | list[str] | None = None,
+        initializer: str | None = None,
         normalization: str | None = None,
-        dropout: float | list[float] = 0.0,
-        residual: bool = False,
+        dropout: float | list[float] | None = None,
+        residual: bool | None = None,
         loss: str | None = None,
         label_smoothing: float = 0.0,
         class_weights: list[float] | None = None,
@@ -116,17 +128,16 @@ class Classifier(EvaluatedModule):
         seed: int = 10,
         task: str = "classification",
     ) -> None:
+        arguments = locals()
+        of_network = {name: arguments[name] for name in OPTIONS}
         loss = loss_of_task(loss, task)
         expect_one_of("dtype", dtype, DTYPES)
         expect_one_of("scheduler_interval", scheduler_interval, INTERVALS)
         super().__init__(task, loss, num_classes, DTYPES[dtype])
         self.matmul_dtype, self.step = chosen_matmul_dtype(matmul_dtype, dtype), chosen_step(step, captured)
         self.automatic_optimization = False
-        self.layer_sizes = layer_sizes(in_features, hidden_sizes, num_classes, depth)
-        network = {"activation": activation, "normalization": normalization, "dropout": dropout, "residual": residual}
-        self.net = build_network(
-            self.layer_sizes, initializer, seed, self.matmul_dtype, dtype=self.weight_dtype, **network
-        )
+        shape = (input_shape,) if isinstance(input_shape, int) else input_shape
+        self.net = initial_network(network, shape, num_classes, of_network, seed, self.weight_dtype, self.matmul_dtype)
         self.average = None if ema_decay is None else WeightAverage(self.net, ema_decay)
         self.label_smoothing = label_smoothing
         weights = class_weight_tensor(loss, class_weights, self.weight_dtype)
@@ -140,10 +151,7 @@ class Classifier(EvaluatedModule):
         self.scheduled = () if self.schedule is None else self.schedule.options  # names of options of the optimizer
         self.clip = clipping(clip_norm, clip_value)
         self.way: Way | None = None  # how steps are computed; known before training starts
-
-        # Sums over the epoch so far. They are saved in checkpoints, as a run may resume in the middle of an epoch.
-        self.loss_sum, self.samples = 0.0, 0
-        self.metric: float | None = None  # the newest value of the metric that the scheduler reads
+        self.epoch = EpochSoFar()  # losses and samples
 
     @property
     def loss(self) -> Loss:
@@ -151,14 +159,9 @@ class Classifier(EvaluatedModule):
         return training_loss(self.loss_name, self.label_smoothing, cast(Tensor | None, self.class_weights))
 
     @property
-    def trained(self) -> MLP:
+    def trained(self) -> Network:
         """The result of training: the average of the weights if one is kept, else the network itself."""
-        return self.net if self.average is None else cast(MLP, self.average.net)
-
-    @property
-    def epoch_loss(self) -> float:
-        """The mean of the loss that training follows, over the samples of the epoch so far."""
-        return self.loss_sum / self.samples
+        return self.net if self.average is None else cast(Network, self.average.net)
 
     @property
     def engine(self) -> Engine:
@@ -173,11 +176,11 @@ class Classifier(EvaluatedModule):
     def setup(self, stage: str) -> None:
         refuse_trainer(self.trainer, self.weight_dtype, self.matmul_dtype)
         if stage == "fit":
-            check_own_layers(self.net)
             refuse_metrics(self.trainer, None if self.schedule is None else self.schedule.metric)
             for callback in self.trainer.early_stopping_callbacks:
                 callback.strict = False  # the metric exists, but not at the end of every epoch, or of one cut short
             data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # set by Trainer.fit
+            check_own_layers(self.net, self.loss, data.training_tensors[1], data.num_classes)
             refuse_single_samples(self.net, data)
             if self.way is None:
                 self.way = way_of_steps(self, self.trainer, data)
@@ -209,10 +212,8 @@ class Classifier(EvaluatedModule):
             advance(scheduler)
         count_steps(self.trainer, len(losses))
         if batch_idx == 0:
-            self.loss_sum, self.samples = 0.0, 0
-        for loss, mini_batch in zip(losses, block.indices.split(block.batch_size), strict=True):
-            self.loss_sum += loss * (block.divisor or len(mini_batch))  # weighted by sample count
-            self.samples += len(mini_batch)
+            self.epoch.restart()
+        self.epoch.add(losses, block)
         self.log("train/step_loss", losses[-1], on_step=True, on_epoch=False, batch_size=1)
         if self.schedule is not None:
             (lr,) = scheduler.get_last_lr() if options is None else [options[-1]["lr"]]
@@ -223,28 +224,26 @@ class Classifier(EvaluatedModule):
         stop_together(self.trainer)
 
     def on_train_epoch_end(self) -> None:
-        mean = torch.tensor(self.epoch_loss, dtype=self.weight_dtype)
+        mean = torch.tensor(self.epoch.loss, dtype=self.weight_dtype)
         self.log("train/loss", mean)
         if self.schedule is not None and self.schedule.interval == "epoch":
             if self.schedule.metric is None:
                 advance(self.lr_schedulers())
-            elif (metric := mean.item() if self.schedule.metric == "train/loss" else self.metric) is not None:
+            elif (metric := mean.item() if self.schedule.metric == "train/loss" else self.epoch.metric) is not None:
                 advance(self.lr_schedulers(), metric)
-        self.metric = None
+        self.epoch.metric = None
         stop_together(self.trainer)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["epoch_so_far"] = {"loss_sum": self.loss_sum, "samples": self.samples, "metric": self.metric}
+        checkpoint["epoch_so_far"] = self.epoch.as_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if self.trainer.state.fn == TrainerFn.FITTING:  # an evaluation needs the weights only
-            so_far = checkpoint["epoch_so_far"]
-            self.loss_sum, self.samples = float(so_far["loss_sum"]), int(so_far["samples"])
-            self.metric = so_far["metric"]
+            self.epoch.restore(checkpoint["epoch_so_far"])
 
     def on_validation_end(self) -> None:
         if self.trainer.state.fn != TrainerFn.FITTING or self.trainer.sanity_checking:
             return
         if self.schedule is not None and self.schedule.metric in self.trainer.callback_metrics:
-            self.metric = self.trainer.callback_metrics[self.schedule.metric].item()
+            self.epoch.metric = self.trainer.callback_metrics[self.schedule.metric].item()
         stop_together(self.trainer)

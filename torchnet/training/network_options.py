@@ -1,7 +1,8 @@
 """The network, its arithmetic and the loss, from the options that describe them."""
 
+import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,63 +13,97 @@ from torchnet import reference
 from torchnet.choices import expect_one_of
 from torchnet.engine import WAYS
 from torchnet.engine.matmul_precision import MATMUL_DTYPES, fastest_matmul_dtype
-from torchnet.layers import Linear, own_layers, with_own_layers
+from torchnet.layers import Conv2d, Linear, own_layers
 from torchnet.losses import LOSSES
-from torchnet.network import MLP
+from torchnet.network import Network, build_network, network_options
 from torchnet.runs.errors import UsageError
 
 Loss = Callable[..., tuple[Tensor, Tensor]]
 _NOTEBOOK_INITIALIZER = "notebook"
-_CHECKED_SAMPLES = 5
+_SAMPLES, _IMAGE = 5, (3, 4)  # of the check of own layers: samples, and height and width between convolutions
+_TIME_LIMIT = 10.0  # seconds, after which no other inputs are tried
 
 
-def build_network(
-    sizes: Sequence[int], initializer: str, seed: int, matmul_dtype: str | None, activation: Any, **options: Any
-) -> MLP:
-    """Return the network with its initial weights; the initializer "notebook" sets those that the notebook drew.
+def initial_network(
+    network: str,
+    input_shape: Sequence[int],
+    num_classes: int,
+    given: Mapping[str, Any],
+    seed: int,
+    dtype: torch.dtype,
+    matmul_dtype: str | None,
+) -> Network:
+    """Return the network with its initial weights; the initializer "notebook" of an MLP sets those that it drew.
 
     The network itself rounds operands for the matmul_dtype bfloat16 only; tf32 is a setting of the engine.
     """
-    from_notebook = initializer == _NOTEBOOK_INITIALIZER
-    net = MLP(
-        sizes,
-        initializer="zeros" if from_notebook else initializer,
-        generator=torch.Generator().manual_seed(seed),
-        matmul_dtype=torch.bfloat16 if matmul_dtype == "bfloat16" else None,
+    options = network_options(network, given)
+    from_notebook = network == "mlp" and options["initializer"] == _NOTEBOOK_INITIALIZER
+    net = build_network(
+        network,
+        input_shape,
+        num_classes,
+        options | {"initializer": "zeros"} if from_notebook else options,
         seed=seed,
-        activation=with_own_layers(activation),
-        **options,
+        dtype=dtype,
+        matmul_dtype=torch.bfloat16 if matmul_dtype == "bfloat16" else None,
     )
     if from_notebook:
-        linears = (part for part in net.modules() if isinstance(part, Linear))
+        linears = [part for part in net.modules() if isinstance(part, Linear)]
+        sizes = (linears[0].in_features, *(linear.out_features for linear in linears))
         for linear, (weight, _) in zip(linears, reference.initialize_params(sizes, seed), strict=True):
             linear.weight.copy_(torch.from_numpy(weight))  # biases are zero in both
     return net
 
 
-def check_own_layers(net: nn.Module) -> None:
-    """Check the gradients of the layers that are not torchnet's, each on a small random input of its width.
+def check_own_layers(net: Network, loss: Loss, targets: Tensor, num_classes: int) -> None:
+    """Check the gradients of the layers that are not torchnet's, each on small random inputs of its width.
+
+    A network that is not torchnet's is checked as a whole, with the loss and the first targets of the run.
 
     Raises:
-        GradientError: if one is wrong; UsageError: if a layer fails.
+        GradientError: if one is wrong; UsageError: if one fails.
     """
-    from torchnet.checking import GradientError, check
-
     names: dict[nn.Module, str] = {layer: name for name, layer in own_layers(net).items()}
-    generator, width = torch.Generator().manual_seed(0), 0
+    generator, shape = torch.Generator().manual_seed(0), tuple[int, ...]()
+    if net in names:
+        shape, targets = net.input_shape or (), targets[:_SAMPLES].cpu()
+        dtype = next(net.parameters()).dtype
+        samples = torch.rand((len(targets), *shape), generator=generator, dtype=dtype)
+        how = f"'{_place(names[net])}({shape}, {num_classes})' --input {_sizes(samples)} --targets {num_classes}"
+        _expect_right(f"network {names[net]}", how, copy.deepcopy(net), samples, targets, loss=loss)
+        return
     for part in net.modules():
         if isinstance(part, Linear):
-            width = part.out_features
-        elif (name := names.get(part)) is not None:
-            x = torch.randn((_CHECKED_SAMPLES, width), generator=generator)
-            how = f"python -m torchnet check {':'.join(name.rsplit('.', 1))} --input {_CHECKED_SAMPLES},{width}"
-            try:
-                check(type(part)(), x).raise_if_failed()
-            except GradientError as error:
-                mistake = str(error).partition("\n")[0].partition(": ")[2]
-                raise GradientError(f"activation {name}: {mistake}; to see more: {how}") from error
-            except Exception as error:
-                raise UsageError(f"activation: {name} fails ({error}); to see more: {how}") from error
+            shape = (part.out_features,)
+        elif isinstance(part, Conv2d):
+            shape = (part.out_channels, *_IMAGE)
+        elif part in names:
+            x = torch.randn((_SAMPLES, *shape), generator=generator)
+            how = f"{_place(names[part])} --input {_sizes(x)}"
+            _expect_right(f"activation {names[part]}", how, type(part)(), x)
+
+
+def _expect_right(what: str, how: str, subject: nn.Module, *inputs: Tensor, **options: Any) -> None:
+    from torchnet.checking import GradientError, check
+
+    hint = f"to see more: python -m torchnet check {how}"
+    try:
+        check(subject, *inputs, time_limit=_TIME_LIMIT, **options).raise_if_failed()
+    except GradientError as error:
+        mistake = str(error).partition("\n")[0].partition(": ")[2]
+        raise GradientError(f"{what}: {mistake}; {hint}") from error
+    except Exception as error:
+        raise UsageError(f"{what.replace(' ', ': ', 1)} fails ({error}); {hint}") from error
+
+
+def _place(name: str) -> str:
+    """Return the name of a class as the command `check` takes it."""
+    return ":".join(name.rsplit(".", 1))
+
+
+def _sizes(x: Tensor) -> str:
+    return ",".join(map(str, x.shape))
 
 
 def chosen_matmul_dtype(matmul_dtype: str | None, dtype: str) -> str | None:

@@ -1,5 +1,6 @@
 """Settings that do not work together are refused before training starts, with a message that says what works."""
 
+import copy
 import os
 from typing import Any
 
@@ -7,10 +8,10 @@ import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning.strategies import SingleDeviceStrategy
-from torch import nn
 
 from torchnet.engine.matmul_precision import unsupported
-from torchnet.layers import BatchNorm1d
+from torchnet.layers import BatchNorm1d, BatchNorm2d
+from torchnet.network import Network
 from torchnet.runs.errors import UsageError
 from torchnet.training.distributed.strategy import ReplicaStrategy
 from torchnet.training.lightning_internals import reads_metric_after_epoch
@@ -79,12 +80,17 @@ def refuse_metrics(trainer: Any, scheduler_metric: str | None) -> None:
             raise UsageError(f"{name}: expected a metric among {', '.join(known)}, got {metric}{hint}")
 
 
-def refuse_single_samples(net: nn.Module, data: Any) -> None:
+def refuse_single_samples(net: Network, data: Any) -> None:
     """Raise a UsageError if a mini-batch would be a single sample and a layer needs the variance over samples."""
     samples = len(data.train_dataloader().order(0))  # of an epoch
-    has_single = 1 in (data.batch_size, samples % data.batch_size)
-    if has_single and any(isinstance(part, BatchNorm1d) for part in net.modules()):
+    norms = [type(part).__name__ for part in net.modules() if isinstance(part, (BatchNorm1d, BatchNorm2d))]
+    if 1 not in (data.batch_size, samples % data.batch_size) or not norms:
+        return
+    single = torch.zeros((1, *(net.input_shape or ())), dtype=next(net.parameters()).dtype)
+    try:
+        copy.deepcopy(net).cpu().train()(single)  # the images of a batch norm may have several pixels
+    except ValueError as error:
         raise UsageError(
             "batch_size: expected a size that leaves no mini-batch of a single sample, which has no variance for "
-            f"BatchNorm1d, got {data.batch_size} for {samples} training samples per epoch"
-        )
+            f"{norms[0]}, got {data.batch_size} for {samples} training samples per epoch"
+        ) from error

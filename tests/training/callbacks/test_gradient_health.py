@@ -38,7 +38,7 @@ def test_it_logs_what_plain_torch_measures_on_the_same_steps(clip, cli, expect_e
     images = torch.from_numpy(data.train_images).double().flatten(1) / 255
     labels = torch.from_numpy(data.train_labels)
     twin = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)).double()
-    model = Classifier(64, 10, [64, 64], activation="relu", dtype="float64", seed=10)
+    model = Classifier(64, 10, hidden_sizes=[64, 64], activation="relu", dtype="float64", seed=10)
     twin.load_state_dict(model.net.state_dict())
     optimizer = torch.optim.SGD(twin.parameters(), lr=0.1, momentum=0.9)
     order = torch.from_numpy(shuffled(len(labels), 10)(0))

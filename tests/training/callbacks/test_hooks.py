@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from torchnet.runs.errors import UsageError
 from torchnet.training.callbacks.checkpoints import Checkpoints
+from torchnet.training.callbacks.known_classes import CALLBACKS, LOGGERS
 from torchnet.training.callbacks.user_callbacks import INNER_HOOKS, STEP_HOOKS
 from torchnet.training.data_module import DataModule
-from torchnet.training.known_classes import CALLBACKS, LOGGERS
 from torchnet.training.module import Classifier
 
 from ...run_folders import DIGITS, expect_same_bits, last_of
@@ -99,14 +99,14 @@ def test_hooks_are_called_in_the_order_of_lightning(tmp_path):
     expected = Calls.made.copy()
     Calls.made.clear()
     data = DataModule("digits", batch_size=300, validation_fraction=0.2)
-    trainer_of(Calls(), **options).fit(Classifier(64, 10, [8]), data)
+    trainer_of(Calls(), **options).fit(Classifier(64, 10, hidden_sizes=[8]), data)
     assert Calls.made == expected
     names = {name for name, _ in expected}
     assert names == {name for name in HOOKS if "test" not in name and "predict" not in name} - {"on_exception"}
     assert Calls.made.count(("on_train_batch_start", 3)) == 1
     Calls.made.clear()
     for method in ("test", "predict"):
-        getattr(trainer_of(Calls(), default_root_dir=tmp_path), method)(Classifier(64, 10, [8]), data)
+        getattr(trainer_of(Calls(), default_root_dir=tmp_path), method)(Classifier(64, 10, hidden_sizes=[8]), data)
     expected = {name for name in HOOKS if "test" in name or "predict" in name}
     assert {name for name, _ in Calls.made} == expected | {"setup", "teardown"}
 
@@ -117,7 +117,9 @@ def test_an_error_is_shown_to_callbacks(tmp_path):
             raise RuntimeError("on purpose")
 
     with pytest.raises(RuntimeError, match="on purpose"):
-        trainer_of(Calls(), Fails(), default_root_dir=tmp_path).fit(Classifier(64, 10, [8]), DataModule("digits"))
+        trainer_of(Calls(), Fails(), default_root_dir=tmp_path).fit(
+            Classifier(64, 10, hidden_sizes=[8]), DataModule("digits")
+        )
     assert Calls.made[-1][0] == "on_exception"
 
 
@@ -247,7 +249,7 @@ def test_a_callback_counts_on_in_a_resumed_run(cli, capsys):
 def test_a_function_is_a_hook_as_well(hook, tmp_path, capsys):
     seen = []
     trainer_of(callbacks.LambdaCallback(**{hook: lambda *args: seen.append(args)}), default_root_dir=tmp_path).fit(
-        Classifier(64, 10, [8]), DataModule("digits", batch_size=300)
+        Classifier(64, 10, hidden_sizes=[8]), DataModule("digits", batch_size=300)
     )
     assert len(seen) == 10
     assert f"{NOTICE}LambdaCallback" in capsys.readouterr().out
@@ -391,9 +393,11 @@ def test_callbacks_of_torchnet_are_there_already(path, option, cli, capsys):
 def test_callbacks_of_a_trainer_that_the_command_line_did_not_make(tmp_path):
     for wrong in (Averages(), Wrong(), Saves()):
         with pytest.raises(UsageError, match=type(wrong).__name__):
-            trainer_of(wrong, default_root_dir=tmp_path).fit(Classifier(64, 10, [8]), DataModule("digits"))
+            trainer_of(wrong, default_root_dir=tmp_path).fit(Classifier(64, 10, hidden_sizes=[8]), DataModule("digits"))
     kept = Gradients()
-    trainer_of(kept, default_root_dir=tmp_path).fit(Classifier(64, 10, [8]), DataModule("digits", batch_size=300))
+    trainer_of(kept, default_root_dir=tmp_path).fit(
+        Classifier(64, 10, hidden_sizes=[8]), DataModule("digits", batch_size=300)
+    )
     assert [each["step"] for each in kept.kept] == [*range(10)]
     assert all(each["after"].keys() == each["weights"].keys() for each in kept.kept)
 
@@ -446,7 +450,7 @@ class TestOfLightning:
         monitor = ThroughputMonitor(lambda batch: len(getattr(batch, "indices", batch[0])), window_size=10)
         logger = CSVLogger(tmp_path, name="", version="")
         trainer = trainer_of(monitor, logger=logger, log_every_n_steps=5)
-        trainer.fit(Classifier(64, 10, [8]), DataModule("digits", batch_size=300))
+        trainer.fit(Classifier(64, 10, hidden_sizes=[8]), DataModule("digits", batch_size=300))
         assert f"{NOTICE}ThroughputMonitor" in capsys.readouterr().out
         assert [float(row["train/samples"]) for row in rows(tmp_path, "train/samples")] == [1437, 2 * 1437]
         assert [float(row["train/batches"]) for row in rows(tmp_path, "train/batches")] == [5, 10]
@@ -457,7 +461,9 @@ class TestOfLightning:
             def write_on_batch_end(self, trainer: Any, pl_module: Any, prediction: Tensor, *args: Any) -> None:
                 torch.save(prediction, tmp_path / "predictions.pt")
 
-        trainer_of(Writer(), default_root_dir=tmp_path).predict(Classifier(64, 10, [8]), DataModule("digits"))
+        trainer_of(Writer(), default_root_dir=tmp_path).predict(
+            Classifier(64, 10, hidden_sizes=[8]), DataModule("digits")
+        )
         assert torch.load(tmp_path / "predictions.pt").shape == (360, 10)
 
 

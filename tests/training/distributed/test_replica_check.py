@@ -63,6 +63,6 @@ def test_a_process_that_is_lost_while_a_metric_is_gathered_is_noticed(metric, mo
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda group=None: 2)
     monkeypatch.setattr(torch.distributed, "barrier", fail)
     monkeypatch.setattr(torch.distributed, "all_gather", fail)
-    gather = getattr(Classifier(in_features=4, num_classes=3), metric).dist_sync_fn
+    gather = getattr(Classifier(input_shape=4, num_classes=3), metric).dist_sync_fn
     with pytest.raises(ConnectionLostError, match="Connection reset"):
         gather(torch.tensor(1.0))

@@ -110,6 +110,10 @@ def _gelu(z: Tensor, *, approximate: str = "none") -> Tensor:
     return z * _sigmoid(math.sqrt(8 / math.pi) * (z + 0.044715 * z * z * z))
 
 
+def _hardtanh(z: Tensor, low: float = -1, high: float = 1) -> Tensor:
+    return torch.where(z.real <= low, low, torch.where(z.real >= high, high, z))
+
+
 def _softplus(z: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     return torch.where(beta * z.real > threshold, z, _log1p((beta * z).exp()) / beta)
 
@@ -169,6 +173,7 @@ _BRANCHES: dict[Any, Callable[..., Any]] = {
     _aten.clamp_max: lambda z, max: _clamp(z, max=max),
     _aten.clamp_min: lambda z, min: _clamp(z, min=min),
     _aten.elu: _elu,
+    _aten.hardtanh: _hardtanh,
     _aten.leaky_relu: lambda z, slope=0.01: torch.where(z.real > 0, z, slope * z),
     _aten.max: lambda z, *dim: _max_or_min(torch.max)(z, *dim) if dim else _amax_or_amin(torch.amax)(z),
     _aten.maximum: _maximum,

@@ -55,4 +55,5 @@ def _activation_of(subject: Subject) -> str | None:
     if not activations:
         return "sigmoid"  # a single linear layer has no activation, so any name works
     kinds = {(type(layer), str(layer)) for layer in activations}  # str(layer) includes its arguments
-    return next((name for name, make in ACTIVATIONS.items() if kinds == {(type(make()), str(make()))}), None)
+    known = {name: make() for name, make in ACTIVATIONS.items() if name in reference.ACTIVATIONS}
+    return next((name for name, layer in known.items() if kinds == {(type(layer), str(layer))}), None)

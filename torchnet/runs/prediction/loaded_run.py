@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from torchnet.data import Classes, Pixels, Quantities, Table
-from torchnet.network import MLP
+from torchnet.network import Network
 from torchnet.reporting import read_report
 from torchnet.runs.errors import UsageError
 from torchnet.runs.exported import SUFFIX, load_exported
@@ -40,7 +40,7 @@ class LoadedRun:
     """
 
     def __init__(self, trained: TrainedNetwork) -> None:
-        self.net: MLP = trained.net
+        self.net: Network = trained.net
         self.preprocessing = trained.preprocessing
         self.name, self.steps, self.path = trained.name, trained.steps, trained.checkpoint
         targets = trained.preprocessing.targets
@@ -185,7 +185,7 @@ def _images(raw: Any, inputs: Pixels) -> np.ndarray:
     return raw.reshape(-1, *inputs.shape)
 
 
-def _numpy_dtype(net: MLP) -> np.dtype:
+def _numpy_dtype(net: Network) -> np.dtype:
     return torch.empty(0, dtype=next(net.parameters()).dtype).numpy().dtype
 
 

@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING
 
 from torchnet.data import Classes, DataError
 from torchnet.html.tables import table
-from torchnet.layers import Linear
-from torchnet.network import MLP
+from torchnet.network import Network, describe_sizes
 from torchnet.printable import printable
 from torchnet.runs.errors import UsageError
 from torchnet.runs.exported import SUFFIX as EXPORTED
@@ -46,13 +45,11 @@ def _scores(run: "LoadedRun") -> str:
     return ", ".join(scores) or _NO_REPORT
 
 
-def _network(net: MLP) -> str:
+def _network(net: Network) -> str:
     """Say what a network is, such as "784-64-10 of Linear, Sigmoid: 50,890 weights"."""
-    linears = [part for part in net.modules() if isinstance(part, Linear)]
-    widths = [linears[0].in_features, *(linear.out_features for linear in linears)]
     kinds = dict.fromkeys(type(part).__name__ for part in net.modules() if part is not net)
     count = sum(weight.numel() for weight in net.parameters())
-    return f"{'-'.join(map(str, widths))} of {', '.join(kinds)}: {count:,} weights"
+    return f"{describe_sizes(net)} of {', '.join(kinds)}: {count:,} weights"
 
 
 def _cut(text: str) -> str:

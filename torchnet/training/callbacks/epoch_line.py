@@ -65,7 +65,7 @@ class EpochLine(Callback):
         epoch, last = trainer.current_epoch + 1, last_epoch(trainer)
         line = f"epoch {epoch}" if last is None else f"epoch {epoch:{len(str(last))}}/{last}"
         line += f" ({steps} of {of_steps} steps)" if steps else ""
-        line += f": train loss {shown(pl_module.epoch_loss)}"
+        line += f": train loss {shown(pl_module.epoch.loss)}"
         if self.epoch_loss is not None:
             line += f", {'val' if validates else 'test'} loss {shown(self.epoch_loss)}"
         if self.epoch_score is not None:

@@ -2,16 +2,16 @@
 
 const SEED = 0; // of the random weights
 
-/** Return new weights and buffers: random numbers for W, 1 for γ and variances, 0 for the others. */
+/** Return new weights and buffers: random numbers for W, the first a of PReLU, 1 for γ and variances, else 0. */
 function initialNumbers(description, size, initializer) {
   const numbers = new Float64Array(size);
   const random = new Random(SEED);
-  const fill = ({ kind, weights, buffers, layers = [] }) => {
+  const fill = ({ kind, options, weights, buffers, layers = [] }) => {
     layers.forEach(fill);
     for (const [name, { offset, shape }] of Object.entries({ ...weights, ...buffers })) {
       const isOne = name === "weight" || name === "running_var";
       const isRandom = name === "weight" && symbolOf({ kind }, name) === "W";
-      const draw = isRandom ? INITIALIZERS[initializer] : () => Number(isOne);
+      const draw = isRandom ? INITIALIZERS[initializer] : () => options.init ?? Number(isOne);
       const [O, I = 1, ...kernel] = shape;
       const K = sizeOf(kernel);
       for (let k = 0; k < O * I * K; k++) numbers[offset + k] = draw(random, I * K, O * K);

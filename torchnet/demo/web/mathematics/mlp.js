@@ -10,6 +10,15 @@ const ACTIVATION_LAYERS = {
   gelu_tanh: { kind: "GELU", file: "gelu", options: { approximate: "tanh" } },
   silu: { kind: "SiLU", file: "silu" },
   softplus: { kind: "Softplus", file: "softplus", options: { beta: 1, threshold: 20 } },
+  hardtanh: { kind: "Hardtanh", file: "hardtanh", options: { min_val: -1, max_val: 1 } },
+  relu6: { kind: "ReLU6", file: "relu6" },
+  hardswish: { kind: "Hardswish", file: "hardswish" },
+  mish: { kind: "Mish", file: "mish" },
+  prelu: { kind: "PReLU", file: "prelu", options: { init: 0.25 } },
+  celu: { kind: "CELU", file: "celu", options: { alpha: 1 } },
+  selu: { kind: "SELU", file: "selu" },
+  softsign: { kind: "Softsign", file: "softsign" },
+  log_sigmoid: { kind: "LogSigmoid", file: "log_sigmoid" },
   identity: { kind: "Identity", file: "identity" },
 };
 
@@ -52,7 +61,7 @@ function randomNetwork({
     part.push(maker.linear(I, O, { bias: isLast || normalization !== "batch_norm" }));
     layers.push(...(residual && 0 < i && !isLast && I === O ? [maker.residual(part)] : part));
     part = normalization ? [maker.normalization(normalization, O)] : [];
-    part.push(maker.layer(ACTIVATION_LAYERS[activation]));
+    part.push(maker.activation(activation));
   }
   layers.forEach((layer, k) => giveName(layer, String(k)));
   const description = { loss, loss_file: `torchnet/losses/${LOSS_FILES[loss]}.py`, dtype: "float64", layers };
@@ -89,6 +98,12 @@ class LayerMaker {
     const weights = { weight: this.tensor([O, I], () => this.draw(I, O)) };
     if (bias) weights.bias = this.tensor([O], () => 0);
     return this.layer({ kind: "Linear", file: "linear", options: { in_features: I, out_features: O } }, weights);
+  }
+
+  activation(name) {
+    const description = ACTIVATION_LAYERS[name];
+    const weights = name === "prelu" ? { weight: this.tensor([1], () => description.options.init) } : {};
+    return this.layer(description, weights);
   }
 
   normalization(name, I) {

@@ -4,7 +4,8 @@ const KINDS = {
   ...{ Linear, Conv2d, MaxPool2d, AvgPool2d, AdaptiveAvgPool2d },
   ...{ BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm },
   ...{ Identity, Dropout: Identity, Dropout2d: Identity, Flatten: Identity },
-  ...{ Sequential, Residual, PReLU },
+  ...{ PReLU, Softmax, LogSoftmax },
+  ...{ Sequential, Residual },
 };
 
 function makeLayer(description, numbers) {

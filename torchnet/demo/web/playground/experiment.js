@@ -187,7 +187,7 @@ function gridOf(resolution, in_features) {
   return Float64Array.from([...along].reverse().flatMap((y) => along.flatMap((x) => [x, y])));
 }
 
-const STEEPEST = { Sigmoid: 0.25, Tanh: 1 };
+const STEEPEST = { Sigmoid: 0.25, Tanh: 1, Hardtanh: 1, Softsign: 1 };
 const FLAT = 0.1; // saturated: the slope is below this fraction of the largest slope
 const DEAD = 0.01; // dead: the slope is below this for every sample
 

@@ -1,44 +1,22 @@
-"""The line charts of a report page, narrow enough for a phone.
+"""The charts of a report page, narrow enough for a phone: curves, gradient health, predictions of a regression."""
 
-A chart is drawn once. In the page, its colors become CSS variables, for light and dark mode. In a PNG file they stay
-those of light mode.
-"""
-
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from torchnet.drawing.figure import WIDTH, StyledFigure, frame, logarithmic
-from torchnet.drawing.picture import encoded
-from torchnet.drawing.style import FAINT, FEW, GRID, INK, PAPER, SERIES, color_of_layer
+from torchnet.drawing.style import FAINT, FEW, GRID, SERIES, color_of_layer
 from torchnet.reporting.run_data import RunData
 from torchnet.reporting.tables import amount, cut
 
-_VARIABLES = {INK: "--ink", FAINT: "--faint", GRID: "--grid", PAPER: "--paper"} | {
-    color: f"--series-{i}" for i, color in enumerate(SERIES)
-}
 _SPLITS = {"train": ("-", 1.3), "val": ("--", 1.3), "test": ("-", 2.2)}
 _SCATTER = 3.5  # the height for the predictions of a quantity
 _LINE = 0.18  # inches per line of a legend
 _MOST_LINES = 64
 _Line = tuple[int, tuple[list[float], list[float]]]  # a layer, its steps and its values
-
-
-def svg(figure: Figure) -> Markup:
-    """Return an SVG element that takes its colors and fonts from the page."""
-    text = encoded(figure, ".svg", transparent=True, metadata={"Date": None}).decode()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'<g id="[^"]*"', "<g", text)  # ids would repeat in every figure
-    text = re.sub(r"font: ([0-9.]+)px [^;\"]*", r"font-size: \1px", text)
-    for color, variable in _VARIABLES.items():
-        text = text.replace(color, f"var({variable})")
-    return Markup(text)
 
 
 def curves(runs: Sequence[RunData], labels: Sequence[str], what: str) -> Figure | None:

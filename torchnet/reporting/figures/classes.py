@@ -1,4 +1,4 @@
-"""The figures of a report page that show images or cells: confusion matrix, mistakes and weights of the first layer."""
+"""The figures of a report page that show images or cells: confusion matrix and mistakes."""
 
 import base64
 import io
@@ -10,20 +10,15 @@ from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 from PIL import Image
 
-from torchnet.data import NumericColumn, Table
 from torchnet.drawing.figure import StyledFigure
-from torchnet.drawing.images import grid_of_images, weights_as_colors
 from torchnet.drawing.style import SERIES
-from torchnet.printable import printable
 from torchnet.reporting.evaluation import pixels_of
 from torchnet.reporting.run_data import RunData
 from torchnet.reporting.tables import cut
 
-_UNITS = 64  # the number of units of the first layer that are shown
 _TALLEST = 4  # height / width of the space for a mistake
 MOST_CLASSES = 50  # that a confusion matrix is shown of
 _UPRIGHT = 4  # letters, of the names above a confusion matrix; longer ones are turned
-_MOST_INPUTS = 20  # of a table, whose weights are shown
 # Inches, in the confusion matrix: the size of a cell, the space around it, and for each letter of a label.
 _CELL, _MARGIN, _LETTER = 0.52, 0.42, 0.085
 
@@ -86,74 +81,6 @@ def mistakes(run: RunData) -> Figure | None:
         text = f"{names[0]}{between}read as {names[1]}\n{wrong:.2%} vs {right:.2%}"
         axes.set_title(text, fontsize=size, loc="left", pad=4, parse_math=False)
     return figure
-
-
-def first_layer(run: RunData) -> Figure | None:
-    """Draw the weights of the first layer: an image per unit, or a bar per input of a table."""
-    if run.first_layer is None or run.preprocessing is None:
-        return None
-    weight = np.clip(np.nan_to_num(run.first_layer), -1e150, 1e150)  # whose squares do not overflow
-    inputs = run.preprocessing.inputs
-    if isinstance(inputs, Table):
-        return _input_norms(weight, inputs)
-    units = _as_images(weight, inputs.shape)
-    return None if units is None else _units(units)
-
-
-def kind_of_inputs(run: RunData) -> str:
-    """Return "table", "gray" or "color", of which the first layer of a run has weights."""
-    inputs = run.preprocessing and run.preprocessing.inputs
-    return "table" if isinstance(inputs, Table) else "color" if inputs and len(inputs.shape) == 3 else "gray"
-
-
-def _as_images(weight: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Return the weights of each unit as an image of the shape of an input; None if they are no images.
-
-    Shape:
-        weight: (O, I); returns: (O, H, W) or (O, H, W, 3).
-    """
-    side = math.isqrt(weight.shape[1])
-    if len(shape) == 1 and side**2 == shape[0]:  # rows of bytes
-        shape = (side, side)
-    units = weight.reshape(len(weight), *shape)
-    if len(shape) == 3 and shape[-1] != 3:
-        units = units.transpose(0, 2, 3, 1)
-    return units if units.ndim == 3 or (units.ndim == 4 and units.shape[-1] == 3) else None
-
-
-def _units(units: np.ndarray) -> Figure:
-    """Draw the units with the largest norms."""
-    norms = np.linalg.norm(units.reshape(len(units), -1), axis=1)
-    units = units[np.sort(np.argsort(-norms, kind="stable")[:_UNITS])]
-    return grid_of_images([weights_as_colors(unit) for unit in units])
-
-
-def _input_norms(weight: np.ndarray, table: Table) -> Figure:
-    """Draw the norm of the weights of each input of a table, for the inputs with the largest ones."""
-    norms = np.linalg.norm(weight, axis=0)
-    shown = np.argsort(-norms, kind="stable")[:_MOST_INPUTS]
-    every = _input_names(table)
-    names = [cut(printable(every[k]), 24) for k in shown]
-    left, width, height = 0.15 + 0.078 * max(map(len, names)), 4.4, 0.54 + 0.24 * len(names)
-    figure = StyledFigure(figsize=(width, height))
-    axes = figure.add_axes((left / width, 0.46 / height, 1 - (left + 0.16) / width, 1 - 0.5 / height))
-    axes.barh(range(len(names)), norms[shown], 0.62, color=SERIES[0])
-    axes.set_yticks(range(len(names)), names, parse_math=False)
-    axes.set(ylim=(len(names) - 0.4, -0.6), xlabel="norm of the weights")
-    axes.grid(False, axis="y")
-    return figure
-
-
-def _input_names(table: Table) -> list[str]:
-    """Return the names of the inputs of a table, such as "age", "age is missing" or "color = red"."""
-    names: list[str] = []
-    for column in table.columns:
-        name = f"column {column.name}" if column.name.isdecimal() else column.name
-        if isinstance(column, NumericColumn):
-            names += [name, f"{name} is missing"][: column.width]
-        else:
-            names += [f"{name} = {category or '(missing)'}" for category in column.categories]
-    return names
 
 
 def digit(mistake: dict[str, Any]) -> str:

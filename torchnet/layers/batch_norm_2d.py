@@ -1,0 +1,51 @@
+"""Batch normalization of images: the mathematics of batch_norm.py, computed by torch's kernels."""
+
+import torch
+from torch import Tensor
+
+from torchnet.layers.batch_norm import BatchNorm
+from torchnet.layers.layer import expect_shape
+
+
+class BatchNorm2d(BatchNorm):
+    """Batch normalization of (N, C, H, W).
+
+    The formulas of `BatchNorm` read and write the images once per operation. torch's kernels do it once per pass.
+
+    Attributes:
+        fast: whether to call the kernels. Complex numbers, and mini-batches that several processes divide, always take
+            the formulas.
+    """
+
+    layouts = ("N, C, H, W",)
+    fast = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self._is_fast(x):
+            return super().forward(x)
+        self.expect(x)
+        of_batch = self.training or self.running_mean is None
+        # With momentum 1 the kernel sets these to mean and unbiased variance of the batch. It does not get the running
+        # statistics: it would move them unknown to a captured step, and it knows no cumulative mean.
+        statistics = x.new_zeros(2, self.num_features).unbind() if of_batch else (self.running_mean, self.running_var)
+        y, *used = torch.ops.aten.native_batch_norm(x, self.weight, self.bias, *statistics, of_batch, 1, self.eps)
+        if of_batch:
+            self.track(*statistics)
+        self.remember(x, *used)
+        return y
+
+    @torch.no_grad()
+    def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
+        if not self._is_fast(grad_output):
+            return super().backward(grad_output, input_grad)
+        x, mean, rstd = self.recall()
+        expect_shape("grad_output", grad_output, x.shape, "pass the gradient of this layer's output")
+        wanted = (input_grad, self.weight is not None, self.bias is not None)
+        grad_input, *grads = torch.ops.aten.native_batch_norm_backward(
+            grad_output, x, self.weight, None, None, mean, rstd, True, self.eps, wanted
+        )
+        self.write(*grads)
+        return grad_input if input_grad else None
+
+    def _is_fast(self, x: Tensor) -> bool:
+        return self.fast and self.share is None and not x.is_complex()
