@@ -10,16 +10,6 @@ const CUBIC = 0.044715;
 const normalCdf = (x, { approximate }) =>
   approximate === "none" ? 0.5 * erfc(-Math.SQRT1_2 * x) : sigmoid(SLOPE_AT_0 * (x + CUBIC * x ** 3));
 
-const [SELU_ALPHA, SELU_SCALE] = [1.6732632423543772, 1.0507009873554805];
-
-/** Return log(1 + eˣ), which does not overflow. */
-const softplus = (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
-
-const clipping = {
-  value: (x, { min_val, max_val }) => Math.min(Math.max(x, min_val), max_val),
-  slope: (x, y, { min_val, max_val }) => Number(min_val < x && x < max_val),
-};
-
 // The last argument of the functions is the layer, which has the options.
 const ACTIVATIONS = {
   // y = σ(x) = 1 / (1 + e⁻ˣ)
@@ -54,40 +44,6 @@ const ACTIVATIONS = {
 
   // y = x σ(x), ∂y/∂x = s + y (1 - s), s = σ(x)
   SiLU: { value: (x) => x * sigmoid(x), slope: (x, y) => sigmoid(x) + y * (1 - sigmoid(x)) },
-
-  // y = x where x > 0, α (e^(x/α) - 1) elsewhere
-  CELU: {
-    value: (x, { alpha }) => (x > 0 ? x : alpha * Math.expm1(x / alpha)),
-    slope: (x, y, { alpha }) => (x > 0 ? 1 : Math.exp(x / alpha)),
-  },
-
-  // y = s x where x > 0, s α (eˣ - 1) elsewhere
-  SELU: {
-    value: (x) => SELU_SCALE * (x > 0 ? x : SELU_ALPHA * Math.expm1(x)),
-    slope: (x) => SELU_SCALE * (x > 0 ? 1 : SELU_ALPHA * Math.exp(x)),
-  },
-
-  // y = x t, t = tanh(log(1 + eˣ)), ∂y/∂x = t + x σ(x) (1 - t²)
-  Mish: {
-    value: (x) => x * Math.tanh(softplus(x)),
-    slope(x) {
-      const t = Math.tanh(softplus(x));
-      return t + x * sigmoid(x) * (1 - t * t);
-    },
-  },
-
-  Hardswish: {
-    value: (x) => x * (Math.min(Math.max(x + 3, 0), 6) / 6),
-    slope: (x) => (Math.abs(x) < 3 ? x / 3 + 0.5 : Number(x >= 3)),
-  },
-
-  Hardtanh: clipping,
-  ReLU6: clipping,
-
-  // y = log σ(x) = -log(1 + e⁻ˣ), ∂y/∂x = 1 - e^y
-  LogSigmoid: { value: (x) => -softplus(-x), slope: (x, y) => -Math.expm1(y) },
-
-  Softsign: { value: (x) => x / (1 + Math.abs(x)), slope: (x) => 1 / (1 + Math.abs(x)) ** 2 },
 
   // y = log(1 + e^βx) / β where βx ≤ threshold, x elsewhere
   Softplus: {
