@@ -8,7 +8,7 @@ import torch
 
 from torchnet import SGD, ConvNet, Linear, Network, ReLU
 from torchnet.demo import describe
-from torchnet.layers import AdaptiveAvgPool2d, Conv1d, Conv2d, Flatten, MaxPool2d
+from torchnet.layers import AdaptiveAvgPool2d, AvgPool2d, Conv1d, Conv2d, Flatten, MaxPool2d
 
 from .image_networks import random_image_example
 from .pages import TOLERANCE
@@ -82,6 +82,16 @@ def test_a_pool_takes_the_first_of_equal_values_and_keeps_nan(run_script):
     assert run_script(code, {"net": net, "x": x}) == [["1", "-2"], [5, 0, 7, 0, 0, 0, 0, 0]]
     x[5] = None
     assert run_script(code, {"net": net, "x": x})[0] == ["NaN", "-2"]
+
+
+@pytest.mark.parametrize("count_include_pad", [True, False])
+def test_what_lies_beyond_the_padding_never_counts_in_a_mean(count_include_pad, call, expect_equal):
+    pool = AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=count_include_pad)
+    x = torch.randn(1, 1, 6, 7, dtype=torch.float64)
+    got = call("forward", x.flatten().tolist(), net=describe([pool], "cross_entropy", (1, 6, 7)))["logits"]
+    expected = torch.nn.functional.avg_pool2d(x, 3, 2, 1, True, count_include_pad)
+    shown = torch.tensor(got, dtype=torch.float64).reshape(expected.shape)
+    expect_equal("means", shown, expected, "torch", TOLERANCE)
 
 
 def test_layers_that_the_page_cannot_run_are_refused():

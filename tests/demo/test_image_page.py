@@ -19,7 +19,7 @@ DIGITS = Preprocessing.of_digits(64, 10)
 
 def convnet(shape=(1, 8, 8), classes=10, blocks=1):
     generator = torch.Generator().manual_seed(3)
-    net = ConvNet(shape, classes, (4, 6), blocks, "max", "tanh", generator=generator, dtype=torch.float64)
+    net = ConvNet(shape, classes, (4, 6), blocks, activation="tanh", generator=generator, dtype=torch.float64)
     for weight in net.parameters():
         if weight.dim() == 1:
             weight.uniform_(0.5, 1.5, generator=generator)
@@ -109,12 +109,14 @@ def test_outputs_and_gradients_are_torchnets_for_every_layout(kind, show, browse
     first = torch.from_numpy(input_of(browser)).reshape(net.input_shape)
     assert torch.equal(first, painted.movedim(-1, 0) if kind == "channels last" else painted.reshape(first.shape))
     # Not for the painting: where an image is black, rounding decides which pixel of a window is the largest.
-    given = torch.rand(1, *shape, dtype=torch.float64, requires_grad=True)
-    got = browser.execute_script("return torchnet.backward(arguments[0], 2)", given.flatten().tolist())
-    logits = net.eval()(given)
-    torch.nn.functional.cross_entropy(logits, torch.tensor([2])).backward()
-    shown = torch.from_numpy(output_of(browser, -1))[None]
-    expect_equal("logits", shown, logits.detach(), "torchnet", TOLERANCE)
+    # Two samples: with one, the gradients of torch's batch norm are wrong if G and x differ in their memory format.
+    given = torch.rand(2, *shape, dtype=torch.float64, requires_grad=True)
+    code = "return [torchnet.backward(arguments[0], [2, 1]), torchnet.forward(arguments[0]).logits]"
+    got, logits = browser.execute_script(code, given.flatten().tolist())
+    expected = net.eval()(given)
+    torch.nn.functional.cross_entropy(expected, torch.tensor([2, 1])).backward()
+    shown = torch.tensor(logits, dtype=torch.float64).reshape(expected.shape)
+    expect_equal("logits", shown, expected.detach(), "torchnet", TOLERANCE)
     gradient = torch.tensor(got["gradInput"], dtype=torch.float64).reshape(given.shape)
     expect_equal("gradient of the input", gradient, given.grad, "autograd", TOLERANCE)
 
@@ -139,7 +141,7 @@ def test_a_step_lowers_the_loss_and_a_reset_restores_it(show, browser):
 def test_random_weights_have_the_variance_of_the_initializer(show, browser):
     show(convnet(), DIGITS)
     find(browser, "#random-weights").click()
-    for layer, fan_in in ((0, 9), (6, 4 * 9)):
+    for layer, fan_in in ((0, 25), (6, 4 * 9)):
         weight = browser.execute_script(f"return [...torchnet.network.layers[{layer}].weight]")
         assert np.std(weight) == pytest.approx((2 / fan_in) ** 0.5, rel=0.3)
         assert np.mean(weight) == pytest.approx(0, abs=0.3 * (2 / fan_in) ** 0.5)

@@ -51,7 +51,7 @@ LAYERS = {
     "BatchNorm2d in evaluation mode": BatchNorm2d(2).eval(),
     "Residual": Residual(LayerNorm(3), Tanh(), Linear(3, 3, generator=GENERATOR)),
 }
-CURVES = {name: make() for name, make in ACTIVATIONS.items() if name != "identity"}
+CURVES = {name: make() for name, make in ACTIVATIONS.items() if name not in ("identity", "prelu")}
 SHOWN = """
     const { layer, network, shape } = torchnet;
     const { input, output, gradOutput, gradInput } = layer;

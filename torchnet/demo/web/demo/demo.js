@@ -124,10 +124,14 @@ function connect() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 }
 
+const PATIENCE = 1000; // milliseconds after which a large network looks no further for a sample to open with
+
 /** Return a sample that the network gets wrong, of the first list that has one; else the least certain usual one. */
 function hardestSample(network) {
+  const start = performance.now();
   let usual = null;
   for (const samples of input.samples()) {
+    if (usual && performance.now() - start > PATIENCE) break;
     const margins = samples.map(({ x, name }) => targets.margin(network.forward(x), name));
     const place = margins.indexOf(Math.min(...margins));
     if (margins[place] < 0) return samples[place];
