@@ -847,8 +847,6 @@ PLANTED: tuple[Planted, ...] = (
         ("skip path twice in backward", _SKIP, _SKIP.replace("grad_output + ", "2 * grad_output + ")),
         ("layers left out of backward", _SKIP, _SKIP.replace("grad_output + cast(Tensor, grad)", "grad_output")),
         ("skip path of the wrong sign", _SKIP, _SKIP.replace("grad_output +", "grad_output -")),
-        ("layers in the order of forward", "reversed(list(self))", "list(self)"),
-        ("every layer sees the input", "y = layer(y)", "y = layer(x)"),
         ("shapes may broadcast", "if y.shape != x.shape:", "if len(y) != len(x):"),
         ("input added in place", "return x + y", "return y.add_(x)"),
         (
@@ -858,8 +856,8 @@ PLANTED: tuple[Planted, ...] = (
         ),
         (
             "no gradients inside without input_grad",
-            "        grad: Tensor | None = grad_output\n",
-            "        if not input_grad:\n            return None\n        grad: Tensor | None = grad_output\n",
+            "        grad = super().backward(",
+            "        if not input_grad:\n            return None\n        grad = super().backward(",
         ),
     ),
     *_in(
@@ -1096,6 +1094,7 @@ PLANTED: tuple[Planted, ...] = (
         ("backward skips the last layer", _REVERSED, "reversed(list(self)[:-1])"),
         ("backward skips activations", _REVERSED, "reversed(list(self)[::2])"),
         ("backward in the order of forward", _REVERSED, "list(self)"),
+        ("the first layer only", "x = layer(x)", "x = self[0](x)"),
         ("nothing handed from layer to layer", _PROPAGATE, "            layer.backward("),
         ("layers step on their own", _PROPAGATE, f"            [w.sub_(1) for w in layer.parameters()]\n{_PROPAGATE}"),
         ("grad_output overwritten", "= grad_output\n", "= grad_output.mul_(2.5)\n"),
