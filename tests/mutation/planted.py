@@ -847,19 +847,12 @@ PLANTED: tuple[Planted, ...] = (
         ("skip path twice in backward", _SKIP, _SKIP.replace("grad_output + ", "2 * grad_output + ")),
         ("layers left out of backward", _SKIP, _SKIP.replace("grad_output + cast(Tensor, grad)", "grad_output")),
         ("skip path of the wrong sign", _SKIP, _SKIP.replace("grad_output +", "grad_output -")),
-        ("layers in the order of forward", "reversed(list(self))", "list(self)"),
-        ("every layer sees the input", "y = layer(y)", "y = layer(x)"),
         ("shapes may broadcast", "if y.shape != x.shape:", "if len(y) != len(x):"),
         ("input added in place", "return x + y", "return y.add_(x)"),
         (
             "gradient added in place",
             _SKIP,
             _SKIP.replace("grad_output + cast", "grad_output.add_(cast").replace("grad) if", "grad)) if"),
-        ),
-        (
-            "no gradients inside without input_grad",
-            "        grad: Tensor | None = grad_output\n",
-            "        if not input_grad:\n            return None\n        grad: Tensor | None = grad_output\n",
         ),
     ),
     *_in(
