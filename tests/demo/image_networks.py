@@ -6,7 +6,6 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-import torchnet.layers
 from torchnet import Network
 from torchnet.layers import (
     AdaptiveAvgPool2d,
@@ -14,7 +13,9 @@ from torchnet.layers import (
     BatchNorm2d,
     Conv2d,
     Dropout,
+    Dropout2d,
     Flatten,
+    GroupNorm,
     Layer,
     Linear,
     MaxPool2d,
@@ -112,8 +113,6 @@ _MAKERS: list[tuple[str, Maker]] = [
     ("Conv2d", _convolution),
     ("evaluation only", lambda draw, channels: Dropout(0.4)),
     ("AdaptiveAvgPool2d", lambda draw, channels: AdaptiveAvgPool2d(1)),
+    ("GroupNorm", lambda draw, channels: GroupNorm(1 + (channels % 2 == 0), channels)),
+    ("evaluation only", lambda draw, channels: Dropout2d(0.4)),
 ]
-if hasattr(torchnet.layers, "GroupNorm"):
-    _MAKERS += [("GroupNorm", lambda draw, channels: torchnet.layers.GroupNorm(1 + (channels % 2 == 0), channels))]
-if hasattr(torchnet.layers, "Dropout2d"):
-    _MAKERS += [("evaluation only", lambda draw, channels: torchnet.layers.Dropout2d(0.4))]

@@ -17,10 +17,12 @@ from torchnet.layers import (
     Conv2d,
     Dropout,
     Flatten,
+    GroupNorm,
     Identity,
     LayerNorm,
     Linear,
     MaxPool2d,
+    PReLU,
     ReLU,
     Residual,
     RMSNorm,
@@ -40,6 +42,8 @@ LAYERS = {
     "LayerNorm": LayerNorm(4),
     "RMSNorm": RMSNorm(4),
     "Identity": Identity(),
+    "PReLU": PReLU(),
+    "GroupNorm": GroupNorm(2, 4),
     "Dropout": Dropout(0.5),
     "Conv2d": Conv2d(2, 2, (3, 2), stride=2, padding=1, generator=GENERATOR),
     "Conv2d with groups": Conv2d(2, 4, 2, groups=2, bias=False, dilation=2, generator=GENERATOR),
@@ -51,7 +55,7 @@ LAYERS = {
     "BatchNorm2d in evaluation mode": BatchNorm2d(2).eval(),
     "Residual": Residual(LayerNorm(3), Tanh(), Linear(3, 3, generator=GENERATOR)),
 }
-CURVES = {name: make() for name, make in ACTIVATIONS.items() if name not in ("identity", "prelu")}
+CURVES = {name: make() for name, make in ACTIVATIONS.items() if name not in ("identity", "prelu")}  # these have none
 SHOWN = """
     const { layer, network, shape } = torchnet;
     const { input, output, gradOutput, gradInput } = layer;

@@ -266,6 +266,12 @@ def test_prelu_refuses_another_number_of_channels(x):
         PReLU(5)(x)
 
 
+def test_prelu_starts_where_asked():
+    assert PReLU(1, 1, "meta").weight.device.type == "meta"
+    assert PReLU(2, 1).weight.tolist() == [1.0, 1.0]
+    assert PReLU(2, 1).weight.dtype == torch.float32
+
+
 def test_prelu_refuses_another_dtype():
     with pytest.raises(ValueError, match=r"expected input of dtype torch.float32, got torch.float64"):
         PReLU()(random(7, 5))

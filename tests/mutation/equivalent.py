@@ -17,6 +17,7 @@ EQUIVALENT = {
     "torchnet/layers/sequential.py Sequential.backward: list(self) -> self": (
         "reversed() accepts any sequence, such as nn.Sequential; list() only makes this explicit."
     ),
+    "torchnet/layers/prelu.py PReLU.forward: x > 0 -> x >= 0": "At x = 0, x and a x are both 0.",
     **{
         "torchnet/layers/dropout.py Dropout.forward: 1 / (1 - self.p) if self.p < 1 else 0.0 -> "
         f"1 / (1 - self.p) if self.p < 1 else {scale}": "With p = 1 no element is kept: the scale multiplies zeros."

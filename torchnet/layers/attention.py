@@ -15,15 +15,14 @@ from torchnet.layers.linear import Linear
 class MultiheadAttention(Layer):
     """Let every position attend to every other, with the names and layouts of torch.nn.MultiheadAttention.
 
-    It is a layer of one input, which is query, key and value of torch.nn's, and it returns the output only.
+    It has one input, which is query, key and value of torch.nn's, and returns the output only.
 
     Args:
         embed_dim: E, the width of a position.
         num_heads: H, the number of means that a position takes, each of E/H features.
         dropout: only 0.
         bias: whether the projections add biases.
-        add_bias_kv, add_zero_attn: only False.
-        kdim, vdim: only None, or E.
+        add_bias_kv, add_zero_attn, kdim, vdim: only the defaults.
         batch_first: whether x is (N, L, E), not (L, N, E).
         device: the device of the weights; that of the generator if None.
         dtype: the dtype of the weights; torch's default if None.
@@ -70,7 +69,6 @@ class MultiheadAttention(Layer):
         Each head does this with its own d columns of Q, K and V; their results are the columns of one matrix.
 
         Args:
-            x: the positions.
             attn_mask: M: numbers to add, or booleans, True where a position (row) may not attend to another (column).
 
         Shape:
@@ -111,8 +109,7 @@ class MultiheadAttention(Layer):
         x, q, k, v, p = self.recall()
         expect_shape("grad_output", grad_output, x.shape, "pass the gradient of this layer's output")
         grad = self._heads(cast(Tensor, self.out_proj.backward(self._batch_first(grad_output))))
-        grad_v = p.mT @ grad
-        grad_p = grad @ v.mT
+        grad_v, grad_p = p.mT @ grad, grad @ v.mT
         grad_s = p * (grad_p - (grad_p * p).sum(dim=-1, keepdim=True)) / math.sqrt(q.shape[-1])
         grad_q, grad_k = grad_s @ k, grad_s.mT @ q
         grads = torch.cat([self._together(it) for it in (grad_q, grad_k, grad_v)], dim=-1)  # (N, L, 3E)
@@ -139,10 +136,11 @@ class MultiheadAttention(Layer):
 
     def _mask(self, mask: Tensor, scores: Tensor) -> Tensor:
         """Return the mask as numbers, (L, L) or (N, H, L, L)."""
-        n, heads, length, _ = scores.shape
-        shapes = (length, length), (n * heads, length, length)
+        shapes = scores.shape[2:], scores.flatten(0, 1).shape
         if mask.shape not in shapes:
-            raise ValueError(f"expected attn_mask of shape {shapes[0]} or {shapes[1]}, got {tuple(mask.shape)}")
+            raise ValueError(
+                f"expected attn_mask of shape {tuple(shapes[0])} or {tuple(shapes[1])}, got {tuple(mask.shape)}"
+            )
         if mask.dtype == torch.bool:
             mask = torch.zeros_like(mask, dtype=scores.dtype).masked_fill(mask, -math.inf)
         elif not mask.is_floating_point():

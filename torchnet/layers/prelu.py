@@ -39,7 +39,7 @@ class PReLU(Layer):
         Raises:
             ValueError: if x does not have C channels or has a different dtype than the slopes.
         """
-        if self.num_parameters not in (1, x.shape[1] if x.dim() > 1 else 1):
+        if self.num_parameters not in (1, *x.shape[1:2]):
             raise ValueError(f"expected input of shape (N, {self.num_parameters}, ...), got {tuple(x.shape)}")
         expect_values(x, self.weight.dtype)
         self.remember(x)
