@@ -33,7 +33,7 @@ from torchnet.runs.errors import UsageError
 from torchnet.runs.folders import FoundCheckpoint, run_of
 from torchnet.runs.load_network import saved_preprocessing, trained_weights
 from torchnet.runs.record import read_record
-from torchnet.storage import remove_temporary_files
+from torchnet.storage import CheckpointError, remove_temporary_files
 from torchnet.training.callbacks.run_stats import RunStats
 from torchnet.training.callbacks.tensorboard_log import TensorBoardLog
 from torchnet.training.data_module import preprocessing_known
@@ -81,6 +81,8 @@ class Session:
         weights, preprocessing = trained_weights(found.contents), saved_preprocessing(*found)
         try:
             expect_described(found.path, weights, self.values.model, preprocessing)
+        except CheckpointError:
+            raise
         except ValueError as error:
             raise UsageError(str(error)) from error
 
