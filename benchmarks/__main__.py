@@ -4,6 +4,7 @@
     python -m benchmarks --peers torchnet,autograd  # only these peers
     python -m benchmarks recipes                    # seconds to 97.46 %: configs/fast.yaml and the notebook's recipe
     python -m benchmarks scale                      # the time of a step over width, depth and batch size
+    python -m benchmarks convnet                    # a step of a convolutional network: torchnet and autograd
     python -m benchmarks depth                      # gradients in 20 layers: sigmoid layers and residual blocks
     python -m benchmarks saving                     # the cost of checkpoints and the NaN check in the default run
     python -m benchmarks report                     # the cost of the report and of gradient health in the default run
@@ -21,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.child_process import ChildError
-from benchmarks.commands import run_depth, run_overhead, run_peers, run_processes, run_recipes, run_scale
+from benchmarks.commands import run_convnet, run_depth, run_overhead, run_peers, run_processes, run_recipes, run_scale
 from benchmarks.peers import PEERS
 
 _SEEDS = 5
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.out.mkdir(parents=True, exist_ok=True)
             if options.what == "scale":
                 run_scale(options.out)
+            elif options.what == "convnet":
+                run_convnet(_TURNS, options.out)
             elif options.what == "depth":
                 run_depth(Path(folder), options.out)
             elif options.what == "recipes":
@@ -67,7 +70,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=("peers", "recipes", "scale", "depth", "saving", "report", "processes", "gpu"),
+        choices=("peers", "recipes", "scale", "convnet", "depth", "saving", "report", "processes", "gpu"),
         default="peers",
     )
     parser.add_argument("--epochs", type=_from_one_up, default=40, metavar="N", help="epochs per peer (default: 40)")

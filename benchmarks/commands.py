@@ -15,6 +15,7 @@ from rich.console import Group
 from benchmarks.child_process import Child, ChildError, Terminal, call
 from benchmarks.comparison.compare import compare
 from benchmarks.comparison.summary import ratios, summarize
+from benchmarks.convnet.measure import IMPLEMENTATIONS, TYPES, convnet_table, measure_convnet
 from benchmarks.machine import describe
 from benchmarks.output import bar, plot, publish
 from benchmarks.overhead import VARIANTS, measure_overhead, overhead_table
@@ -93,6 +94,17 @@ def run_overhead(what: str, turns: int, epochs: int, out: Path) -> None:
         runs = measure_overhead(variants, turns, epochs, terminal, show)
     header = describe(threads, speed, load)
     publish(header, overhead_table(runs), {"runs": runs}, out / f"{what}.txt", out / f"{what}.json")
+
+
+def run_convnet(turns: int, out: Path) -> None:
+    """Measure a step of a residual convolutional network, by torchnet and by autograd."""
+    terminal, load = Terminal(), os.getloadavg()[0]
+    with bar(1 + len(TYPES) * len(IMPLEMENTATIONS) + turns) as show:
+        show("matrix products")
+        threads, speed = call(terminal, "benchmarks.matmul_speed:measure_matmul_speed")
+        rows = measure_convnet(turns, terminal, show)
+    header = describe(threads, speed, load)
+    publish(header, convnet_table(rows), {"steps": rows}, out / "convnet.txt", out / "convnet.json")
 
 
 def run_scale(out: Path) -> None:

@@ -125,6 +125,15 @@ CASES = [
     ),
     Case("train.py --data.source digits --model.hidden_sizes [100000000000]", 71, "out of memory"),
     Case("train.py --data.source digits --model.hidden_sizes [4611686018427387904]", 71, "out of memory"),
+    Case("train.py --data.source digits --model.network covnet", 2, "did you mean convnet"),
+    Case("train.py --data.source digits --model.widths [8]", 2, "widths: network mlp has no such option"),
+    Case("train.py --data.source digits --model.network convnet --model.depth 3", 2, "depth: network convnet has no"),
+    Case(
+        "train.py --data.source digits --model.network convnet --model.pooling min", 2, "pooling: expected one of max"
+    ),
+    Case("train.py --data.source digits --model.network convnet --model.widths [8,8,8,8]", 2, "at most 3 stages"),
+    Case("train.py --data.source digits --model.network convnet --model.blocks 1000000000", 2, "at most 1,000 blocks"),
+    Case("train.py --data.source digits --model.network convnet --model.widths [9999999]", 71, "out of memory"),
     # not writable
     Case("report last --output no/folder/page.html", 74, "no/folder"),
     Case("demo last no/folder/page.html", 74, "no/folder/page.html"),

@@ -8,7 +8,7 @@ from torch.nn import functional
 from torchnet import SGD, ConvNet, cross_entropy
 
 STEPS, SAMPLES, BATCH, CLASSES = 200, 40, 7, 4
-OPTIONS = {"lr": 0.05, "momentum": 0.9, "weight_decay": 1e-3}
+OPTIONS = {"lr": 0.02, "momentum": 0.9, "weight_decay": 1e-3}
 
 
 class Block(nn.Module):
@@ -20,15 +20,15 @@ class Block(nn.Module):
         return x + self.layers(x)
 
 
-def conv(inputs: int, outputs: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:
-    return nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs)
+def conv(inputs: int, outputs: int, stride: int = 1, size: int = 3) -> tuple[nn.Module, nn.Module]:
+    return nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False), nn.BatchNorm2d(outputs)
 
 
 def twin_of(net: ConvNet, pooling: str) -> nn.Module:
     """Return the same network of torch.nn, with widths 4 and 6 and one block in each stage."""
     pool = {"max": [nn.MaxPool2d(2)], "avg": [nn.AvgPool2d(2)], "stride": []}[pooling]
     stride = 1 if pool else 2
-    first = [*conv(2, 4, stride), nn.ReLU(), *pool, Block(4), nn.ReLU()]
+    first = [*conv(2, 4, stride, 5), nn.ReLU(), *pool, Block(4), nn.ReLU()]
     second = [*conv(4, 6, stride), nn.ReLU(), *pool, Block(6), nn.ReLU()]
     last = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, CLASSES)]
     twin = nn.Sequential(*first, *second, *last).double()

@@ -1,4 +1,4 @@
-"""A network of the user's own, by its dotted name: checked, trained, resumed, used; and never imported without trust."""
+"""A network of the user's own, by its dotted name: checked, trained, resumed; never imported without trust."""
 
 import sys
 from pathlib import Path
@@ -119,3 +119,26 @@ def test_its_weights_follow_from_the_seed_and_no_other_generator_moves(mynets):
     assert first.dtype == torch.float64
     assert nets[0].input_shape == (1, 8, 8)
     assert nets[0].training
+
+
+def test_a_convolutional_network_is_refused_for_a_table(cli, capsys):
+    Path("table.csv").write_text("x,y,label\n" + "\n".join(f"{k},{-k},{'ab'[k % 2]}" for k in range(40)))
+    arguments = ("--data.source=table.csv", "--data.target=label", "--model.network=convnet", "--report=false")
+    assert cli(*arguments) == 2
+    assert "network: expected images (channels, height, width) for a convnet, got samples of shape (2,)" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_convolutional_run_shows_its_options_and_resumes_to_the_bit(mynets, cli, capsys):
+    convnet = [*options("convnet", 2), "--model.widths=[4, 6]", "--model.ema_decay=0.9", "--model.dropout=0.1"]
+    convnet += ["--data.deformation.rotation=10", "--model.matmul_dtype=bfloat16"]
+    assert cli(*convnet) == 0
+    assert "1x8x8-4-6-10 network" in capsys.readouterr().out
+    whole = state(newest())
+    assert cli(*convnet, "--trainer.max_epochs=1") == 0
+    config = yaml.safe_load((newest().parent.parent / "config.yaml").read_text())["model"]
+    assert (config["activation"], config["pooling"], config["blocks"]) == ("relu", "max", 1)
+    assert config["hidden_sizes"] is config["residual"] is None
+    assert cli("--ckpt_path=last", "--trainer.max_epochs=2") == 0
+    expect_same_bits(state(newest()), whole)

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+import torchnet
 from torchnet.cli.main import main as train
 from torchnet.commands import main
 from torchnet.data import load
@@ -411,3 +413,25 @@ def test_no_display_is_needed(program, run):
     assert done.returncode == 0, done.stderr
     assert "report.html" in done.stdout
     assert done.stderr == (f"last is {last_of(run)}\n" if "last" in program else "")
+
+
+def test_a_network_of_images_has_filters_and_feature_maps_and_is_exported(cli, capsys, expect_equal):
+    options = ["--model.network=convnet", "--model.widths=[4, 6]", "--model.lr=0.1", "--data.source=digits"]
+    assert cli(*options, "--trainer.max_epochs=1", "--report=true") == 0
+    (run,) = all_runs()
+    page = expect_sound(run / "report.html")
+    assert "First layer and feature maps" in page.text
+    assert "One tile per filter of the first convolution" in page.text
+    assert {path.stem for path in (run / "figures").iterdir()} >= {"first_layer", "feature_maps"}
+    before = (run / "report.html").read_bytes()
+    assert main(["report", str(run)]) == 0
+    assert (run / "report.html").read_bytes() == before, "the maps are in report.json"
+    images, trained = load("digits").test_inputs[:20], torchnet.load(run)
+    for name in ("net.onnx", "net.safetensors"):
+        capsys.readouterr()
+        assert main(["export", str(run), name]) == 0
+        program = capsys.readouterr().out.partition("without torchnet:\n\n")[2]
+        names: dict = {"images": images if name == "net.onnx" else torch.tensor(images)}
+        exec(program, names)
+        expect_equal(name, torch.as_tensor(names["logits"]).detach(), trained(images), "run(x)", 2e-6)
+    assert np.array_equal(torchnet.load("net.safetensors")(images), trained(images))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.convnet_loop import build_convnet
+from benchmarks.convnet.autograd import build_convnet
 from torchnet import SGD, ConvNet, cross_entropy
 from torchnet.averaging import WeightAverage
 from torchnet.clipping import clip_by_norm

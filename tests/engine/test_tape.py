@@ -59,6 +59,13 @@ def new_tensor_changed_in_place(x: Tensor) -> Tensor:
     return torch.tensor(1.0).add_(x.sum()) + torch.arange(4.0).mul_(x[0]) + torch.zeros_like(x).scatter_(1, COLUMNS, x)
 
 
+def made_anew(x: Tensor) -> Tensor:
+    y = functional.conv2d(x[None, None], X[:3, :3].expand(3, 1, 3, 3), padding=1)
+    view = y[0, 1].T
+    y.mul_(2)[:, 2].add_(x)
+    return view + functional.conv2d(y, X[:3, :3].expand(1, 3, 3, 3), padding=1)[0, 0] + y[0, 2]
+
+
 COLUMNS = torch.tensor([[1], [0], [2], [3]])
 STEPS: dict[str, Callable[[Tensor], Tensor]] = {
     "results kept in a list": in_list,
@@ -79,6 +86,7 @@ STEPS: dict[str, Callable[[Tensor], Tensor]] = {
     "running statistics": lambda x: functional.batch_norm(x, torch.zeros(4), torch.ones(4), training=True),
     "an out= of torch that is wrong": lambda x: functional.binary_cross_entropy(x.sigmoid(), x.sigmoid()),
     "masked_fill of a row": lambda x: x[0].masked_fill(x > 0, 7.0) + x.relu(),
+    "results that every replay makes anew": made_anew,
     "numbers of unwritten memory": lambda x: torch.empty(4, 4).copy_(x) + x.new_empty(4, 4).copy_(x),
 }
 

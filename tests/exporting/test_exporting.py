@@ -35,6 +35,7 @@ from torchnet import (
     Tanh,
 )
 from torchnet.data import Classes, Pixels, Preprocessing
+from torchnet.exporting.exportable import NOT_EXPORTED
 from torchnet.exporting.onnx_model import onnx_model
 from torchnet.exporting.torch_source import torch_source
 from torchnet.layers import ACTIVATIONS, NORMALIZATIONS
@@ -170,7 +171,15 @@ def test_onnx_runtime_gives_the_same_logits(name, net, dtype, n, expect_equal):
 def test_every_layer_is_tested():
     here = {type(module) for net in [*NETS.values(), *IMAGE_NETS.values()] for module in net.modules()}
     layers = [getattr(torchnet.layers, name) for name in torchnet.layers.__all__]
-    assert {it for it in layers if isinstance(it, type)} - here == {torchnet.layers.Layer}
+    assert {it for it in layers if isinstance(it, type)} - here == {torchnet.layers.Layer, *NOT_EXPORTED}
+
+
+@pytest.mark.parametrize("layer", [torchnet.Embedding(5, 6), torchnet.MultiheadAttention(6, 2)])
+@pytest.mark.parametrize("export", [lambda *it: torch_source(*it, "state"), lambda *it: onnx_model(*it, {})])
+def test_layers_without_a_counterpart_are_refused(export, layer):
+    sentence = f"expected layers that a program can be written for, got {type(layer).__name__}"
+    with pytest.raises(ValueError, match=sentence):
+        export(network(Linear(5, 6), Residual(layer), Linear(6, 4)), BYTES)
 
 
 def test_a_model_declares_its_inputs_outputs_and_metadata():

@@ -35,6 +35,19 @@ def test_a_network_has_a_row_for_each_layer_with_shapes_counts_and_norms():
     assert "backward" not in "".join(found.outside)
 
 
+def test_layers_in_nested_sequences_have_rows_with_the_shapes_of_filters():
+    block = torchnet.Residual(torchnet.Conv2d(4, 4, 3, padding=1, bias=False))
+    net = torchnet.Sequential(torchnet.Conv2d(2, 4, (3, 5)), torchnet.Sequential(block, torchnet.MaxPool2d(2)))
+    rows = [row[:4] for row in Cells(net._repr_html_()).rows[1:]]
+    assert rows == [
+        ["0", "Conv2d", "(4, 2, 3, 5)", "124"],
+        ["1", "Sequential", "", ""],
+        ["1.0", "Residual", "", ""],
+        ["1.0.0", "Conv2d", "(4, 4, 3, 3)", "144"],
+        ["1.1", "MaxPool2d", "", ""],
+    ]
+
+
 def test_without_a_backward_pass_the_gradients_say_so():
     net = torchnet.MLP((5, 4, 3))
     found = Cells(net._repr_html_())

@@ -149,6 +149,9 @@ def test_the_contract():
         layer.backward(x)
     layer(x)
     assert layer.backward(x, input_grad=False) is None
+    layer(x.clone().requires_grad_())
+    assert not layer.backward(x.clone().requires_grad_()).requires_grad
+    assert not any(weight.grad.requires_grad for weight in layer.parameters())
     layer(x[:, :1])
     with pytest.raises(ValueError, match=r"expected grad_output of shape \(5, 1, 6\), got \(5, 6\)"):
         layer.backward(x[:, 0])

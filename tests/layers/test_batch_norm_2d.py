@@ -65,6 +65,18 @@ def test_the_kernel_is_called_by_default_and_only_where_it_can_be():
     assert kernels(made(BatchNorm1d, (6,), {}), x[:, :, :, 0]) == []  # the bits of older checkpoints
 
 
+@pytest.mark.parametrize("fast", [True, False])
+def test_evaluation_changes_nothing_and_a_wrong_gradient_is_refused(fast):
+    layer, x = made(BatchNorm2d, (6,), {}), images(0)
+    layer.fast = fast
+    layer(x)
+    with pytest.raises(ValueError, match=r"expected grad_output of shape \(4, 6, 3, 5\), got \(4, 6, 1, 5\)"):
+        layer.backward(x[:, :, :1])
+    before = {key: tensor.clone() for key, tensor in layer.eval().state_dict().items()}
+    layer(x)
+    assert all(torch.equal(before[key], tensor) for key, tensor in layer.state_dict().items())
+
+
 @pytest.mark.filterwarnings("ignore:Complex modules are a new feature")
 def test_complex_images_give_the_derivative(expect_equal):
     x, v, grad_output = images(0), images(1), images(2)

@@ -350,3 +350,19 @@ def test_a_gradient_of_another_shape_is_refused(shape):
     layer(torch.ones(4, 3, 5, 5))
     with pytest.raises(ValueError, match=r"expected grad_output of shape \(4, 2, 3, 3\), got"):
         layer.backward(torch.ones(shape))
+
+
+@BOTH_PATHS
+def test_autograd_sees_nothing_of_backward(fast):
+    layer, x = conv(3, 2, 3, fast=fast), random(4, 3, 5, 5).requires_grad_()
+    grad = layer.backward(grad_output(layer(x)).requires_grad_())
+    assert not any(tensor.requires_grad for tensor in (grad, layer.weight.grad, layer.bias.grad))
+    layer(2 * x)
+    assert not any(tensor.requires_grad for tensor in layer._remembered)
+
+
+def test_an_image_is_copied_only_if_its_padding_is_larger_at_the_end(monkeypatch):
+    monkeypatch.setattr("torch.nn.functional.pad", None)
+    results(conv(3, 2, 3, padding="same"), random(4, 3, 5, 5))
+    with pytest.raises(TypeError):
+        conv(3, 2, 2, padding="same")(random(4, 3, 5, 5))

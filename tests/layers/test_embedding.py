@@ -122,6 +122,9 @@ def test_the_contract():
     with pytest.raises(RuntimeError, match="make a forward pass in training mode first"):
         layer.backward(torch.ones(2, 4, 3))
     layer(IDS)
+    layer.backward(torch.ones(2, 4, 3, requires_grad=True))
+    assert not layer.weight.grad.requires_grad
+    layer(IDS)
     with pytest.raises(ValueError, match=r"expected grad_output of shape \(2, 4, 3\), got \(2, 4, 1\)"):
         layer.backward(torch.ones(2, 4, 1))
     layer.eval()(IDS)

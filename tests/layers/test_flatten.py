@@ -59,6 +59,7 @@ def test_the_gradient_is_a_new_tensor_and_no_values_are_remembered():
     grad_input = copy.deepcopy(layer).backward(grad)
     grad.zero_()
     assert torch.equal(grad_input, torch.ones(2, 3, 4))
+    assert not layer.backward(torch.ones(2, 12, requires_grad=True)).requires_grad
 
 
 def test_what_does_not_fit_is_refused():

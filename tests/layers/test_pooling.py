@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+import torchnet
 from torchnet import AdaptiveAvgPool2d, AvgPool2d, Conv2d, MaxPool2d
 from torchnet.layers.layer import Layer
 
@@ -160,15 +161,21 @@ def test_backward_is_the_adjoint_of_forward(case, fast):
 
 
 @pytest.mark.parametrize("layer", [MaxPool2d(3, 2, 1), AvgPool2d(3, 2, 1, True)], ids=str)
-def test_complex_numbers_take_the_plain_path(layer):
-    x = torch.complex(random(2, 3, 6, 5), random(2, 3, 6, 5, seed=1))
-    layer = copy.deepcopy(layer)
+@BOTH_PATHS
+def test_the_complex_step_takes_the_plain_path(layer, fast):
+    report = torchnet.check(on_path(copy.deepcopy(layer), fast), random(2, 3, 6, 5), oracles=["complex step"])
+    assert report.passed
+    assert report.tensors[0].comparisons["complex step"].error < 1e-12
+
+
+def test_complex_images_are_averaged():
+    x, layer = torch.complex(random(2, 3, 6, 5), random(2, 3, 6, 5, seed=1)), AvgPool2d(3, 2, 1)
     y = layer(x)
-    expected = layer(x.real)
-    torch.testing.assert_close(y.real, expected)  # the largest number by its real part
-    grad = layer.backward(grad_output(expected))
+    torch.testing.assert_close(y, torch.complex(layer(x.real), layer(x.imag)))
     layer(x)
-    torch.testing.assert_close(layer.backward(grad_output(expected).to(y.dtype)).real, grad)
+    grad = layer.backward(y)
+    layer(x.real)
+    torch.testing.assert_close(grad.real, layer.backward(y.real))
 
 
 @pytest.mark.parametrize("layer", [MaxPool2d(2), MaxPool2d(3, 2, 1), AvgPool2d(2), AvgPool2d(3, 2, 1)], ids=str)
@@ -291,3 +298,11 @@ def test_the_gradient_of_a_mean_of_another_shape_is_refused():
     layer(torch.ones(4, 3, 4, 5))
     with pytest.raises(ValueError, match=r"expected grad_output of shape \(4, 3, 1, 1\), got \(4, 3\)"):
         layer.backward(torch.ones(4, 3))
+
+
+@pytest.mark.parametrize("layer", [MaxPool2d(2), AvgPool2d(2), AdaptiveAvgPool2d(1)], ids=str)
+@BOTH_PATHS
+def test_autograd_sees_nothing_of_backward(layer, fast):
+    layer = on_path(copy.deepcopy(layer), fast)
+    y = layer(random(2, 3, 4, 4).requires_grad_())
+    assert not layer.backward(grad_output(y).requires_grad_()).requires_grad

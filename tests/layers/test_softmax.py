@@ -61,6 +61,11 @@ class TestContract:
         with pytest.raises(RuntimeError, match="make a forward pass in training mode first"):
             layer.backward(random(3, 4))
 
+    def test_no_graph_hangs_on_what_backward_returns(self, kind):
+        layer = kind(1)
+        layer(random(3, 4).requires_grad_())
+        assert not layer.backward(random(3, 4).requires_grad_()).requires_grad
+
     def test_a_gradient_that_would_broadcast_is_refused(self, kind):
         layer = kind(1)
         layer(random(3, 4))

@@ -38,6 +38,17 @@ _WHERE_ELU = "torch.where(x > 0, grad_output, self.alpha * grad_output * torch.e
 _D_SILU = "grad_output * torch.addcmul(s, y, 1 - s)"
 _SOFTPLUS = "slope = -torch.expm1(-self.beta * y)"
 _D_SOFTPLUS = "torch.where(self.beta * x > self.threshold, grad_output, grad_output * slope)"
+_D_HARDTANH = "torch.ops.aten.hardtanh_backward(grad_output, x, self.min_val, self.max_val)"
+_D_HARDSWISH = "torch.ops.aten.hardswish_backward(grad_output, x)"
+_D_MISH = "torch.addcmul(t, x * torch.sigmoid(x), 1 - t * t)"
+_D_CELU = "torch.ops.aten.elu_backward(grad_output, self.alpha, 1, 1 / self.alpha, False, x)"
+_D_SELU = "torch.ops.aten.elu_backward(grad_output, ALPHA, SCALE, 1, False, x)"
+_SLOPES_GRAD = "products = grad_output * x.clamp(max=0)"
+_SOFTMAX = "y * (grad_output - (grad_output * y).sum(self.dim, keepdim=True))"
+_LOG_SOFTMAX = "grad_output - y.exp() * grad_output.sum(self.dim, keepdim=True)"
+_EMBEDDING = "torch.ops.aten.embedding_dense_backward(grad_output, x, self.num_embeddings, padding, False)"
+_GRAD_S = "grad_s = p * (grad_p - (grad_p * p).sum(dim=-1, keepdim=True)) / math.sqrt(q.shape[-1])"
+_GRAD_QK = "grad_q, grad_k = grad_s @ k, grad_s.mT @ q"
 _CDF = "cdf = 0.5 * torch.erfc(-math.sqrt(0.5) * x)"
 _SLOPE = "slope = torch.addcmul(cdf, x, torch.exp(-0.5 * x * x), value=_DENSITY_AT_0)"
 _BELL = "slope = torch.add(cdf, torch.addcmul(bell, bell * x, x, value=3 * _CUBIC), alpha=_SLOPE_AT_0)"
@@ -172,7 +183,7 @@ PLANTED: tuple[Planted, ...] = (
     ),
     *_in(
         "layers/max_pool.py",
-        ("a tie to the last", "patch.real > value.real", "patch.real >= value.real"),
+        ("a tie to the last", "patch > value", "patch >= value"),
         ("no NaN", " | patch.isnan()", ""),
         ("the padding is zero", "larger = present & (", "larger = ("),
         ("the last window wins", "scatter_add_", "scatter_"),
@@ -388,6 +399,107 @@ PLANTED: tuple[Planted, ...] = (
             "torch.sigmoid(1.702 * x)",
         ),
         ("overwrites grad_output", _D_GELU, "grad_output.mul_(slope)"),
+    ),
+    *_in(
+        "layers/hardtanh.py",
+        ("a gradient at the kinks", _D_HARDTANH, "grad_output * ((x >= self.min_val) & (x <= self.max_val))"),
+        ("the ends of the default", _D_HARDTANH, "torch.ops.aten.hardtanh_backward(grad_output, x, -1, 1)"),
+        ("the slope of tanh", _D_HARDTANH, "grad_output * (1 - x.clamp(self.min_val, self.max_val) ** 2)"),
+        ("overwrites grad_output", _D_HARDTANH, "grad_output.mul_((x > self.min_val) & (x < self.max_val))"),
+    ),
+    *_in(
+        "layers/relu6.py",
+        ("a symmetric ReLU6", "super().__init__(0.0, 6.0, inplace)", "super().__init__(-6.0, 6.0, inplace)"),
+    ),
+    *_in(
+        "layers/hardswish.py",
+        ("h held for the slope", _D_HARDSWISH, "grad_output * (functional.hardtanh(x + 3, 0, 6) / 6)"),
+        (
+            "the slope of the middle piece at the kinks",
+            _D_HARDSWISH,
+            "grad_output * torch.where(x.abs() <= 3, x / 3 + 0.5, (x > 3).to(x.dtype))",
+        ),
+        ("overflows", "x * (functional.hardtanh(x + 3, 0, 6) / 6)", "x * functional.hardtanh(x + 3, 0, 6) / 6"),
+        ("the slope of SiLU", _D_HARDSWISH, "grad_output * torch.sigmoid(x) * (1 + x * torch.sigmoid(-x))"),
+    ),
+    *_in(
+        "layers/mish.py",
+        ("x held constant", _D_MISH, "t"),
+        ("without the slope of softplus", _D_MISH, "torch.addcmul(t, x, 1 - t * t)"),
+        ("without the square", _D_MISH, _D_MISH.replace("t * t", "t")),
+        ("overwrites grad_output", f"grad_output * {_D_MISH}", f"grad_output.mul_({_D_MISH})"),
+    ),
+    *_in(
+        "layers/celu.py",
+        ("slope without 1 / alpha", _D_CELU, _D_CELU.replace("1 / self.alpha", "1")),
+        ("the slope of ELU", _D_CELU, "torch.ops.aten.elu_backward(grad_output, self.alpha, 1, 1, False, x)"),
+        ("ELU forward", "torch.ops.aten.elu(x, self.alpha, 1, 1 / self.alpha)", "torch.ops.aten.elu(x, self.alpha)"),
+    ),
+    *_in(
+        "layers/selu.py",
+        ("slope without its scale", _D_SELU, _D_SELU.replace("SCALE", "1")),
+        ("slope without alpha", _D_SELU, _D_SELU.replace("ALPHA", "1")),
+        ("a constant of few digits", "ALPHA = 1.6732632423543772848170429916717", "ALPHA = 1.6732632"),
+    ),
+    *_in(
+        "layers/softsign.py",
+        ("one division", "grad_output / d / d", "grad_output / d"),
+        ("the square may overflow", "grad_output / d / d", "grad_output * (1 / d).square() * (d * d / (d * d))"),
+        ("the sign of x", "grad_output / d / d", "grad_output / d / d * torch.sign(d - 1)"),
+    ),
+    *_in(
+        "layers/log_sigmoid.py",
+        ("the logarithm of the sigmoid", "-functional.softplus(-x, threshold=_THRESHOLD)", "torch.sigmoid(x).log()"),
+        ("the threshold of softplus", ", threshold=_THRESHOLD", ""),
+        ("the sigmoid for its complement", "-torch.expm1(y)", "torch.exp(y)"),
+        ("slope without its digits", "-torch.expm1(y)", "(1 - torch.exp(y))"),
+    ),
+    *_in(
+        "layers/prelu.py",
+        ("slopes: of positive inputs, too", _SLOPES_GRAD, "products = grad_output * x"),
+        ("slopes: of positive inputs only", _SLOPES_GRAD, "products = grad_output * x.clamp(min=0)"),
+        ("slopes: a mean", _SLOPES_GRAD, "products = grad_output * x.clamp(max=0) / len(x)"),
+        ("slopes along the last dimension", "-1 if dim == 1 else 1", "-1 if dim == x.dim() - 1 else 1"),
+        (
+            "the slope of the right side at the kink",
+            "torch.where(x > 0, grad_output,",
+            "torch.where(x >= 0, grad_output,",
+        ),
+    ),
+    *_in(
+        "layers/softmax.py",
+        ("the diagonal of the Jacobian only", _SOFTMAX, "y * (1 - y) * grad_output"),
+        ("the sum without y", _SOFTMAX, _SOFTMAX.replace("(grad_output * y)", "grad_output")),
+        ("the sum along the last dimension", _SOFTMAX, _SOFTMAX.replace("self.dim", "-1")),
+        ("logarithm: a mean for the sum", _LOG_SOFTMAX, _LOG_SOFTMAX.replace(".sum(", ".mean(")),
+        ("logarithm: y for its exponential", _LOG_SOFTMAX, _LOG_SOFTMAX.replace("y.exp()", "y")),
+        ("logarithm of an underflow", "torch.log_softmax(x, self.dim)", "torch.softmax(x, self.dim).log()"),
+    ),
+    *_in(
+        "layers/embedding.py",
+        (
+            "the last position of an id, not the sum",
+            _EMBEDDING,
+            "torch.zeros_like(self.weight).index_copy_(0, x.flatten().long(), "
+            "grad_output.reshape(-1, self.embedding_dim))",
+        ),
+        ("divided by the number of positions", _EMBEDDING, _EMBEDDING.replace("False)", "True)")),
+        ("a gradient of the padding", _EMBEDDING, _EMBEDDING.replace("padding", "-1")),
+        ("the padding drawn", "weight[self.padding_idx] = 0", "pass"),
+    ),
+    *_in(
+        "layers/attention.py",
+        ("scores not scaled in backward", _GRAD_S, _GRAD_S.replace(" / math.sqrt(q.shape[-1])", "")),
+        ("scaled by E for d", "s = q @ k.mT / math.sqrt(q.shape[-1])", "s = q @ k.mT / math.sqrt(self.embed_dim)"),
+        ("softmax along the columns in backward", _GRAD_S, _GRAD_S.replace("dim=-1", "dim=-2")),
+        (
+            "softmax held constant",
+            _GRAD_S,
+            _GRAD_S.replace("(grad_p - (grad_p * p).sum(dim=-1, keepdim=True))", "grad_p"),
+        ),
+        ("q and k exchanged", _GRAD_QK, "grad_k, grad_q = grad_s @ k, grad_s.mT @ q"),
+        ("no transpose in the gradient of k", _GRAD_QK, "grad_q, grad_k = grad_s @ k, grad_s @ q"),
+        ("heads of neighbors mixed", "(self.num_heads, -1)).transpose(1, 2)", "(-1, self.num_heads)).movedim(-1, 1)"),
     ),
     *_in(
         "layers/identity.py",

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 import torchnet
 from torchnet import plot
+from torchnet.drawing.images import weights_as_colors
 from torchnet.drawing.picture import encoded
 from torchnet.drawing.style import SERIES, STYLE
 from torchnet.health import gradient_health
@@ -238,6 +239,24 @@ def test_weights_are_images_in_which_blue_is_negative_and_red_positive():
         plot.weights(net)
     with pytest.raises(ValueError, match="expected a network with a weight matrix"):
         plot.weights(torchnet.ReLU())
+
+
+def test_networks_of_images_have_filters_gradients_and_histograms():
+    generator = torch.Generator().manual_seed(1)
+    net = torchnet.ConvNet((1, 8, 8), 3, (4, 6), generator=generator)
+    x = torch.rand((N, 8, 8), generator=generator)
+    _, grad_logits = torchnet.cross_entropy(net(x), torch.randint(3, (N,), generator=generator))
+    net.backward(grad_logits)
+    figure = plot.weights(net)
+    assert "Weights of the first layer: 4 of 4 filters" in texts(figure)
+    drawn = figure.axes[0].images[0].get_array()
+    np.testing.assert_array_equal(drawn[:5, 6:11, :3], weights_as_colors(net[0].weight[1, 0].double().numpy()))
+    (axes,) = plot.gradient_flow(net).axes
+    norms = [float(it.grad.norm()) for it in net.parameters() if it.dim() > 1]
+    assert len(norms) == 7
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), norms, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"a network with two inputs, got one for images of shape \(1, 8, 8\)"):
+        plot.decision_surface(net, x[:, 0, :2], torch.zeros(N))
 
 
 def test_images_are_drawn_on_one_scale_with_their_titles():

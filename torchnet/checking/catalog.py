@@ -56,7 +56,6 @@ LAYERS: dict[str, tuple[int, ...]] = {
     "Softmax(1)": (7, 5),
     "LogSoftmax(-1)": (7, 5),
     "Embedding(6, 4)": (3, 5),
-    "Embedding(6, 4, padding_idx=2)": (3, 5),
     "MultiheadAttention(4, 1)": (5, 2, 4),
     "MultiheadAttention(6, 3, batch_first=True)": (2, 5, 6),
 }

@@ -12,8 +12,7 @@ from pytorch_lightning import Trainer
 from torchnet.cli.command_list import COMMANDS
 from torchnet.cli.config_file import Select, parse_with_files
 from torchnet.cli.help import TEXTS_OF_COMMANDS, HelpFormatter, give_titles
-from torchnet.cli.parser import Parser, full_names, suggestion
-from torchnet.network import OPTIONS, network_options
+from torchnet.cli.parser import Parser, full_names, suggestion, write_network_defaults
 from torchnet.runs.errors import UsageError
 from torchnet.runs.folders import RUNS, FoundCheckpoint, checkpoint_needed, find_checkpoint
 from torchnet.runs.sections import SECTIONS
@@ -131,13 +130,10 @@ class Options:
 
     def _choose_network(self) -> None:
         """Write the defaults of the kind of network, so that the configuration of the run shows them."""
-        model = self.values.model
         try:
-            chosen = network_options(model.network, {name: model[name] for name in OPTIONS})
+            write_network_defaults(self.values.model)
         except ValueError as error:
             raise UsageError(str(error)) from error
-        for name, value in chosen.items():
-            model[name] = value
 
 
 @cache

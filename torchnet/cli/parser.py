@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import fields
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, Namespace
 
 from torchnet.choices import did_you_mean, nearest
 from torchnet.cli.foreign_config import CLASSES
 from torchnet.data import Deformation
+from torchnet.network import OPTIONS, network_options
 from torchnet.runs.errors import UsageError
 
 _ALTERNATIVES = re.compile(  # the error of jsonargparse for a value with several possible types
@@ -42,10 +44,17 @@ _OTHERS = (
     "trust-run",
     *(f"data.deformation.{field.name}" for field in fields(Deformation)),
 )
-_LISTS = ("model.hidden_sizes", "model.activation", "model.dropout", "model.class_weights")  # one value, or several
+_LISTS = (
+    "model.hidden_sizes",
+    "model.widths",
+    "model.activation",
+    "model.dropout",
+    "model.class_weights",
+)  # one value, or several
 _OTHER_NAMES = {  # of options, as other programs call them
     "learning_rate": "model.lr",
     "layers": "model.hidden_sizes",
+    "channels": "model.widths",
     "l2": "model.weight_decay",
     "seed": "seed_everything",
     "device": "trainer.accelerator",
@@ -71,6 +80,24 @@ class Parser(ArgumentParser):
         for pattern, words in _WORDS.items():
             message = re.sub(pattern, words, message)
         raise UsageError(message) from ex
+
+    def dump(self, cfg: Namespace, *args: Any, **kwargs: Any) -> str:
+        """Return a configuration as text, with the defaults of the kind of network."""
+        cfg = cfg.clone()
+        if "model" in cfg and "network" in cfg.model:
+            with suppress(ValueError):  # which is raised when the options are used
+                write_network_defaults(cfg.model)
+        return super().dump(cfg, *args, **kwargs)
+
+
+def write_network_defaults(model: Namespace) -> None:
+    """Set the options of a kind of network that are None to its defaults, so that a configuration shows them.
+
+    Raises:
+        ValueError: if there is no such network, or it has no such option.
+    """
+    for name, value in network_options(model.network, {name: model[name] for name in OPTIONS}).items():
+        model[name] = value
 
 
 def _one_sentence(key: str, reasons: str, value: str) -> str:

@@ -13,6 +13,15 @@ _COLUMNS = 8
 _WIDTH = 720  # the approximate width of the figure in pixels
 
 
+def filters_as_images(weight: np.ndarray) -> np.ndarray:
+    """Return the filters of a convolution as images, one for each input channel unless there are three colors.
+
+    Shape:
+        weight: (O, I, H, W); returns: (O * I, H, W) or (O, H, W, 3).
+    """
+    return weight.transpose(0, 2, 3, 1) if weight.shape[1] == 3 else weight.reshape(-1, *weight.shape[2:])
+
+
 def weights_as_colors(unit: np.ndarray) -> np.ndarray:
     """Return the weights of a unit as RGB bytes, scaled by the largest: negative blue, 0 white, positive red.
 

@@ -208,18 +208,26 @@ class _Remade:
 
     def __init__(self, result: Tensor) -> None:
         self.result, self.readers, self.outlives_step = result, list[Tensor](), False
+        self.memory = result.untyped_storage()
+
+    def free(self) -> None:
+        """Free the memory of the last replay, so that the result is made where it was, without page faults."""
+        if not self.outlives_step:
+            self.memory.resize_(0)
 
     def update(self, again: Tensor) -> None:
         """Give the result the values of another replay."""
         if self.outlives_step:
             self.result.copy_(again)
             return
-        memory = again.untyped_storage()  # not copied: a result of a convolution is as large as all else of its layer
+        self.memory = again.untyped_storage()  # not copied, since the result of a convolution is large
         for reader in self.readers:
-            reader.set_(memory, reader.storage_offset(), reader.size(), reader.stride())
+            reader.set_(self.memory, reader.storage_offset(), reader.size(), reader.stride())
 
 
 def _remake(func: OpOverload, remade: dict[int, _Remade], *args: Any, **kwargs: Any) -> None:
+    for one in remade.values():
+        one.free()
     leaves = tree_leaves(func(*args, **kwargs))
     for place, one in remade.items():
         one.update(leaves[place])

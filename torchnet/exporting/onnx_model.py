@@ -10,6 +10,7 @@ from torch import nn
 from torchnet import layers
 from torchnet.data import CategoricalColumn, Classes, NumericColumn, Pixels, Preprocessing, Quantities, Table
 from torchnet.exporting.arrangement import arrangement
+from torchnet.exporting.exportable import expect_exportable
 from torchnet.exporting.onnx_graph import Graph
 from torchnet.exporting.onnx_layers import append_network
 
@@ -37,7 +38,7 @@ def onnx_model(net: nn.Sequential, preprocessing: Preprocessing, metadata: Mappi
             name that is taken.
     """
     _check_limits(net)
-    layers.expect_layers_of_torchnet(net)
+    expect_exportable(net)
     graph = Graph(next(net.parameters()).dtype)
     inputs = preprocessing.inputs
     x = _pixels(graph, inputs) if isinstance(inputs, Pixels) else _table(graph, inputs)

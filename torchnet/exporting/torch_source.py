@@ -10,6 +10,7 @@ from torch import nn
 from torchnet import layers
 from torchnet.data import Preprocessing
 from torchnet.exporting.arrangement import arrangement
+from torchnet.exporting.exportable import expect_exportable
 from torchnet.exporting.preprocessing_source import input_source, output_source
 
 _OF_TENSORS = {"device", "dtype", "init"}  # the program loads the values of weights, and casts the whole network
@@ -35,9 +36,9 @@ def torch_source(net: nn.Sequential, preprocessing: Preprocessing, load: str) ->
             load_file, the program imports load_file from safetensors.
 
     Raises:
-        ValueError: if a layer is not torchnet's.
+        ValueError: if a layer cannot be exported.
     """
-    layers.expect_layers_of_torchnet(net)
+    expect_exportable(net)
     built = "nn.Sequential(\n" + _arguments(net) + ")"
     has_residual = any(isinstance(layer, layers.Residual) for layer in net.modules())
     cast = ".double()" if next(net.parameters()).dtype == torch.float64 else ".float()"

@@ -26,7 +26,7 @@ class BatchNorm(Normalization):
     Source: Ioffe & Szegedy 2015, "Batch normalization", algorithm 1; the backward pass is in compact form.
     """
 
-    layouts: tuple[str, ...]  # that the input may have
+    layouts: tuple[str, ...] = ("N, C", "N, C, L")  # that the input may have
 
     def __init__(
         self,
@@ -145,6 +145,4 @@ class BatchNorm(Normalization):
 
 
 class BatchNorm1d(BatchNorm):
-    """Batch normalization of (N, C) or (N, C, L)."""
-
-    layouts = ("N, C", "N, C, L")
+    """Batch normalization of (N, C) or (N, C, L); the arguments are those of `BatchNorm`."""

@@ -8,7 +8,7 @@ from torchnet.layers.layer import expect_shape
 
 
 class BatchNorm2d(BatchNorm):
-    """Batch normalization of (N, C, H, W).
+    """Batch normalization of (N, C, H, W); the arguments are those of `BatchNorm`.
 
     The formulas of `BatchNorm` read and write the images once per operation. torch's kernels do it once per pass.
 

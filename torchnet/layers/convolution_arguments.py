@@ -62,7 +62,7 @@ class ConvolutionArguments(Layer):
             padding = tuple((total // 2, total - total // 2) for total in totals)
         else:
             padding = tuple((size, size) for size in self.padding)
-        return windows(tuple(x.shape[-self.dimensions :]), self.kernel_size, self.stride, padding, self.dilation)
+        return windows(x.shape[-self.dimensions :], self.kernel_size, self.stride, padding, self.dilation)
 
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"

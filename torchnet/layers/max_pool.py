@@ -100,6 +100,6 @@ def _largest(x: Tensor, where: Windows) -> tuple[Tensor, Tensor]:
     value = torch.zeros_like(patches[..., 0, :])
     largest = torch.full(value.shape, -1, device=x.device)
     for patch, index, present in zip(patches.unbind(-2), indices, inside, strict=True):  # of all windows at once
-        larger = present & ((largest < 0) | (patch.real > value.real) | patch.isnan())
+        larger = present & ((largest < 0) | (patch > value) | patch.isnan())
         value, largest = torch.where(larger, patch, value), torch.where(larger, index, largest)
     return value.unflatten(-1, where.output_size), largest.unflatten(-1, where.output_size)

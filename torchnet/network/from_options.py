@@ -64,7 +64,7 @@ def build_network(
     num_classes: int,
     options: Mapping[str, Any],
     *,
-    seed: int = 0,
+    seed: int | None = 0,
     dtype: torch.dtype | None = None,
     matmul_dtype: torch.dtype | None = None,
 ) -> Network:
@@ -75,7 +75,7 @@ def build_network(
         input_shape: the shape of a sample: (channels, height, width), or (features,).
         num_classes: the number of outputs.
         options: the result of `network_options`.
-        seed: of the weights and the dropout masks.
+        seed: of the weights and the dropout masks; None if the weights are loaded later, on torch's default device.
         dtype: of the weights.
         matmul_dtype: the dtype to which the operands of products are rounded.
 
@@ -83,13 +83,13 @@ def build_network(
         ValueError: if the options, or the class, are not those of a network for these samples.
     """
     if network not in NETWORKS:
-        return _own_network(network, input_shape, num_classes, seed, dtype, matmul_dtype)
+        return _own_network(network, input_shape, num_classes, seed or 0, dtype, matmul_dtype)
     arguments = {name: it for name, it in options.items() if name not in ("hidden_sizes", "depth")}
     arguments |= {
         "activation": with_own_layers(options["activation"]),
-        "generator": torch.Generator().manual_seed(seed),
+        "generator": None if seed is None else torch.Generator().manual_seed(seed),
     }
-    arguments |= {"seed": seed, "dtype": dtype, "matmul_dtype": matmul_dtype}
+    arguments |= {"seed": seed or 0, "dtype": dtype, "matmul_dtype": matmul_dtype}
     if network == "mlp":
         in_features = torch.Size(input_shape).numel()
         return MLP(layer_sizes(in_features, options["hidden_sizes"], num_classes, options["depth"]), **arguments)

@@ -59,7 +59,7 @@ def gradient_flow(nets: nn.Module | Mapping[str, nn.Module]) -> Figure:
 
 def _norms(net: nn.Module) -> np.ndarray:
     """Return the norm of the gradient of each weight matrix, from the input to the output."""
-    matrices = [weight for weight in net.parameters() if weight.dim() == 2]
+    matrices = [weight for weight in net.parameters() if weight.dim() > 1]  # filters of convolutions, too
     grads = [weight.grad for weight in matrices if weight.grad is not None]
     if not grads or len(grads) < len(matrices):
         raise ValueError(

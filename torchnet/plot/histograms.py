@@ -14,7 +14,7 @@ from torch import Tensor
 from torchnet.drawing.figure import StyledFigure, titled
 from torchnet.drawing.style import FAINT, STYLE, color_of_layer
 from torchnet.health import Activity, activities
-from torchnet.network import MLP
+from torchnet.network import Network
 
 _MOST, _COLUMNS, _BINS = 20, 5, 40
 _WIDTH, _HEIGHT = 1.5, 1.45  # inches, of one histogram
@@ -22,7 +22,7 @@ _WIDTH, _HEIGHT = 1.5, 1.45  # inches, of one histogram
 
 @rc_context(STYLE)
 @torch.no_grad()
-def activations(net: MLP, x: Tensor) -> Figure:
+def activations(net: Network, x: Tensor) -> Figure:
     """Draw a histogram of the outputs of each activation, with the fraction of saturated outputs or of dead units.
 
     The network works as in a training step: with the statistics of the batch and with dropout. It is not changed. The

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from torchnet.drawing.figure import StyledFigure, titled
-from torchnet.drawing.images import grid_of_images, weights_as_colors
+from torchnet.drawing.images import filters_as_images, grid_of_images, weights_as_colors
 from torchnet.drawing.style import STYLE
 
 _MOST, _COLUMNS = 64, 8
@@ -20,7 +20,8 @@ _MOST, _COLUMNS = 64, 8
 def weights(net: nn.Module, shape: Sequence[int] | None = None) -> Figure:
     """Draw the weights of each unit of the first layer as an image: negative blue, 0 white, positive red.
 
-    Each image has its own scale. Of more than 64 units, the first 64 are shown.
+    Of a convolution, the filters are drawn: an image for each input channel, or one for all three colors. Each image
+    has its own scale. Of more than 64 images, the first 64 are shown.
 
     Args:
         net: a network of images.
@@ -29,12 +30,13 @@ def weights(net: nn.Module, shape: Sequence[int] | None = None) -> Figure:
     Raises:
         ValueError: if there is no weight matrix, or its rows do not have the size of an image.
     """
-    matrix = next((weight for weight in net.parameters() if weight.dim() == 2), None)
-    if matrix is None:
+    weight = next((weight for weight in net.parameters() if weight.dim() in (2, 4)), None)
+    if weight is None:
         raise ValueError(f"expected a network with a weight matrix, got {type(net).__name__} without one")
-    units = _as_images(matrix.detach().double().cpu().numpy()[:_MOST], shape)
-    figure = grid_of_images([weights_as_colors(unit) for unit in units])
-    return titled(figure, f"Weights of the first layer: {len(units)} of {len(matrix)} units")
+    values = weight.detach().double().cpu().numpy()
+    units, what = (filters_as_images(values), "filters") if values.ndim == 4 else (_as_images(values, shape), "units")
+    figure = grid_of_images([weights_as_colors(unit) for unit in units[:_MOST]])
+    return titled(figure, f"Weights of the first layer: {min(_MOST, len(units))} of {len(units)} {what}")
 
 
 @rc_context(STYLE)

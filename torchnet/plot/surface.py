@@ -13,7 +13,7 @@ from torch import Tensor
 
 from torchnet.drawing.figure import frame, titled
 from torchnet.drawing.style import SERIES, STYLE
-from torchnet.network import MLP
+from torchnet.network import Network
 
 _POINTS = 160  # of the surface, along each axis
 _MARGIN = 0.1
@@ -22,7 +22,7 @@ _COLUMNS, _LINE = 3, 0.2  # of the legend: classes side by side, inches per line
 
 @rc_context(STYLE)
 @torch.no_grad()
-def decision_surface(net: MLP, inputs: Tensor, targets: Tensor) -> Figure:
+def decision_surface(net: Network, inputs: Tensor, targets: Tensor) -> Figure:
     """Draw the most probable class at each point of the plane, paler where it is less probable, and the samples.
 
     Of a network with one output, a regression, the value is drawn as a color, and so is the target of each sample.
@@ -33,8 +33,10 @@ def decision_surface(net: MLP, inputs: Tensor, targets: Tensor) -> Figure:
         targets: their classes (N,) int64, or the values of a regression, (N,) or (N, 1).
 
     Raises:
-        ValueError: if the samples do not have two inputs, or there are more than six classes.
+        ValueError: if the network or the samples do not have two inputs, or there are more than six classes.
     """
+    if len(net.input_shape or ()) > 1:
+        raise ValueError(f"expected a network with two inputs, got one for images of shape {net.input_shape}")
     if inputs.dim() != 2 or inputs.shape[1] != 2 or len(inputs) != len(targets):
         raise ValueError(
             f"expected inputs (N, 2) and as many targets, got {tuple(inputs.shape)} and {tuple(targets.shape)}: a "
@@ -68,7 +70,7 @@ def decision_surface(net: MLP, inputs: Tensor, targets: Tensor) -> Figure:
     return titled(figure, "Decision surface")
 
 
-def _evaluated(net: MLP, plane: Tensor) -> np.ndarray:
+def _evaluated(net: Network, plane: Tensor) -> np.ndarray:
     """Return the outputs in evaluation mode, and leave every part of the network in the mode that it was in."""
     modes = {part: part.training for part in net.modules()}
     first = next(net.parameters())

@@ -143,7 +143,7 @@ def _expect_shapes(
     try:
         with torch.device("meta"):
             net = _built(options, preprocessing.inputs.input_shape, preprocessing.targets.width)
-    except (RuntimeError, OverflowError) as error:  # more elements than torch can count
+    except (RuntimeError, OverflowError, TypeError) as error:  # more elements than torch can count
         raise ValueError(f"the network is too large: {' '.join(str(error).split())[:100]}") from error
     for name, tensor in net.state_dict().items():
         stored = weights.get(name)
@@ -160,4 +160,4 @@ def _built(model_options: Mapping[str, Any], input_shape: tuple[int, ...], num_c
     network, given = model_options.get("network", "mlp"), {name: model_options.get(name) for name in OPTIONS}
     options, dtype = network_options(network, given), DTYPES[model_options.get("dtype", "float32")]
     options |= {"initializer": "zeros"} if "initializer" in options else {}
-    return build_network(network, input_shape, num_classes, options, dtype=dtype)
+    return build_network(network, input_shape, num_classes, options, seed=None, dtype=dtype)

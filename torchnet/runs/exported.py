@@ -45,7 +45,7 @@ def load_exported(path: Path, trust: bool = False) -> TrainedNetwork:
     """
     weights, said = read_weights_and_metadata(path)
     try:
-        model: Any = json.loads(said["network"])
+        model: dict[str, Any] = dict(json.loads(said["network"]))
         in_order = dict(sorted(weights.items(), key=lambda it: _place(it[0])))  # the file has an order of its own
         preprocessing = Preprocessing.from_dict(json.loads(said["preprocessing"]))
         expect_described(path, in_order, model, preprocessing)

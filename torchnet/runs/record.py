@@ -72,7 +72,8 @@ def _load(folder: Path, which: str, trust: bool) -> tuple[Network, Preprocessing
 
 def _words(model: dict[str, object]) -> list[str]:
     """Describe activation, normalization and so on, from the configuration."""
-    activation = model.get("activation", "sigmoid")
+    network = str(model.get("network", "mlp"))
+    activation = network if "." in network else model.get("activation", "sigmoid")
     words = [" and ".join(dict.fromkeys(map(str, activation if isinstance(activation, list) else [activation])))]
     words += [str(model["normalization"])] if model.get("normalization") else []
     words += ["dropout"] if model.get("dropout") else []

@@ -34,7 +34,7 @@ from torchnet.runs.described_network import DTYPES
 from torchnet.runs.errors import UsageError
 from torchnet.training.lightning_internals import steps_until_due
 
-_EVALUATION_BATCH = 5000  # samples; it bounds the memory of an evaluation, and changes nothing else
+_EVALUATION_BATCH = 500  # samples; it bounds the memory of an evaluation, and changes nothing else
 _known: ContextVar[Preprocessing | None] = ContextVar("known", default=None)
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from torchnet.data import NumericColumn, Table
 from torchnet.drawing.figure import WIDTH, StyledFigure
-from torchnet.drawing.images import grid_of_images, weights_as_colors
+from torchnet.drawing.images import filters_as_images, grid_of_images, weights_as_colors
 from torchnet.drawing.style import DPI, SERIES
 from torchnet.printable import printable
 from torchnet.reporting.run_data import RunData
@@ -27,7 +27,7 @@ def first_layer(run: RunData) -> Figure | None:
     weight = np.clip(np.nan_to_num(run.first_layer), -1e150, 1e150)  # whose squares do not overflow
     inputs = run.preprocessing.inputs
     if weight.ndim == 4:
-        return _units(_filters(weight))
+        return _units(filters_as_images(weight))
     if weight.ndim != 2 or weight.shape[1] != inputs.in_features:
         return None
     if isinstance(inputs, Table):
@@ -42,15 +42,6 @@ def kind_of_weights(run: RunData) -> str:
     if weight is not None and weight.ndim == 4:
         return "color filters" if weight.shape[1] == 3 else "filters"
     return "table" if isinstance(inputs, Table) else "color" if inputs and len(inputs.shape) == 3 else "gray"
-
-
-def _filters(weight: np.ndarray) -> np.ndarray:
-    """Return the filters of a convolution as images, one for each input channel unless there are three colors.
-
-    Shape:
-        weight: (O, I, H, W); returns: (O * I, H, W) or (O, H, W, 3).
-    """
-    return weight.transpose(0, 2, 3, 1) if weight.shape[1] == 3 else weight.reshape(-1, *weight.shape[2:])
 
 
 def _as_images(weight: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""A residual convolutional network built from torch.nn, and the autograd loop that trains it."""
+"""The same network built from torch.nn, and the autograd loop that trains it."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -17,12 +17,12 @@ class Residual(nn.Sequential):
 def build_convnet(channels: int, classes: int, widths: Sequence[int], blocks: int) -> nn.Sequential:
     """Return the network that torchnet.ConvNet is, with the same names of its weights."""
 
-    def conv(in_channels: int, out_channels: int) -> nn.Module:
-        return nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+    def conv(in_channels: int, out_channels: int, kernel_size: int = 3) -> nn.Module:
+        return nn.Conv2d(in_channels, out_channels, kernel_size, padding="same", bias=False)
 
     layers: list[nn.Module] = []
-    for width in widths:
-        layers += [conv(channels, width), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)]
+    for stage, width in enumerate(widths):
+        layers += [conv(channels, width, 5 if stage == 0 else 3), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)]
         for _ in range(blocks):
             block = [conv(width, width), nn.BatchNorm2d(width), nn.ReLU(), conv(width, width), nn.BatchNorm2d(width)]
             layers += [Residual(*block), nn.ReLU()]
@@ -30,7 +30,7 @@ def build_convnet(channels: int, classes: int, widths: Sequence[int], blocks: in
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
 
 
-def autograd_convnet_loop(
+def autograd_loop(
     net: nn.Sequential,
     optimizer: torch.optim.Optimizer,
     images: Tensor,

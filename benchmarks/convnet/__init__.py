@@ -1,0 +1,1 @@
+"""A step of a residual convolutional network: torchnet and autograd, in turns."""

@@ -1,0 +1,19 @@
+"""Which networks can be exported."""
+
+from torch import nn
+
+from torchnet import layers
+
+NOT_EXPORTED = layers.Embedding, layers.MultiheadAttention
+
+
+def expect_exportable(net: nn.Module) -> None:
+    """Raise a ValueError if a layer has no counterpart in an exported program.
+
+    Those of somebody's own have none. torch.nn's attention returns more than one tensor, and a network that begins with
+    numbers, as all do that take raw data, has no ids for an embedding.
+    """
+    layers.expect_layers_of_torchnet(net)
+    for layer in net.modules():
+        if isinstance(layer, NOT_EXPORTED):
+            raise ValueError(f"expected layers that a program can be written for, got {type(layer).__name__}")
