@@ -2,6 +2,12 @@
 
 const sigmoid = (x) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
 
+/** Return log(1 + eˣ). */
+const softplus = (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+
+const SELU_ALPHA = 1.6732632423543772;
+const SELU_SCALE = 1.0507009873554805;
+
 const DENSITY_AT_0 = 1 / Math.sqrt(2 * Math.PI); // φ(0)
 const SLOPE_AT_0 = 2 * Math.sqrt(2 / Math.PI); // v'(0) of the approximation
 const CUBIC = 0.044715;
@@ -50,6 +56,47 @@ const ACTIVATIONS = {
     value: (x, { beta, threshold }) => (beta * x > threshold ? x : Math.log1p(Math.exp(beta * x)) / beta),
     slope: (x, y, { beta, threshold }) => (beta * x > threshold ? 1 : -Math.expm1(-beta * y)),
   },
+
+  // y = min(max(x, a), b)
+  Hardtanh: {
+    value: (x, { min_val: a, max_val: b }) => Math.min(Math.max(x, a), b),
+    slope: (x, y, { min_val: a, max_val: b }) => (a < x && x < b ? 1 : 0),
+  },
+
+  ReLU6: { value: (x) => Math.min(Math.max(x, 0), 6), slope: (x) => (0 < x && x < 6 ? 1 : 0) },
+
+  // y = x min(max(x + 3, 0), 6) / 6
+  Hardswish: {
+    value: (x) => x * (Math.min(Math.max(x + 3, 0), 6) / 6),
+    slope: (x) => (Math.abs(x) < 3 ? x / 3 + 0.5 : x < 3 ? 0 : 1),
+  },
+
+  // y = x t, t = tanh(log(1 + eˣ)), ∂y/∂x = t + x σ(x) (1 - t²)
+  Mish: {
+    value: (x) => x * Math.tanh(softplus(x)),
+    slope(x) {
+      const t = Math.tanh(softplus(x));
+      return t + x * sigmoid(x) * (1 - t * t);
+    },
+  },
+
+  // y = x where x > 0, α (e^(x/α) - 1) elsewhere
+  CELU: {
+    value: (x, { alpha }) => (x > 0 ? x : alpha * Math.expm1(x / alpha)),
+    slope: (x, y, { alpha }) => (x > 0 ? 1 : Math.exp(x / alpha)),
+  },
+
+  // y = s x where x > 0, s α (eˣ - 1) elsewhere
+  SELU: {
+    value: (x) => SELU_SCALE * (x > 0 ? x : SELU_ALPHA * Math.expm1(x)),
+    slope: (x) => SELU_SCALE * (x > 0 ? 1 : SELU_ALPHA * Math.exp(x)),
+  },
+
+  // y = x / (1 + |x|)
+  Softsign: { value: (x) => x / (1 + Math.abs(x)), slope: (x) => 1 / (1 + Math.abs(x)) ** 2 },
+
+  // y = log σ(x), ∂y/∂x = 1 - e^y
+  LogSigmoid: { value: (x) => -softplus(-x), slope: (x, y) => -Math.expm1(y) },
 };
 
 class Activation extends Layer {
@@ -78,7 +125,7 @@ class Activation extends Layer {
 }
 
 /** The slope a below zero is learned: one for all elements, or one for each channel. */
-class PReLU extends Activation {
+class PReLU extends Layer {
   /** Return the place of the slope of an element. */
   channel(k) {
     const { weight, in_shape: [, ...area] = [] } = this;
@@ -88,10 +135,6 @@ class PReLU extends Activation {
   /** y = x where x > 0, a x elsewhere */
   forward(x) {
     return x.map((value, k) => (value > 0 ? value : this.weight[this.channel(k)] * value));
-  }
-
-  slopes(x) {
-    return x.map((value, k) => (value > 0 ? 1 : this.weight[this.channel(k)]));
   }
 
   /** ∂L/∂a = Σ G ⊙ x [x ≤ 0]; ∂L/∂x = G ⊙ ([x > 0] + a [x ≤ 0]) */

@@ -84,10 +84,33 @@ const EQUATIONS = {
     forward: ["y = log(1 + e^{βx}) / β", `β = ${beta}`],
     backward: ["∂L/∂x = G ⊙ (1 − e^{−βy})"],
   }),
+  Hardtanh: ({ min_val: a, max_val: b }) => ({
+    forward: ["y = min(max(x, a), b)", `a = ${a},  b = ${b}`],
+    backward: ["∂L/∂x = G ⊙ [a < x < b]"],
+  }),
+  ReLU6: () => ({ forward: ["y = min(max(x, 0), 6)"], backward: ["∂L/∂x = G ⊙ [0 < x < 6]"] }),
+  Hardswish: () => ({
+    forward: ["y = x min(max(x + 3, 0), 6) / 6"],
+    backward: ["∂L/∂x = G ⊙ ((x / 3 + 1/2) [−3 < x < 3] + [x ≥ 3])"],
+  }),
+  Mish: () => ({
+    forward: ["y = x t,  t = tanh(log(1 + eˣ))"],
+    backward: ["∂L/∂x = G ⊙ (t + x σ(x) (1 − t²))"],
+  }),
   PReLU: () => ({
     forward: ["y = x where x > 0,  a x elsewhere"],
     backward: ["∂L/∂a = Σ G ⊙ x [x ≤ 0]", "∂L/∂x = G ⊙ ([x > 0] + a [x ≤ 0])"],
   }),
+  CELU: ({ alpha }) => ({
+    forward: ["y = x where x > 0,  α (e^{x/α} − 1) elsewhere", `α = ${alpha}`],
+    backward: ["∂L/∂x = G ⊙ ([x > 0] + e^{x/α} [x ≤ 0])"],
+  }),
+  SELU: () => ({
+    forward: ["y = s x where x > 0,  s α (eˣ − 1) elsewhere", "s = 1.0507…,  α = 1.6733…"],
+    backward: ["∂L/∂x = s G ⊙ ([x > 0] + α eˣ [x ≤ 0])"],
+  }),
+  Softsign: () => ({ forward: ["y = x / (1 + |x|)"], backward: ["∂L/∂x = G / (1 + |x|)²"] }),
+  LogSigmoid: () => ({ forward: ["y = log σ(x) = −log(1 + e⁻ˣ)"], backward: ["∂L/∂x = G ⊙ (1 − e^{y})"] }),
   Softmax: () => ({ forward: ["y = eˣ / Σ eˣ"], backward: ["∂L/∂x = y ⊙ (G − Σ G ⊙ y)"] }),
   LogSoftmax: () => ({ forward: ["y = x − log Σ eˣ"], backward: ["∂L/∂x = G − e^{y} Σ G"] }),
   Identity: () => ({ forward: ["y = x"], backward: ["∂L/∂x = G"] }),
