@@ -81,7 +81,7 @@ class Case:
         for i, name in enumerate(self.between[: len(self.sizes) - 2]):
             is_block = name in BLOCKS
             width = self.sizes[i + 1]
-            net[2 * i + 1] = randomized(BLOCKS[name](width), self.seed + i) if is_block else ACTIVATIONS[name]()
+            net[2 * i + 1] = randomized(BLOCKS[name](width), self.seed + i) if is_block else ACTIVATIONS[name]().double()
         return net
 
     def x(self) -> Tensor:
