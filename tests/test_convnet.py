@@ -1,5 +1,6 @@
 """The convolutional network, and networks from the options of a configuration."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import torch
 from torchnet import MLP, Conv2d, ConvNet, Dropout, Linear, MaxPool2d, Residual, check
 from torchnet.data import Classes, DataError, Pixels, Preprocessing, Table
 from torchnet.layers import BatchNorm2d, Tanh
-from torchnet.network import OPTIONS, build_network, describe_sizes, network_options
+from torchnet.network import NETWORKS, OPTIONS, build_network, describe_sizes, network_options
+from torchnet.network.network import in_shape
 from torchnet.runs.load_network import load_network
 from torchnet.storage import CheckpointError
 
@@ -52,7 +54,7 @@ def test_convolutions_have_no_bias_and_the_last_layer_has_one():
 
 
 def test_options_reach_the_layers():
-    net = ConvNet(IMAGE, 4, (3,), blocks=0, activation=Tanh, dropout=0.3, seed=7, matmul_dtype=torch.bfloat16)
+    net = ConvNet([*IMAGE], 4, (3,), blocks=0, activation=Tanh, dropout=0.3, seed=7, matmul_dtype=torch.bfloat16)
     kinds = ["Conv2d", "BatchNorm2d", "Tanh", "MaxPool2d", "AdaptiveAvgPool2d", "Flatten", "Dropout", "Linear"]
     assert [type(layer).__name__ for layer in net] == kinds
     assert [(part.p, part.seed) for part in net if isinstance(part, Dropout)] == [(0.3, 7)]
@@ -69,7 +71,16 @@ def test_equal_generators_make_equal_networks():
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), same.parameters(), strict=True))
 
 
-@pytest.mark.parametrize("options", [{}, {"pooling": "avg", "head": "flatten"}, {"pooling": "stride"}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"activation": "prelu"},
+        {"pooling": "avg", "head": "flatten"},
+        {"pooling": "stride"},
+        {"pooling": "stride", "head": "flatten"},
+    ],
+    ids=str,
+)
 def test_gradients_are_those_of_autograd(options):
     generator = torch.Generator().manual_seed(1)
     images = torch.randn((5, *IMAGE), generator=generator, dtype=torch.float64)
@@ -100,6 +111,28 @@ def test_gray_images_need_no_axis_of_channels_and_others_are_refused():
     assert torch.equal(net(images), net(images[:, None]))
     with pytest.raises(ValueError, match=r"expected images of shape \(N, 1, 6, 6\), got \(4, 6, 5\)"):
         net(images[:, :, 1:])
+    with pytest.raises(ValueError, match=r"expected images of shape \(N, 2, 8, 9\), got \(4, 8, 9\)"):
+        random_net()(torch.rand((4, 8, 9)))
+
+
+def test_images_of_two_layouts_have_the_channels_first():
+    net, images = ConvNet((4, 4, 4), 3, (2,)), torch.rand((5, 4, 4, 4))
+    y = net(images)
+    assert torch.equal(y, net(images.flatten(1)))
+    expected = net.backward(y, input_grad=True)
+    assert torch.equal(net(images), y)
+    assert torch.equal(net.backward(y, input_grad=True), expected.reshape(images.shape))
+
+
+def test_images_reach_the_first_layer_in_channels_last_memory():
+    images = torch.rand((4, *IMAGE))
+    for x in (images, images.flatten(1), images.movedim(1, -1), images.movedim(1, -1).contiguous()):
+        found = in_shape(x, IMAGE)
+        assert torch.equal(found, images)
+        assert found.stride() == (144, 1, 18, 2)
+    assert in_shape(torch.rand((4, 6, 6)), (1, 6, 6)).stride() == (36, 1, 6, 1)
+    assert in_shape(torch.rand((4, 6, 6, 1)), (1, 6, 6)).stride() == (36, 1, 6, 1)
+    assert in_shape(torch.rand((4, 15)), (3, 5)).shape == (4, 3, 5)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +144,7 @@ def test_gray_images_need_no_axis_of_channels_and_others_are_refused():
         ({"widths": [4, 0]}, r"widths: expected .*, got \[4, 0\]"),
         ({"widths": [4, 1.5]}, r"widths: expected .*, got \[4, 1.5\]"),
         ({"widths": [4] * 4}, "widths: expected at most 3 stages for images of 8 x 9 pixels, .* got 4"),
+        ({"input_shape": (2, 4, 9), "widths": [4] * 3}, "widths: expected at most 2 stages for images of 4 x 9 pixels"),
         ({"blocks": -1}, "blocks: expected a whole number from 0 up, .*, got -1 in each of 2"),
         ({"blocks": 501}, "at most 1,000 blocks in all stages, got 501 in each of 2"),
         ({"blocks": 1.5}, "blocks: expected a whole number from 0 up, .* got 1.5"),
@@ -137,6 +171,16 @@ def test_the_most_stages_and_blocks():
 def test_the_sizes_of_a_network_in_a_few_letters():
     assert describe_sizes(MLP((4, 5, 5, 3))) == "4-5-5-3"
     assert describe_sizes(random_net(blocks=3)) == "2x8x9-3-5-4"
+    assert describe_sizes(Residual(Linear(3, 3))) == "3"
+
+
+@pytest.mark.parametrize(("kind", "made"), [("mlp", MLP), ("convnet", ConvNet)])
+def test_the_defaults_are_those_of_the_options(kind, made):
+    defaults = {name: it.default for name, it in inspect.signature(made).parameters.items()}
+    for name, value in NETWORKS[kind].items():
+        if name not in ("hidden_sizes", "depth"):
+            assert defaults[name] == (tuple(value) if isinstance(value, list) else value), name
+    assert defaults["seed"] == 0
 
 
 def test_each_kind_of_network_has_its_options():

@@ -1,5 +1,6 @@
 """Compare convolutions with autograd of torch.nn, and their two paths with each other."""
 
+import copy
 import inspect
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from torchnet import Conv1d, Conv2d, Linear
+from torchnet import AvgPool2d, Conv1d, Conv2d, Linear, MaxPool2d
 
 from .geometries import MEMORY_FORMATS, convolutions, grad_output, results
 from .test_layers import random, whole_numbers
@@ -79,13 +80,14 @@ def test_both_paths_agree_in_float32(case):
 
 @BOTH_PATHS
 def test_the_input_gradient_may_be_left_out(fast):
-    with_it, without = conv(3, 2, 3, fast=fast), conv(3, 2, 3, fast=fast)
-    x = random(4, 3, 5, 5)
-    for layer, input_grad in ((with_it, True), (without, False)):
-        grad = layer.backward(grad_output(layer(x)), input_grad)
-        assert (grad is not None) == input_grad
-    assert torch.equal(with_it.weight.grad, without.weight.grad)
-    assert torch.equal(with_it.bias.grad, without.bias.grad)
+    for arguments in ((3, 2, 3), (3, 2, 2, 1, "same")):
+        with_it, without = conv(*arguments, fast=fast), conv(*arguments, fast=fast)
+        x = random(4, 3, 5, 5)
+        for layer, input_grad in ((with_it, True), (without, False)):
+            grad = layer.backward(grad_output(layer(x)), input_grad)
+            assert (grad is not None) == input_grad
+        assert torch.equal(with_it.weight.grad, without.weight.grad)
+        assert torch.equal(with_it.bias.grad, without.bias.grad)
 
 
 def test_complex_numbers_take_the_plain_path(monkeypatch):
@@ -242,6 +244,22 @@ def test_bfloat16_rounds_the_operands_and_the_products_and_nothing_else(fast, in
     if bias:
         assert torch.equal(layer.bias.grad, grad.sum(dim=(0, 2, 3)))
     assert torch.equal(layer.weight, weights["weight"])
+
+
+def test_rounded_products_are_added_up_unrounded_to_the_gradient_of_the_input():
+    layer = Conv2d(1, 1, (1, 2), bias=False, matmul_dtype=torch.bfloat16)
+    layer.fast = False
+    layer.weight.fill_(1)
+    layer(torch.ones(1, 1, 1, 3))
+    assert layer.backward(torch.tensor([[[[256.0, 1.0]]]])).flatten().tolist() == [256, 257, 1]
+
+
+@pytest.mark.parametrize("layer", [Conv2d(2, 3, 2, 1, "same"), MaxPool2d(2, 1, 1), AvgPool2d(2, 1, 1)], ids=str)
+def test_the_plain_path_stays_on_the_device_of_the_images(layer):
+    layer = copy.deepcopy(layer).to("meta")
+    layer.fast = False
+    y = layer(torch.ones((4, 2, 5, 5), device="meta"))
+    assert y.device.type == layer.backward(y).device.type == "meta"
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])

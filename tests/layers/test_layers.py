@@ -222,6 +222,12 @@ def test_sigmoid_is_finite_where_exp_overflows():
     assert layer.backward(torch.ones(2)).tolist() == [0, 0]
 
 
+def test_softsign_has_a_slope_where_the_square_of_its_divisor_overflows():
+    layer = Softsign()
+    layer(torch.tensor([1e20]))
+    assert layer.backward(torch.tensor([1e38])).item() == pytest.approx(0.01)
+
+
 def test_the_slopes_at_kinks():
     kinks = {
         Hardtanh(-1.0, 2.0): {-1.0: 0, 2.0: 0, 1.0: 1},

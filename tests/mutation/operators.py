@@ -76,7 +76,8 @@ def wrong_nodes(ancestors: tuple[ast.AST, ...], node: ast.AST, text: str) -> Ite
             yield from (_changed(node, op=other()) for other in OTHER_OPERATOR[type(op)])
             yield from values
         case ast.Constant(bool(value)):
-            yield ast.Constant(not value)
+            if not _is_strict(ancestors[-1]):
+                yield ast.Constant(not value)
         case ast.Constant(int(value) | float(value)):
             parent = ancestors[-1]
             is_dim = isinstance(parent, ast.keyword) and parent.arg == "dim" and value in (0, 1)
@@ -89,7 +90,9 @@ def wrong_nodes(ancestors: tuple[ast.AST, ...], node: ast.AST, text: str) -> Ite
         case ast.Name(name, ast.Load()) if name in OTHER_NAME:
             yield ast.Name(OTHER_NAME[name])
         case ast.Call(function, arguments, keywords):
-            yield from (_changed(node, keywords=keywords[:i] + keywords[i + 1 :]) for i in range(len(keywords)))
+            for i, keyword in enumerate(keywords):
+                if not _is_strict(keyword):
+                    yield _changed(node, keywords=keywords[:i] + keywords[i + 1 :])
             if isinstance(function, ast.Attribute) and ast.unparse(function.value) not in ("torch", "nn", "super()"):
                 if not isinstance(ancestors[-1], ast.Expr) or isinstance(function.value, ast.Call):
                     yield function.value  # x.f() -> x
@@ -105,6 +108,11 @@ def wrong_nodes(ancestors: tuple[ast.AST, ...], node: ast.AST, text: str) -> Ite
         yield ast.UnaryOp(ast.Not(), node)
     if isinstance(node, ast.stmt) and not isinstance(node, _NO_STATEMENT) and not text.startswith("elif"):
         yield ast.Pass()
+
+
+def _is_strict(node: ast.AST) -> bool:
+    """Whether this is the `strict` of zip: an assertion, which can only fail if something else is wrong."""
+    return isinstance(node, ast.keyword) and node.arg == "strict"
 
 
 def _is_condition(parent: ast.AST, node: ast.expr) -> bool:

@@ -444,7 +444,7 @@ PLANTED: tuple[Planted, ...] = (
     *_in(
         "layers/softsign.py",
         ("one division", "grad_output / d / d", "grad_output / d"),
-        ("the square may overflow", "grad_output / d / d", "grad_output * (1 / d).square() * (d * d / (d * d))"),
+        ("the square overflows", "grad_output / d / d", "grad_output / (d * d)"),
         ("the sign of x", "grad_output / d / d", "grad_output / d / d * torch.sign(d - 1)"),
     ),
     *_in(
@@ -526,7 +526,7 @@ PLANTED: tuple[Planted, ...] = (
             "torch.addcmul(self.bias.view(shape), x, ",
             "torch.mul(self.bias.view(shape) + x, ",
         ),
-        ("the memory format of the bias", "if shape is None and self.bias.dim() > 1:", "if False:"),
+        ("the memory format of the bias", "if self.bias.dim() > 1:", "if False:"),
         ("weights along the last dimension", "return (-1, *[1] * (x.dim() - 2))", "return (-1,)"),
         ("statistics of each sample", "return (0, *range(2, x.dim()))", "return (0,)"),
         (
@@ -1103,6 +1103,28 @@ PLANTED: tuple[Planted, ...] = (
     *_in(
         "network/network.py",
         ("the batch in one row", "x.flatten(1)", "x.reshape(1, -1)"),
+        ("pixels read as channels", "x.movedim(-1, 1)", "x.reshape(len(x), *shape)"),
+        ("height and width exchanged", "x.movedim(-1, 1)", "x.transpose(1, -1)"),
+        ("the gradient in another layout than the samples", "grad.movedim(1, -1)", "grad.reshape(given)"),
+    ),
+    *_in(
+        "network/convnet.py",
+        ("biases that batch norm cancels", "bias=False, **options", "**options"),
+        (
+            "no activation behind a block",
+            "conv(width, width), norm(width)), act()]",
+            "conv(width, width), norm(width))]",
+        ),
+        ("a stage without batch norm", "[first, norm(width), act()]", "[first, act()]"),
+        ("the first kernel in every stage", "5 if stage == 0 else 3", "5"),
+        ("a stride and a pooling", '2 if pooling == "stride" else 1)', "2)"),
+        ("a stride that drops an odd pixel", '(size + 1) // 2 if pooling == "stride" else size // 2', "size // 2"),
+        (
+            "a pooling that keeps an odd pixel",
+            '(size + 1) // 2 if pooling == "stride" else size // 2',
+            "(size + 1) // 2",
+        ),
+        ("the seed of the dropout left out", "Dropout(dropout, seed=seed)", "Dropout(dropout)"),
     ),
     *_in(
         "network/mlp.py",

@@ -25,7 +25,7 @@ class Normalization(Layer):
         """Return γ x + β, where γ and β broadcast in this shape, or in their own."""
         if self.weight is None or self.bias is None:
             return self.scale(x, shape)
-        if shape is None and self.bias.dim() > 1:  # addcmul would return the memory format of the bias, not that of x
+        if self.bias.dim() > 1:  # addcmul would return the memory format of the bias, not that of x
             return self.scale(x) + self.bias
         shape = shape or self.weight.shape
         return torch.addcmul(self.bias.view(shape), x, self.weight.view(shape))

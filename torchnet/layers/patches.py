@@ -104,7 +104,7 @@ def _grid(sizes: Sizes, device: torch.device | None) -> Tensor:
     return torch.cartesian_prod(*(torch.arange(size, device=device) for size in sizes)).view(-1, len(sizes))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache
 def windows(
     image_size: Sizes,
     kernel_size: Sizes,

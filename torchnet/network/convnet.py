@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -97,7 +98,7 @@ class ConvNet(Network):
             return make_activation().to(dtype=dtype)
 
         layers: list[Layer] = []
-        for stage, (in_channels, width) in enumerate(zip((input_shape[0], *widths), widths, strict=False)):
+        for stage, (in_channels, width) in enumerate(pairwise((input_shape[0], *widths))):
             first = conv(in_channels, width, 5 if stage == 0 else 3, 2 if pooling == "stride" else 1)
             layers += [first, norm(width), act()]
             layers += [_POOLING_LAYERS[pooling](2)] if pooling in _POOLING_LAYERS else []

@@ -90,7 +90,8 @@ def in_shape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
         return x.flatten(1)
     if _has_channels_last(x.shape, shape):
         return x.movedim(-1, 1).to(memory_format=torch.channels_last)
-    if x.shape[1:] != shape and x.shape[1:] not in (shape[1:], (math.prod(shape),)):
+    size = math.prod(shape)
+    if x.shape[1:].numel() != size or x.shape[1:] not in (shape, shape[1:], (size,)):
         raise ValueError(f"expected images of shape (N, {', '.join(map(str, shape))}), got {tuple(x.shape)}")
     x = x.reshape(len(x), *shape)
     return x.to(memory_format=torch.channels_last) if len(shape) == 3 else x
