@@ -1,6 +1,7 @@
 """The convolutional network, and networks from the options of a configuration."""
 
 import inspect
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 
 from torchnet import MLP, Conv2d, ConvNet, Dropout, Linear, MaxPool2d, Residual, check
 from torchnet.data import Classes, DataError, Pixels, Preprocessing, Table
-from torchnet.layers import BatchNorm2d, Tanh
+from torchnet.layers import BatchNorm2d, Layer, Tanh
 from torchnet.network import NETWORKS, OPTIONS, build_network, describe_sizes, network_options
 from torchnet.network.network import in_shape
 from torchnet.runs.load_network import load_network
@@ -42,6 +43,16 @@ def test_each_stage_halves_the_images_and_has_its_blocks():
     assert sizes == 2 * [*2 * [(3, 4, 4)], *2 * [(5, 2, 2)]] + [*2 * [(3, 4, 5)], *2 * [(5, 2, 3)]]
 
 
+def kinds_of(layers: Iterable[Layer]) -> list[str]:
+    return [type(layer).__name__ for layer in layers]
+
+
+def test_the_layers_of_a_stage_and_of_a_block():
+    net, stage = random_net(), ["Conv2d", "BatchNorm2d", "Tanh", "MaxPool2d", "Residual", "Tanh"]
+    assert kinds_of(net) == [*2 * stage, "AdaptiveAvgPool2d", "Flatten", "Linear"]
+    assert kinds_of(net[4]) == ["Conv2d", "BatchNorm2d", "Tanh", "Conv2d", "BatchNorm2d"]
+
+
 def test_convolutions_have_no_bias_and_the_last_layer_has_one():
     net = random_net()
     assert all(part.bias is None for part in net.modules() if isinstance(part, Conv2d))
@@ -56,7 +67,7 @@ def test_convolutions_have_no_bias_and_the_last_layer_has_one():
 def test_options_reach_the_layers():
     net = ConvNet([*IMAGE], 4, (3,), blocks=0, activation=Tanh, dropout=0.3, seed=7, matmul_dtype=torch.bfloat16)
     kinds = ["Conv2d", "BatchNorm2d", "Tanh", "MaxPool2d", "AdaptiveAvgPool2d", "Flatten", "Dropout", "Linear"]
-    assert [type(layer).__name__ for layer in net] == kinds
+    assert kinds_of(net) == kinds
     assert [(part.p, part.seed) for part in net if isinstance(part, Dropout)] == [(0.3, 7)]
     assert all(part.matmul_dtype == torch.bfloat16 for part in (net, net[0], net[-1]))
     assert net.input_shape == IMAGE

@@ -79,9 +79,10 @@ class Case:
                 linear.weight[silent], linear.bias[silent] = 0, 0
         torch.manual_seed(self.seed)
         for i, name in enumerate(self.between[: len(self.sizes) - 2]):
-            is_block = name in BLOCKS
-            width = self.sizes[i + 1]
-            net[2 * i + 1] = randomized(BLOCKS[name](width), self.seed + i) if is_block else ACTIVATIONS[name]().double()
+            if name in BLOCKS:
+                net[2 * i + 1] = randomized(BLOCKS[name](self.sizes[i + 1]), self.seed + i)
+            else:
+                net[2 * i + 1] = ACTIVATIONS[name]().double()
         return net
 
     def x(self) -> Tensor:

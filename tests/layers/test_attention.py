@@ -15,14 +15,22 @@ LAYOUTS = {"(L, N, E)": ((L, N, E), False), "(N, L, E)": ((N, L, E), True), "(L,
 CAUSAL = torch.ones(L, L).triu(1).bool()
 
 
+MASKS = ["none", "causal", "numbers", "for each head", "numbers for each head"]
+MASKS += ["no position attends to the third", "in each head no position attends to the third"]
+ROW = torch.zeros(L, L).bool().index_fill(0, torch.tensor(2), True)  # the third position attends to none
+
+
 def mask_of(kind: str, heads: int) -> torch.Tensor | None:
     some = random(heads, L, L, seed=7)
     forbidden = (some > 0.5) & ~torch.eye(L).bool()
+    nothing = torch.zeros_like(forbidden)
     return {
         "none": None,
         "causal": CAUSAL,
         "numbers": some[0],
+        "no position attends to the third": nothing[0].index_fill(1, torch.tensor(2), True),
         "for each head": forbidden,
+        "in each head no position attends to the third": nothing.index_fill(2, torch.tensor(2), True),
         "numbers for each head": some.masked_fill(forbidden, -torch.inf),
     }[kind]
 
@@ -39,7 +47,7 @@ def both(heads: int = 2, bias: bool = True, batch_first: bool = False) -> tuple[
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("heads", [1, 2, 6])
-@pytest.mark.parametrize("kind", ["none", "causal", "numbers", "for each head", "numbers for each head"])
+@pytest.mark.parametrize("kind", MASKS)
 @pytest.mark.parametrize("need_weights", [True, False])
 def test_matches_torch(layout, heads, kind, need_weights, expect_equal):
     shape, batch_first = LAYOUTS[layout]
@@ -90,6 +98,8 @@ def test_the_check_passes(mask):
         (torch.ones(L, L).bool(), "expected attn_mask to allow every position at least one, got a row that"),
         (torch.full((L, L), -torch.inf), "expected attn_mask to allow every position at least one"),
         (~CAUSAL, "expected attn_mask to allow"),
+        (ROW, "expected attn_mask to allow"),
+        (torch.stack([~ROW, *[ROW] * 5]) & ROW, "expected attn_mask to allow"),
         (torch.zeros(L), r"expected attn_mask of shape \(5, 5\) or \(6, 5, 5\), got \(5,\)"),
         (torch.zeros(N, L, L), r"expected attn_mask of shape \(5, 5\) or \(6, 5, 5\), got \(3, 5, 5\)"),
         (torch.zeros(L, L).int(), r"expected attn_mask of booleans or floats, got torch.int32: True forbids"),

@@ -255,9 +255,10 @@ def test_rounded_products_are_added_up_unrounded_to_the_gradient_of_the_input():
 
 
 @pytest.mark.parametrize("layer", [Conv2d(2, 3, 2, 1, "same"), MaxPool2d(2, 1, 1), AvgPool2d(2, 1, 1)], ids=str)
-def test_the_plain_path_stays_on_the_device_of_the_images(layer):
+@BOTH_PATHS
+def test_all_tensors_are_on_the_device_of_the_images(layer, fast):
     layer = copy.deepcopy(layer).to("meta")
-    layer.fast = False
+    layer.fast = fast
     y = layer(torch.ones((4, 2, 5, 5), device="meta"))
     assert y.device.type == layer.backward(y).device.type == "meta"
 

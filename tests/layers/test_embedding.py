@@ -67,10 +67,11 @@ def test_the_initial_weights_are_normal_with_variance_1():
 
 
 def test_takes_weights():
-    weight = random(6, 3)
+    weight = random(6, 3).requires_grad_()
     layer = Embedding(6, 3, _weight=weight)
     assert torch.equal(layer.weight, weight)
     assert not layer.weight.requires_grad
+    assert Embedding(6, 3, _weight=2 * weight).weight.is_leaf
     assert Embedding(6, 3, _weight=weight, dtype=torch.float32).weight.dtype == torch.float32
     with pytest.raises(ValueError, match=r"expected _weight of shape \(6, 4\), got \(6, 3\)"):
         Embedding(6, 4, _weight=weight)

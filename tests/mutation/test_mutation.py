@@ -43,6 +43,7 @@ sys.exit(main(["--show", "--only", "n + 5 -> n"], project))
         ("a.sum(dim=0)", {"a.mean(dim=0)", "a.sum(dim=1)", "a.sum()", "a"}),
         ("a.amax(keepdim=True)", {"a.amin(keepdim=True)", "a.amax(keepdim=False)", "a.amax()", "a"}),
         ("b, cast(Tensor, a).T", {"b, cast(Tensor, a)"}),
+        ("zip(a, b, strict=True)", {"a"}),
         ("f'{a + b}'", set()),
         ("'∂L/∂x', -a", {"'∂L/∂x', a"}),
     ],

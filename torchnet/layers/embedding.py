@@ -58,7 +58,7 @@ class Embedding(Layer):
                 weight[self.padding_idx] = 0
         else:
             expect_shape("_weight", _weight, (num_embeddings, embedding_dim), "one row for each id")
-            weight = _weight.detach().to(device, dtype)
+            weight = _weight.to(device, dtype)
         self.weight = nn.Parameter(weight, requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
