@@ -1,6 +1,7 @@
 """Compare convolutions with autograd of torch.nn, and their two paths with each other."""
 
 import copy
+import dataclasses
 import inspect
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from torchnet import AvgPool2d, Conv1d, Conv2d, Linear, MaxPool2d
+from torchnet.layers.patches import windows
 
 from .geometries import MEMORY_FORMATS, convolutions, grad_output, results
 from .test_layers import random, whole_numbers
@@ -76,6 +78,13 @@ def test_both_paths_agree_in_float32(case):
         assert got.dtype == plain[name].dtype == torch.float32
         scale = plain[name].abs().max() + 1
         torch.testing.assert_close(got / scale, plain[name] / scale, rtol=0, atol=1e-5)
+
+
+def test_windows_are_shared_and_cannot_be_changed():
+    where = windows((5, 5), (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        where.stride = (2, 2)
+    assert windows((5, 5), (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1)) is where
 
 
 @BOTH_PATHS

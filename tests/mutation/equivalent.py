@@ -17,6 +17,38 @@ EQUIVALENT = {
     "torchnet/layers/sequential.py Sequential.backward: list(self) -> self": (
         "reversed() accepts any sequence, such as nn.Sequential; list() only makes this explicit."
     ),
+    "torchnet/layers/convolution.py _Convolution._operand: "
+    "self.matmul_dtype and tensor.dtype == torch.float32 -> (tensor.dtype == torch.float32)": (
+        "tensor.to(None) returns the tensor itself, so the condition only makes this explicit."
+    ),
+    "torchnet/layers/convolution.py _Convolution.forward: "
+    "self.bias if operand.dtype == self.weight.dtype else None -> None": (
+        "The bias is then added after the product: only rounding and speed differ."
+    ),
+    "torchnet/layers/convolution_kernels.py convolve_backward: (input_grad, True, False) -> (input_grad, True, True)": (
+        "The gradient of the bias is computed and not used: only the speed differs."
+    ),
+    "torchnet/layers/embedding.py Embedding.backward: -1 -> -2": "No id is negative: -1 and -2 are no row of padding.",
+    "torchnet/layers/max_pool.py _largest: ..., 0, : -> ..., -1, :": "Not read until a pixel was the largest.",
+    "torchnet/layers/max_pool.py _largest: -1 -> -2": "Any negative index says that no pixel was the largest yet.",
+    **{
+        f"torchnet/layers/log_sigmoid.py : _THRESHOLD = 40 -> _THRESHOLD = {threshold}": (
+            "log(1 + e³⁹) is 39 in float64, and log(1 + e⁴¹) is 41: from 37 on, e⁻ˣ is below half an ulp of x."
+        )
+        for threshold in (39, 41)
+    },
+    "torchnet/layers/normalization.py Normalization.scale_and_shift: "
+    "self.weight is None or self.bias is None -> self.bias is None": "Without a weight there is no bias.",
+    **{
+        "torchnet/layers/batch_norm.py BatchNorm.track: self.running_mean is None or self.running_var is None or "
+        f"self.num_batches_tracked is None -> {condition}": "Either all three buffers are None or none of them is."
+        for condition in (
+            "self.running_mean is None",
+            "self.running_var is None",
+            "self.num_batches_tracked is None",
+            "self.running_mean is None and self.running_var is None and (self.num_batches_tracked is No...",
+        )
+    },
     "torchnet/layers/prelu.py PReLU.forward: x > 0 -> x >= 0": "At x = 0, x and a x are both 0.",
     **{
         "torchnet/layers/dropout.py Dropout.forward: 1 / (1 - self.p) if self.p < 1 else 0.0 -> "

@@ -97,7 +97,7 @@ class MaxPool2d(Pooling):
 def _largest(x: Tensor, where: Windows) -> tuple[Tensor, Tensor]:
     """Return the largest value of each window and its index q*(p) in the flattened image."""
     patches, indices, inside = where.unfold(x), where.indices(x.device), where.inside(x.device)
-    value = torch.zeros_like(patches[..., 0, :])
+    value = patches[..., 0, :]  # any value, as long as none is the largest
     largest = torch.full(value.shape, -1, device=x.device)
     for patch, index, present in zip(patches.unbind(-2), indices, inside, strict=True):  # of all windows at once
         larger = present & ((largest < 0) | (patch > value) | patch.isnan())
