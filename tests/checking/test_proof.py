@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from torchnet import MLP, Layer, Linear, ReLU, Sigmoid, Tanh, check, cross_entropy
+from torchnet import MLP, Layer, Linear, ReLU, Sigmoid, Tanh, check, cross_entropy, reference
 from torchnet.checking import ORACLES, GradientError, SubjectError
 from torchnet.losses import LOSSES
 
@@ -61,11 +61,12 @@ def test_one_element_off_by_a_billionth_is_seen(name):
 @pytest.mark.parametrize(("activation", "loss"), PAIRS)
 def test_a_right_network_passes_with_every_oracle(activation, loss):
     net = MLP((5, 6, 6, 4), activation, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    report = check(net, random(7, 5) / 4, TARGETS, loss=LOSSES[loss], oracles=ORACLES)  # no probability close to 1
+    oracles = [it for it in ORACLES if it != "NumPy reference" or activation in reference.ACTIVATIONS]
+    report = check(net, random(7, 5) / 4, TARGETS, loss=LOSSES[loss], oracles=oracles)  # no probability close to 1
     assert report.passed, report
     assert report.notes == []
     for verdict in report.tensors:
-        assert set(verdict.comparisons) == {"autograd", "complex step", "central differences", "NumPy reference"}
+        assert set(verdict.comparisons) == {*oracles} - {"Taylor"}
         assert all(comparison.compared > 0 for comparison in verdict.comparisons.values())
         assert verdict.taylor_slope > 1.9
 

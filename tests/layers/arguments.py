@@ -169,7 +169,7 @@ def table() -> str:
             for argument, options in calls(name)
             if argument
         }
-        takes = [it for it in dict.fromkeys([*needed, *tried]) if tried.get(it) != {"refused"}]
+        takes = [it for it in dict.fromkeys([*needed, *tried]) if it in needed or tried[it] != {"refused"}]
         takes += [it.name for it in parameters_of_torch(name) if it.name in _EVERYWHERE]
         refuses = [it for it, found in tried.items() if found == {"refused"}]
         cells = [", ".join(f"`{it}`" for it in names) or "–" for names in (takes, refuses)]
