@@ -120,9 +120,9 @@ def test_gray_images_need_no_axis_of_channels_and_others_are_refused():
     net = ConvNet((1, 6, 6), 3, (2,)).eval()
     images = torch.rand((4, 6, 6))
     assert torch.equal(net(images), net(images[:, None]))
-    with pytest.raises(ValueError, match=r"expected images of shape \(N, 1, 6, 6\), got \(4, 6, 5\)"):
+    with pytest.raises(ValueError, match=r"expected samples of shape \(N, 1, 6, 6\), .*, got \(4, 6, 5\)"):
         net(images[:, :, 1:])
-    with pytest.raises(ValueError, match=r"expected images of shape \(N, 2, 8, 9\), got \(4, 8, 9\)"):
+    with pytest.raises(ValueError, match=r"expected samples of shape \(N, 2, 8, 9\), got \(4, 8, 9\)"):
         random_net()(torch.rand((4, 8, 9)))
 
 
@@ -146,10 +146,19 @@ def test_images_reach_the_first_layer_in_channels_last_memory():
     assert in_shape(torch.rand((4, 15)), (3, 5)).shape == (4, 3, 5)
 
 
+def test_a_network_for_colors_refuses_gray_images():
+    with pytest.raises(ValueError, match=r"shape \(N, 3, 6, 6\), or rows \(N, 108\), got \(4, 6, 6\): convert them"):
+        ConvNet((3, 6, 6), 3, (2,))(torch.rand((4, 6, 6)))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"input_shape": (64,)}, r"network: expected images \(channels, height, width\) for a convnet, got .* \(64,\)"),
+        ({"input_shape": 64}, r"network: expected images \(channels, height, width\) for a convnet, got .* 64"),
+        ({"input_shape": (0, 8, 9)}, r"network: expected images .*, got samples of shape \(0, 8, 9\)"),
+        ({"input_shape": (1, 8.0, 9)}, r"network: expected images .*, got samples of shape \(1, 8.0, 9\)"),
+        ({"num_classes": 0}, "num_classes: expected a whole number from 1 up, got 0"),
         ({"widths": []}, r"widths: expected one whole number from 1 up for each stage, got \[\]"),
         ({"widths": 32}, "widths: expected one whole number from 1 up for each stage, got 32"),
         ({"widths": [4, 0]}, r"widths: expected .*, got \[4, 0\]"),
@@ -208,7 +217,9 @@ def test_each_kind_of_network_has_its_options():
         ("mlp", "widths", [8], "convnet"),
         ("mynets.Net", "activation", "relu", "mlp or convnet"),
     ):
-        with pytest.raises(ValueError, match=f"{option}: network {network} has no such option, .*, or use {owner}$"):
+        with pytest.raises(
+            ValueError, match=f"{option}: network {network} has no such option, .*: leave it out, .*, or use {owner}$"
+        ):
             network_options(network, {option: value})
     with pytest.raises(ValueError, match="network: expected one of mlp, convnet, got 'covnet': did you mean convnet"):
         network_options("covnet", {})

@@ -168,3 +168,10 @@ def test_the_contract():
     layer.eval()(x)
     with pytest.raises(RuntimeError, match="forward pass"):
         layer.backward(x)
+
+
+def test_query_key_and_value_are_refused():
+    layer, _ = both()
+    x = random(L, N, E)
+    with pytest.raises(TypeError, match="expected one input, which is query, key and value: call it as"):
+        layer(x, x, x)

@@ -306,3 +306,8 @@ def test_autograd_sees_nothing_of_backward(layer, fast):
     layer = on_path(copy.deepcopy(layer), fast)
     y = layer(random(2, 3, 4, 4).requires_grad_())
     assert not layer.backward(grad_output(y).requires_grad_()).requires_grad
+
+
+def test_a_mean_of_whole_numbers_is_refused():
+    with pytest.raises(ValueError, match=r"expected input of floating point, got torch.int64: convert it"):
+        AdaptiveAvgPool2d(1)(torch.ones((2, 3, 4, 4), dtype=torch.int64))

@@ -20,12 +20,10 @@ class MultiheadAttention(Layer):
     Args:
         embed_dim: E, the width of a position.
         num_heads: H, the number of means that a position takes, each of E/H features.
-        dropout: only 0.
         bias: whether the projections add biases.
-        add_bias_kv, add_zero_attn, kdim, vdim: only the defaults.
+        dropout, add_bias_kv, add_zero_attn, kdim, vdim: only the defaults.
         batch_first: whether x is (N, L, E), not (L, N, E).
-        device: the device of the weights; that of the generator if None.
-        dtype: the dtype of the weights; torch's default if None.
+        device, dtype: of the weights; by default those of the generator and of torch.
         initializer: draws the weights; biases start at zero. torch.nn draws that of out_proj from another uniform.
         generator: the random number generator; torch's global one if None.
 
@@ -63,13 +61,14 @@ class MultiheadAttention(Layer):
         self.in_proj_bias = nn.Parameter(weight.new_zeros(3 * embed_dim), requires_grad=False) if bias else None
         self.out_proj = Linear(embed_dim, embed_dim, bias, device, dtype, initializer=initializer, generator=generator)
 
-    def forward(self, x: Tensor, attn_mask: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, attn_mask: Tensor | None = None, value: None = None) -> Tensor:
         """Return y = softmax(Q Kᵀ / √d + M) V W_outᵀ + b_out with [Q K V] = x W_inᵀ + b_in and d = E/H.
 
         Each head does this with its own d columns of Q, K and V; their results are the columns of one matrix.
 
         Args:
             attn_mask: M: numbers to add, or booleans, True where a position (row) may not attend to another (column).
+            value: only None.
 
         Shape:
             x: (L, N, E); (N, L, E) if batch_first; or (L, E). returns: the same.
@@ -78,6 +77,10 @@ class MultiheadAttention(Layer):
         Raises:
             ValueError: if x or the mask has the wrong shape or dtype, or the mask forbids a position everything.
         """
+        if value is not None:
+            raise TypeError(
+                "expected one input, which is query, key and value: call it as attention(x, attn_mask=mask)"
+            )
         expect_features(x, (self.embed_dim,), self.in_proj_weight.dtype)
         if x.dim() not in (2, 3):
             raise ValueError(f"expected input of shape (L, N, E), (N, L, E) or (L, E), got {tuple(x.shape)}")
@@ -136,11 +139,8 @@ class MultiheadAttention(Layer):
 
     def _mask(self, mask: Tensor, scores: Tensor) -> Tensor:
         """Return the mask as numbers, (L, L) or (N, H, L, L)."""
-        shapes = scores.shape[2:], scores.flatten(0, 1).shape
-        if mask.shape not in shapes:
-            raise ValueError(
-                f"expected attn_mask of shape {tuple(shapes[0])} or {tuple(shapes[1])}, got {tuple(mask.shape)}"
-            )
+        if mask.shape not in (shapes := (scores.shape[2:], scores.flatten(0, 1).shape)):
+            raise ValueError(f"expected attn_mask of shape {(*shapes[0],)} or {(*shapes[1],)}, got {(*mask.shape,)}")
         if mask.dtype == torch.bool:
             mask = torch.zeros_like(mask, dtype=scores.dtype).masked_fill(mask, -math.inf)
         elif not mask.is_floating_point():

@@ -80,7 +80,7 @@ class ConvNet(Network):
         matmul_dtype: torch.dtype | None = None,
         seed: int = 0,
     ) -> None:
-        _expect_sizes(input_shape, widths, blocks)
+        _expect_sizes(input_shape, num_classes, widths, blocks)
         expect_one_of("pooling", pooling, POOLINGS)
         expect_one_of("head", head, HEADS)
         expect_one_of("initializer", initializer, INITIALIZERS)
@@ -118,14 +118,16 @@ def _halved(size: int, times: int, pooling: str) -> int:
     return size
 
 
-def _expect_sizes(input_shape: Sequence[int], widths: Sequence[int], blocks: int) -> None:
+def _expect_sizes(input_shape: Sequence[int], num_classes: int, widths: Sequence[int], blocks: int) -> None:
     """Raise a ValueError unless these are the sizes of a network that can be built."""
-    if len(input_shape) != 3:
+    if not _are_sizes(input_shape) or len(input_shape) != 3:
         raise ValueError(
-            f"network: expected images (channels, height, width) for a convnet, got samples of shape "
-            f"{tuple(input_shape)}: use an mlp"
+            f"network: expected images (channels, height, width) for a convnet, got samples of shape {input_shape}: "
+            "use an mlp"
         )
-    if isinstance(widths, int) or not widths or any(not isinstance(it, int) or it < 1 for it in widths):
+    if not _are_sizes([num_classes]):
+        raise ValueError(f"num_classes: expected a whole number from 1 up, got {num_classes}")
+    if not _are_sizes(widths) or not widths:
         raise ValueError(f"widths: expected one whole number from 1 up for each stage, got {widths}")
     if not isinstance(blocks, int) or not 0 <= blocks * len(widths) <= _MAX_BLOCKS:
         raise ValueError(
@@ -138,3 +140,7 @@ def _expect_sizes(input_shape: Sequence[int], widths: Sequence[int], blocks: int
             f"widths: expected at most {smallest.bit_length() - 1} stages for images of {height} x {width} pixels, as "
             f"each one halves them, got {len(widths)}"
         )
+
+
+def _are_sizes(values: Any) -> bool:
+    return isinstance(values, Sequence) and all(isinstance(it, int) and it >= 1 for it in values)

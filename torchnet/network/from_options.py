@@ -53,7 +53,8 @@ def network_options(network: str, given: Mapping[str, Any]) -> dict[str, Any]:
         if name not in defaults and value not in _WITHOUT:
             owners = " or ".join(kind for kind, options in NETWORKS.items() if name in options)
             raise ValueError(
-                f"{name}: network {network} has no such option, got {value}: leave it out, or use {owners}"
+                f"{name}: network {network} has no such option, got {value}: leave it out, or set it to null if the "
+                f"configuration has it, or use {owners}"
             )
     return defaults | {name: it for name, it in given.items() if name in defaults and it is not None}
 

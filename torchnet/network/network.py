@@ -90,9 +90,13 @@ def in_shape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
         return x.flatten(1)
     if _has_channels_last(x.shape, shape):
         return x.movedim(-1, 1).to(memory_format=torch.channels_last)
-    size = math.prod(shape)
-    if x.shape[1:].numel() != size or x.shape[1:] not in (shape, shape[1:], (size,)):
-        raise ValueError(f"expected images of shape (N, {', '.join(map(str, shape))}), got {tuple(x.shape)}")
+    without_channel = shape[1:] if shape[0] == 1 else shape
+    if x.shape[1:] not in (shape, without_channel, (math.prod(shape),)):
+        sizes, values = ", ".join(map(str, shape)), math.prod(shape)
+        raise ValueError(
+            f"expected samples of shape (N, {sizes}), or rows (N, {values}), got {tuple(x.shape)}: convert them, or "
+            "make the network for samples of their shape"
+        )
     x = x.reshape(len(x), *shape)
     return x.to(memory_format=torch.channels_last) if len(shape) == 3 else x
 

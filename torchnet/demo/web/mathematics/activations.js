@@ -148,39 +148,3 @@ class PReLU extends Layer {
     });
   }
 }
-
-/** Return log Σ eˣ. */
-function logSumExp(x) {
-  const largest = x.reduce((a, b) => Math.max(a, b));
-  return largest + Math.log(x.reduce((total, it) => total + Math.exp(it - largest), 0));
-}
-
-/** Softmax of one sample, over all of its numbers. */
-class Softmax extends Layer {
-  /** y = eˣ / Σ eˣ */
-  forward(x) {
-    const log = logSumExp(x);
-    return x.map((it) => Math.exp(it - log));
-  }
-
-  /** ∂L/∂x = y ⊙ (G - Σ G ⊙ y) */
-  backward(grad) {
-    const mean = grad.reduce((total, g, k) => total + g * this.output[k], 0);
-    return grad.map((g, k) => this.output[k] * (g - mean));
-  }
-}
-
-/** LogSoftmax of one sample, over all of its numbers. */
-class LogSoftmax extends Layer {
-  /** y = x - log Σ eˣ */
-  forward(x) {
-    const log = logSumExp(x);
-    return x.map((it) => it - log);
-  }
-
-  /** ∂L/∂x = G - e^y Σ G */
-  backward(grad) {
-    const total = grad.reduce((a, b) => a + b);
-    return grad.map((g, k) => g - Math.exp(this.output[k]) * total);
-  }
-}

@@ -4,7 +4,7 @@ const KINDS = {
   ...{ Linear, Conv2d, MaxPool2d, AvgPool2d, AdaptiveAvgPool2d },
   ...{ BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm },
   ...{ Identity, Dropout: Identity, Dropout2d: Identity, Flatten: Identity },
-  ...{ PReLU, Softmax, LogSoftmax },
+  PReLU,
   ...{ Sequential, Residual },
 };
 

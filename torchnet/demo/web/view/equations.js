@@ -111,8 +111,6 @@ const EQUATIONS = {
   }),
   Softsign: () => ({ forward: ["y = x / (1 + |x|)"], backward: ["∂L/∂x = G / (1 + |x|)²"] }),
   LogSigmoid: () => ({ forward: ["y = log σ(x) = −log(1 + e⁻ˣ)"], backward: ["∂L/∂x = G ⊙ (1 − e^{y})"] }),
-  Softmax: () => ({ forward: ["y = eˣ / Σ eˣ"], backward: ["∂L/∂x = y ⊙ (G − Σ G ⊙ y)"] }),
-  LogSoftmax: () => ({ forward: ["y = x − log Σ eˣ"], backward: ["∂L/∂x = G − e^{y} Σ G"] }),
   Identity: () => ({ forward: ["y = x"], backward: ["∂L/∂x = G"] }),
   BatchNorm1d: (layer) => batchNormEquations(layer, "over the samples", "N"),
   BatchNorm2d: (layer) => batchNormEquations(layer, "over samples and pixels of a channel", "M"),
@@ -156,4 +154,4 @@ const LOSS_EQUATIONS = {
 const isImage = (shape) => shape?.length === 3 && shape[1] * shape[2] > 1;
 
 // The layers whose output is never negative.
-const NEVER_NEGATIVE = new Set(["Sigmoid", "ReLU", "ReLU6", "Softplus", "Softmax"]);
+const NEVER_NEGATIVE = new Set(["Sigmoid", "ReLU", "ReLU6", "Softplus"]);
