@@ -436,6 +436,7 @@ def test_layer_sizes():
         (((4, 3), torch.nn.ReLU), r"activation: expected one of .*: did you mean relu\?"),
         (((784, 0, 10),), r"layer_sizes: expected .*, got \[784, 0, 10\]"),
         (((784, 6.5, 10),), r"layer_sizes: expected .*, got \[784, 6.5, 10\]"),
+        (((4, 5, 5, 3), ["relu", "tanh", "relu"]), "activation: expected one, or one for each of 2 hidden layers, got"),
         (((4, 3), "sigmod"), r"activation: expected one of sigmoid, tanh, relu, leaky_relu, elu, .*, got 'sigmod'"),
         (((4, 3), "relu", "he"), r"initializer: expected one of he_normal, .*, got 'he'"),
     ],

@@ -28,6 +28,11 @@ EQUIVALENT = {
     "torchnet/layers/convolution_kernels.py convolve_backward: (input_grad, True, False) -> (input_grad, True, True)": (
         "The gradient of the bias is computed and not used: only the speed differs."
     ),
+    "torchnet/layers/embedding.py Embedding.backward: "
+    "def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None: -> "
+    "def backward(self, grad_output: Tensor, input_grad: bool = False) -> Tensor | None:": (
+        "It returns None in both cases."
+    ),
     "torchnet/layers/embedding.py Embedding.backward: -1 -> -2": "No id is negative: -1 and -2 are no row of padding.",
     "torchnet/layers/max_pool.py _largest: ..., 0, : -> ..., -1, :": "Not read until a pixel was the largest.",
     "torchnet/layers/max_pool.py _largest: -1 -> -2": "Any negative index says that no pixel was the largest yet.",
