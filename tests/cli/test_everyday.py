@@ -268,12 +268,14 @@ class TestMemory:
             ["--model.hidden_sizes=[100000000000]"],
             ["--model.hidden_sizes=[4611686018427387904]"],
             ["--model.hidden_sizes=[999999999999999999999999]"],
+            ["--model.network=convnet", "--model.hidden_sizes=null", "--model.widths=[1000000000]"],
         ],
     )
     def test_a_network_that_is_too_large_is_exit_code_71(self, options, cli, capsys):
         assert cli(DIGITS, *options) == 71
         err = capsys.readouterr().err
         assert err.startswith("error: out of memory (")
+        assert "choose a smaller network (--model.hidden_sizes or --model.widths)" in err
         assert err.count("\n") == 1
         assert not Path("runs").exists()
 

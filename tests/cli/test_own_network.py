@@ -140,5 +140,8 @@ def test_a_convolutional_run_shows_its_options_and_resumes_to_the_bit(mynets, cl
     config = yaml.safe_load((newest().parent.parent / "config.yaml").read_text())["model"]
     assert (config["activation"], config["pooling"], config["blocks"]) == ("relu", "max", 1)
     assert config["hidden_sizes"] is config["residual"] is None
+    capsys.readouterr()
+    assert cli("--ckpt_path=last", "--trainer.max_epochs=2", "--model.pooling=avg") == 66
+    assert "model.pooling: expected avg, got 'max'" in capsys.readouterr().err
     assert cli("--ckpt_path=last", "--trainer.max_epochs=2") == 0
     expect_same_bits(state(newest()), whole)

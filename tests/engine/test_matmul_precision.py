@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch.nn import functional
 
+from torchnet import Identity, Linear, Network
 from torchnet.engine import matmul_precision
 from torchnet.engine.matmul_precision import float32_products, unsupported
+from torchnet.training.evaluated_module import EvaluatedModule
 
 CPU = torch.device("cpu")
 
@@ -53,9 +55,15 @@ def test_a_gpu_rounds_to_tf32_only_if_asked(tf32, inside, monkeypatch):
 
 
 def test_convolutions_on_a_gpu_have_the_same_bits_in_every_run():
-    with float32_products(torch.device("cuda")):
-        assert torch.backends.cudnn.deterministic
-    assert not torch.backends.cudnn.deterministic
+    """cuDNN may neither add up in any order nor choose an algorithm by a measurement, even if the user lets it."""
+    cudnn = torch.backends.cudnn
+    cudnn.benchmark = True
+    try:
+        with float32_products(torch.device("cuda")):
+            assert (cudnn.deterministic, cudnn.benchmark) == (True, False)
+        assert (cudnn.deterministic, cudnn.benchmark) == (False, True)
+    finally:
+        cudnn.benchmark = False
 
 
 def test_convolutions_keep_full_float32_whatever_is_allowed_elsewhere():
@@ -136,3 +144,26 @@ def test_a_gpu_rounds_from_ampere_on(matmul_dtype, monkeypatch):
     for capability, supported in (((7, 5), False), ((8, 0), True), ((9, 0), True)):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, c=capability: c)
         assert (unsupported(matmul_dtype, torch.device("cuda")) is None) is supported
+
+
+class _Seen(Identity):
+    """Remembers which rounding its forward pass was allowed."""
+
+    def forward(self, x):
+        self.allowed = torch.backends.mkldnn.conv.fp32_precision
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("way", ["forward", "outputs_on"])
+def test_an_evaluation_keeps_full_float32_whatever_is_allowed_elsewhere(way, monkeypatch):
+    seen, samples = _Seen(), torch.zeros((2, 3))
+    monkeypatch.setattr(EvaluatedModule, "trained", Network(seen, Linear(3, 4)))
+    module = EvaluatedModule("classification", "cross_entropy", 4, torch.float32)
+    library = torch.backends.mkldnn.conv
+    before, library.fp32_precision = library.fp32_precision, "bf16"
+    if way == "forward":
+        module(samples)
+    else:
+        module.outputs_on([SimpleNamespace(inputs=samples, targets=torch.zeros(2))])
+    library.fp32_precision = before
+    assert seen.allowed == "ieee"

@@ -11,7 +11,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers.logger import DummyLogger
 
 from torchnet.cli.options import Options
-from torchnet.network import describe_sizes
+from torchnet.network import OPTIONS as NETWORK_OPTIONS
+from torchnet.network import describe_sizes, network_options
 from torchnet.printable import printable
 from torchnet.replicas import ConnectionLostError
 from torchnet.runs.config import parse_yaml
@@ -133,10 +134,18 @@ class Fit(Callback):
 
 
 def decisive_options(options: Options, parts: Any) -> dict[str, Any]:
-    """Return the options that decide which samples a step trains on; a position in an epoch is valid for these only."""
+    """Return the options that decide which samples a step trains on, and what it computes from them.
+
+    A position in an epoch is valid for these samples only. Of the network they are its kind, and what the names and
+    shapes of its weights do not show. Its activation may change, as the learning rate may.
+    """
     names = ("batch_size", "order", "one_hot", "validation_fraction")
+    model = options.values.model
+    network = network_options(model.network, {name: model[name] for name in NETWORK_OPTIONS})
     return {
         "seed_everything": int(options.values.seed_everything),
+        "model.network": model.network,
+        **({"model.pooling": network["pooling"]} if "pooling" in network else {}),
         **{f"data.{name}": options.values.data[name] for name in names},
         "data, SHA-256": parts.data.fingerprint,
         "trainer.limit_train_batches": parts.trainer.limit_train_batches,

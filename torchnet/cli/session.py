@@ -24,7 +24,7 @@ from torchnet.cli.fit import Fit, decisive_options
 from torchnet.cli.options import Options
 from torchnet.data import DataError, Pixels
 from torchnet.printable import printable
-from torchnet.reporting import evaluate, print_report, read_report, run_report, write_predictions, write_report
+from torchnet.reporting import print_report, read_report, run_report, write_predictions, write_report
 from torchnet.reporting.feature_maps import feature_maps
 from torchnet.reporting.page import FIGURES, PAGE, write_page
 from torchnet.reporting.run_data import FACTS, REPORT
@@ -186,7 +186,7 @@ class Session:
     def _report(self, splits: list[str], best: BestWeights | None = None) -> dict[str, Any]:
         """Evaluate the network on whole splits, print the report and return it."""
         self.model.to(self.trainer.strategy.root_device)  # Lightning leaves the network on the CPU
-        outputs = {split: evaluate(self.model.trained, self.data.evaluation_loader(split)) for split in splits}
+        outputs = {split: self.model.outputs_on(self.data.evaluation_loader(split)) for split in splits}
         drawn = [split for split in splits if split != "train" and self.data.has_images]
         pictures = {split: partial(self.data.picture, split) for split in drawn}
         losses = self.parts.loss_line.losses

@@ -18,14 +18,16 @@ def float32_products(device: torch.device, tf32: bool = False) -> AbstractContex
     """Return a context in which float32 products and convolutions on a device are computed in the fastest allowed way.
 
     On a GPU: with operands rounded to TF32 (10 bits of mantissa) if `tf32` is set; torch's default rounds those of
-    convolutions. cuDNN must use convolutions that give the same bits in every run. On an AMD processor: products by
+    convolutions. cuDNN must use convolutions that give the same bits in every run, and not choose them by a
+    measurement. On an AMD processor: products by
     oneDNN instead of MKL, which leaves half of the width of AVX-512 unused there; the arithmetic is the same, and on a
     Zen 5 it takes half the time.
     """
     if device.type == "cuda":
         precision = "tf32" if tf32 else "ieee"
         libraries = torch.backends.cuda.matmul, _cudnn.conv
-        return _set((_cudnn, "deterministic", True), *((library, "fp32_precision", precision) for library in libraries))
+        same_bits = ((_cudnn, "deterministic", True), (_cudnn, "benchmark", False))
+        return _set(*same_bits, *((library, "fp32_precision", precision) for library in libraries))
     products = "bf16" if _prefers_onednn() else "ieee"
     return _set((_onednn.matmul, "fp32_precision", products), (_onednn.conv, "fp32_precision", "ieee"))
 

@@ -84,8 +84,8 @@ def report_error(error: BaseException, process: int = 0) -> int:
     text = str(error)
     if code == OUT_OF_MEMORY:
         text = (
-            f"out of memory ({_first_sentence(error)}): choose a smaller network (--model.hidden_sizes) or "
-            "--data.batch_size; earlier checkpoints stay as they are"
+            f"out of memory ({_first_sentence(error)}): choose a smaller network (--model.hidden_sizes or "
+            "--model.widths) or --data.batch_size; earlier checkpoints stay as they are"
         )
     elif code == UNEXPECTED:
         text = f"unexpected {type(error).__name__} ({_first_sentence(error)}): {_where_traceback(error)}"

@@ -10,7 +10,8 @@ from torchmetrics import MeanMetric, Metric, R2Score
 from torchmetrics.classification import MulticlassAccuracy
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from torchnet.data import Batch
+from torchnet.data import Batch, BatchLoader
+from torchnet.engine.matmul_precision import float32_products
 from torchnet.losses import LOSSES
 from torchnet.network import Network
 from torchnet.replicas import connection_expected
@@ -71,8 +72,14 @@ class EvaluatedModule(LightningModule):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the outputs, (N, C), for inputs of uint8 or floating point, (N, ...)."""
-        outputs: Tensor = self.trained(scale_pixels(inputs, self.weight_dtype))
+        with float32_products(inputs.device):
+            outputs: Tensor = self.trained(scale_pixels(inputs, self.weight_dtype))
         return outputs
+
+    def outputs_on(self, loader: BatchLoader) -> tuple[Tensor, Tensor]:
+        """Return the network's outputs on all samples, and the targets."""
+        with float32_products(self.device):
+            return evaluate(self.trained, loader)
 
     def loss_and_score(self, logits: Tensor, targets: Tensor) -> tuple[float, float]:
         """Return the loss and the score that evaluations report, for the outputs on a whole split."""
@@ -86,7 +93,7 @@ class EvaluatedModule(LightningModule):
         """Return the network's outputs on the whole test set and the targets; computed once after a step."""
         trainer: Any = self.trainer
         if self.tested is None or self.tested[0] != trainer.global_step:
-            self.tested = trainer.global_step, evaluate(self.trained, trainer.datamodule.evaluation_loader("test"))
+            self.tested = trainer.global_step, self.outputs_on(trainer.datamodule.evaluation_loader("test"))
         return self.tested[1]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

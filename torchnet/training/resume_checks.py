@@ -52,6 +52,7 @@ _OURS = {
 }
 _OLD = {1: {"preprocessing"}, 2: {"preprocessing"}}  # earlier formats, and what their checkpoints do not have
 _DEFAULTS = {"trainer.overfit_batches": 0}  # of options that a checkpoint has only if they have another value
+_NEW_OPTIONS = "model."  # of the network: checkpoints of earlier versions do not have them
 _OLD_ENVIRONMENT = {"training step": "plain"}  # of checkpoints of format 1, from before there was another step
 _LIGHTNING = r"2\.[0-9]+\.[0-9]+(\.?(a|b|rc|post|dev)[0-9]+)?"
 _NEW = ("EpochLine",)  # callbacks whose state checkpoints of earlier versions lack
@@ -87,7 +88,8 @@ def check_resume(
     _expect_callbacks(path, checkpoint, trainer.callbacks)
     if options is not None:
         ours = checkpoint["torchnet"]
-        expect_same(f"{path}: options", _DEFAULTS | ours["options"], _DEFAULTS | options, _OTHER_DATA)
+        new = {name: it for name, it in options.items() if name.startswith(_NEW_OPTIONS)}
+        expect_same(f"{path}: options", _DEFAULTS | new | ours["options"], _DEFAULTS | options, _OTHER_DATA)
         if "preprocessing" in ours:
             expect_same(f"{path}: preprocessing", ours["preprocessing"], preprocessing, _OTHER_DATA)
         most = ((checkpoint["global_step"] - 1) % ours["steps_per_epoch"] + 1) * options["data.batch_size"]

@@ -30,7 +30,7 @@ _STRATEGIES = ("auto", "ddp")  # the latter is what Lightning chooses for severa
 _KNOWN = {"accelerator": ("auto", "cpu", "gpu", "cuda", "mps"), "profiler": ("simple", "advanced", "pytorch")}
 NOTICES = {  # printed if an option has another value than its default
     "barebones": "trains without logs, checkpoints and a progress bar",
-    "benchmark": "has no effect, as there are no convolutions to choose an algorithm for",
+    "benchmark": "has no effect, as an algorithm that is chosen by a measurement may have other bits in every run",
     "detect_anomaly": "has no effect, as there is no autograd; Inf and NaN end every run",
     "enable_autolog_hparams": "has no effect; config.yaml has the options of a run",
     "enable_model_summary": "weights count as non-trainable in the summary, as autograd does not train them",

@@ -6,7 +6,6 @@ from typing import Any
 from pytorch_lightning import Callback, Trainer
 
 from torchnet.losses import one_vs_rest_cross_entropy
-from torchnet.reporting import evaluate
 from torchnet.runs.errors import NonFiniteError
 
 
@@ -39,9 +38,7 @@ class LossLine(Callback):
         loss, logged = {}, {}
         for split in ("test", "train", *(["val"] if data.validates else [])):
             is_test = split == "test"
-            outputs = (
-                pl_module.test_outputs() if is_test else evaluate(pl_module.trained, data.evaluation_loader(split))
-            )
+            outputs = pl_module.test_outputs() if is_test else pl_module.outputs_on(data.evaluation_loader(split))
             loss[split] = one_vs_rest_cross_entropy(*outputs)[0].item()
             if split == "train":  # the others are logged after every epoch or validation
                 _, logged["train/accuracy"] = pl_module.loss_and_score(*outputs)
