@@ -122,7 +122,9 @@ def test_gray_images_need_no_axis_of_channels_and_others_are_refused():
     assert torch.equal(net(images), net(images[:, None]))
     with pytest.raises(ValueError, match=r"expected samples of shape \(N, 1, 6, 6\), .*, got \(4, 6, 5\)"):
         net(images[:, :, 1:])
-    with pytest.raises(ValueError, match=r"expected samples of shape \(N, 2, 8, 9\), or rows \(N, 144\), got \(4, 8, 9\)"):
+    with pytest.raises(
+        ValueError, match=r"expected samples of shape \(N, 2, 8, 9\), or rows \(N, 144\), got \(4, 8, 9\)"
+    ):
         random_net()(torch.rand((4, 8, 9)))
 
 
