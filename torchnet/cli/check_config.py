@@ -13,7 +13,7 @@ from torchnet.cli.build import build
 from torchnet.cli.console import silence_libraries
 from torchnet.cli.foreign_config import OWN_CLASSES, known_part
 from torchnet.cli.options import Options
-from torchnet.layers import dotted_names
+from torchnet.layers import Conv1d, Conv2d, dotted_names
 from torchnet.runs.config import read_yaml
 from torchnet.runs.described_network import UntrustedLayerError
 from torchnet.step import scale_pixels
@@ -21,6 +21,7 @@ from torchnet.training.data_module import DataModule
 from torchnet.training.module import Classifier
 
 _SAMPLES = 64  # of a mini-batch: enough for a check, and a wide network is checked in seconds
+_IMAGES = 5  # the same for convolutions, whose written-out products take long
 
 
 def parts_of_config(config: Path, trust: bool = False) -> tuple[Classifier, DataModule]:
@@ -67,8 +68,9 @@ def subjects_of_config(
     block = next(iter(data.train_dataloader()))
     all_images, all_targets = data.training_tensors
     chosen = block.indices[: block.batch_size]
-    images = scale_pixels(all_images[chosen[:_SAMPLES]], model.weight_dtype)
-    targets = all_targets[chosen[:_SAMPLES]]
+    has_convolutions = any(isinstance(part, Conv1d | Conv2d) for part in model.net.modules())
+    samples = chosen[: _IMAGES if has_convolutions else _SAMPLES]
+    images, targets = scale_pixels(all_images[samples], model.weight_dtype), all_targets[samples]
     # Of a weighted mean, the divisor follows from the samples.
     divisor = block.divisor or (len(chosen) if model.class_weights is None else None)
     loss = partial(model.loss, divisor=divisor)
