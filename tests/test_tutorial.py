@@ -2,7 +2,7 @@
 
 import pytest
 
-from docs.extensions.examples import CHECK, PAGES, TEACHING, TUTORIAL, rounded, run_page
+from docs.extensions.examples import CHECK, LAYERS, PAGES, TEACHING, TUTORIAL, rounded, run_page
 from torchnet.checking import GradientError, check
 
 from .checking.operators import OPERATORS
@@ -12,7 +12,7 @@ from .rewrite_outputs import EXERCISES, TABLE, table_of_exercises
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_page_shows_what_its_code_prints(page):
     pairs, names = run_page(page)
-    assert len(pairs) == {TUTORIAL: 11, CHECK: 2, TEACHING: 1}[page]
+    assert len(pairs) == {TUTORIAL: 11, LAYERS: 1, CHECK: 2, TEACHING: 1}[page]
     for printed, shown in pairs:
         assert printed
         assert rounded(printed) == rounded(shown), "python -m tests.rewrite_outputs writes what is printed"

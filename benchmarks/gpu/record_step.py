@@ -14,6 +14,7 @@ from torch import Tensor
 from benchmarks.gpu.kernels import kernels_per_step, synchronize
 from benchmarks.gpu.worker import Kernels
 from torchnet.cli.main import main
+from torchnet.network import describe_sizes
 
 _CONFIGS = Path(__file__).parents[2] / "configs"
 _REPEATS = 5
@@ -69,7 +70,7 @@ class StepTimer(Callback):
             kernels = kernels_per_step(run, order)
         except Exception as error:  # a profiler that fails must not lose the time
             fault = f"{type(error).__name__}: {error}"
-        sizes = tuple(pl_module.layer_sizes)
+        sizes = tuple(map(int, describe_sizes(pl_module.net).split("-")))
         StepTimer.measured = RecordStep(pl_module.way.name, sizes, batch, ms, kernels, fault)
 
 

@@ -143,6 +143,8 @@ def _value(layer: Any, option: str) -> Any:
     value = getattr(layer, option)
     if isinstance(value, Tensor):
         return value.item()
+    if option == "normalized_shape":
+        return list(value)
     if option == "eps" and value is None:  # of RMSNorm
         return torch.finfo(next((weight.dtype for weight in layer.parameters()), torch.float32)).eps
     if option == "padding" and value == "valid":

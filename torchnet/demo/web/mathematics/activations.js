@@ -125,7 +125,7 @@ class Activation extends Layer {
 }
 
 /** The slope a below zero is learned: one for all elements, or one for each channel. */
-class PReLU extends Layer {
+class PReLU extends Activation {
   /** Return the place of the slope of an element. */
   channel(k) {
     const { weight, in_shape: [, ...area] = [] } = this;
@@ -137,14 +137,14 @@ class PReLU extends Layer {
     return x.map((value, k) => (value > 0 ? value : this.weight[this.channel(k)] * value));
   }
 
+  slopes(x) {
+    return x.map((value, k) => (value > 0 ? 1 : this.weight[this.channel(k)]));
+  }
+
   /** ∂L/∂a = Σ G ⊙ x [x ≤ 0]; ∂L/∂x = G ⊙ ([x > 0] + a [x ≤ 0]) */
   backward(grad) {
     const gradWeight = this.grads.weight.fill(0);
-    return grad.map((g, k) => {
-      const x = this.input[k];
-      if (x > 0) return g;
-      gradWeight[this.channel(k)] += g * x;
-      return g * this.weight[this.channel(k)];
-    });
+    for (let k = 0; k < grad.length; k++) gradWeight[this.channel(k)] += grad[k] * Math.min(this.input[k], 0);
+    return super.backward(grad);
   }
 }

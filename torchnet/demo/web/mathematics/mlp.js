@@ -11,7 +11,7 @@ const ACTIVATION_LAYERS = {
   silu: { kind: "SiLU", file: "silu" },
   softplus: { kind: "Softplus", file: "softplus", options: { beta: 1, threshold: 20 } },
   hardtanh: { kind: "Hardtanh", file: "hardtanh", options: { min_val: -1, max_val: 1 } },
-  relu6: { kind: "ReLU6", file: "relu6" },
+  relu6: { kind: "ReLU6", file: "relu6", options: { min_val: 0, max_val: 6 } },
   hardswish: { kind: "Hardswish", file: "hardswish" },
   mish: { kind: "Mish", file: "mish" },
   prelu: { kind: "PReLU", file: "prelu", options: { init: 0.25 } },
@@ -115,7 +115,8 @@ class LayerMaker {
       buffers.running_var = this.tensor([I], () => 1);
     }
     const { options, ...kind } = NORMALIZATION_LAYERS[name];
-    return this.layer({ ...kind, options: { ...options, num_features: I } }, weights, buffers);
+    const size = name === "batch_norm" ? { num_features: I } : { normalized_shape: [I] };
+    return this.layer({ ...kind, options: { ...options, ...size } }, weights, buffers);
   }
 
   residual(layers) {
