@@ -13,15 +13,18 @@ class BatchNorm2d(BatchNorm):
     The formulas of `BatchNorm` read and write the images once per operation. torch's kernels do it once per pass.
 
     Attributes:
-        fast: whether to call the kernels. Complex numbers, and mini-batches that several processes divide, always take
-            the formulas.
+        fast: whether to call the kernels. Complex numbers, mini-batches that several processes divide, and what autograd
+            watches always take the formulas: torch's derivative of its kernel is wrong for a single sample in the
+            memory format channels_last (torch 2.13).
     """
 
     layouts = ("N, C, H, W",)
     fast = True
+    _by_kernel = False  # the last forward pass
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self._is_fast(x):
+        self._by_kernel = self.fast and self.share is None and not x.is_complex() and not x.requires_grad
+        if not self._by_kernel:
             return super().forward(x)
         self.expect(x)
         of_batch = self.training or self.running_mean is None
@@ -36,7 +39,7 @@ class BatchNorm2d(BatchNorm):
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
-        if not self._is_fast(grad_output):
+        if not self._by_kernel:
             return super().backward(grad_output, input_grad)
         x, mean, rstd = self.recall()
         expect_shape("grad_output", grad_output, x.shape, "pass the gradient of this layer's output")
@@ -46,6 +49,3 @@ class BatchNorm2d(BatchNorm):
         )
         self.write(*grads)
         return grad_input if input_grad else None
-
-    def _is_fast(self, x: Tensor) -> bool:
-        return self.fast and self.share is None and not x.is_complex()
