@@ -24,7 +24,7 @@ def check_random_network(seed: int) -> Report:
     dtype = choose.choice([torch.float64, torch.float64, torch.float32, torch.bfloat16])
     net = MLP(sizes, generator=generator).to(dtype)
     for i in range(1, len(net), 2):
-        net[i] = choose.choice(list(ACTIVATIONS.values()))()
+        net[i] = choose.choice(list(ACTIVATIONS.values()))().to(dtype)
     if with_blocks := choose.random() < 0.5:
         torch.manual_seed(seed)
         for i in reversed(range(1, len(net), 2)):  # before each activation, after it, or not at all

@@ -68,7 +68,7 @@ RECIPES = {
         batch_size=20,
     ),
     "convolutions": Recipe(
-        widths=(4, 6), net={"activation": "tanh"}, optimizer=partial(SGD, lr=0.02, momentum=0.9), batch_size=20
+        widths=(4, 6), net={"activation": "tanh"}, optimizer=partial(SGD, lr=0.005, momentum=0.9), batch_size=20
     ),
     "deformed": Recipe(
         augment=Deformation(rotation=12, scale=0.1, translation=1, elastic_strength=0.5, elastic_smoothness=2, seed=3)

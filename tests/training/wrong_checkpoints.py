@@ -111,9 +111,11 @@ def _words(path: tuple[Any, ...]) -> tuple[str, ...]:
 
 def _may_be_missing(path: tuple[Any, ...]) -> bool:
     # A callback that is not the project's may have been added; which metrics there are depends on what was measured.
+    # The kind of network is not in checkpoints from before there were several.
     return (
         (path[0] == "callbacks" and path[1:2] and path[1].startswith("EarlyStopping") and len(path) == 2)
         or (path[:2] == ("torchnet", "metrics") and len(path) == 3)
+        or path == ("torchnet", "options", "model.network")
         or path[-1] == "val_loss"
     )
 
