@@ -13,9 +13,9 @@ class BatchNorm2d(BatchNorm):
     The formulas of `BatchNorm` read and write the images once per operation. torch's kernels do it once per pass.
 
     Attributes:
-        fast: whether to call the kernels. Complex numbers, mini-batches that several processes divide, and what autograd
-            watches always take the formulas: torch's derivative of its kernel is wrong for a single sample in the
-            memory format channels_last (torch 2.13).
+        fast: whether to call the kernels. Complex numbers, mini-batches that several processes divide, and what
+            autograd watches always take the formulas: torch's derivative of its kernel is wrong for a single sample in
+            the memory format channels_last (torch 2.13).
     """
 
     layouts = ("N, C, H, W",)
