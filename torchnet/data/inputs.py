@@ -47,7 +47,7 @@ class Pixels:
 
     @property
     def has_channels_last(self) -> bool:
-        """Whether the shape of an image is (height, width, channels): it has at most 4 channels, and is no smaller."""
+        """Whether the channels of an image come last. There are at most 4, and height and width are no smaller."""
         return self.shape[-1] <= min(4, *self.shape)
 
     @property
