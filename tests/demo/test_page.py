@@ -217,7 +217,7 @@ def test_every_layer_and_loss_has_its_rows(loss, half, opened, tmp_path):
         kinds += ["LayerNorm", "RMSNorm", "Linear", "Residual", "Dropout", "Residual", "Linear"]
         shown = [title for title in titles(opened) if title != "‖G‖"]  # the overview of a deep network
         assert sorted(shown[1:-1]) == sorted(kinds)
-        plotted = [it for it in activations if not isinstance(it, (Identity, PReLU))]
+        plotted = [it for it in activations if not isinstance(it, (Identity, PReLU))]  # twelve slopes are not one curve
         assert len(opened.find_elements(By.CSS_SELECTOR, ".plot")) == len(plotted)
         assert min(colors(opened)) > 1
 

@@ -51,7 +51,7 @@ function forwardRow(layer, state) {
   const row = card({
     ...titleOf(layer),
     equations: EQUATIONS[layer.kind](layer).forward,
-    facts: [normFact("y", output), ...(layer instanceof Activation ? [activationPlot(layer, "forward")] : [])],
+    facts: [normFact("y", output), ...(hasOneCurve(layer) ? [activationPlot(layer, "forward")] : [])],
     pictures: [picture],
     below: [...weightPictures(layer, state, "forward"), ...(patch ? [patch] : [])],
   });
@@ -98,7 +98,7 @@ function backwardRow(layer, state) {
     facts: [
       gradientFact("G", gradOutput, state),
       ...weights.map((weight) => weightFact(layer, weight, state)),
-      ...(layer instanceof Activation ? [fold("The slopes of the units", activationPlot(layer, "backward"))] : []),
+      ...(hasOneCurve(layer) ? [fold("The slopes of the units", activationPlot(layer, "backward"))] : []),
     ],
     pictures: [
       outputPicture(layer, "G = ∂L/∂y", gradOutput, state, { signed: true }),

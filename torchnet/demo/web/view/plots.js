@@ -6,6 +6,9 @@ const MOST_DOTS = 1000; // units beyond are left out, evenly
 
 const PLOTTED = { forward: { name: "y", of: "forward" }, backward: { name: "∂y/∂x", of: "slopes" } };
 
+/** Return whether one curve is right for all units: a PReLU may have a slope for each channel. */
+const hasOneCurve = (layer) => layer instanceof Activation && !(layer.weight?.length > 1);
+
 function activationPlot(layer, view) {
   const { name, of } = PLOTTED[view];
   const every = Math.ceil(layer.input.length / MOST_DOTS);
