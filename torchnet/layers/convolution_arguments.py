@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from torchnet.initializers import Initializer, he_normal
 from torchnet.layers.images import expect_sizes
-from torchnet.layers.layer import Layer, refuse
+from torchnet.layers.layer import Layer, expect_counts, refuse
 from torchnet.layers.linear import expect_matmul_dtype
 from torchnet.layers.patches import Windows, windows
 
@@ -37,9 +37,10 @@ class ConvolutionArguments(Layer):
     ) -> None:
         super().__init__()
         refuse(padding_mode=padding_mode != "zeros" and padding_mode)
+        expect_counts(in_channels=in_channels, out_channels=out_channels, groups=groups)
         for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
-            if groups < 1 or channels < 1 or channels % groups:
-                raise ValueError(f"{name}: expected a positive multiple of groups, {groups}, got {channels}")
+            if channels % groups:
+                raise ValueError(f"{name}: expected a multiple of groups, {groups}, got {channels}")
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = expect_sizes("kernel_size", kernel_size, self.dimensions)
         self.stride = expect_sizes("stride", stride, self.dimensions)
