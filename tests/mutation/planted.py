@@ -154,8 +154,8 @@ PLANTED: tuple[Planted, ...] = (
     *_in(
         "layers/convolution_arguments.py",
         ("same: more zeros before the image", _CONV_SAME, "(total - total // 2, total // 2)"),
-        ("same: dilation ignored", "same * d * (k - 1)", "same * (k - 1)"),
-        ("same: one too many", "same * d * (k - 1)", "same * d * k"),
+        ("same: dilation ignored", "d * (k - 1) for", "(k - 1) for"),
+        ("same: one too many", "d * (k - 1) for", "d * k for"),
     ),
     *_in(
         "layers/patches.py",

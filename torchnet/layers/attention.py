@@ -52,7 +52,7 @@ class MultiheadAttention(Layer):
     ) -> None:
         super().__init__()
         refuse(dropout=dropout, add_bias_kv=add_bias_kv, add_zero_attn=add_zero_attn)
-        refuse(kdim=kdim != embed_dim and kdim, vdim=vdim != embed_dim and vdim)
+        refuse(kdim=None if kdim == embed_dim else kdim, vdim=None if vdim == embed_dim else vdim)
         expect_counts(embed_dim=embed_dim, num_heads=num_heads)
         if embed_dim % num_heads:
             raise ValueError(f"num_heads: expected a divisor of embed_dim {embed_dim}, got {num_heads}")

@@ -1,6 +1,6 @@
 """The arguments of convolutions, and what they say about the patches."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +36,7 @@ class ConvolutionArguments(Layer):
         matmul_dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        refuse(padding_mode=padding_mode != "zeros" and padding_mode)
+        refuse(padding_mode=None if padding_mode == "zeros" else padding_mode)
         expect_counts(in_channels=in_channels, out_channels=out_channels, groups=groups)
         for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
             if channels % groups:
@@ -57,19 +57,19 @@ class ConvolutionArguments(Layer):
 
     def _windows(self, x: Tensor) -> Windows:
         """Return where the patches of x lie."""
-        if isinstance(self.padding, str):  # "same": an odd total is larger at the end, as in torch
-            same = self.padding == "same"
-            totals = [same * d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
-            padding = tuple((total // 2, total - total // 2) for total in totals)
+        if self.padding == "same":
+            totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
+            padding = tuple((total // 2, total - total // 2) for total in totals)  # as in torch, more at the end
+        elif isinstance(self.padding, str):  # "valid"
+            padding = ((0, 0),) * self.dimensions
         else:
             padding = tuple((size, size) for size in self.padding)
         return windows(x.shape[-self.dimensions :], self.kernel_size, self.stride, padding, self.dilation)
 
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
-        ones = (1,) * self.dimensions
-        defaults = {"padding": ((0,) * self.dimensions,), "dilation": (ones,), "groups": (1,), "matmul_dtype": (None,)}
-        changed = [
-            f", {name}={getattr(self, name)}" for name, (value,) in defaults.items() if getattr(self, name) != value
-        ]
-        return "".join([text, *changed, ", bias=False" if self.bias is None else ""])
+        defaults: dict[str, Any] = {"padding": (0,) * self.dimensions, "dilation": (1,) * self.dimensions, "groups": 1}
+        for name, default in (defaults | {"matmul_dtype": None}).items():
+            if (value := getattr(self, name)) != default:
+                text += f", {name}={value}"
+        return text + (", bias=False" if self.bias is None else "")
