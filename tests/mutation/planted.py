@@ -793,7 +793,7 @@ PLANTED: tuple[Planted, ...] = (
             "(grad_output * normalized.flatten(1, 2)).flatten(2).sum((0, 2)) / max(1, grad_output.dim() - 2)",
         ),
         ("bias.grad: a mean", "grad_output.sum(others)", "grad_output.mean(others)"),
-        ("unequal groups", "num_groups < 1 or num_channels % num_groups != 0", "num_groups < 1"),
+        ("unequal groups", "num_channels % num_groups != 0", "num_groups > num_channels"),
     ),
     *_in(
         "layers/dropout.py",

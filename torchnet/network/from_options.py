@@ -113,8 +113,8 @@ def _own_network(
             net: Network = made(tuple(input_shape), num_classes).to(dtype)
         except Exception as error:  # whatever it raises
             raise ValueError(
-                f"network: expected a class that is made as {name}(input_shape, num_classes), got {error} for "
-                f"input_shape {tuple(input_shape)} and {num_classes} classes"
+                f"network: expected a class that is made as {name}(input_shape, num_classes), got an error for "
+                f"input_shape {tuple(input_shape)} and {num_classes} classes: {error}"
             ) from error
     if net.input_shape is None:
         net.input_shape = tuple(input_shape)
