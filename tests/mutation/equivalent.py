@@ -2,9 +2,12 @@
 
 # Keys are names without the line number.
 EQUIVALENT = {
-    "torchnet/layers/layer.py : if TYPE_CHECKING: from torchnet.replicas import Share -> pass": (
-        "The name is for annotations, which mypy checks; nothing reads it at run time."
-    ),
+    **{
+        f"torchnet/layers/{file}.py : if TYPE_CHECKING: from torchnet.replicas import Share -> pass": (
+            "The name is for annotations, which mypy checks; nothing reads it at run time."
+        )
+        for file in ("layer", "training_step")
+    },
     "torchnet/layers/layer.py Layer.backward: "
     "def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None: -> "
     "def backward(self, grad_output: Tensor, input_grad: bool = False) -> Tensor | None:": (
