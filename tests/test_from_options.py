@@ -64,6 +64,7 @@ def test_the_defaults_are_those_of_the_options(kind, made):
 
 
 def test_each_kind_of_network_has_its_options():
+    assert (*NETWORKS["mlp"], "widths", "blocks", "pooling", "head") == OPTIONS
     nothing = dict.fromkeys(OPTIONS)
     assert network_options("mlp", nothing) == network_options("mlp", {})
     assert network_options("mlp", {})["activation"] == "sigmoid"
