@@ -31,7 +31,7 @@ def conv(*arguments, fast=True, seed=0, **options) -> Conv2d:
     ("layer_class", "shape", "arguments"),
     [
         (Conv2d, (5, 3, 7, 6), (3, 4, 3)),
-        (Conv2d, (5, 3, 7, 6), (3, 4, (2, 3), (2, 1), (1, 2))),
+        (Conv2d, (5, 3, 7, 6), (3, 4, [2, 3], (2, 1), [1, 2])),
         (Conv2d, (3, 7, 6), (3, 4, (4, 2), 1, "same", (1, 3))),
         (Conv2d, (5, 6, 7, 6), (6, 4, 3, 1, 1, 2, 2, False)),
         (Conv2d, (5, 3, 7, 6), (3, 6, 3, 1, 1, 1, 3)),
@@ -85,6 +85,7 @@ def test_windows_are_shared_and_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         where.stride = (2, 2)
     assert windows((5, 5), (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1)) is where
+    assert where.output_size == (3, 3)  # no list
 
 
 @BOTH_PATHS
