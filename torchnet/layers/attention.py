@@ -5,7 +5,6 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from torchnet.initializers import Initializer, xavier_uniform
 from torchnet.layers.layer import Layer, expect_counts, expect_features, expect_shape, refuse
@@ -83,7 +82,7 @@ class MultiheadAttention(Layer):
         expect_features(x, (self.embed_dim,), self.in_proj_weight.dtype)
         if x.dim() not in (2, 3):
             raise ValueError(f"expected input of shape (L, N, E), (N, L, E) or (L, E), got {tuple(x.shape)}")
-        projected = functional.linear(self._batch_first(x), self.in_proj_weight, self.in_proj_bias)
+        projected = nn.functional.linear(self._batch_first(x), self.in_proj_weight, self.in_proj_bias)
         q, k, v = (self._split_heads(part) for part in projected.chunk(3, dim=-1))
         s = q @ k.mT / math.sqrt(q.shape[-1])
         p = torch.softmax(s if attn_mask is None else s + self._mask(attn_mask, s), dim=-1)
