@@ -74,7 +74,7 @@ def test_whole_numbers_are_refused(layer, shape, dtype):
         layer(torch.ones(shape, dtype=dtype))
 
 
-@pytest.mark.parametrize("layer", [AvgPool2d(2), Tanh()], ids=str)
+@pytest.mark.parametrize("layer", [AvgPool2d(2), Tanh(), LayerNorm(4, elementwise_affine=False)], ids=str)
 def test_complex_numbers_are_taken(layer):
     assert layer(torch.complex(random(1, 2, 4, 4), random(1, 2, 4, 4, seed=1))).is_complex()
 
@@ -141,6 +141,12 @@ def test_a_sequence_of_named_layers_has_their_names():
     )
     net(random(4, 2).float())
     assert net.backward(random(4, 3).float()).shape == (4, 2)
+
+
+def test_layers_can_be_added_one_after_the_other():
+    first, second, third = ReLU(), Tanh(), Linear(2, 2)
+    net = Sequential().append(third).extend([second]).insert(0, first)
+    assert [*net] == [first, third, second]
 
 
 def test_sequences_can_be_joined():
