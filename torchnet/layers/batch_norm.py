@@ -26,7 +26,7 @@ class BatchNorm(Normalization):
     Source: Ioffe & Szegedy 2015, "Batch normalization", algorithm 1; the backward pass is in compact form.
     """
 
-    layouts: tuple[str, ...] = ("N, C", "N, C, L")  # that the input may have
+    layouts: tuple[str, ...] = ("N, C", "N, C, L")  # the input has one of them
 
     def __init__(
         self,

@@ -67,7 +67,7 @@ class Network(Sequential):
 def describe_sizes(net: nn.Module) -> str:
     """Return the sizes of a network from input to output, such as 784-64-64-10 or, for images, 1x28x28-32-64-10.
 
-    Behind the shape of an image, equal sizes that follow each other are written once.
+    After the shape of an image, a size that is equal to the one before it is left out.
     """
     sizes = [getattr(part, "out_channels", getattr(part, "out_features", None)) for part in net.modules()]
     sizes = [size for size in sizes if size is not None]
