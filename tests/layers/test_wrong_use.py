@@ -1,6 +1,7 @@
 """Inputs and arguments that no layer can work with are refused in a sentence."""
 
 from collections import OrderedDict
+from functools import partial
 
 import pytest
 import torch
@@ -124,9 +125,11 @@ def test_dropout_takes_a_probability(p):
 )
 @pytest.mark.parametrize("kind", [Sequential, Residual])
 def test_a_sequence_refuses_what_is_no_layer_of_torchnet(kind, layer, name):
-    for add in (kind, kind().append, lambda it: kind().extend([it]), lambda it: kind().insert(0, it)):
+    net = kind(Tanh())
+    for add in (kind, net.append, lambda it: net.extend([it]), partial(net.insert, 0), partial(net.__setitem__, 0)):
         with pytest.raises(ValueError, match=f"expected layers of torchnet, got {name}: pass instances"):
             add(layer)
+    assert len(net) == 1
 
 
 def test_a_named_layer_of_torch_is_refused():
@@ -145,7 +148,8 @@ def test_a_sequence_of_named_layers_has_their_names():
 
 def test_layers_can_be_added_one_after_the_other():
     first, second, third = ReLU(), Tanh(), Linear(2, 2)
-    net = Sequential().append(third).extend([second]).insert(0, first)
+    net = Sequential().append(third).extend([Tanh()]).insert(0, first)
+    net[2] = second
     assert [*net] == [first, third, second]
 
 
