@@ -159,13 +159,16 @@ PLANTED: tuple[Planted, ...] = (
     ),
     *_in(
         "layers/patches.py",
-        ("padding off by one", "dilation * places - padding", "dilation * places - padding + 1"),
-        (
-            "stride and dilation swapped",
-            "stride * positions + dilation * places",
-            "dilation * positions + stride * places",
-        ),
+        ("padding off by one", "* position - self.padding[i][0]", "* position - self.padding[i][0] + 1"),
+        ("stride taken for dilation", "self.dilation[i] * place", "self.stride[i] * place"),
+        ("dilation taken for stride", "self.stride[i] * position", "self.dilation[i] * position"),
         ("columns before rows", "self.image_size[i + 1 :]", "self.image_size[:i]"),
+        ("a pixel beyond the image", "0 <= q + k < size", "0 <= q + k <= size"),
+        (
+            "padding: that of the image only",
+            "size + before + after for size, (before, after) in zip(self.",
+            "size for size, (before, after) in zip(self.",
+        ),
         ("fold: the last patch wins", "index_add_", "index_copy_"),
         (
             "fold: padding added to the first pixel",
