@@ -173,5 +173,5 @@ def test_the_contract():
 def test_query_key_and_value_are_refused():
     layer, _ = both()
     x = random(L, N, E)
-    with pytest.raises(TypeError, match="expected one input, which is query, key and value: call it as"):
+    with pytest.raises(TypeError, match="expected one input, which is query, key and value: call attention"):
         layer(x, x, x)

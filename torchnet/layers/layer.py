@@ -124,6 +124,11 @@ def expect_values(x: Tensor, *dtypes: torch.dtype) -> None:
         raise ValueError(f"expected input of dtype {dtypes[0]}, got {x.dtype}: convert it with x.to({dtypes[0]})")
 
 
+def input_dtypes(dtype: torch.dtype) -> tuple[torch.dtype, ...]:
+    """Return the dtypes of inputs for weights of this one: for float32 also bfloat16, which convolutions may return."""
+    return (dtype, torch.bfloat16) if dtype == torch.float32 else (dtype,)
+
+
 def refuse(**arguments: Any) -> None:
     """Raise a ValueError for the first argument that is true: torch.nn's layer has it, ours does not.
 
