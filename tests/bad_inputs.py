@@ -56,6 +56,7 @@ CASES = [
     Case("export last --root nowhere", 66, "there is no checkpoint under nowhere"),
     Case("demo best", 66, "best: there is no checkpoint"),
     Case("export runs/digits/empty", 66, "there is no checkpoint under runs/digits/empty"),
+    Case("export runs/digits", 66, "expected the folder of a run, got a folder of runs: take runs/digits/"),
     # wrong
     Case("report .", 2, ".: expected the folder of a run, found no config.yaml in it"),
     Case("report last --output page.pdf", 2, "page.pdf: expected a file name that ends with .html"),

@@ -1,6 +1,5 @@
-"""The convolutional network, and networks from the options of a configuration."""
+"""The convolutional network, and stored ones."""
 
-import inspect
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 from torchnet import MLP, Conv2d, ConvNet, Dropout, Linear, MaxPool2d, Residual, check
 from torchnet.data import Classes, DataError, Pixels, Preprocessing, Table
 from torchnet.layers import BatchNorm2d, Layer, Tanh
-from torchnet.network import NETWORKS, OPTIONS, build_network, describe_sizes, network_options
+from torchnet.network import describe_sizes
 from torchnet.network.network import in_shape
 from torchnet.runs.load_network import load_network
 from torchnet.storage import CheckpointError
@@ -194,46 +193,6 @@ def test_the_sizes_of_a_network_in_a_few_letters():
     assert describe_sizes(MLP((4, 5, 5, 3))) == "4-5-5-3"
     assert describe_sizes(random_net(blocks=3)) == "2x8x9-3-5-4"
     assert describe_sizes(Residual(Linear(3, 3))) == "3"
-
-
-@pytest.mark.parametrize(("kind", "made"), [("mlp", MLP), ("convnet", ConvNet)])
-def test_the_defaults_are_those_of_the_options(kind, made):
-    defaults = {name: it.default for name, it in inspect.signature(made).parameters.items()}
-    for name, value in NETWORKS[kind].items():
-        if name not in ("hidden_sizes", "depth"):
-            assert defaults[name] == (tuple(value) if isinstance(value, list) else value), name
-    assert defaults["seed"] == 0
-
-
-def test_each_kind_of_network_has_its_options():
-    nothing = dict.fromkeys(OPTIONS)
-    assert network_options("mlp", nothing) == network_options("mlp", {})
-    assert network_options("mlp", {})["activation"] == "sigmoid"
-    assert network_options("convnet", nothing)["activation"] == "relu"
-    assert network_options("convnet", {"residual": False, "depth": None, "blocks": 0})["blocks"] == 0
-    assert network_options("mynets.Net", nothing) == {}
-    for network, option, value, owner in (
-        ("convnet", "hidden_sizes", [64, 64], "mlp"),
-        ("convnet", "residual", True, "mlp"),
-        ("convnet", "normalization", "layer_norm", "mlp"),
-        ("mlp", "widths", [8], "convnet"),
-        ("mynets.Net", "activation", "relu", "mlp or convnet"),
-    ):
-        with pytest.raises(
-            ValueError, match=f"{option}: network {network} has no such option, .*: leave it out, .*, or use {owner}$"
-        ):
-            network_options(network, {option: value})
-    with pytest.raises(ValueError, match="network: expected one of mlp, convnet, got 'covnet': did you mean convnet"):
-        network_options("covnet", {})
-
-
-def test_a_network_is_built_with_its_seed():
-    options = network_options("convnet", {"widths": [3]})
-    first, same, other = (build_network("convnet", IMAGE, 4, options, seed=seed)[0].weight for seed in (1, 1, 2))
-    assert torch.equal(first, same)
-    assert not torch.equal(first, other)
-    sizes = network_options("mlp", {"hidden_sizes": 6, "depth": 3})
-    assert describe_sizes(build_network("mlp", IMAGE, 4, sizes)) == "144-6-6-4"
 
 
 @pytest.mark.parametrize(

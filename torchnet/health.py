@@ -59,8 +59,9 @@ def gradient_health(
 
         gradient_norm/layer_l    ‖∂L/∂W‖ of the weight W, without the bias
         update_ratio/layer_l     ‖W' - W‖ / ‖W‖, how far the step moves the weight, relative to its norm
-        saturated/layer_l        for a sigmoid or tanh after the layer: the fraction of its outputs, over units and
-                                 samples, whose slope is below a tenth of the largest slope
+        saturated/layer_l        for an activation that is flat on both sides, such as sigmoid or tanh, after the layer:
+                                 the fraction of its outputs, over units and samples, whose slope is below a tenth of
+                                 the largest slope
         dead/layer_l             for any other activation after the layer: the fraction of units whose slope is below
                                  0.01 for every sample, so that hardly any gradient reaches their weights; a unit of a
                                  convolution is a channel, and its slope must be below 0.01 at every position, too

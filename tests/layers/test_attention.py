@@ -95,8 +95,8 @@ def test_the_check_passes(mask):
 @pytest.mark.parametrize(
     ("mask", "message"),
     [
-        (torch.ones(L, L).bool(), "expected attn_mask to allow every position at least one, got a row that"),
-        (torch.full((L, L), -torch.inf), "expected attn_mask to allow every position at least one"),
+        (torch.ones(L, L).bool(), "expected attn_mask to allow a position in each row, got a row that"),
+        (torch.full((L, L), -torch.inf), "expected attn_mask to allow a position in each row"),
         (~CAUSAL, "expected attn_mask to allow"),
         (ROW, "expected attn_mask to allow"),
         (torch.stack([~ROW, *[ROW] * 5]) & ROW, "expected attn_mask to allow"),
@@ -135,7 +135,7 @@ def test_the_arguments_are_those_of_torch():
         with pytest.raises(ValueError, match=f"{name}: expected it to be left out, got {value}"):
             MultiheadAttention(E, 2, **{name: value})
     MultiheadAttention(E, 2, kdim=E, vdim=E)
-    for heads in (4, 0, 12):
+    for heads in (4, 12):
         with pytest.raises(ValueError, match=f"num_heads: expected a divisor of embed_dim 6, got {heads}"):
             MultiheadAttention(E, heads)
 
@@ -175,3 +175,9 @@ def test_query_key_and_value_are_refused():
     x = random(L, N, E)
     with pytest.raises(TypeError, match="expected one input, which is query, key and value: call attention"):
         layer(x, x, x)
+
+
+def test_a_mask_has_the_dtype_of_the_scores():
+    layer, mask = both()[0].float(), torch.where(CAUSAL, -torch.inf, 0.0)
+    x = random(L, N, E).float()
+    assert torch.equal(layer(x, mask.double()), layer(x, mask.float()))

@@ -123,3 +123,12 @@ def test_low_precision_is_kept_and_differs_by_rounding_only(dtype, fast):
     for a, b in zip(got, true, strict=True):
         assert a.dtype == (dtype if b.is_floating_point() else torch.int64)
         assert (a.double() - b).norm() <= 16 * torch.finfo(dtype).eps * b.double().norm()
+
+
+def test_an_evaluation_between_forward_and_backward_changes_nothing():
+    x, grad_output = images(0), images(1)
+    layer, other = (made(BatchNorm2d, (6,), {}) for _ in range(2))
+    layer(x), other(x)
+    other.eval()
+    other(images(2).requires_grad_())  # takes the formulas, not the kernel
+    assert torch.equal(other.backward(grad_output), layer.backward(grad_output))

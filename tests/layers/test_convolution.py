@@ -31,7 +31,7 @@ def conv(*arguments, fast=True, seed=0, **options) -> Conv2d:
     ("layer_class", "shape", "arguments"),
     [
         (Conv2d, (5, 3, 7, 6), (3, 4, 3)),
-        (Conv2d, (5, 3, 7, 6), (3, 4, (2, 3), (2, 1), (1, 2))),
+        (Conv2d, (5, 3, 7, 6), (3, 4, [2, 3], (2, 1), [1, 2])),
         (Conv2d, (3, 7, 6), (3, 4, (4, 2), 1, "same", (1, 3))),
         (Conv2d, (5, 6, 7, 6), (6, 4, 3, 1, 1, 2, 2, False)),
         (Conv2d, (5, 3, 7, 6), (3, 6, 3, 1, 1, 1, 3)),
@@ -85,6 +85,7 @@ def test_windows_are_shared_and_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         where.stride = (2, 2)
     assert windows((5, 5), (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1)) is where
+    assert where.output_size == (3, 3)  # no list
 
 
 @BOTH_PATHS
@@ -321,11 +322,11 @@ def test_what_torchnet_adds():
     ("arguments", "message"),
     [
         ({"padding_mode": "reflect"}, "padding_mode: expected it to be left out, got 'reflect'"),
-        ({"groups": 4}, "in_channels: expected a positive multiple of groups, 4, got 6"),
-        ({"groups": 6}, "out_channels: expected a positive multiple of groups, 6, got 3"),
-        ({"groups": 0}, "in_channels: expected a positive multiple of groups, 0, got 6"),
-        ({"in_channels": 0}, "in_channels: expected a positive multiple of groups, 1, got 0"),
-        ({"out_channels": 0}, "out_channels: expected a positive multiple of groups, 1, got 0"),
+        ({"groups": 4}, "in_channels: expected a multiple of groups, 4, got 6"),
+        ({"groups": 6}, "out_channels: expected a multiple of groups, 6, got 3"),
+        ({"groups": 0}, "groups: expected a whole number from 1 up, got 0"),
+        ({"in_channels": 0}, "in_channels: expected a whole number from 1 up, got 0"),
+        ({"out_channels": 0}, "out_channels: expected a whole number from 1 up, got 0"),
         ({"kernel_size": 0}, "kernel_size: expected a whole number from 1 up or 2 of them, got 0"),
         ({"kernel_size": (3,)}, r"kernel_size: expected .* or 2 of them, got \(3,\)"),
         ({"kernel_size": (3, 3, 3)}, r"kernel_size: expected .* or 2 of them, got \(3, 3, 3\)"),

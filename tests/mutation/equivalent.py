@@ -56,6 +56,9 @@ EQUIVALENT = {
         f"1 / (1 - self.p) if self.p < 1 else {scale}": "With p = 1 no element is kept: the scale multiplies zeros."
         for scale in (1.0, -1.0)
     },
+    "torchnet/network/from_options.py _own_network: torch.random.fork_rng(devices=()) -> torch.random.fork_rng()": (
+        "The generators of GPUs are restored, too: they do not move either way."
+    ),
     "torchnet/losses/softmax.py softmax: "
     "logits.amax(dim=1, keepdim=True).detach() -> logits.amax(dim=1, keepdim=True)": (
         "A shift does not change softmax, so the derivative by the maximum is zero: only autograd's rounding differs."

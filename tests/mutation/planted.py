@@ -155,8 +155,8 @@ PLANTED: tuple[Planted, ...] = (
     *_in(
         "layers/convolution_arguments.py",
         ("same: more zeros before the image", _CONV_SAME, "(total - total // 2, total // 2)"),
-        ("same: dilation ignored", "same * d * (k - 1)", "same * (k - 1)"),
-        ("same: one too many", "same * d * (k - 1)", "same * d * k"),
+        ("same: dilation ignored", "d * (k - 1) for", "(k - 1) for"),
+        ("same: one too many", "d * (k - 1) for", "d * k for"),
     ),
     *_in(
         "layers/patches.py",
@@ -804,7 +804,7 @@ PLANTED: tuple[Planted, ...] = (
             "(grad_output * normalized.flatten(1, 2)).flatten(2).sum((0, 2)) / max(1, grad_output.dim() - 2)",
         ),
         ("bias.grad: a mean", "grad_output.sum(others)", "grad_output.mean(others)"),
-        ("unequal groups", "num_groups < 1 or num_channels % num_groups != 0", "num_groups < 1"),
+        ("unequal groups", "num_channels % num_groups != 0", "num_groups > num_channels"),
     ),
     *_in(
         "layers/dropout.py",

@@ -70,6 +70,10 @@ def _walk(node: ast.AST, ancestors: tuple[ast.AST, ...]) -> Iterator[tuple[tuple
             return
         case ast.Assign(targets=[ast.Name(name)]) if name.startswith("__"):
             return
+        case ast.AnnAssign(value=None) if not getattr(
+            ancestors[-1], "decorator_list", ()
+        ):  # those of a dataclass count
+            return
         case ast.Call(ast.Name("cast"), [_, value]):
             yield from _walk(value, ancestors)
             return

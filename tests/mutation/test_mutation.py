@@ -75,6 +75,8 @@ def test_operators_of_a_statement(source, expected):
 def test_docstrings_and_annotations_are_not_mutated():
     source = '"""Text."""\nimport a\n__all__ = ["a"]\n\ndef f(x: int | None) -> int | None:\n    """Text."""\n'
     assert mutations(source) == []
+    assert mutations("class A:\n    x: int\n") == []
+    assert [m.source for m in mutations("@dataclass\nclass A:\n    x: int\n")] == ["@dataclass\nclass A:\n    pass\n"]
     assert [m.source for m in mutations('raise ValueError(f"{a + b}: " + c)\n')] == ["pass\n"]
 
 

@@ -18,7 +18,7 @@ from torchnet.layers.group_norm import GroupNorm
 from torchnet.layers.hardswish import Hardswish
 from torchnet.layers.hardtanh import Hardtanh
 from torchnet.layers.identity import Identity
-from torchnet.layers.layer import Layer, step_known
+from torchnet.layers.layer import Layer
 from torchnet.layers.layer_norm import LayerNorm
 from torchnet.layers.leaky_relu import LeakyReLU
 from torchnet.layers.linear import Linear
@@ -39,6 +39,7 @@ from torchnet.layers.softmax import LogSoftmax, Softmax
 from torchnet.layers.softplus import Softplus
 from torchnet.layers.softsign import Softsign
 from torchnet.layers.tanh import Tanh
+from torchnet.layers.training_step import step_known
 
 # Constructors by the names used in configs. CONTRIBUTING.md lists the other places where a new layer is named.
 ACTIVATIONS: dict[str, Callable[[], Layer]] = {

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from torchnet.initializers import Initializer, xavier_uniform
-from torchnet.layers.layer import Layer, expect_features, expect_shape, input_dtypes, refuse
+from torchnet.layers.layer import Layer, expect_counts, expect_features, expect_shape, input_dtypes, refuse
 from torchnet.layers.linear import Linear
 
 
@@ -52,8 +52,9 @@ class MultiheadAttention(Layer):
     ) -> None:
         super().__init__()
         refuse(dropout=dropout, add_bias_kv=add_bias_kv, add_zero_attn=add_zero_attn)
-        refuse(kdim=kdim != embed_dim and kdim, vdim=vdim != embed_dim and vdim)
-        if num_heads < 1 or embed_dim % num_heads:
+        refuse(kdim=None if kdim == embed_dim else kdim, vdim=None if vdim == embed_dim else vdim)
+        expect_counts(embed_dim=embed_dim, num_heads=num_heads)
+        if embed_dim % num_heads:
             raise ValueError(f"num_heads: expected a divisor of embed_dim {embed_dim}, got {num_heads}")
         self.embed_dim, self.num_heads, self.batch_first = embed_dim, num_heads, batch_first
         weight = initializer((3 * embed_dim, embed_dim), generator, dtype).to(device)
@@ -75,7 +76,7 @@ class MultiheadAttention(Layer):
             attn_mask: (L, L), or (N·H, L, L).
 
         Raises:
-            ValueError: if x or the mask has the wrong shape or dtype, or the mask forbids a position everything.
+            ValueError: if x or the mask has the wrong shape or dtype, or a row of the mask forbids every position.
         """
         if value is not None:
             raise TypeError("expected one input, which is query, key and value: call attention(x, attn_mask=mask)")
@@ -84,11 +85,11 @@ class MultiheadAttention(Layer):
         if x.dim() not in (2, 3):
             raise ValueError(f"expected input of shape (L, N, E), (N, L, E) or (L, E), got {tuple(x.shape)}")
         projected = functional.linear(self._batch_first(x), self.in_proj_weight, self.in_proj_bias)
-        q, k, v = (self._heads(part) for part in projected.chunk(3, dim=-1))
+        q, k, v = (self._split_heads(part) for part in projected.chunk(3, dim=-1))
         s = q @ k.mT / math.sqrt(q.shape[-1])
         p = torch.softmax(s if attn_mask is None else s + self._mask(attn_mask, s), dim=-1)
         self.remember(x, q, k, v, p)
-        return self._as_given(self.out_proj(self._together(p @ v)), x).to(dtype)
+        return self._in_layout_of(self.out_proj(self._merge_heads(p @ v)), x).to(dtype)
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
@@ -110,29 +111,29 @@ class MultiheadAttention(Layer):
         """
         x, q, k, v, p = self.recall()
         expect_shape("grad_output", grad_output, x.shape, "pass the gradient of this layer's output")
-        grad = self._heads(cast(Tensor, self.out_proj.backward(self._batch_first(grad_output.to(x.dtype)))))
+        grad = self._split_heads(cast(Tensor, self.out_proj.backward(self._batch_first(grad_output.to(x.dtype)))))
         grad_v, grad_p = p.mT @ grad, grad @ v.mT
         grad_s = p * (grad_p - (grad_p * p).sum(dim=-1, keepdim=True)) / math.sqrt(q.shape[-1])
         grad_q, grad_k = grad_s @ k, grad_s.mT @ q
-        grads = torch.cat([self._together(it) for it in (grad_q, grad_k, grad_v)], dim=-1)  # (N, L, 3E)
+        grads = torch.cat([self._merge_heads(it) for it in (grad_q, grad_k, grad_v)], dim=-1)  # (N, L, 3E)
         self.in_proj_weight.grad = grads.flatten(0, 1).T @ self._batch_first(x).flatten(0, 1)
         if self.in_proj_bias is not None:
             self.in_proj_bias.grad = grads.sum(dim=(0, 1))
-        return self._as_given(grads @ self.in_proj_weight, x).to(grad_output.dtype) if input_grad else None
+        return self._in_layout_of(grads @ self.in_proj_weight, x).to(grad_output.dtype) if input_grad else None
 
     def _batch_first(self, x: Tensor) -> Tensor:
         """Return (N, L, E), with N = 1 for a sequence without a batch."""
         return x.unsqueeze(0) if x.dim() == 2 else x if self.batch_first else x.transpose(0, 1)
 
-    def _as_given(self, y: Tensor, x: Tensor) -> Tensor:
+    def _in_layout_of(self, y: Tensor, x: Tensor) -> Tensor:
         """Return (N, L, E) in the layout of x."""
         return y.squeeze(0) if x.dim() == 2 else y if self.batch_first else y.transpose(0, 1)
 
-    def _heads(self, rows: Tensor) -> Tensor:
+    def _split_heads(self, rows: Tensor) -> Tensor:
         """Return (N, L, E) as (N, H, L, d)."""
         return rows.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
 
-    def _together(self, heads: Tensor) -> Tensor:
+    def _merge_heads(self, heads: Tensor) -> Tensor:
         """Return (N, H, L, d) as (N, L, E)."""
         return heads.transpose(1, 2).flatten(2)
 
@@ -144,6 +145,7 @@ class MultiheadAttention(Layer):
             mask = torch.zeros_like(mask, dtype=scores.dtype).masked_fill(mask, -math.inf)
         elif not mask.is_floating_point():
             raise ValueError(f"expected attn_mask of booleans or floats, got {mask.dtype}: True forbids a position")
+        mask = mask.to(scores.dtype)
         if (mask == -math.inf).all(dim=-1).any():
-            raise ValueError("expected attn_mask to allow every position at least one, got a row that forbids all")
+            raise ValueError("expected attn_mask to allow a position in each row, got a row that forbids all")
         return mask if mask.dim() == 2 else mask.view(scores.shape)

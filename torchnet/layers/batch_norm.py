@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from torchnet.layers.layer import expect_shape
+from torchnet.layers.layer import expect_counts, expect_shape
 from torchnet.layers.normalization import Device, Normalization, expect_channels, other_dims, per_channel
 
 
@@ -40,6 +40,7 @@ class BatchNorm(Normalization):
         *,
         bias: bool = True,
     ) -> None:
+        expect_counts(num_features=num_features)
         super().__init__((num_features,), affine, bias, device, dtype)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats

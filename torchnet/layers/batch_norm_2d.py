@@ -20,11 +20,13 @@ class BatchNorm2d(BatchNorm):
 
     layouts = ("N, C, H, W",)
     fast = True
-    _by_kernel = False  # the last forward pass
+    _by_kernel = False  # the forward pass that backward belongs to, the last one in training mode
 
     def forward(self, x: Tensor) -> Tensor:
-        self._by_kernel = self.fast and self.share is None and not x.is_complex() and not x.requires_grad
-        if not self._by_kernel:
+        by_kernel = self.fast and self.share is None and not x.is_complex() and not x.requires_grad
+        if self.training:
+            self._by_kernel = by_kernel
+        if not by_kernel:
             return super().forward(x)
         self.expect(x)
         of_batch = self.training or self.running_mean is None

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from torchnet.layers.layer import Layer, expect_shape, refuse
+from torchnet.layers.layer import Layer, expect_floats, expect_shape, refuse
 
 
 class CELU(Layer):
@@ -32,6 +32,7 @@ class CELU(Layer):
         Shape:
             x: any; returns: the same.
         """
+        expect_floats(x)
         self.remember(x)
         return torch.ops.aten.elu(x, self.alpha, 1, 1 / self.alpha)
 

@@ -1,13 +1,13 @@
 """The arguments of convolutions, and what they say about the patches."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from torchnet.initializers import Initializer, he_normal
 from torchnet.layers.images import expect_sizes
-from torchnet.layers.layer import Layer, refuse
+from torchnet.layers.layer import Layer, expect_counts, refuse
 from torchnet.layers.linear import expect_matmul_dtype
 from torchnet.layers.patches import Windows, windows
 
@@ -36,10 +36,11 @@ class ConvolutionArguments(Layer):
         matmul_dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        refuse(padding_mode=padding_mode != "zeros" and padding_mode)
+        refuse(padding_mode=None if padding_mode == "zeros" else padding_mode)
+        expect_counts(in_channels=in_channels, out_channels=out_channels, groups=groups)
         for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
-            if groups < 1 or channels < 1 or channels % groups:
-                raise ValueError(f"{name}: expected a positive multiple of groups, {groups}, got {channels}")
+            if channels % groups:
+                raise ValueError(f"{name}: expected a multiple of groups, {groups}, got {channels}")
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = expect_sizes("kernel_size", kernel_size, self.dimensions)
         self.stride = expect_sizes("stride", stride, self.dimensions)
@@ -56,19 +57,19 @@ class ConvolutionArguments(Layer):
 
     def _windows(self, x: Tensor) -> Windows:
         """Return where the patches of x lie."""
-        if isinstance(self.padding, str):  # "same": an odd total is larger at the end, as in torch
-            same = self.padding == "same"
-            totals = [same * d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
-            padding = tuple((total // 2, total - total // 2) for total in totals)
+        if self.padding == "same":
+            totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
+            padding = tuple((total // 2, total - total // 2) for total in totals)  # as in torch, more at the end
+        elif isinstance(self.padding, str):  # "valid"
+            padding = ((0, 0),) * self.dimensions
         else:
             padding = tuple((size, size) for size in self.padding)
         return windows(x.shape[-self.dimensions :], self.kernel_size, self.stride, padding, self.dilation)
 
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
-        ones = (1,) * self.dimensions
-        defaults = {"padding": ((0,) * self.dimensions,), "dilation": (ones,), "groups": (1,), "matmul_dtype": (None,)}
-        changed = [
-            f", {name}={getattr(self, name)}" for name, (value,) in defaults.items() if getattr(self, name) != value
-        ]
-        return "".join([text, *changed, ", bias=False" if self.bias is None else ""])
+        defaults: dict[str, Any] = {"padding": (0,) * self.dimensions, "dilation": (1,) * self.dimensions, "groups": 1}
+        for name, default in (defaults | {"matmul_dtype": None}).items():
+            if (value := getattr(self, name)) != default:
+                text += f", {name}={value}"
+        return text + (", bias=False" if self.bias is None else "")

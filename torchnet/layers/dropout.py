@@ -29,8 +29,8 @@ class Dropout(Layer):
     def __init__(self, p: float = 0.5, inplace: bool = False, *, seed: int = 0, stream: int = 0) -> None:
         super().__init__()
         refuse(inplace=inplace)
-        if not 0 <= p <= 1:
-            raise ValueError(f"p: expected a probability from 0 to 1, got {p}")
+        if not isinstance(p, (int, float)) or not 0 <= p <= 1:
+            raise ValueError(f"p: expected a probability from 0 to 1, got {p!r}")
         self.p, self.seed, self.stream = p, seed, stream
         # Not in the state_dict, which is that of torch.nn.Dropout. `set_step` restores it.
         self.step = nn.Buffer(torch.tensor(0), persistent=False)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from torchnet.layers.layer import Layer, expect_shape, refuse
+from torchnet.layers.layer import Layer, expect_floats, expect_shape, refuse
 
 
 class ELU(Layer):
@@ -28,6 +28,7 @@ class ELU(Layer):
         Shape:
             x: any; returns: the same.
         """
+        expect_floats(x)
         self.remember(x)
         return functional.elu(x, self.alpha)
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from torchnet.initializers import Initializer, standard_normal
-from torchnet.layers.layer import Layer, expect_shape, expect_values, refuse
+from torchnet.layers.layer import Layer, expect_counts, expect_shape, expect_values, refuse
 
 
 class Embedding(Layer):
@@ -26,7 +26,8 @@ class Embedding(Layer):
         generator: the random number generator; torch's global one if None.
 
     Raises:
-        ValueError: if padding_idx is not an id, _weight has another shape, or for an argument that is refused.
+        ValueError: if a size is not a whole number from 1 up, padding_idx is not an id, _weight has another shape, or
+            for an argument that is refused.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Embedding(Layer):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        expect_counts(num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         refuse(max_norm=max_norm, scale_grad_by_freq=scale_grad_by_freq, sparse=sparse, _freeze=_freeze)
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise ValueError(f"padding_idx: expected an id within 0..{num_embeddings - 1}, got {padding_idx}")

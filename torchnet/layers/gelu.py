@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from torchnet.layers.layer import Layer, expect_shape
+from torchnet.layers.layer import Layer, expect_floats, expect_shape
 
 _DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)  # φ(0)
 _SLOPE_AT_0 = 2 * math.sqrt(2 / math.pi)  # v'(0) of the approximation
@@ -39,6 +39,7 @@ class GELU(Layer):
         Shape:
             x: any; returns: the same.
         """
+        expect_floats(x)
         if self.approximate == "none":
             cdf = 0.5 * torch.erfc(-math.sqrt(0.5) * x)
         else:

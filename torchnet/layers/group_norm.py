@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from torchnet.layers.layer import expect_shape
+from torchnet.layers.layer import expect_counts, expect_shape
 from torchnet.layers.normalization import Device, Normalization, expect_channels, other_dims, per_channel
 
 
@@ -22,7 +22,7 @@ class GroupNorm(Normalization):
         bias: False for no bias.
 
     Raises:
-        ValueError: if the channels cannot be divided into groups of one size.
+        ValueError: if a number is not a whole number from 1 up, or the groups would not have one size.
 
     Source: Wu & He 2018, "Group normalization", equations 1, 2 and 7.
     """
@@ -38,7 +38,8 @@ class GroupNorm(Normalization):
         *,
         bias: bool = True,
     ) -> None:
-        if num_groups < 1 or num_channels % num_groups != 0:
+        expect_counts(num_groups=num_groups, num_channels=num_channels)
+        if num_channels % num_groups != 0:
             raise ValueError(
                 f"num_groups: expected a divisor of num_channels, {num_channels}, got {num_groups}: all groups have "
                 "one size"

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from torchnet.layers.layer import Layer, expect_shape, refuse
+from torchnet.layers.layer import Layer, expect_floats, expect_shape, refuse
 
 
 class Hardswish(Layer):
@@ -26,6 +26,7 @@ class Hardswish(Layer):
         Shape:
             x: any; returns: the same.
         """
+        expect_floats(x)
         self.remember(x)
         return x * (functional.hardtanh(x + 3, 0, 6) / 6)  # 6 x might overflow
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from torchnet.layers.layer import Layer, expect_shape, refuse
+from torchnet.layers.layer import Layer, expect_floats, expect_shape, refuse
 
 
 class Hardtanh(Layer):
@@ -46,6 +46,7 @@ class Hardtanh(Layer):
         Shape:
             x: any; returns: the same.
         """
+        expect_floats(x)
         self.remember(x)  # not y, in which a or b may be rounded
         return functional.hardtanh(x, self.min_val, self.max_val)
 

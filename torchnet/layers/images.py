@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchnet.layers.layer import expect_values
+from torchnet.layers.layer import expect_floats, expect_values
 from torchnet.layers.patches import Sizes
 
 
@@ -26,8 +26,8 @@ def expect_sizes(name: str, value: Any, dimensions: int, smallest: int = 1) -> S
 def expect_images(x: Tensor, dimensions: int, channels: int | None = None, *dtypes: torch.dtype) -> None:
     """Raise a ValueError unless x is a batch of images, (N, C, H, W), or one image, (C, H, W).
 
-    With one dimension, these are signals, (N, C, L) or (C, L). Any number of channels, and any floating-point dtype,
-    will do if none is given.
+    With one dimension, these are signals, (N, C, L) or (C, L). If neither channels nor dtypes are given, x may have any
+    number of channels, and any dtype of floating point.
     """
     if x.dim() - dimensions not in (1, 2) or channels not in (None, x.shape[-dimensions - 1]):
         sample = ", ".join([str(channels or "C"), *("L" if dimensions == 1 else "HW")])
@@ -35,6 +35,8 @@ def expect_images(x: Tensor, dimensions: int, channels: int | None = None, *dtyp
             f"expected input of shape (N, {sample}) or ({sample}), got {tuple(x.shape)}: reshape each sample to its "
             "channels and pixels"
         )
+    if not dtypes:
+        expect_floats(x)
     expect_values(x, *(dtypes or (x.dtype,)))
 
 

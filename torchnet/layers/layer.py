@@ -1,8 +1,8 @@
 """The contract of every layer: a forward pass and a hand-written backward pass."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -37,6 +37,16 @@ class Layer(nn.Module, ABC):
         self.share: Share | None = None
         self.step_counter: Tensor | None = None
         self._remembered: tuple[Any, ...] | None = None
+
+    def __call__(self, x: Tensor, *args: Any, **kwargs: Any) -> Any:
+        """Run `forward`, with its hooks.
+
+        Raises:
+            TypeError: if x is not a tensor.
+        """
+        if not isinstance(x, Tensor):
+            raise TypeError(f"expected a tensor as input, got {type(x).__name__}: convert it with torch.as_tensor")
+        return super().__call__(x, *args, **kwargs)
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
@@ -79,26 +89,14 @@ class Layer(nn.Module, ABC):
         if self._remembered is None:
             raise RuntimeError(
                 f"{type(self).__name__}.backward has nothing to work from: make a forward pass in training mode first "
-                "(net.train(), then net(x)), one for each backward, and let forward call remember"
+                "(net.train(), then net(x)), one for each backward, and let forward call remember; a layer that a "
+                "network runs twice must be two layers"
             )
         values, self._remembered = self._remembered, None
         return values if len(values) > 1 else next(iter(values))
 
     def _repr_html_(self) -> str:
         return network_table(self)
-
-
-@contextmanager
-def step_known(net: nn.Module, step_counter: Tensor, share: "Share | None" = None) -> Iterator[None]:
-    """Within this context, give the layers of a network the counter of steps, and the rows that they work on."""
-    layers = [part for part in net.modules() if isinstance(part, Layer)]
-    for layer in layers:
-        layer.step_counter, layer.share = step_counter, share
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.step_counter = layer.share = None
 
 
 def expect_shape(name: str, tensor: Tensor, shape: Sequence[int], hint: str) -> None:
@@ -129,16 +127,23 @@ def input_dtypes(dtype: torch.dtype) -> tuple[torch.dtype, ...]:
     return (dtype, torch.bfloat16) if dtype == torch.float32 else (dtype,)
 
 
-def refuse(**arguments: Any) -> None:
-    """Raise a ValueError for the first argument that is true: torch.nn's layer has it, ours does not.
+def expect_floats(x: Tensor) -> None:
+    """Raise a ValueError unless x is of floating point, or complex: torch refuses whole numbers, or rounds results."""
+    if not (x.is_floating_point() or x.is_complex()):
+        raise ValueError(f"expected input of floating point, got {x.dtype}: convert it with x.to(torch.float32)")
 
-    Each argument is named as in torch.nn. `inplace` overwrites a tensor that the layer before may need for backward.
-    """
+
+def expect_counts(**counts: Any) -> None:
+    """Raise a ValueError unless each argument is a whole number from 1 up."""
+    for name, count in counts.items():
+        if not isinstance(count, Integral) or count < 1:
+            raise ValueError(f"{name}: expected a whole number from 1 up, got {count!r}")
+
+
+def refuse(**arguments: Any) -> None:
+    """Raise a ValueError for the first argument that is true: torch.nn's layer has it, ours does not."""
     for name, value in arguments.items():
         if value:
-            hint = (
-                "it would overwrite what the layer before needs for its backward pass"
-                if name == "inplace"
-                else ("torch.nn has it, torchnet does not")
-            )
+            overwrites = "it would overwrite what the layer before needs for its backward pass"
+            hint = overwrites if name == "inplace" else "torch.nn has it, torchnet does not"
             raise ValueError(f"{name}: expected it to be left out, got {value!r}: {hint}")

@@ -1,11 +1,11 @@
 """Layer normalization: center and scale each sample by the statistics of its own features."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
-from torchnet.layers.layer import expect_features, expect_shape
+from torchnet.layers.layer import expect_counts, expect_features, expect_shape
 from torchnet.layers.normalization import Device, Normalization, Shape
 
 
@@ -23,7 +23,7 @@ class LayerNorm(Normalization):
         device, dtype: those of weight and bias; torch's default if None.
 
     Raises:
-        ValueError: if normalized_shape has no dimensions.
+        ValueError: if normalized_shape has no dimensions, or one of them is not a whole number from 1 up.
 
     Source: Ba, Kiros & Hinton 2016, "Layer normalization", equations 3 and 4.
     """
@@ -102,7 +102,9 @@ class LayerNorm(Normalization):
 
 def sample_shape(normalized_shape: int | Sequence[int]) -> tuple[Shape, Shape]:
     """Return normalized_shape as a tuple, and the dimensions, counted from the last, that it has in the input."""
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    shape = tuple(normalized_shape) if isinstance(normalized_shape, Iterable) else (normalized_shape,)
     if not shape:
         raise ValueError("normalized_shape: expected at least one dimension, got (): give the width of a sample")
+    for size in shape:
+        expect_counts(normalized_shape=size)
     return shape, tuple(range(-len(shape), 0))

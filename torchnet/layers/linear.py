@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from torchnet.initializers import Initializer, he_normal
-from torchnet.layers.layer import Layer, expect_features, expect_shape
+from torchnet.layers.layer import Layer, expect_counts, expect_features, expect_shape
 
 
 class Linear(Layer):
@@ -22,7 +22,7 @@ class Linear(Layer):
             None to leave them unrounded. The output has the dtype of the weights in both cases.
 
     Raises:
-        ValueError: if matmul_dtype is neither torch.bfloat16 nor None.
+        ValueError: if a width is not a whole number from 1 up, or matmul_dtype neither torch.bfloat16 nor None.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class Linear(Layer):
         matmul_dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        expect_counts(in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
         self.matmul_dtype = expect_matmul_dtype(matmul_dtype)
         weight = initializer((out_features, in_features), generator, dtype).to(device)

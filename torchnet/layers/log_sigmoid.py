@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from torchnet.layers.layer import Layer, expect_shape
+from torchnet.layers.layer import Layer, expect_floats, expect_shape
 
 _THRESHOLD = 40  # log(1 + e⁴⁰) is 40 in float64
 
@@ -18,6 +18,7 @@ class LogSigmoid(Layer):
         Shape:
             x: any; returns: the same.
         """
+        expect_floats(x)
         y = -functional.softplus(-x, threshold=_THRESHOLD)  # the logarithm of sigmoid(x) would be -Inf far below zero
         self.remember(y)
         return y

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from torchnet.layers.layer import Layer, expect_shape, refuse
+from torchnet.layers.layer import Layer, expect_floats, expect_shape, refuse
 
 
 class Mish(Layer):
@@ -26,6 +26,7 @@ class Mish(Layer):
         Shape:
             x: any; returns: the same.
         """
+        expect_floats(x)
         t = torch.tanh(functional.softplus(x))
         self.remember(x, t)
         return x * t

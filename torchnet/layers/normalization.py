@@ -42,8 +42,9 @@ class Normalization(Layer):
             self.bias.grad = bias_grad
 
     def dtype_of(self, x: Tensor) -> torch.dtype:
-        """Return the dtype of the computation: that of the layer's own tensors; that of x if it has none."""
-        return next((own.dtype for own in (*self.parameters(), *self.buffers())), x.dtype)
+        """Return the dtype of the computation: that of the layer's own tensors; that of x, or a float, without any."""
+        any_float = x.dtype if x.is_floating_point() or x.is_complex() else torch.get_default_dtype()
+        return next((own.dtype for own in (*self.parameters(), *self.buffers())), any_float)
 
     def dtypes_of(self, x: Tensor) -> tuple[torch.dtype, ...]:
         """Return the dtypes that x may have; the output has the same."""
@@ -70,5 +71,5 @@ def expect_channels(x: Tensor, channels: int, layouts: tuple[str, ...], *dtypes:
     fits = any(x.dim() == count or (any_more and x.dim() >= count - 1) for count, any_more in dims)
     if not fits or x.shape[1] != channels:
         expected = " or ".join(f"({layout.replace('C', str(channels))})" for layout in layouts)
-        raise ValueError(f"expected input of shape {expected}, got {tuple(x.shape)}: channels belong into dimension 1")
+        raise ValueError(f"expected input of shape {expected}, got {tuple(x.shape)}: the channels are dimension 1")
     expect_values(x, *dtypes)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from torchnet.layers.layer import Layer, expect_shape, expect_values, input_dtypes
+from torchnet.layers.layer import Layer, expect_counts, expect_shape, expect_values, input_dtypes
 
 
 class PReLU(Layer):
@@ -14,6 +14,9 @@ class PReLU(Layer):
         init: the initial slope.
         device: the device of the slopes.
         dtype: the dtype of the slopes; torch's default if None.
+
+    Raises:
+        ValueError: if num_parameters is not a whole number from 1 up.
 
     Source: He et al. 2015, "Delving deep into rectifiers", section 2.1.
     """
@@ -26,6 +29,7 @@ class PReLU(Layer):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        expect_counts(num_parameters=num_parameters)
         self.num_parameters, self.init = num_parameters, init
         weight = torch.full((num_parameters,), float(init), device=device, dtype=dtype)
         self.weight = nn.Parameter(weight, requires_grad=False)
@@ -40,7 +44,10 @@ class PReLU(Layer):
             ValueError: if x does not have C channels or has a different dtype than the slopes.
         """
         if self.num_parameters not in (1, *x.shape[1:2]):
-            raise ValueError(f"expected input of shape (N, {self.num_parameters}, ...), got {tuple(x.shape)}")
+            raise ValueError(
+                f"expected input of shape (N, {self.num_parameters}, ...), got {tuple(x.shape)}: the slopes belong to "
+                "the channels, which are dimension 1"
+            )
         expect_values(x, *input_dtypes(self.weight.dtype))
         self.remember(x)
         return torch.where(x > 0, x, (self._slopes(x) * x).to(x.dtype))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from torchnet.layers.layer import Layer, expect_shape, refuse
+from torchnet.layers.layer import Layer, expect_floats, expect_shape, refuse
 
 
 class ReLU(Layer):
@@ -23,6 +23,7 @@ class ReLU(Layer):
         Shape:
             x: any; returns: the same.
         """
+        expect_floats(x)
         y = torch.relu(x)
         self.remember(y)
         return y

@@ -23,7 +23,7 @@ class RMSNorm(Normalization):
         device, dtype: those of the weight; torch's default if None.
 
     Raises:
-        ValueError: if normalized_shape has no dimensions.
+        ValueError: if normalized_shape has no dimensions, or one of them is not a whole number from 1 up.
 
     Source: Zhang & Sennrich 2019, "Root mean square layer normalization", equation 4.
     """

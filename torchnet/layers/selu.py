@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from torchnet.layers.layer import Layer, expect_shape, refuse
+from torchnet.layers.layer import Layer, expect_floats, expect_shape, refuse
 
 # Solutions of two equations: an input of mean 0 and variance 1, normally distributed, gives such an output.
 ALPHA = 1.6732632423543772848170429916717
@@ -30,6 +30,7 @@ class SELU(Layer):
         Shape:
             x: any; returns: the same.
         """
+        expect_floats(x)
         self.remember(x)
         return functional.selu(x)
 

@@ -1,7 +1,7 @@
 """A sequence of layers as one layer. Forward is a loop over them, backward the same loop in reverse order."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,20 +15,24 @@ class Sequential(nn.Sequential, Layer):
     The layers are named "0", "1", ..., so the keys of the `state_dict` are "0.weight", ..., as in torch.nn.
 
     Args:
-        layers: f₁, ..., f_k, applied in this order.
+        layers: f₁, ..., f_k, applied in this order; or one OrderedDict of them by name.
 
     Raises:
-        ValueError: if one of them is not a layer of torchnet, or a subclass of `torchnet.Layer`.
+        ValueError: if one of them is not a `torchnet.Layer`.
     """
 
-    def __init__(self, *layers: Layer) -> None:
-        for layer in layers:
-            if not isinstance(layer, Layer):
-                raise ValueError(
-                    f"expected layers of torchnet, got {type(layer).__name__}: layers of torch.nn have no hand-written "
-                    "backward pass"
-                )
-        super().__init__(*layers)
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        """Add a layer; the constructor, `append` and `extend` do it by this."""
+        _expect_layer(module)
+        super().add_module(name, module)
+
+    def insert(self, index: int, module: nn.Module) -> Self:
+        _expect_layer(module)
+        return super().insert(index, module)
+
+    def __add__(self, other: nn.Sequential) -> "Sequential":
+        # nn.Sequential would return one of its own, without a backward pass.
+        return Sequential(*self, *other)
 
     def __iter__(self) -> Iterator[Layer]:
         return cast(Iterator[Layer], super().__iter__())
@@ -71,3 +75,12 @@ class Sequential(nn.Sequential, Layer):
             if written is not None:
                 written(layer)
         return grad
+
+
+def _expect_layer(module: Any) -> None:
+    if not isinstance(module, Layer):
+        got = module.__name__ if isinstance(module, type) else type(module).__name__
+        raise ValueError(
+            f"expected layers of torchnet, got {got}: pass instances of torchnet's layers, or of subclasses of "
+            "torchnet.Layer, which have a backward pass"
+        )

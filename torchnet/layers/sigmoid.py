@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from torchnet.layers.layer import Layer, expect_shape
+from torchnet.layers.layer import Layer, expect_floats, expect_shape
 
 
 class Sigmoid(Layer):
@@ -15,6 +15,7 @@ class Sigmoid(Layer):
         Shape:
             x: any; returns: the same.
         """
+        expect_floats(x)
         y = torch.sigmoid(x)  # 1 / (1 + exp(-x)) would overflow in exp for x far below zero
         self.remember(y)
         return y

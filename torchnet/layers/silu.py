@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from torchnet.layers.layer import Layer, expect_shape, refuse
+from torchnet.layers.layer import Layer, expect_floats, expect_shape, refuse
 
 
 class SiLU(Layer):
@@ -26,6 +26,7 @@ class SiLU(Layer):
         Shape:
             x: any; returns: the same.
         """
+        expect_floats(x)
         s = torch.sigmoid(x)
         y = x * s
         self.remember(s, y)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from torchnet.layers.layer import Layer, expect_shape
+from torchnet.layers.layer import Layer, expect_floats, expect_shape
 
 
 class Softmax(Layer):
@@ -28,6 +28,7 @@ class Softmax(Layer):
         Shape:
             x: any; returns: the same.
         """
+        expect_floats(x)
         y = torch.softmax(x, self.dim)  # subtracts the maximum first: exp would overflow
         self.remember(y)
         return y
@@ -69,6 +70,7 @@ class LogSoftmax(Layer):
         Shape:
             x: any; returns: the same.
         """
+        expect_floats(x)
         y = torch.log_softmax(x, self.dim)  # the logarithm of softmax would be -Inf where softmax underflows to 0
         self.remember(y)
         return y

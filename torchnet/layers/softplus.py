@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from torchnet.layers.layer import Layer, expect_shape
+from torchnet.layers.layer import Layer, expect_floats, expect_shape
 
 
 class Softplus(Layer):
@@ -27,6 +27,7 @@ class Softplus(Layer):
         Shape:
             x: any; returns: the same.
         """
+        expect_floats(x)
         y = functional.softplus(x, self.beta, self.threshold)
         self.remember(x, y)
         return y

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from torchnet.layers.layer import Layer, expect_shape
+from torchnet.layers.layer import Layer, expect_floats, expect_shape
 
 
 class Softsign(Layer):
@@ -18,6 +18,7 @@ class Softsign(Layer):
         Shape:
             x: any; returns: the same.
         """
+        expect_floats(x)
         d = 1 + x.abs()
         self.remember(d)
         return x / d

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from torchnet.layers.layer import Layer, expect_shape
+from torchnet.layers.layer import Layer, expect_floats, expect_shape
 
 
 class Tanh(Layer):
@@ -15,6 +15,7 @@ class Tanh(Layer):
         Shape:
             x: any; returns: the same.
         """
+        expect_floats(x)
         y = torch.tanh(x)
         self.remember(y)
         return y

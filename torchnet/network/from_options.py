@@ -33,7 +33,7 @@ NETWORKS: dict[str, dict[str, Any]] = {  # the options of each kind of network, 
     },
 }
 OPTIONS = tuple(dict.fromkeys(name for options in NETWORKS.values() for name in options))
-_WITHOUT = (None, False, 0)  # values of an option that is left out
+_WITHOUT = (None, 0)  # values of an option that is left out; False is 0
 
 
 def network_options(network: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,20 +113,18 @@ def _own_network(
             net: Network = made(tuple(input_shape), num_classes).to(dtype)
         except Exception as error:  # whatever it raises
             raise ValueError(
-                f"network: expected a class that is made as {name}(input_shape, num_classes), got {error} for "
-                f"input_shape {tuple(input_shape)} and {num_classes} classes"
+                f"network: expected a class that is made as {name}(input_shape, num_classes), got an error for "
+                f"input_shape {tuple(input_shape)} and {num_classes} classes: {error}"
             ) from error
     if net.input_shape is None:
         net.input_shape = tuple(input_shape)
-    net.matmul_dtype = matmul_dtype
-    for part in net.modules():
+    for part in net.modules():  # the network is one of them
         if hasattr(part, "matmul_dtype"):
             part.matmul_dtype = matmul_dtype  # type: ignore[assignment]  # no parameter or module
     _expect_logits(net.eval(), name, torch.zeros((2, *input_shape), dtype=dtype), num_classes)
     return net.train()
 
 
-@torch.no_grad()
 def _expect_logits(net: Network, name: str, samples: Tensor, num_classes: int) -> None:
     try:
         shape = tuple(net(samples).shape)

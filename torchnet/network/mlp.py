@@ -108,9 +108,8 @@ class MLP(Network):
             raise ValueError(f"layer_sizes: expected at least two whole numbers from 1 up, got {sizes}")
         self.input_shape = (sizes[0],)
         hidden = len(sizes) - 2
-        chosen = list(activation) if isinstance(activation, (list, tuple)) else [activation]
-        activations = _one_each("activation", [activation_class(it) for it in chosen], hidden)
-        dropouts = _one_each("dropout", [dropout] if isinstance(dropout, (int, float)) else list(dropout), hidden)
+        activations = _one_each("activation", activation, hidden, activation_class)
+        dropouts = _one_each("dropout", dropout, hidden)
         expect_one_of("initializer", initializer, INITIALIZERS)
         if normalization is not None:
             expect_one_of("normalization", normalization, NORMALIZATIONS)
@@ -139,12 +138,19 @@ def activation_class(activation: Any) -> Callable[[], Layer]:
     """Return what makes an activation, which is named or a class of layers."""
     if isinstance(activation, type) and issubclass(activation, Layer):
         return activation
+    if isinstance(activation, (list, tuple, Layer)):
+        raise ValueError(
+            f"activation: expected one name, such as 'relu', or one class of torchnet's layers, such as torchnet.ReLU, "
+            f"got {activation!r}"
+        )
     expect_one_of("activation", activation, ACTIVATIONS)
     return ACTIVATIONS[activation]
 
 
-def _one_each(name: str, values: list[Any], hidden: int) -> list[Any]:
-    """Return one value per hidden layer, given either one value for all or one for each."""
+def _one_each(name: str, given: Any, hidden: int, convert: Callable[[Any], Any] = lambda it: it) -> list[Any]:
+    """Return one converted value per hidden layer, given either one value for all or one for each."""
+    values = list(given) if isinstance(given, (list, tuple)) else [given]
     if len(values) not in (1, hidden):
         raise ValueError(f"{name}: expected one, or one for each of {hidden} hidden layers, got {values}")
+    values = [convert(it) for it in values]
     return values * hidden if len(values) == 1 else values

@@ -122,6 +122,8 @@ def find_checkpoint(named: str, root: Path, name: str = "*") -> FoundCheckpoint:
         return _first_readable(named, root / name, lambda: _candidates(word[1], root, name))
     path = Path(named)
     if path.is_dir():
+        if runs := sorted(config.parent for config in path.glob(f"*/{CONFIG}")):
+            raise CheckpointError(f"{named}: expected the folder of a run, got a folder of runs: take {runs[-1]}")
         return _first_readable(named, path, lambda: step_checkpoints(path / CHECKPOINTS))
     if not path.exists():
         raise CheckpointError(

@@ -90,13 +90,10 @@ def read_config_of(checkpoint: Path, contents: dict[str, Any]) -> tuple[dict[str
         DataError: if config.yaml is invalid, or describes another network than the checkpoint holds.
     """
     path = run_of(checkpoint) / CONFIG
-    config, weights, preprocessing = (
-        read_config(path),
-        trained_weights(contents),
-        saved_preprocessing(checkpoint, contents),
-    )
+    config, weights = read_config(path), trained_weights(contents)
+    saved = saved_preprocessing(checkpoint, contents)
     try:
-        preprocessing = expect_described(checkpoint, weights, config["model"], preprocessing)
+        preprocessing = expect_described(checkpoint, weights, config["model"], saved)
     except CheckpointError as error:
         if not weights:
             raise
