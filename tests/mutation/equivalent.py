@@ -24,10 +24,6 @@ EQUIVALENT = {
     "self.matmul_dtype and tensor.dtype == torch.float32 -> (tensor.dtype == torch.float32)": (
         "tensor.to(None) returns the tensor itself, so the condition only makes this explicit."
     ),
-    "torchnet/layers/convolution.py _Convolution.forward: "
-    "self.bias if operand.dtype == self.weight.dtype else None -> None": (
-        "The bias is then added after the product: only rounding and speed differ."
-    ),
     "torchnet/layers/convolution_kernels.py convolve_backward: (input_grad, True, False) -> (input_grad, True, True)": (
         "The gradient of the bias is computed and not used: only the speed differs."
     ),

@@ -37,7 +37,8 @@ class Network(Sequential):
             raise ValueError(f"expected a batch of samples (N, ...), got {tuple(x.shape)}: pass one sample as x[None]")
         if self.training:
             self._given_shape = x.shape
-        return super().forward(x if self.input_shape is None else in_shape(x, self.input_shape))
+        logits = super().forward(x if self.input_shape is None else in_shape(x, self.input_shape))
+        return logits.to(next(self.parameters(), logits).dtype)  # a last convolution may return bfloat16
 
     def backward(
         self, grad_output: Tensor, input_grad: bool = False, written: Callable[[Layer], None] | None = None
