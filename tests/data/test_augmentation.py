@@ -254,6 +254,15 @@ def test_each_setting_has_an_effect(setting):
     assert (deformation(images, STEP) - images).abs().max() > 1e-3
 
 
+def test_only_the_first_steps_deform():
+    images, ends = torch.rand(3, 8, 8), replace(ALL, steps=3)
+    for step in map(torch.tensor, range(6)):
+        expected = ALL(images, step) if step < 3 else images
+        assert torch.equal(ends(images, step), expected)
+    half = images.half()
+    assert ends(half, torch.tensor(2)).dtype == ends(half, torch.tensor(3)).dtype == torch.float16
+
+
 def test_settings_are_frozen():
     with pytest.raises(FrozenInstanceError):
         ALL.rotation = 5.0
@@ -285,7 +294,13 @@ def test_settings_do_not_change_the_random_numbers_of_others():
 
 
 @pytest.mark.parametrize(
-    "deformation", [ALL, replace(ALL, elastic_strength=0), Deformation(elastic_strength=2, elastic_smoothness=3)]
+    "deformation",
+    [
+        ALL,
+        replace(ALL, elastic_strength=0),
+        replace(ALL, steps=2),
+        Deformation(elastic_strength=2, elastic_smoothness=3),
+    ],
 )
 def test_a_replay_gives_the_same_bits(deformation):
     images = random_images(2, 5, 8, 8).float()
@@ -338,6 +353,7 @@ def test_images_are_not_modified():
             "elastic_smoothness: expected at least 1 pixel with an elastic_strength of 0.5, got 0.0: increase it, or "
             "neighboring pixels are torn apart",
         ),
+        ({"steps": 0}, "steps: expected a whole number from 1 up, or null for all steps, got 0"),
     ],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(settings, message):

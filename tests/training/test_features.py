@@ -48,6 +48,7 @@ DEFORMATION = (
     "--data.deformation.scale=0.1",
     "--data.deformation.elastic_strength=0.5",
     "--data.deformation.elastic_smoothness=2",
+    "--data.deformation.steps=60",
 )
 EVERYTHING = (*NETWORK, *DEFORMATION, "--trainer.max_epochs=3", "--data.validation_fraction=0")  # 29 steps an epoch
 UPDATES = {

@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         source, deformation = options.source or data.source, data.deformation
     try:
         named = {name: getattr(options, name) for name in _HELP if getattr(options, name) is not None}
-        deformation = replace(deformation, **named)
+        deformation = replace(deformation, **named, steps=None)  # whatever the step, it is drawn
         if not deformation.is_affine and not deformation.is_elastic:
             raise ValueError("expected a setting that deforms images, such as --rotation 15: all of them are 0")
         draw_deformation(deformation, source, options.output)

@@ -38,6 +38,8 @@ class Deformation:
         elastic_smoothness: pixels, the standard deviation σ of the Gaussian that smooths the displacements: those of
             two pixels at distance r have the correlation exp(-r² / 4σ²).
         seed: the seed of the random numbers. Each number is uniformly distributed within its limits.
+        steps: the number of training steps that deform; later ones see the images as they are. The running statistics
+            of batch norm then end as those of undeformed images, which are tested. None for all steps.
 
     Raises:
         ValueError: if a setting is out of range.
@@ -54,6 +56,7 @@ class Deformation:
     elastic_strength: float = 0.0
     elastic_smoothness: float = 0.0
     seed: int = 0
+    steps: int | None = None
 
     def __post_init__(self) -> None:
         for name, below_end, expected in (
@@ -71,6 +74,8 @@ class Deformation:
                 f"elastic_smoothness: expected at least 1 pixel with an elastic_strength of {self.elastic_strength}, "
                 f"got {self.elastic_smoothness}: increase it, or neighboring pixels are torn apart"
             )
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"steps: expected a whole number from 1 up, or null for all steps, got {self.steps}")
 
     @property
     def is_affine(self) -> bool:
@@ -94,7 +99,7 @@ class Deformation:
 
         Shape:
             images: (N, H, W), floating point.
-            step: (), int64.
+            step: (), int64; 0 for the first step.
             returns: (N, H, W), of the dtype of `images`.
 
         Raises:
@@ -111,7 +116,8 @@ class Deformation:
         sampled = images if images.dtype == torch.float64 else images.float()
         points = self.points(sampled, step, start).permute(0, 2, 3, 1)
         # align_corners=False: -1 and 1 are the outer borders of the image, even if it has only 1 pixel.
-        return grid_sample(sampled[:, None], points, align_corners=False)[:, 0].to(images.dtype)
+        deformed = grid_sample(sampled[:, None], points, align_corners=False)[:, 0].to(images.dtype)
+        return deformed if self.steps is None else torch.where(step < self.steps, deformed, images)
 
     def points(self, images: Tensor, step: Tensor, start: int = 0) -> Tensor:
         """Return the point at which each output pixel samples its image, as x (to the right) and y (down).
