@@ -653,7 +653,7 @@ PLANTED: tuple[Planted, ...] = (
         ("kernel: never tracked", "            self.track(*statistics)", "            pass"),
         (
             "kernel: into the running statistics",
-            "x.new_zeros(2, self.num_features).unbind() if of_batch else (",
+            "x.new_zeros(2, self.num_features) if of_batch else (",
             "(",
         ),
         ("kernel: half of the statistics", "of_batch, 1, self.eps", "of_batch, 0.5, self.eps"),

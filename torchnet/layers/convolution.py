@@ -44,9 +44,8 @@ class _Convolution(ConvolutionArguments):
             y = convolve(batch, weight, within, where, self.groups)
             bias = bias if within is None else None
         else:
-            Y = torch.einsum("gok,ngkp->ngop", self._grouped(weight), self._patches(batch, where))
-            y = Y.reshape(len(batch), -1, *where.output_size)
-        y = y.to(self.weight.dtype).reshape(*self._shape(x, where))
+            y = torch.einsum("gok,ngkp->ngop", self._grouped(weight), self._patches(batch, where))
+        y = y.to(self.weight.dtype).reshape(self._shape(x, where))
         return y if bias is None else y + bias
 
     @torch.no_grad()

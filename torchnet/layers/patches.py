@@ -50,12 +50,13 @@ class Windows:
 
     def inside(self, device: torch.device | None = None, with_padding: bool = False) -> Tensor:
         """Return whether each place of each window lies in the image, or in the image with its padding: (K, P)."""
-        first, last = [0 for _ in self.image_size], list(self.image_size)
-        if with_padding:
-            first = [-before for before, _ in self.padding]
-            last = [size + after for size, (_, after) in zip(self.image_size, self.padding, strict=True)]
+        sides = self.padding if with_padding else ((0, 0),) * len(self.image_size)
+        first = torch.tensor([-before for before, _ in sides], device=device)
+        end = torch.tensor(
+            [size + after for size, (_, after) in zip(self.image_size, sides, strict=True)], device=device
+        )
         pixels = self.coordinates(device)
-        return ((pixels >= torch.tensor(first, device=device)) & (pixels < torch.tensor(last, device=device))).all(-1)
+        return ((pixels >= first) & (pixels < end)).all(-1)
 
     def indices(self, device: torch.device | None = None) -> Tensor:
         """Return the index of each pixel in the flattened image, row · W + column: (K, P); 0 if it lies outside."""
