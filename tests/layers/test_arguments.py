@@ -60,11 +60,6 @@ def test_weights_have_the_dtype_and_device_that_are_asked_for(name):
     assert {it.device.type for it in (*on_meta.parameters(), *on_meta.buffers())} <= {"meta"}
 
 
-def test_torchs_kernels_are_called_by_default():
-    found = {name: getattr(torchnet, name).fast for name in LAYERS if hasattr(getattr(torchnet, name), "fast")}
-    assert found == dict.fromkeys(["Conv1d", "Conv2d", "MaxPool2d", "AvgPool2d", "BatchNorm2d"], True)
-
-
 def test_a_refusal_names_the_argument():
     for name, argument, options in TRIES:
         if argument and outcome(name, options, LAYERS[name].shapes[-1]) == "refused":
