@@ -192,6 +192,7 @@ def test_the_most_stages_and_blocks():
 def test_the_sizes_of_a_network_in_a_few_letters():
     assert describe_sizes(MLP((4, 5, 5, 3))) == "4-5-5-3"
     assert describe_sizes(random_net(blocks=3)) == "2x8x9-3-5-4"
+    assert describe_sizes(MLP((4, 5, 5, 3), residual=True)) == "4-5-5-3"
     assert describe_sizes(Residual(Linear(3, 3))) == "3"
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 import torchnet
-from torchnet import Layer, set_step
+from torchnet import Layer, Linear, Residual, Sequential, set_step
 
 from .arguments import DOUBLE, LAYERS, calls
 from .test_batch_norm_2d import Operations
@@ -49,6 +49,30 @@ def test_the_gradient_of_the_input_is_left_out_when_not_asked_for(name):
         assert (found is None) == (not input_grad or name == "Embedding")
         grads.append([weight.grad for weight in layer.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*grads, strict=True))
+
+
+@pytest.mark.parametrize("made_of", [Sequential, Residual])
+def test_a_sequence_returns_the_gradient_of_its_input_by_default(made_of):
+    layer = made_of(Linear(3, 3))
+    assert layer.backward(layer(torch.ones(2, 3))) is not None
+
+
+class Square(Layer):
+    """A layer of somebody's own, who did not think of torch.no_grad."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.remember(x)
+        return x * x
+
+    def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
+        return 2 * self.recall() * grad_output
+
+
+@pytest.mark.parametrize("made_of", [Sequential, Residual])
+def test_autograd_sees_nothing_of_the_backward_of_a_sequence(made_of):
+    layer, x = made_of(Square()), torch.ones(2, 3)
+    layer(x)
+    assert not layer.backward(torch.ones(2, 3, requires_grad=True)).requires_grad
 
 
 @pytest.mark.parametrize("name", LAYERS)
