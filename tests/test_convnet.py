@@ -166,6 +166,7 @@ def test_a_network_for_colors_refuses_gray_images():
         ({"widths": [4, 1.5]}, r"widths: expected .*, got \[4, 1.5\]"),
         ({"widths": [4] * 4}, "widths: expected at most 3 stages for images of 8 x 9 pixels, .* got 4"),
         ({"input_shape": (2, 4, 9), "widths": [4] * 3}, "widths: expected at most 2 stages for images of 4 x 9 pixels"),
+        ({"input_shape": (2, 9, 4), "widths": [4] * 3}, "widths: expected at most 2 stages for images of 9 x 4 pixels"),
         ({"blocks": -1}, "blocks: expected a whole number from 0 up, .*, got -1 in each of 2"),
         ({"blocks": 501}, "at most 1,000 blocks in all stages, got 501 in each of 2"),
         ({"blocks": 1.5}, "blocks: expected a whole number from 0 up, .* got 1.5"),
@@ -192,7 +193,10 @@ def test_the_most_stages_and_blocks():
 def test_the_sizes_of_a_network_in_a_few_letters():
     assert describe_sizes(MLP((4, 5, 5, 3))) == "4-5-5-3"
     assert describe_sizes(random_net(blocks=3)) == "2x8x9-3-5-4"
-    assert describe_sizes(MLP((4, 5, 5, 3), residual=True)) == "4-5-5-3"
+    net = MLP((4, 5, 5, 3), residual=True)
+    assert describe_sizes(net) == "4-5-5-3"
+    net.input_shape = (2, 2)
+    assert describe_sizes(net) == "2x2-5-3"
     assert describe_sizes(Residual(Linear(3, 3))) == "3"
 
 
