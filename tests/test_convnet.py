@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from torchnet import MLP, Conv2d, ConvNet, Dropout, Linear, MaxPool2d, Residual, check
+from torchnet import MLP, Conv2d, ConvNet, Dropout, Linear, MaxPool2d, Network, Residual, check
 from torchnet.data import Classes, DataError, Pixels, Preprocessing, Table
 from torchnet.layers import BatchNorm2d, Layer, Tanh
 from torchnet.network import describe_sizes
@@ -145,6 +145,15 @@ def test_images_reach_the_first_layer_in_channels_last_memory():
     assert in_shape(torch.rand((4, 6, 6)), (1, 6, 6)).stride() == (36, 1, 6, 1)
     assert in_shape(torch.rand((4, 6, 6, 1)), (1, 6, 6)).stride() == (36, 1, 6, 1)
     assert in_shape(torch.rand((4, 15)), (3, 5)).shape == (4, 3, 5)
+
+
+def test_a_network_without_an_input_shape_takes_what_its_first_layer_takes():
+    net, x = Network(Linear(3, 2)), torch.rand((4, 5, 3))
+    assert net.matmul_dtype is None
+    y = net(x)
+    assert torch.equal(y, net[0](x))
+    net(x)
+    assert net.backward(y, input_grad=True).shape == x.shape
 
 
 def test_a_network_for_colors_refuses_gray_images():
