@@ -7,3 +7,5 @@ import os
 
 # torch and NumPy read it once, when conftest.py imports them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Where a test asks for several threads, one that waits for another leaves the core to it.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")

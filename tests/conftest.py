@@ -10,6 +10,7 @@ import signal
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import hypothesis
 import numpy as np
@@ -32,6 +33,7 @@ from .datasets import Arrays, by_label
 pytest_plugins = ["torchnet.checking.pytest_plugin"]
 
 ROOT = Path(__file__).parent.parent
+FSYNC = os.fsync
 WORST = "worst relative errors"  # a key of report.user_properties, which xdist sends from its workers
 CHECKS = "scikit-learn's checks of the estimators"  # another key
 
@@ -53,6 +55,22 @@ def _compiled_step() -> None:
     """Compile the CPU's step before any test, as its notice would appear in the output of one."""
     with contextlib.suppress(NotFusedError):
         build()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_wait_for_the_disk() -> Iterator[None]:
+    """Replace fsync by a call that only fails for a wrong descriptor, except where a test asks for `real_fsync`.
+
+    A run waits for the disk about twenty times, which took a large part of the time of all tests. No test could see it:
+    a process that is killed loses nothing that was written.
+    """
+    with mock.patch("os.fsync", os.fstat):
+        yield
+
+
+@pytest.fixture
+def real_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", FSYNC)
 
 
 @pytest.fixture(scope="session")

@@ -177,6 +177,7 @@ def test_a_network_for_colors_refuses_gray_images():
         ({"input_shape": (2, 4, 9), "widths": [4] * 3}, "widths: expected at most 2 stages for images of 4 x 9 pixels"),
         ({"input_shape": (2, 9, 4), "widths": [4] * 3}, "widths: expected at most 2 stages for images of 9 x 4 pixels"),
         ({"blocks": -1}, "blocks: expected a whole number from 0 up, .*, got -1 in each of 2"),
+        ({"blocks": -1, "widths": [4]}, "blocks: expected a whole number from 0 up, .*, got -1 in each of 1"),
         ({"blocks": 501}, "at most 1,000 blocks in all stages, got 501 in each of 2"),
         ({"blocks": 1.5}, "blocks: expected a whole number from 0 up, .* got 1.5"),
         ({"head": "max"}, "head: expected one of average, flatten, got 'max'"),

@@ -142,7 +142,7 @@ def test_the_weights_of_a_network_of_ones_own_follow_from_the_seed_and_no_other_
         (Fails, r"{} fails with samples of shape \(2, 2, 3\): no$"),
         (
             WithArgument,
-            r"expected a class that is made as {}\(input_shape, num_classes\), got .* 'slope' for input_shape",
+            r"expected a class that is made as {}\(input_shape, num_classes\), got an error for .* classes: .*'slope'",
         ),
         (OwnLayer, "expected a subclass of torchnet.Network, got {}: derive it from that$"),
     ],

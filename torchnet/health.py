@@ -122,11 +122,12 @@ class Activity(NamedTuple):
         """Return "saturated" or "dead" and the fraction, (), as `gradient_health` defines them; None if unknown."""
         if self.slope is None:
             return None
+        dtype = torch.promote_types(self.slope.dtype, torch.float32)  # a mean in bfloat16 would have 3 digits
         steepest = _STEEPEST.get(type(self.layer))
         if steepest is not None:
-            return "saturated", (self.slope.abs() < _FLAT * steepest).to(self.slope.dtype).mean()
+            return "saturated", (self.slope.abs() < _FLAT * steepest).to(dtype).mean()
         of_unit = self.slope.movedim(self.unit_dim, 0).flatten(1)  # (units, values)
-        return "dead", (of_unit.abs() < _DEAD).all(dim=1).to(self.slope.dtype).mean()
+        return "dead", (of_unit.abs() < _DEAD).all(dim=1).to(dtype).mean()
 
 
 def activities(net: nn.Module, x: Tensor) -> list[Activity]:

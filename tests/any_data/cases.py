@@ -99,11 +99,10 @@ def _write_folder(folder: Path) -> None:
         Image.fromarray(image).save(folder / label / f"{k:03}.{'png' if k % 2 else 'bmp'}")
 
 
-def _npz(name: str, make: Callable[[], dict[str, np.ndarray]], input_name: str = "x") -> Case:
+def _npz(name: str, make: Callable[[], dict[str, np.ndarray]], input_name: str = "x", config: str = "images") -> Case:
     def write(folder: Path) -> None:
         np.savez_compressed(folder / "data.npz", **make())
 
-    config = "table" if make()[input_name].ndim == 2 else "images"
     return Case(name, write, ("--data.source={folder}/data.npz",), lambda folder: make()[input_name][:40], config)
 
 
@@ -150,7 +149,7 @@ CASES = (
     _table(lambda: datasets.load_diabetes(scaled=False), "diabetes.csv", "progression", labels=False),
     _npz("digits as letters", _letters_for_digits),
     _npz("26 classes", lambda: dict(zip("xy", _letters(), strict=True))),
-    _npz("2 classes", _two_classes),
+    _npz("2 classes", _two_classes, config="table"),
     Case("RGB folder", _write_folder, ("--data.source={folder}",), lambda folder: _shapes()[0][::6], "images"),
     _npz("float images", _float_images, "x_test"),
     Case(

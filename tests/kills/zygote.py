@@ -61,6 +61,7 @@ def _serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the client, which closes this process
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints while it is imported is no answer
+    os.fsync = os.fstat  # a process that is killed loses nothing that it has written: no need to wait for the disk
     _import_everything()
     gc.freeze()  # the collector of a fork would touch, and so copy, every page of what was imported here
     for line in sys.stdin:

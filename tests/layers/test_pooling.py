@@ -263,7 +263,14 @@ def test_invalid_arguments_are_refused(kind, arguments, message):
         (lambda: MaxPool2d(2, return_indices=True), "return_indices: expected it to be left out, got True"),
         (lambda: MaxPool2d(2, dilation=0), "dilation: expected a whole number from 1 up or 2 of them, got 0"),
         (lambda: MaxPool2d(3, padding=2, dilation=2), "padding: expected at most half of kernel_size, 3, got 2"),
-        (lambda: AvgPool2d(2, divisor_override=0), "divisor_override: expected a number other than 0, got 0"),
+        (
+            lambda: AvgPool2d(2, divisor_override=0),
+            "divisor_override: expected a whole number other than 0, or None for the mean, got 0",
+        ),
+        (
+            lambda: AvgPool2d(2, divisor_override=2.5),
+            "divisor_override: expected a whole number other than 0, or None for the mean, got 2.5",
+        ),
         (lambda: AdaptiveAvgPool2d(2), r"output_size: expected 1 or \(1, 1\), the mean of each channel, got 2"),
         (lambda: AdaptiveAvgPool2d((1, 2)), r"output_size: expected 1 or \(1, 1\), .*, got \(1, 2\): take AvgPool2d"),
         (lambda: AdaptiveAvgPool2d(None), r"output_size: expected 1 or \(1, 1\), the mean of each channel, got None"),

@@ -1,6 +1,7 @@
 """Inputs and arguments that no layer can work with are refused in a sentence."""
 
 from collections import OrderedDict
+from functools import partial
 
 import pytest
 import torch
@@ -74,7 +75,7 @@ def test_whole_numbers_are_refused(layer, shape, dtype):
         layer(torch.ones(shape, dtype=dtype))
 
 
-@pytest.mark.parametrize("layer", [AvgPool2d(2), Tanh()], ids=str)
+@pytest.mark.parametrize("layer", [AvgPool2d(2), Tanh(), LayerNorm(4, elementwise_affine=False)], ids=str)
 def test_complex_numbers_are_taken(layer):
     assert layer(torch.complex(random(1, 2, 4, 4), random(1, 2, 4, 4, seed=1))).is_complex()
 
@@ -124,9 +125,11 @@ def test_dropout_takes_a_probability(p):
 )
 @pytest.mark.parametrize("kind", [Sequential, Residual])
 def test_a_sequence_refuses_what_is_no_layer_of_torchnet(kind, layer, name):
-    for add in (kind, kind().append, lambda it: kind().extend([it]), lambda it: kind().insert(0, it)):
+    net = kind(Tanh())
+    for add in (kind, net.append, lambda it: net.extend([it]), partial(net.insert, 0), partial(net.__setitem__, 0)):
         with pytest.raises(ValueError, match=f"expected layers of torchnet, got {name}: pass instances"):
             add(layer)
+    assert len(net) == 1
 
 
 def test_a_named_layer_of_torch_is_refused():
@@ -141,6 +144,13 @@ def test_a_sequence_of_named_layers_has_their_names():
     )
     net(random(4, 2).float())
     assert net.backward(random(4, 3).float()).shape == (4, 2)
+
+
+def test_layers_can_be_added_one_after_the_other():
+    first, second, third = ReLU(), Tanh(), Linear(2, 2)
+    net = Sequential().append(third).extend([Tanh()]).insert(0, first)
+    net[2] = second
+    assert [*net] == [first, third, second]
 
 
 def test_sequences_can_be_joined():

@@ -2,9 +2,12 @@
 
 # Keys are names without the line number.
 EQUIVALENT = {
-    "torchnet/layers/layer.py : if TYPE_CHECKING: from torchnet.replicas import Share -> pass": (
-        "The name is for annotations, which mypy checks; nothing reads it at run time."
-    ),
+    **{
+        f"torchnet/layers/{file}.py : if TYPE_CHECKING: from torchnet.replicas import Share -> pass": (
+            "The name is for annotations, which mypy checks; nothing reads it at run time."
+        )
+        for file in ("layer", "training_step")
+    },
     "torchnet/layers/layer.py Layer.backward: "
     "def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None: -> "
     "def backward(self, grad_output: Tensor, input_grad: bool = False) -> Tensor | None:": (
@@ -24,10 +27,6 @@ EQUIVALENT = {
     "torchnet/layers/convolution.py _Convolution._operand: "
     "self.matmul_dtype and tensor.dtype == torch.float32 -> (tensor.dtype == torch.float32)": (
         "tensor.to(None) returns the tensor itself, so the condition only makes this explicit."
-    ),
-    "torchnet/layers/convolution.py _Convolution.forward: "
-    "self.bias if operand.dtype == self.weight.dtype else None -> None": (
-        "The bias is then added after the product: only rounding and speed differ."
     ),
     "torchnet/layers/convolution_kernels.py convolve_backward: (input_grad, True, False) -> (input_grad, True, True)": (
         "The gradient of the bias is computed and not used: only the speed differs."

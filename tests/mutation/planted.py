@@ -25,7 +25,7 @@ _ROUNDED = "y = product.to(self.weight.dtype)"
 _SUM = "y + self.bias"
 _W_GRAD = "self.weight.grad = (grad.T @ x).to(dtype)"
 _B_GRAD = "self.bias.grad = grad_output.sum(dim=0)"
-_G_W = "(grad @ self._operand(self.weight)).to(dtype).view(*shape[:-1], -1) if"
+_G_W = "(grad @ self._operand(self.weight)).to(input_dtype).view(*shape[:-1], -1) if"
 _OPERAND = "if self.matmul_dtype and tensor.dtype == torch.float32 else tensor"
 _SQUARE = "if len(self.weight) == len(self.weight.T) else"
 _D_SIGMOID = "torch.ops.aten.sigmoid_backward(grad_output, y)"
@@ -43,7 +43,7 @@ _D_HARDSWISH = "grad_output * (x / 3 + 0.5).masked_fill(x <= -3, 0).masked_fill(
 _D_MISH = "torch.addcmul(t, x * torch.sigmoid(x), 1 - t * t)"
 _D_CELU = "torch.ops.aten.elu_backward(grad_output, self.alpha, 1, 1 / self.alpha, False, x)"
 _D_SELU = "torch.ops.aten.elu_backward(grad_output, ALPHA, SCALE, 1, False, x)"
-_SLOPES_GRAD = "products = grad_output * x.clamp(max=0)"
+_SLOPES_GRAD = "products = grad * x.clamp(max=0)"
 _SOFTMAX = "y * (grad_output - (grad_output * y).sum(self.dim, keepdim=True))"
 _LOG_SOFTMAX = "grad_output - y.exp() * grad_output.sum(self.dim, keepdim=True)"
 _EMBEDDING = "torch.ops.aten.embedding_dense_backward(grad_output, x, self.num_embeddings, padding, False)"
@@ -106,8 +106,7 @@ _STEP = "torch._foreach_sub_(weights, grads, alpha=lr)"
 _TENSOR_STEP = "torch._foreach_addcmul_(weights, grads, [lr] * len(weights), value=-1)"
 _GPU_STEP = "torch._foreach_sub_(weights, torch._foreach_mul(grads, lr))"
 _CONV = '"gok,ngkp->ngop", self._grouped(weight)'
-_CONV_B_GRAD = "flatten(2).sum(dim=(0, 2))"
-_CONV_WITHIN = "self.bias if operand.dtype == self.weight.dtype else None"
+_CONV_B_GRAD = "flatten(2).sum(dim=(0, 2), dtype=dtype)"
 _CONV_GEOMETRY = "where.stride, where.padding_before, where.dilation"
 _CONV_SAME = "(total // 2, total - total // 2)"
 _DIVISOR = "where.inside(device, self.count_include_pad).sum(dim=0)"
@@ -133,9 +132,11 @@ PLANTED: tuple[Planted, ...] = (
         ("weight.grad: a mean over the batch", "grad_weight.to(dtype)", "grad_weight.to(dtype) / len(batch)"),
         ("bias.grad: a mean over the positions", _CONV_B_GRAD, "flatten(2).mean(dim=2).sum(dim=0)"),
         ("bias.grad: a mean over the batch", _CONV_B_GRAD, "flatten(2).sum(dim=2).mean(dim=0)"),
-        ("bias.grad: of the rounded gradient", f"grad_output.{_CONV_B_GRAD}", f"grad.float().{_CONV_B_GRAD}"),
-        ("bias: rounded", _CONV_WITHIN, "None if self.bias is None else self._operand(self.bias)"),
-        ("bias: added twice", "bias if within is None else None", "bias"),
+        ("bias.grad: of the rounded gradient", f"grad_output.{_CONV_B_GRAD}", f"grad.{_CONV_B_GRAD}"),
+        ("bfloat16: bias.grad summed in it", f"grad_output.{_CONV_B_GRAD}", "grad.flatten(2).sum((0, 2)).to(dtype)"),
+        ("bfloat16: the output in the dtype of the input", "return y.reshape(", "return y.to(x.dtype).reshape("),
+        ("bfloat16: grad_input left in it", "grad_x.to(input_dtype)", "grad_x"),
+        ("bfloat16: grad_input in the dtype of the weights", "grad_x.to(input_dtype)", "grad_x.to(dtype)"),
         (
             "groups: interleaved channels",
             "(1, (self.groups, -1)).flatten",
@@ -159,13 +160,16 @@ PLANTED: tuple[Planted, ...] = (
     ),
     *_in(
         "layers/patches.py",
-        ("padding off by one", "dilation * places - padding", "dilation * places - padding + 1"),
-        (
-            "stride and dilation swapped",
-            "stride * positions + dilation * places",
-            "dilation * positions + stride * places",
-        ),
+        ("padding off by one", "* position - self.padding[i][0]", "* position - self.padding[i][0] + 1"),
+        ("stride taken for dilation", "self.dilation[i] * place", "self.stride[i] * place"),
+        ("dilation taken for stride", "self.stride[i] * position", "self.dilation[i] * position"),
         ("columns before rows", "self.image_size[i + 1 :]", "self.image_size[:i]"),
+        ("a pixel beyond the image", "0 <= q + k < size", "0 <= q + k <= size"),
+        (
+            "padding: that of the image only",
+            "size + before + after for size, (before, after) in zip(self.",
+            "size for size, (before, after) in zip(self.",
+        ),
         ("fold: the last patch wins", "index_add_", "index_copy_"),
         (
             "fold: padding added to the first pixel",
@@ -232,8 +236,16 @@ PLANTED: tuple[Planted, ...] = (
         ("bias.grad: a view of grad_output", _B_GRAD, f"{_B_GRAD} if len(x) > 1 else grad_output[0]"),
         ("grad_input: through the new weights", f"return {_G_W}", f"self.weight.sub_(self.weight.grad); return {_G_W}"),
         ("grad_input: without the bias", _G_W, "(grad_output - self.bias) @ self.weight if"),
-        ("grad_output scaled in place", "x = self.recall()", "x = self.recall(); grad_output.mul_(1.5)"),
-        ("input centered in place", "self.remember(operand)", "self.remember(operand); x.sub_(x.mean(dim=0))"),
+        (
+            "grad_output scaled in place",
+            "input_dtype = self.recall()",
+            "input_dtype = self.recall(); grad_output.mul_(1.5)",
+        ),
+        (
+            "input centered in place",
+            "self.remember(operand, x.dtype)",
+            "self.remember(operand, x.dtype); x.sub_(x.mean(0))",
+        ),
         ("bfloat16: rounded although the weights are float64", _OPERAND, "if self.matmul_dtype else tensor"),
         ("bfloat16: no operand rounded", _OPERAND, "if False else tensor"),
         (
@@ -288,7 +300,8 @@ PLANTED: tuple[Planted, ...] = (
             _PRODUCT,
             "product = (operand.float() @ weight.float().T).to(self.weight)",
         ),
-        ("bfloat16: grad_input left in it", _G_W, _G_W.replace(".to(dtype)", "")),
+        ("bfloat16: grad_input in the dtype of the weights", _G_W, _G_W.replace("input_dtype", "dtype")),
+        ("bfloat16: grad_input left in it", _G_W, _G_W.replace(".to(input_dtype)", "")),
         (
             "bfloat16: grad_output rounded in place",
             "grad, dtype = self._operand(grad_output)",
@@ -456,15 +469,16 @@ PLANTED: tuple[Planted, ...] = (
     ),
     *_in(
         "layers/prelu.py",
-        ("slopes: of positive inputs, too", _SLOPES_GRAD, "products = grad_output * x"),
-        ("slopes: of positive inputs only", _SLOPES_GRAD, "products = grad_output * x.clamp(min=0)"),
-        ("slopes: a mean", _SLOPES_GRAD, "products = grad_output * x.clamp(max=0) / len(x)"),
+        ("slopes: of positive inputs, too", _SLOPES_GRAD, "products = grad * x"),
+        ("slopes: of positive inputs only", _SLOPES_GRAD, "products = grad * x.clamp(min=0)"),
+        ("slopes: a mean", _SLOPES_GRAD, "products = grad * x.clamp(max=0) / len(x)"),
         ("slopes along the last dimension", "-1 if dim == 1 else 1", "-1 if dim == x.dim() - 1 else 1"),
         (
             "the slope of the right side at the kink",
-            "torch.where(x > 0, grad_output,",
-            "torch.where(x >= 0, grad_output,",
+            "torch.where(x > 0, grad,",
+            "torch.where(x >= 0, grad,",
         ),
+        ("bfloat16: slopes summed in it", "grad_output.to(self.weight.dtype)", "grad_output"),
     ),
     *_in(
         "layers/softmax.py",
@@ -653,7 +667,7 @@ PLANTED: tuple[Planted, ...] = (
         ("kernel: never tracked", "            self.track(*statistics)", "            pass"),
         (
             "kernel: into the running statistics",
-            "x.new_zeros(2, self.num_features) if of_batch else (",
+            "zeros if of_batch else (",
             "(",
         ),
         ("kernel: half of the statistics", "of_batch, 1, self.eps", "of_batch, 0.5, self.eps"),

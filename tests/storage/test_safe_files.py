@@ -15,6 +15,7 @@ from torchnet.storage import read_checkpoint, remove_temporary_files, write_chec
 from .disk_faults import faults
 from .examples import CONTENTS, expect_same
 
+pytestmark = pytest.mark.usefixtures("real_fsync")
 FAULTS = {name: (bring, number) for name, bring, number in faults()}
 
 

@@ -1,7 +1,6 @@
 """The package uses no function that could run code stored in a file."""
 
 import ast
-from pathlib import Path
 
 import pytest
 
@@ -44,9 +43,10 @@ def dangers(source: str) -> list[str]:
     return [f"line {node.lineno}: {what}" for node, what in found]
 
 
-@pytest.mark.parametrize("path", [ROOT / "train.py", *sorted((ROOT / "torchnet").rglob("*.py"))], ids=lambda p: p.stem)
-def test_the_package_has_no_dangerous_calls(path: Path):
-    assert dangers(path.read_text()) == []
+def test_the_package_has_no_dangerous_calls():
+    paths = [ROOT / "train.py", *sorted((ROOT / "torchnet").rglob("*.py"))]
+    assert len(paths) > 300
+    assert [f"{path}: {danger}" for path in paths for danger in dangers(path.read_text())] == []
 
 
 @pytest.mark.parametrize(

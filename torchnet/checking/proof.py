@@ -20,7 +20,7 @@ from torchnet.checking.precision import precision_of, with_precision
 from torchnet.checking.progress import Progress
 from torchnet.checking.reports.report import Report
 from torchnet.checking.subjects.forms import as_subject, with_forward
-from torchnet.checking.subjects.modules import copy_module
+from torchnet.checking.subjects.module_copies import copy_module
 from torchnet.checking.subjects.subject import (
     Gradients,
     Loss,

@@ -100,11 +100,10 @@ class Options:
         try:
             return self.parser.parse_args(full_names(arguments))
         except UsageError as error:
-            known = self.of_command.get_defaults()
-            raise UsageError(f"{error}{suggestion(str(error), known, arguments)}") from error
+            raise UsageError(f"{error}{suggestion(str(error), _defaults(arguments[0]), arguments)}") from error
 
     def _check(self) -> None:
-        values, defaults = self.values, self.of_command.get_defaults()
+        values, defaults = self.values, _defaults(self.command)
         for section in ("trainer", "model", "data"):
             if not isinstance(values[section], Namespace):
                 raise UsageError(f"--{section}: expected options by name, got {values[section]!r}")
@@ -142,6 +141,11 @@ def parsers(command: str) -> tuple[Parser, Parser]:
     parser, of_command = _parser(), _parser_of_command(command)
     parser.add_subcommands().add_subcommand(command, of_command, help=COMMANDS[command])
     return parser, of_command
+
+
+@cache
+def _defaults(command: str) -> Namespace:
+    return parsers(command)[1].get_defaults()
 
 
 def _parser(**texts: Any) -> Parser:

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from torchnet.averaging import WeightAverage
+from torchnet.engine.allocator import freed_memory_kept
 from torchnet.engine.fused.steps import FusedSteps
 from torchnet.engine.matmul_precision import float32_products
 from torchnet.engine.replay import ReplayedStep, assumptions
@@ -129,7 +130,7 @@ class Engine:
         if step is not None:
             self.step.fill_(step)
         losses: list[Tensor] = []
-        with float32_products(self.recipe.images.device, self.tf32):
+        with float32_products(self.recipe.images.device, self.tf32), freed_memory_kept():
             for mini_batches in (indices[:full].view(-1, batch_size), indices[None, full:]):
                 for order in mini_batches.split(self.block_size) if mini_batches.numel() > 0 else ():
                     done = sum(map(len, losses))

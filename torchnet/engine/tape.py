@@ -166,7 +166,11 @@ class _Recorder(TorchDispatchMode):
     def _release(self, address: int) -> None:
         self.aliases[address] -= 1
         buffer = self.buffers[address]
-        if self.aliases[address] == 0 and address not in self.remade and _is_dense(buffer):
+        if self.aliases[address] > 0:
+            return
+        if address in self.remade:
+            self.tape.calls.append(self.remade[address].free)
+        elif _is_dense(buffer):
             self.free[buffer.dtype, buffer.numel()].append(buffer)
 
 
@@ -211,9 +215,8 @@ class _Remade:
         self.memory = result.untyped_storage()
 
     def free(self) -> None:
-        """Free the memory of the last replay, so that the result is made where it was, without page faults."""
-        if not self.outlives_step:
-            self.memory.resize_(0)
+        """Free the memory where the step frees it, so that the next result is made in what is in the cache."""
+        self.memory.resize_(0)
 
     def update(self, again: Tensor) -> None:
         """Give the result the values of another replay."""
@@ -226,8 +229,6 @@ class _Remade:
 
 
 def _remake(func: OpOverload, remade: dict[int, _Remade], *args: Any, **kwargs: Any) -> None:
-    for one in remade.values():
-        one.free()
     leaves = tree_leaves(func(*args, **kwargs))
     for place, one in remade.items():
         one.update(leaves[place])

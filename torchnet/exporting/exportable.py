@@ -10,8 +10,8 @@ NOT_EXPORTED = layers.Embedding, layers.MultiheadAttention
 def expect_exportable(net: nn.Module) -> None:
     """Raise a ValueError if a layer has no counterpart in an exported program.
 
-    Those of somebody's own have none. torch.nn's attention returns more than one tensor, and a network that begins with
-    numbers, as all do that take raw data, has no ids for an embedding.
+    A layer of the user's own has none. torch.nn's attention returns more than one tensor. An embedding takes ids, but
+    raw data are numbers.
     """
     layers.expect_layers_of_torchnet(net)
     for layer in net.modules():

@@ -123,7 +123,7 @@ def _affine(graph: Graph, layer: Any, prefix: str) -> tuple[str | None, str | No
 
 
 def _scaled(graph: Graph, layer: nn.Module, x: str, prefix: str, dims: int) -> str:
-    """Append γ x + β, with one value of each per channel if there are dimensions behind the channels."""
+    """Append γ x + β, with one value of each per channel if there are dimensions after the channels."""
     weight, bias = _affine(graph, layer, prefix)
     x = graph("Mul", x, per_channel(graph, weight, dims)) if weight else x
     return graph("Add", x, per_channel(graph, bias, dims)) if bias else x

@@ -5,10 +5,9 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from torchnet.initializers import Initializer, xavier_uniform
-from torchnet.layers.layer import Layer, expect_counts, expect_features, expect_shape, refuse
+from torchnet.layers.layer import Layer, expect_counts, expect_features, expect_shape, input_dtypes, refuse
 from torchnet.layers.linear import Linear
 
 
@@ -80,15 +79,16 @@ class MultiheadAttention(Layer):
         """
         if value is not None:
             raise TypeError("expected one input, which is query, key and value: call attention(x, attn_mask=mask)")
-        expect_features(x, (self.embed_dim,), self.in_proj_weight.dtype)
+        expect_features(x, (self.embed_dim,), *input_dtypes(self.in_proj_weight.dtype))
+        dtype, x = x.dtype, x.to(self.in_proj_weight.dtype)
         if x.dim() not in (2, 3):
             raise ValueError(f"expected input of shape (L, N, E), (N, L, E) or (L, E), got {tuple(x.shape)}")
-        projected = functional.linear(self._batch_first(x), self.in_proj_weight, self.in_proj_bias)
+        projected = nn.functional.linear(self._batch_first(x), self.in_proj_weight, self.in_proj_bias)
         q, k, v = (self._split_heads(part) for part in projected.chunk(3, dim=-1))
         s = q @ k.mT / math.sqrt(q.shape[-1])
         p = torch.softmax(s if attn_mask is None else s + self._mask(attn_mask, s), dim=-1)
         self.remember(x, q, k, v, p)
-        return self._in_layout_of(self.out_proj(self._merge_heads(p @ v)), x)
+        return self._in_layout_of(self.out_proj(self._merge_heads(p @ v)), x).to(dtype)
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
@@ -110,7 +110,7 @@ class MultiheadAttention(Layer):
         """
         x, q, k, v, p = self.recall()
         expect_shape("grad_output", grad_output, x.shape, "pass the gradient of this layer's output")
-        grad = self._split_heads(cast(Tensor, self.out_proj.backward(self._batch_first(grad_output))))
+        grad = self._split_heads(cast(Tensor, self.out_proj.backward(self._batch_first(grad_output.to(x.dtype)))))
         grad_v, grad_p = p.mT @ grad, grad @ v.mT
         grad_s = p * (grad_p - (grad_p * p).sum(dim=-1, keepdim=True)) / math.sqrt(q.shape[-1])
         grad_q, grad_k = grad_s @ k, grad_s.mT @ q
@@ -118,7 +118,7 @@ class MultiheadAttention(Layer):
         self.in_proj_weight.grad = grads.flatten(0, 1).T @ self._batch_first(x).flatten(0, 1)
         if self.in_proj_bias is not None:
             self.in_proj_bias.grad = grads.sum(dim=(0, 1))
-        return self._in_layout_of(grads @ self.in_proj_weight, x) if input_grad else None
+        return self._in_layout_of(grads @ self.in_proj_weight, x).to(grad_output.dtype) if input_grad else None
 
     def _batch_first(self, x: Tensor) -> Tensor:
         """Return (N, L, E), with N = 1 for a sequence without a batch."""

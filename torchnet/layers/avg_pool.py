@@ -38,8 +38,9 @@ class AvgPool2d(Pooling):
     ) -> None:
         super().__init__(kernel_size, stride, padding, 1, ceil_mode)
         self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
-        if divisor_override == 0:
-            raise ValueError("divisor_override: expected a number other than 0, got 0: leave it out to take the mean")
+        if divisor_override is not None and (not isinstance(divisor_override, int) or divisor_override == 0):
+            expected = "expected a whole number other than 0, or None for the mean"
+            raise ValueError(f"divisor_override: {expected}, got {divisor_override}")
 
     def forward(self, x: Tensor) -> Tensor:
         """Return y, the mean of each window: y_p = Σₖ x_q(k, p) / c_p, for each channel of each sample.

@@ -26,7 +26,7 @@ class BatchNorm(Normalization):
     Source: Ioffe & Szegedy 2015, "Batch normalization", algorithm 1; the backward pass is in compact form.
     """
 
-    layouts: tuple[str, ...] = ("N, C", "N, C, L")  # that the input may have
+    layouts: tuple[str, ...] = ("N, C", "N, C, L")  # the input has one of them
 
     def __init__(
         self,
@@ -59,6 +59,7 @@ class BatchNorm(Normalization):
             x: (N, C), (N, C, L) or (N, C, H, W), in training mode M >= 2; returns: the same.
         """
         self.expect(x)
+        dtype, x = x.dtype, x.to(self.dtype_of(x))
         m, others, shape = self._values(x), other_dims(x), per_channel(x)
         if self.training or self.running_mean is None or self.running_var is None:
             mean = x.mean(others)
@@ -73,7 +74,7 @@ class BatchNorm(Normalization):
         rstd = (var + self.eps).rsqrt()
         normalized = centered * rstd.view(shape)
         self.remember(normalized, rstd)
-        return self.scale_and_shift(normalized, shape)
+        return self.scale_and_shift(normalized, shape).to(dtype)
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
@@ -104,6 +105,7 @@ class BatchNorm(Normalization):
         """
         normalized, rstd = self.recall()
         expect_shape("grad_output", grad_output, normalized.shape, "pass the gradient of this layer's output")
+        dtype, grad_output = grad_output.dtype, grad_output.to(normalized.dtype)
         m, others, shape = self._values(normalized), other_dims(normalized), per_channel(normalized)
         of_bias, of_weight = grad_output.sum(others), (grad_output * normalized).sum(others)
         self.write(of_weight, of_bias)
@@ -117,11 +119,11 @@ class BatchNorm(Normalization):
             of_grad, of_product, of_normalized = self.share.sum(sums) / m
             grad = torch.addcmul(grad_output, normalized, of_product.view(shape), value=-1)
             mean = of_grad - of_normalized * of_product
-        return (grad - mean.view(shape)) * self.scale(rstd).view(shape)
+        return ((grad - mean.view(shape)) * self.scale(rstd).view(shape)).to(dtype)
 
     def expect(self, x: Tensor) -> None:
         """Raise a ValueError if x has the wrong layout or dtype, or too few values for a variance."""
-        expect_channels(x, self.num_features, self.layouts, self.dtype_of(x))
+        expect_channels(x, self.num_features, self.layouts, *self.dtypes_of(x))
         if (self.training or self.running_mean is None) and (m := self._values(x)) < 2:
             hint = "a single one has no variance; drop a last mini-batch of one sample, or call eval() first"
             raise ValueError(f"expected at least two values per channel in training mode, got {m}: {hint}")

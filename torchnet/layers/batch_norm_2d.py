@@ -32,7 +32,8 @@ class BatchNorm2d(BatchNorm):
         of_batch = self.training or self.running_mean is None
         # With momentum 1 the kernel sets these to mean and unbiased variance of the batch. It does not get the running
         # statistics: it would move them unknown to a captured step, and it knows no cumulative mean.
-        statistics = x.new_zeros(2, self.num_features) if of_batch else (self.running_mean, self.running_var)
+        zeros = x.new_zeros(2, self.num_features, dtype=self.dtype_of(x))
+        statistics = zeros if of_batch else (self.running_mean, self.running_var)
         y, *used = torch.ops.aten.native_batch_norm(x, self.weight, self.bias, *statistics, of_batch, 1, self.eps)
         if of_batch:
             self.track(*statistics)
@@ -47,7 +48,7 @@ class BatchNorm2d(BatchNorm):
         expect_shape("grad_output", grad_output, x.shape, "pass the gradient of this layer's output")
         wanted = (input_grad, self.weight is not None, self.bias is not None)
         grad_input, *grads = torch.ops.aten.native_batch_norm_backward(
-            grad_output, x, self.weight, None, None, mean, rstd, True, self.eps, wanted
+            grad_output.to(x.dtype), x, self.weight, None, None, mean, rstd, True, self.eps, wanted
         )
         self.write(*grads)
         return grad_input if input_grad else None

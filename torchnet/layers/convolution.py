@@ -35,18 +35,17 @@ class _Convolution(ConvolutionArguments):
             ValueError: if x has the wrong shape or a different dtype than the weights, or is smaller than the kernel.
         """
         operand, weight = self._operand(x), self._operand(self.weight)
+        bias = None if self.bias is None else self._operand(self.bias)
         expect_images(x, self.dimensions, self.in_channels, self.weight.dtype, weight.dtype)
         batch, where = self._batch(operand), self._windows(x)
-        self.remember(operand)
-        bias = None if self.bias is None else self.bias.view(-1, *[1] * self.dimensions)
+        self.remember(operand, x.dtype)
         if self.fast and not x.is_complex():
-            within = self.bias if operand.dtype == self.weight.dtype else None  # the sum within the product
-            y = convolve(batch, weight, within, where, self.groups)
-            bias = bias if within is None else None
+            y = convolve(batch, weight, bias, where, self.groups)
         else:
-            y = torch.einsum("gok,ngkp->ngop", self._grouped(weight), self._patches(batch, where))
-        y = y.to(self.weight.dtype).reshape(self._shape(x, where))
-        return y if bias is None else y + bias
+            Y = torch.einsum("gok,ngkp->ngop", self._grouped(weight), self._patches(batch, where))
+            y = Y.reshape(len(batch), -1, *where.output_size)
+            y = y if bias is None else y + bias.view(-1, *[1] * self.dimensions)
+        return y.reshape(*self._shape(x, where))
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
@@ -70,7 +69,7 @@ class _Convolution(ConvolutionArguments):
             grad_output: the shape of the output.
             returns: the shape of the input, or None if input_grad is False.
         """
-        x, dtype = self.recall(), self.weight.dtype
+        (x, input_dtype), dtype = self.recall(), self.weight.dtype
         where, batch = self._windows(x), self._batch(x)
         expect_shape("grad_output", grad_output, self._shape(x, where), "pass the gradient of this layer's output")
         grad_output = self._batch(grad_output)
@@ -84,11 +83,11 @@ class _Convolution(ConvolutionArguments):
             grad_x = where.fold(grad_X.reshape(*batch.shape[:2], -1, grad_X.shape[-1])) if input_grad else None
         self.weight.grad = grad_weight.to(dtype)
         if self.bias is not None:
-            self.bias.grad = grad_output.flatten(2).sum(dim=(0, 2))
-        return None if grad_x is None else grad_x.to(dtype).reshape(x.shape)
+            self.bias.grad = grad_output.flatten(2).sum(dim=(0, 2), dtype=dtype)
+        return None if grad_x is None else grad_x.to(input_dtype).reshape(x.shape)
 
     def _operand(self, tensor: Tensor) -> Tensor:
-        """Round an operand of a product to matmul_dtype; the hardware accumulates in float32 and rounds the result."""
+        """Round weights or images to matmul_dtype; the hardware accumulates in float32 and rounds the result."""
         return tensor.to(self.matmul_dtype) if self.matmul_dtype and tensor.dtype == torch.float32 else tensor
 
     def _batch(self, images: Tensor) -> Tensor:
@@ -136,7 +135,8 @@ class Conv2d(_Convolution):
         dtype: the dtype of the weights; torch's default if None.
         initializer: draws the weight; the bias starts at zero. torch.nn draws both from a uniform.
         generator: the random number generator; torch's global one if None.
-        matmul_dtype: torch.bfloat16 to round the operands of products to bfloat16 if the weights are float32.
+        matmul_dtype: torch.bfloat16 to round input, weight and bias to bfloat16 if the weights are float32. The output
+            stays bfloat16, as under torch.autocast, and the layers behind it keep its dtype, up to a Linear layer.
 
     Raises:
         ValueError: if an argument has an invalid value.

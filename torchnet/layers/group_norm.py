@@ -56,14 +56,15 @@ class GroupNorm(Normalization):
         Shape:
             x: (N, C, *); returns: the same.
         """
-        expect_channels(x, self.num_channels, ("N, C, *",), self.dtype_of(x))
+        expect_channels(x, self.num_channels, ("N, C, *",), *self.dtypes_of(x))
+        dtype, x = x.dtype, x.to(self.dtype_of(x))
         groups, dims = self._in_groups(x)
         centered = groups - groups.mean(dims, keepdim=True)
         var = (centered * centered).mean(dims, keepdim=True)
         rstd = (var + self.eps).rsqrt()
         normalized = centered * rstd
         self.remember(normalized, rstd)
-        return self.scale_and_shift(normalized.flatten(1, 2), per_channel(x))
+        return self.scale_and_shift(normalized.flatten(1, 2), per_channel(x)).to(dtype)
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
@@ -92,12 +93,13 @@ class GroupNorm(Normalization):
         normalized, rstd = self.recall()
         shape, others = normalized.flatten(1, 2).shape, other_dims(grad_output)
         expect_shape("grad_output", grad_output, shape, "pass the gradient of this layer's output")
+        dtype, grad_output = grad_output.dtype, grad_output.to(normalized.dtype)
         self.write((grad_output * normalized.flatten(1, 2)).sum(others), grad_output.sum(others))
         if not input_grad:
             return None
         grad, dims = self._in_groups(self.scale(grad_output, per_channel(grad_output)))
         grad = torch.addcmul(grad, normalized, (grad * normalized).mean(dims, keepdim=True), value=-1)
-        return ((grad - grad.mean(dims, keepdim=True)) * rstd).flatten(1, 2)
+        return ((grad - grad.mean(dims, keepdim=True)) * rstd).flatten(1, 2).to(dtype)
 
     def _in_groups(self, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
         """Return x in the shape (N, K, C/K, *), and the dimensions of a group."""

@@ -31,10 +31,11 @@ def expect_images(x: Tensor, dimensions: int, channels: int | None = None, *dtyp
     """
     if x.dim() - dimensions not in (1, 2) or channels not in (None, x.shape[-dimensions - 1]):
         sample = ", ".join([str(channels or "C"), *("L" if dimensions == 1 else "HW")])
-        raise ValueError(
-            f"expected input of shape (N, {sample}) or ({sample}), got {tuple(x.shape)}: reshape each sample to its "
-            "channels and pixels"
-        )
+        has_channels_last = x.dim() - dimensions in (1, 2) and x.shape[-1] == channels
+        hint = "reshape each sample to its channels and pixels"
+        if has_channels_last:
+            hint = f"move the channels with x.movedim(-1, {-dimensions - 1})"
+        raise ValueError(f"expected input of shape (N, {sample}) or ({sample}), got {tuple(x.shape)}: {hint}")
     if not dtypes:
         expect_floats(x)
     expect_values(x, *(dtypes or (x.dtype,)))

@@ -122,6 +122,11 @@ def expect_values(x: Tensor, *dtypes: torch.dtype) -> None:
         raise ValueError(f"expected input of dtype {dtypes[0]}, got {x.dtype}: convert it with x.to({dtypes[0]})")
 
 
+def input_dtypes(dtype: torch.dtype) -> tuple[torch.dtype, ...]:
+    """Return the dtypes of inputs for weights of this one: for float32 also bfloat16, which convolutions may return."""
+    return (dtype, torch.bfloat16) if dtype == torch.float32 else (dtype,)
+
+
 def expect_floats(x: Tensor) -> None:
     """Raise a ValueError unless x is of floating point, or complex: torch refuses whole numbers, or rounds results."""
     if not (x.is_floating_point() or x.is_complex()):

@@ -50,13 +50,14 @@ class LayerNorm(Normalization):
         Shape:
             x: (*, *normalized_shape); returns: the same.
         """
-        expect_features(x, self.normalized_shape, self.dtype_of(x))
+        expect_features(x, self.normalized_shape, *self.dtypes_of(x))
+        dtype, x = x.dtype, x.to(self.dtype_of(x))
         centered = x - x.mean(dim=self.dims, keepdim=True)
         var = (centered * centered).mean(dim=self.dims, keepdim=True)
         rstd = (var + self.eps).rsqrt()
         normalized = centered * rstd
         self.remember(normalized, rstd)
-        return self.scale_and_shift(normalized)
+        return self.scale_and_shift(normalized).to(dtype)
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
@@ -86,13 +87,14 @@ class LayerNorm(Normalization):
         """
         normalized, rstd = self.recall()
         expect_shape("grad_output", grad_output, normalized.shape, "pass the gradient of this layer's output")
+        dtype, grad_output = grad_output.dtype, grad_output.to(normalized.dtype)
         rows = (-1, *self.normalized_shape)
         self.write((grad_output * normalized).reshape(rows).sum(dim=0), grad_output.reshape(rows).sum(dim=0))
         if not input_grad:
             return None
         grad = self.scale(grad_output)
         grad = torch.addcmul(grad, normalized, (grad * normalized).mean(dim=self.dims, keepdim=True), value=-1)
-        return (grad - grad.mean(dim=self.dims, keepdim=True)) * rstd
+        return ((grad - grad.mean(dim=self.dims, keepdim=True)) * rstd).to(dtype)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}{self.switched_off('elementwise_affine')}"

@@ -19,7 +19,7 @@ class Linear(Layer):
         initializer: draws the weight; the bias starts at zero. torch.nn draws both from a uniform.
         generator: the random number generator; torch's global one if None.
         matmul_dtype: torch.bfloat16 to round the operands of matrix products to bfloat16 if the weights are float32;
-            None to leave them unrounded.
+            None to leave them unrounded. The output has the dtype of the weights in both cases.
 
     Raises:
         ValueError: if a width is not a whole number from 1 up, or matmul_dtype neither torch.bfloat16 nor None.
@@ -56,7 +56,7 @@ class Linear(Layer):
         """
         operand, weight = self._operand(x), self._operand(self.weight)
         expect_features(x, (self.in_features,), self.weight.dtype, weight.dtype)
-        self.remember(operand)
+        self.remember(operand, x.dtype)
         rows, shape = operand.reshape(-1, self.in_features), (*x.shape[:-1], self.out_features)
         if self.bias is not None and operand.dtype == self.weight.dtype:
             return torch.addmm(self.bias, rows, weight.T).view(shape)  # the sum within the product
@@ -87,7 +87,7 @@ class Linear(Layer):
             RuntimeError: if no forward pass was made in training mode since the last backward.
             ValueError: if grad_output does not have the shape of the output.
         """
-        x = self.recall()
+        x, input_dtype = self.recall()
         shape = (*x.shape[:-1], self.out_features)
         expect_shape("grad_output", grad_output, shape, "pass the gradient of this layer's output")
         x, grad_output = x.reshape(-1, self.in_features), grad_output.reshape(-1, self.out_features)
@@ -95,7 +95,7 @@ class Linear(Layer):
         self.weight.grad = (grad.T @ x).to(dtype)
         if self.bias is not None:
             self.bias.grad = grad_output.sum(dim=0)
-        return (grad @ self._operand(self.weight)).to(dtype).view(*shape[:-1], -1) if input_grad else None
+        return (grad @ self._operand(self.weight)).to(input_dtype).view(*shape[:-1], -1) if input_grad else None
 
     def _operand(self, tensor: Tensor) -> Tensor:
         """Round an operand of a product to matmul_dtype; the hardware accumulates in float32 and rounds the result."""

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from torchnet.layers.layer import Layer, expect_values
+from torchnet.layers.layer import Layer, expect_values, input_dtypes
 
 Device = torch.device | str | None
 Shape = tuple[int, ...]
@@ -42,9 +42,13 @@ class Normalization(Layer):
             self.bias.grad = bias_grad
 
     def dtype_of(self, x: Tensor) -> torch.dtype:
-        """Return the dtype that x must have: that of the layer's own tensors; any of floating point if it has none."""
+        """Return the dtype of the computation: that of the layer's own tensors; that of x, or a float, without any."""
         any_float = x.dtype if x.is_floating_point() or x.is_complex() else torch.get_default_dtype()
         return next((own.dtype for own in (*self.parameters(), *self.buffers())), any_float)
+
+    def dtypes_of(self, x: Tensor) -> tuple[torch.dtype, ...]:
+        """Return the dtypes that x may have; the output has the same."""
+        return input_dtypes(self.dtype_of(x))
 
     def switched_off(self, name: str) -> str:
         """Return the arguments that switch off what is missing, for `extra_repr`."""
@@ -61,11 +65,11 @@ def per_channel(x: Tensor) -> Shape:
     return (-1, *[1] * (x.dim() - 2))
 
 
-def expect_channels(x: Tensor, channels: int, layouts: tuple[str, ...], dtype: torch.dtype) -> None:
-    """Raise a ValueError unless x has one of these layouts, as "N, C, L" or "N, C, *", C channels, and this dtype."""
+def expect_channels(x: Tensor, channels: int, layouts: tuple[str, ...], *dtypes: torch.dtype) -> None:
+    """Raise a ValueError unless x has one of these layouts, as "N, C, L" or "N, C, *", C channels, and such a dtype."""
     dims = [(layout.count(",") + 1, "*" in layout) for layout in layouts]
     fits = any(x.dim() == count or (any_more and x.dim() >= count - 1) for count, any_more in dims)
     if not fits or x.shape[1] != channels:
         expected = " or ".join(f"({layout.replace('C', str(channels))})" for layout in layouts)
         raise ValueError(f"expected input of shape {expected}, got {tuple(x.shape)}: the channels are dimension 1")
-    expect_values(x, dtype)
+    expect_values(x, *dtypes)

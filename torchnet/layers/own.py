@@ -60,14 +60,14 @@ def _own_layer(name: str) -> type[Layer]:
     return found
 
 
-_TORCHNETS = ("torchnet.layers.", "torchnet.network.")
+_OF_TORCHNET = ("torchnet.layers.", "torchnet.network.")
 
 
 def own_layers(net: nn.Module) -> dict[str, Layer]:
     """Return the layers that are not torchnet's but the user's own, one of each class, by dotted name."""
     layers = [part for part in net.modules() if isinstance(part, Layer)]
     named = {f"{type(layer).__module__}.{type(layer).__qualname__}": layer for layer in layers}
-    return {name: layer for name, layer in named.items() if not name.startswith(_TORCHNETS)}
+    return {name: layer for name, layer in named.items() if not name.startswith(_OF_TORCHNET)}
 
 
 def expect_layers_of_torchnet(net: nn.Module) -> None:
@@ -77,7 +77,7 @@ def expect_layers_of_torchnet(net: nn.Module) -> None:
     """
     for name, layer in own_layers(net).items():
         is_sequence = isinstance(layer, nn.Sequential)
-        if is_sequence and type(layer).forward.__module__.startswith(_TORCHNETS):
+        if is_sequence and type(layer).forward.__module__.startswith(_OF_TORCHNET):
             continue
         what = "a network with a forward pass" if is_sequence else "a layer"
         raise ValueError(f"expected layers of torchnet, got {name}, {what} of your own that no other program knows")

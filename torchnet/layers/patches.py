@@ -1,8 +1,10 @@
 """Patches of images: where the windows of a convolution or pooling lie, how to gather them, how to add them up."""
 
 import math
-from dataclasses import dataclass
+from array import array
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -40,28 +42,39 @@ class Windows:
     def padding_before(self) -> Sizes:
         return tuple(before for before, _ in self.padding)
 
-    def coordinates(self, device: torch.device | None = None) -> Tensor:
-        """Return the pixel at each place of each window: (K, P, dimensions), int64."""
-        places, positions = _grid(self.kernel_size, device)[:, None], _grid(self.output_size, device)
-        stride, dilation, padding = (
-            torch.tensor(sizes, device=device) for sizes in (self.stride, self.dilation, self.padding_before)
-        )
-        return stride * positions + dilation * places - padding
-
     def inside(self, device: torch.device | None = None, with_padding: bool = False) -> Tensor:
         """Return whether each place of each window lies in the image, or in the image with its padding: (K, P)."""
-        sides = self.padding if with_padding else ((0, 0),) * len(self.image_size)
-        first = torch.tensor([-before for before, _ in sides], device=device)
-        end = torch.tensor(
-            [size + after for size, (_, after) in zip(self.image_size, sides, strict=True)], device=device
-        )
-        pixels = self.coordinates(device)
-        return ((pixels >= first) & (pixels < end)).all(-1)
+        return (self._padded if with_padding else self)._pixels(device) >= 0
 
     def indices(self, device: torch.device | None = None) -> Tensor:
         """Return the index of each pixel in the flattened image, row · W + column: (K, P); 0 if it lies outside."""
-        steps = [math.prod(self.image_size[i + 1 :]) for i in range(len(self.image_size))]
-        return (self.coordinates(device) * torch.tensor(steps, device=device)).sum(-1) * self.inside(device)
+        return self._pixels(device).clamp(min=0)
+
+    def _pixels(self, device: torch.device | None) -> Tensor:
+        """Return the index of each pixel, -1 if it lies outside the image: (K, P), int64."""
+        pixels = torch.frombuffer(self._indices, dtype=torch.int64).to(device)
+        return pixels.view(math.prod(self.kernel_size), math.prod(self.output_size))
+
+    @cached_property
+    def _indices(self) -> "array[int]":
+        """The numbers of _pixels, computed once. They are no tensor, which would keep the mode that it was made in."""
+        terms = [self._terms(i) for i in range(len(self.image_size))]
+        sums = (sum(pixel) for places in product(*terms) for pixel in product(*places))
+        return array("q", (max(index, -1) for index in sums))
+
+    def _terms(self, i: int) -> list[list[int]]:
+        """Return what dimension i adds to the index, for each place and position: a large negative number outside."""
+        size, step = self.image_size[i], math.prod(self.image_size[i + 1 :])
+        outside = -math.prod(n + 1 for n in self.image_size)
+        starts = [self.stride[i] * position - self.padding[i][0] for position in range(self.output_size[i])]
+        places = [self.dilation[i] * place for place in range(self.kernel_size[i])]
+        return [[(q + k) * step if 0 <= q + k < size else outside for q in starts] for k in places]
+
+    @cached_property
+    def _padded(self) -> "Windows":
+        """The same windows of the image with its padding."""
+        sizes = (size + before + after for size, (before, after) in zip(self.image_size, self.padding, strict=True))
+        return replace(self, image_size=tuple(sizes), padding=tuple((0, 0) for _ in self.padding))
 
     @cached_property
     def all_meet_the_image(self) -> bool:
@@ -98,11 +111,6 @@ class Windows:
         patches = patches.masked_fill(~self.inside(patches.device), 0).flatten(-2)
         x = patches.new_zeros(*patches.shape[:-1], math.prod(self.image_size))
         return x.index_add_(-1, self.indices(x.device).flatten(), patches).unflatten(-1, self.image_size)
-
-
-def _grid(sizes: Sizes, device: torch.device | None) -> Tensor:
-    """Return all index tuples below these sizes in row-major order: (product of the sizes, dimensions)."""
-    return torch.cartesian_prod(*(torch.arange(size, device=device) for size in sizes)).view(-1, len(sizes))
 
 
 @lru_cache

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from torchnet.layers.layer import Layer, expect_counts, expect_shape, expect_values
+from torchnet.layers.layer import Layer, expect_counts, expect_shape, expect_values, input_dtypes
 
 
 class PReLU(Layer):
@@ -48,9 +48,9 @@ class PReLU(Layer):
                 f"expected input of shape (N, {self.num_parameters}, ...), got {tuple(x.shape)}: the slopes belong to "
                 "the channels, which are dimension 1"
             )
-        expect_values(x, self.weight.dtype)
+        expect_values(x, *input_dtypes(self.weight.dtype))
         self.remember(x)
-        return torch.where(x > 0, x, self._slopes(x) * x)
+        return torch.where(x > 0, x, (self._slopes(x) * x).to(x.dtype))
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
@@ -66,9 +66,10 @@ class PReLU(Layer):
         """
         x = self.recall()
         expect_shape("grad_output", grad_output, x.shape, "pass the gradient of this layer's output")
-        products = grad_output * x.clamp(max=0)
-        self.weight.grad = products.sum_to_size(self._slopes(x).shape).view_as(self.weight)
-        return torch.where(x > 0, grad_output, self._slopes(x) * grad_output) if input_grad else None
+        slopes, grad = self._slopes(x), grad_output.to(self.weight.dtype)
+        products = grad * x.clamp(max=0)
+        self.weight.grad = products.sum_to_size(slopes.shape).view_as(self.weight)
+        return torch.where(x > 0, grad, slopes * grad).to(x.dtype) if input_grad else None
 
     def _slopes(self, x: Tensor) -> Tensor:
         """Return the slopes in the shape (1, C, 1, ...), which broadcasts along the channels of (N, C, ...)."""

@@ -47,12 +47,13 @@ class RMSNorm(Normalization):
         Shape:
             x: (*, *normalized_shape); returns: the same.
         """
-        expect_features(x, self.normalized_shape, self.dtype_of(x))
+        expect_features(x, self.normalized_shape, *self.dtypes_of(x))
+        dtype, x = x.dtype, x.to(self.dtype_of(x))
         eps = torch.finfo(x.dtype).eps if self.eps is None else self.eps
         rrms = ((x * x).mean(dim=self.dims, keepdim=True) + eps).rsqrt()
         normalized = x * rrms
         self.remember(normalized, rrms)
-        return self.scale(normalized)
+        return self.scale(normalized).to(dtype)
 
     @torch.no_grad()
     def backward(self, grad_output: Tensor, input_grad: bool = True) -> Tensor | None:
@@ -78,11 +79,12 @@ class RMSNorm(Normalization):
         """
         normalized, rrms = self.recall()
         expect_shape("grad_output", grad_output, normalized.shape, "pass the gradient of this layer's output")
+        dtype, grad_output = grad_output.dtype, grad_output.to(normalized.dtype)
         self.write((grad_output * normalized).reshape(-1, *self.normalized_shape).sum(dim=0))
         if not input_grad:
             return None
         grad = self.scale(grad_output)
-        return (grad - normalized * (grad * normalized).mean(dim=self.dims, keepdim=True)) * rrms
+        return ((grad - normalized * (grad * normalized).mean(dim=self.dims, keepdim=True)) * rrms).to(dtype)
 
     def extra_repr(self) -> str:
         off = "" if self.elementwise_affine else ", elementwise_affine=False"

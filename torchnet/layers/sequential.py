@@ -30,6 +30,10 @@ class Sequential(nn.Sequential, Layer):
         _expect_layer(module)
         return super().insert(index, module)
 
+    def __setitem__(self, index: int, module: nn.Module) -> None:
+        _expect_layer(module)
+        super().__setitem__(index, module)
+
     def __add__(self, other: nn.Sequential) -> "Sequential":
         # nn.Sequential would return one of its own, without a backward pass.
         return Sequential(*self, *other)

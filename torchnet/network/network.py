@@ -37,7 +37,8 @@ class Network(Sequential):
             raise ValueError(f"expected a batch of samples (N, ...), got {tuple(x.shape)}: pass one sample as x[None]")
         if self.training:
             self._given_shape = x.shape
-        return super().forward(x if self.input_shape is None else in_shape(x, self.input_shape))
+        logits = super().forward(x if self.input_shape is None else in_shape(x, self.input_shape))
+        return logits.to(next(self.parameters(), logits).dtype)  # a last convolution may return bfloat16
 
     def backward(
         self, grad_output: Tensor, input_grad: bool = False, written: Callable[[Layer], None] | None = None
@@ -67,7 +68,7 @@ class Network(Sequential):
 def describe_sizes(net: nn.Module) -> str:
     """Return the sizes of a network from input to output, such as 784-64-64-10 or, for images, 1x28x28-32-64-10.
 
-    Behind the shape of an image, equal sizes that follow each other are written once.
+    After the shape of an image, a size that is equal to the one before it is left out.
     """
     sizes = [getattr(part, "out_channels", getattr(part, "out_features", None)) for part in net.modules()]
     sizes = [size for size in sizes if size is not None]

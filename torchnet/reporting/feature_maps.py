@@ -21,7 +21,7 @@ def feature_maps(net: nn.Sequential, loader: BatchLoader, picture: Callable[[int
     A network without convolutions has none, and a regression neither.
 
     The images are the first one of each of the first classes. The first stage is the first convolution with the layers
-    behind it up to its activation; the last one is the last layer whose outputs are images. Of each stage, the channels
+    after it up to its activation; the last one is the last layer whose outputs are images. Of each stage, the channels
     that vary most among the images are kept, as bytes from the smallest to the largest value of the channel.
 
     Args:
@@ -60,8 +60,8 @@ def _stages(net: nn.Sequential, inputs: Tensor) -> list[Tensor]:
     if first is None:
         return []
     shape = found[first][1].shape
-    behind = [k for k in range(first + 1, len(found)) if _ends_stage(*found[k], shape)]
-    activated = min(behind, default=len(found)) - 1
+    later = [k for k in range(first + 1, len(found)) if _ends_stage(*found[k], shape)]
+    activated = min(later, default=len(found)) - 1
     return [found[k][1] for k in sorted({activated, len(found) - 1})]
 
 

@@ -60,7 +60,7 @@ def expect_described(
 ) -> Preprocessing:
     """Expect weights of the network that options describe; return the preprocessing of its samples.
 
-    Nothing that the options name is imported. Of a network of somebody's own, only its class knows the weights.
+    Nothing that the options name is imported. The weights of a network of the user's own are known to its class only.
 
     Args:
         place: the file that has the weights, for error messages.

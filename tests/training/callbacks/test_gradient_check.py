@@ -27,7 +27,7 @@ def weights() -> dict[str, torch.Tensor]:
     ],
 )
 def test_a_right_run_passes_and_is_not_changed(dtype, activation, cli):
-    options = (DIGITS, "--trainer.max_epochs", 2, "--model.dtype", dtype, "--model.activation", activation)
+    options = (DIGITS, "--trainer.max_epochs", 1, "--model.dtype", dtype, "--model.activation", activation)
     assert cli(*options) == 0
     expected = weights()
     assert cli(*options, *EVERY_STEP) == 0

@@ -8,12 +8,12 @@ Source: Squire & Trapp 1998, "Using complex variables to estimate derivatives of
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves
 
 from torchnet.checking.dispatch import Mode
 from torchnet.checking.oracles.autograd import NoOracleError
@@ -57,7 +57,7 @@ class _DecideByRealPart(Mode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if not any(isinstance(x, Tensor) and x.is_complex() for x in tree_leaves([args, kwargs])):
+        if not any(isinstance(x, Tensor) and x.is_complex() for x in _flat([*args, *kwargs.values()])):
             return func(*args, **kwargs)
         packet = func.overloadpacket
         if packet in _BRANCHES:
@@ -70,9 +70,14 @@ class _DecideByRealPart(Mode):
         if not func._schema.is_mutable:  # torch cannot multiply a complex matrix by a real one
             args = [x.to(torch.complex128) if is_float(x) else x for x in args]
         result = func(*args, **kwargs)
-        if any(map(is_float, tree_leaves(result))):
+        if any(map(is_float, _flat([result]))):
             raise NoOracleError(f"{name} returns a real number for a complex one")
         return result
+
+
+def _flat(values: list[Any]) -> Iterator[Any]:
+    """Yield the arguments or results of an operation, of which some may be lists of tensors."""
+    return chain.from_iterable(x if isinstance(x, list | tuple) else (x,) for x in values)
 
 
 def _real(x: Any) -> Any:

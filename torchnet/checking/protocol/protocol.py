@@ -23,7 +23,8 @@ from torchnet.checking.protocol.functions import (
 )
 from torchnet.checking.protocol.passes import Pass, clones, equal
 from torchnet.checking.reports.report import Diagnosis
-from torchnet.checking.subjects.modules import copy_module, takes_input_grad
+from torchnet.checking.subjects.module_copies import copy_module
+from torchnet.checking.subjects.modules import takes_input_grad
 from torchnet.checking.subjects.subject import Subject, SubjectError, copies, sentence
 from torchnet.checking.subjects.subject import clones as clones_of
 from torchnet.layers import Layer

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from torchnet.checking.subjects.callables import callable_subject, function_subject, plain_module_subject
-from torchnet.checking.subjects.modules import copy_at_dtype, copy_module, module_subject
+from torchnet.checking.subjects.module_copies import copy_at_dtype, copy_module
+from torchnet.checking.subjects.modules import module_subject
 from torchnet.checking.subjects.objects import object_subject
 from torchnet.checking.subjects.pairs import loss_subject, pair_subject
 from torchnet.checking.subjects.subject import (

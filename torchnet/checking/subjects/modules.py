@@ -1,16 +1,15 @@
 """Subjects made from modules with a hand-written backward: a layer, or a network with its loss."""
 
-import copy
 import inspect
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils._pytree import tree_leaves
 
+from torchnet.checking.subjects.module_copies import copier, copy_module, plain_tensors
 from torchnet.checking.subjects.subject import (
     Gradients,
     Loss,
@@ -61,17 +60,19 @@ def module_subject(
     tensors = weights | args.tensors
     own_dtype = _common_dtype(tensors)
     complaints: list[str] = []
+    copy_pristine = copier(pristine)
+    state = [*pristine.named_buffers(), *plain_tensors(pristine)]
 
     def buffers(tensors: Tensors) -> Tensors:
         """Return copies, as a forward pass may change them, in the dtype that the tensors were converted to."""
         dtype = _common_dtype({name: tensors[name] for name in (*weights, *args.tensors)})
         return {
             name: buffer.to(dtype) if buffer.is_floating_point() and dtype != own_dtype else buffer.clone()
-            for name, buffer in (*pristine.named_buffers(), *plain_tensors(pristine))
+            for name, buffer in state
         }
 
     def forward(tensors: Tensors) -> Outputs:
-        runner = copy_module(pristine, {name: tensors[name] for name in weights} | buffers(tensors))
+        runner = copy_pristine({name: tensors[name] for name in weights} | buffers(tensors))
         values, options = args.substitute(tensors)
         output = runner(*values, **options)
         if loss is not None:
@@ -81,7 +82,7 @@ def module_subject(
     def backward(
         tensors: Tensors, grad_outputs: Outputs, instance: nn.Module | None = None, input_grad: bool = True
     ) -> Gradients:
-        runner: Any = copy_module(pristine) if instance is None else instance
+        runner: Any = copy_pristine({}) if instance is None else instance
         _replace_tensors(runner, buffers(tensors))
         for name in weights:
             runner.get_parameter(name).data = tensors[name]
@@ -124,41 +125,6 @@ def takes_input_grad(module: Any) -> bool:
     return "input_grad" in inspect.signature(module.backward).parameters
 
 
-def copy_module(module: nn.Module, substitutes: Mapping[str, Tensor] = {}) -> nn.Module:
-    """Return a deep copy of a module, with some parameters and buffers, given by name, replaced by other tensors."""
-    try:
-        try:
-            return copy.deepcopy(module, _memo(module, substitutes))
-        except RuntimeError:  # deepcopy refuses a tensor that a pass with autograd has left
-            kept = [x for part in module.modules() for x in tree_leaves(vars(part)) if isinstance(x, Tensor)]
-            detached = {id(x): x.detach().clone() for x in kept if x.grad_fn is not None}
-            return copy.deepcopy(module, detached | _memo(module, substitutes))
-    except (TypeError, RuntimeError) as error:
-        raise SubjectError(
-            f"{type(module).__name__} cannot be copied, and every pass runs on a copy: {error}"
-        ) from error
-
-
-def _memo(module: nn.Module, substitutes: Mapping[str, Tensor]) -> dict[int, Any]:
-    """Return the copies of some objects, by id; deepcopy takes them from here."""
-    memo: dict[int, Any] = {}
-    for part in module.modules():
-        # A module has a dozen dictionaries of hooks. Deep-copying an empty one takes longer than making a new one.
-        memo |= {id(hooks): OrderedDict() for hooks in vars(part).values() if type(hooks) is OrderedDict and not hooks}
-    for name, tensor in (*module.named_parameters(), *module.named_buffers(), *plain_tensors(module)):
-        if name in substitutes:
-            memo[id(tensor)] = substitutes[name]
-    return memo
-
-
-def plain_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Yield the floating-point tensors that are attributes of a module, neither parameters nor buffers, by path."""
-    for path, part in module.named_modules():
-        for name, value in vars(part).items():
-            if is_float(value) and not name.startswith("_"):
-                yield (f"{path}.{name}" if path else name), value
-
-
 def _replace_tensors(module: nn.Module, tensors: Tensors) -> None:
     """Give buffers and plain tensors of a module, by path, other values."""
     for name, tensor in tensors.items():
@@ -173,13 +139,6 @@ def _replace_tensors(module: nn.Module, tensors: Tensors) -> None:
 def _numbers(module: nn.Module) -> dict[str, float]:
     """Return the floating-point attributes of a module and its parts, such as a probability or an epsilon."""
     return {name: value for part in module.modules() for name, value in vars(part).items() if type(value) is float}
-
-
-def copy_at_dtype(module: nn.Module, weights: Tensors, dtype: torch.dtype) -> nn.Module:
-    """Return a copy of a module with other weights; buffers and plain tensors are converted to float64 with them."""
-    floats = {n: x for n, x in (*module.named_buffers(), *plain_tensors(module)) if x.is_floating_point()}
-    exact = dtype in (torch.float64, torch.complex128)
-    return copy_module(module, weights | {n: x.to(torch.float64, copy=True) for n, x in floats.items() if exact})
 
 
 class _Weight(nn.Parameter):
