@@ -494,7 +494,8 @@ class TestContract:
         layer(x)
         assert not any(grad.requires_grad for grad in (layer.backward(grad_output), *gradients(layer)))
         layer(2 * x)
-        remembered = [tensor for part in layer.modules() for tensor in getattr(part, "_remembered", None) or ()]
+        values = [value for part in layer.modules() for value in getattr(part, "_remembered", None) or ()]
+        remembered = [value for value in values if isinstance(value, torch.Tensor)]
         assert remembered
         assert not any(tensor.requires_grad for tensor in remembered)
 

@@ -46,6 +46,7 @@ EQUIVALENT = {
     "def backward(self, grad_output: Tensor, input_grad: bool = False) -> Tensor | None:": (
         "It returns None in both cases."
     ),
+    "torchnet/layers/embedding.py Embedding.backward: return None -> pass": "A function that ends returns None.",
     "torchnet/layers/embedding.py Embedding.backward: -1 -> -2": "No id is negative: -1 and -2 are no row of padding.",
     "torchnet/layers/max_pool.py _largest: ..., 0, : -> ..., -1, :": "Not read until a pixel was the largest.",
     "torchnet/layers/max_pool.py _largest: -1 -> -2": "Any negative index says that no pixel was the largest yet.",
