@@ -17,10 +17,15 @@ EQUIVALENT = {
     "self.matmul_dtype and tensor.dtype == torch.float32 -> (tensor.dtype == torch.float32)": (
         "tensor.to(None) returns the tensor itself, so the condition only makes this explicit."
     ),
-    "torchnet/layers/linear.py Linear.forward: "
-    "if self.bias is not None and operand.dtype == self.weight.dtype: return torch.addmm(self.b... -> pass": (
-        "The bias is then added after the product: only rounding and speed differ."
-    ),
+    **{
+        f"torchnet/layers/linear.py Linear.forward: {statement} -> pass": (
+            "The bias is then added after the product: only rounding and speed differ."
+        )
+        for statement in (
+            "if self.bias is not None and operand.dtype == self.weight.dtype: return torch.addmm(self.b...",
+            "return torch.addmm(self.bias, rows, weight.T).view(shape)",
+        )
+    },
     "torchnet/layers/sequential.py Sequential.backward: list(self) -> self": (
         "reversed() accepts any sequence, such as nn.Sequential; list() only makes this explicit."
     ),
