@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from torchnet import MLP, Conv2d, ConvNet, Dropout, Linear, MaxPool2d, Residual, check
+from torchnet import MLP, Conv2d, ConvNet, Dropout, Linear, MaxPool2d, Network, Residual, check
 from torchnet.data import Classes, DataError, Pixels, Preprocessing, Table
 from torchnet.layers import BatchNorm2d, Layer, Tanh
 from torchnet.network import describe_sizes
@@ -147,6 +147,15 @@ def test_images_reach_the_first_layer_in_channels_last_memory():
     assert in_shape(torch.rand((4, 15)), (3, 5)).shape == (4, 3, 5)
 
 
+def test_a_network_without_an_input_shape_takes_what_its_first_layer_takes():
+    net, x = Network(Linear(3, 2)), torch.rand((4, 5, 3))
+    assert net.matmul_dtype is None
+    y = net(x)
+    assert torch.equal(y, net[0](x))
+    net(x)
+    assert net.backward(y, input_grad=True).shape == x.shape
+
+
 def test_a_network_for_colors_refuses_gray_images():
     with pytest.raises(ValueError, match=r"shape \(N, 3, 6, 6\), or rows \(N, 108\), got \(4, 6, 6\): convert them"):
         ConvNet((3, 6, 6), 3, (2,))(torch.rand((4, 6, 6)))
@@ -166,7 +175,9 @@ def test_a_network_for_colors_refuses_gray_images():
         ({"widths": [4, 1.5]}, r"widths: expected .*, got \[4, 1.5\]"),
         ({"widths": [4] * 4}, "widths: expected at most 3 stages for images of 8 x 9 pixels, .* got 4"),
         ({"input_shape": (2, 4, 9), "widths": [4] * 3}, "widths: expected at most 2 stages for images of 4 x 9 pixels"),
+        ({"input_shape": (2, 9, 4), "widths": [4] * 3}, "widths: expected at most 2 stages for images of 9 x 4 pixels"),
         ({"blocks": -1}, "blocks: expected a whole number from 0 up, .*, got -1 in each of 2"),
+        ({"blocks": -1, "widths": [4]}, "blocks: expected a whole number from 0 up, .*, got -1 in each of 1"),
         ({"blocks": 501}, "at most 1,000 blocks in all stages, got 501 in each of 2"),
         ({"blocks": 1.5}, "blocks: expected a whole number from 0 up, .* got 1.5"),
         ({"head": "max"}, "head: expected one of average, flatten, got 'max'"),
@@ -192,6 +203,10 @@ def test_the_most_stages_and_blocks():
 def test_the_sizes_of_a_network_in_a_few_letters():
     assert describe_sizes(MLP((4, 5, 5, 3))) == "4-5-5-3"
     assert describe_sizes(random_net(blocks=3)) == "2x8x9-3-5-4"
+    net = MLP((4, 5, 5, 3), residual=True)
+    assert describe_sizes(net) == "4-5-5-3"
+    net.input_shape = (2, 2)
+    assert describe_sizes(net) == "2x2-5-3"
     assert describe_sizes(Residual(Linear(3, 3))) == "3"
 
 

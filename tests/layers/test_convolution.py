@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from torchnet import AvgPool2d, Conv1d, Conv2d, Linear, MaxPool2d
+from torchnet.layers.images import memory_format
 from torchnet.layers.patches import windows
 
 from .geometries import MEMORY_FORMATS, convolutions, grad_output, results
@@ -395,7 +396,17 @@ def test_autograd_sees_nothing_of_backward(fast):
     grad = layer.backward(grad_output(layer(x)).requires_grad_())
     assert not any(tensor.requires_grad for tensor in (grad, layer.weight.grad, layer.bias.grad))
     layer(2 * x)
-    assert not any(tensor.requires_grad for tensor in layer._remembered)
+    operand, _ = layer._remembered
+    assert not operand.requires_grad
+
+
+def test_the_memory_format_of_images():
+    images = random(2, 3, 4, 5)
+    last = images.contiguous(memory_format=torch.channels_last)
+    assert memory_format(last) == torch.channels_last
+    one_channel = last[:, :1].contiguous()  # in both formats
+    for other in (images, images[..., ::2], last[..., ::2], one_channel, images[0], last[0]):
+        assert memory_format(other) == torch.contiguous_format
 
 
 def test_an_image_is_copied_only_if_its_padding_is_larger_at_the_end(monkeypatch):

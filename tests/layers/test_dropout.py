@@ -10,6 +10,7 @@ from torch.nn import functional
 from torchnet import Dropout, Dropout2d, Linear, Residual, set_step
 from torchnet.engine.tape import Tape
 from torchnet.engine.variants import same_bits
+from torchnet.layers import step_known
 from torchnet.randomness import uniform
 
 from .test_layers import random
@@ -83,6 +84,16 @@ def test_backward_ends_a_step_and_forward_does_not():
     assert layer.step == 2
     set_step(layer, 1)
     assert torch.equal(mask(layer), second)
+
+
+def test_the_steps_of_an_engine_count_and_end_no_other():
+    layer, same = Dropout(0.5), Dropout(0.5)
+    with step_known(layer, torch.tensor(7)):
+        found = mask(layer)
+        layer.backward(ONES)
+    set_step(same, 7)
+    assert torch.equal(found, mask(same))
+    assert layer.step == 0
 
 
 def test_a_refused_gradient_ends_no_step():

@@ -204,6 +204,11 @@ def test_no_digit_is_lost_far_below_zero(layer, x):
     assert grad.item() == pytest.approx(float(slope), rel=1e-13, abs=0)
 
 
+def test_log_sigmoid_is_that_of_torch_where_it_is_nearly_linear():
+    x = torch.linspace(-45, 45, 181, dtype=torch.float64)
+    torch.testing.assert_close(LogSigmoid()(x), nn.functional.logsigmoid(x), rtol=1e-14, atol=0)
+
+
 def test_relu_has_slope_zero_at_the_kink():
     layer = ReLU()
     layer(torch.tensor([[-1.0, -0.0, 0.0, 2.0]]))
@@ -489,7 +494,8 @@ class TestContract:
         layer(x)
         assert not any(grad.requires_grad for grad in (layer.backward(grad_output), *gradients(layer)))
         layer(2 * x)
-        remembered = [tensor for part in layer.modules() for tensor in getattr(part, "_remembered", None) or ()]
+        values = [value for part in layer.modules() for value in getattr(part, "_remembered", None) or ()]
+        remembered = [value for value in values if isinstance(value, torch.Tensor)]
         assert remembered
         assert not any(tensor.requires_grad for tensor in remembered)
 

@@ -178,6 +178,18 @@ def test_complex_images_are_averaged():
     torch.testing.assert_close(grad.real, layer.backward(y.real))
 
 
+@pytest.mark.parametrize("layer", [MaxPool2d(3, 2, 1), AvgPool2d(3, 2, 1)], ids=str)
+def test_backward_is_linear_in_complex_gradients(layer):
+    layer, x = copy.deepcopy(layer), random(2, 3, 6, 5)
+    grad = torch.complex(random(2, 3, 3, 3, seed=1), random(2, 3, 3, 3, seed=2))
+    parts = []
+    for part in (grad.real, grad.imag):
+        layer(x)
+        parts.append(layer.backward(part))
+    layer(x)
+    torch.testing.assert_close(layer.backward(grad), torch.complex(*parts))
+
+
 @pytest.mark.parametrize("layer", [MaxPool2d(2), MaxPool2d(3, 2, 1), AvgPool2d(2), AvgPool2d(3, 2, 1)], ids=str)
 @pytest.mark.parametrize("grad_layout", MEMORY_FORMATS)
 def test_memory_formats_are_kept_and_do_not_matter(layer, grad_layout):

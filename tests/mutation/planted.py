@@ -21,7 +21,7 @@ def _in(path: str, *slips: tuple[str, str, str]) -> tuple[Planted, ...]:
 
 
 _PRODUCT = "product = (rows @ weight.T).view(shape)"
-_ROUNDED = "y = product.to(self.weight.dtype) if product.dtype == self.matmul_dtype else product"
+_ROUNDED = "y = product.to(self.weight.dtype)"
 _SUM = "y + self.bias"
 _W_GRAD = "self.weight.grad = (grad.T @ x).to(dtype)"
 _B_GRAD = "self.bias.grad = grad_output.sum(dim=0)"
@@ -667,7 +667,7 @@ PLANTED: tuple[Planted, ...] = (
         ("kernel: never tracked", "            self.track(*statistics)", "            pass"),
         (
             "kernel: into the running statistics",
-            "zeros.unbind() if of_batch else (",
+            "zeros if of_batch else (",
             "(",
         ),
         ("kernel: half of the statistics", "of_batch, 1, self.eps", "of_batch, 0.5, self.eps"),

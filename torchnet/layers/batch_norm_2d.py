@@ -33,7 +33,7 @@ class BatchNorm2d(BatchNorm):
         # With momentum 1 the kernel sets these to mean and unbiased variance of the batch. It does not get the running
         # statistics: it would move them unknown to a captured step, and it knows no cumulative mean.
         zeros = x.new_zeros(2, self.num_features, dtype=self.dtype_of(x))
-        statistics = zeros.unbind() if of_batch else (self.running_mean, self.running_var)
+        statistics = zeros if of_batch else (self.running_mean, self.running_var)
         y, *used = torch.ops.aten.native_batch_norm(x, self.weight, self.bias, *statistics, of_batch, 1, self.eps)
         if of_batch:
             self.track(*statistics)

@@ -61,7 +61,7 @@ class Linear(Layer):
         if self.bias is not None and operand.dtype == self.weight.dtype:
             return torch.addmm(self.bias, rows, weight.T).view(shape)  # the sum within the product
         product = (rows @ weight.T).view(shape)
-        y = product.to(self.weight.dtype) if product.dtype == self.matmul_dtype else product
+        y = product.to(self.weight.dtype)
         return y if self.bias is None else y + self.bias
 
     @torch.no_grad()

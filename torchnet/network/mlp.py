@@ -149,7 +149,7 @@ def activation_class(activation: Any) -> Callable[[], Layer]:
 
 def _one_each(name: str, given: Any, hidden: int, convert: Callable[[Any], Any] = lambda it: it) -> list[Any]:
     """Return one converted value per hidden layer, given either one value for all or one for each."""
-    values = list(given) if isinstance(given, (list, tuple)) else [given]
+    values = given if isinstance(given, (list, tuple)) else [given]
     if len(values) not in (1, hidden):
         raise ValueError(f"{name}: expected one, or one for each of {hidden} hidden layers, got {values}")
     values = [convert(it) for it in values]
