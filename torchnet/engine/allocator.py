@@ -19,7 +19,7 @@ def freed_memory_kept() -> Iterator[None]:
     """Within this context, keep freed memory in the process for the next allocations, if the C library is glibc.
 
     Each step frees and allocates the same sizes. The library returns large blocks to the system, which clears
-    every page of them at its next use. For a large image this takes several times as long as batch norm.
+    every page of them at its next use. For large feature maps this takes several times as long as batch norm.
     """
     _set(_KEEP)
     try:

@@ -136,7 +136,7 @@ class Conv2d(_Convolution):
         initializer: draws the weight; the bias starts at zero. torch.nn draws both from a uniform.
         generator: the random number generator; torch's global one if None.
         matmul_dtype: torch.bfloat16 to round input, weight and bias to bfloat16 if the weights are float32. The output
-            stays bfloat16, as under torch.autocast, and the layers behind it keep its dtype, up to a Linear layer.
+            stays bfloat16, as under torch.autocast, and the layers after it keep this dtype, up to a Linear layer.
 
     Raises:
         ValueError: if an argument has an invalid value.
