@@ -68,6 +68,16 @@ def test_a_layer_with_float32_weights_computes_in_float32_and_keeps_the_dtype(la
         torch.testing.assert_close(rounded.get_buffer(name), buffer, msg=name)
 
 
+@pytest.mark.parametrize("fast", [True, False])
+def test_the_gradient_of_a_bias_is_summed_in_float32(fast):
+    layer = Conv2d(2, 3, 3, matmul_dtype=torch.bfloat16)
+    layer.fast = fast
+    grad_output = 1 + layer(random(40, 2, 6, 6).float())  # 640 values a channel, whose sum has no digits in bfloat16
+    layer.backward(grad_output)
+    assert layer.bias.grad.dtype == torch.float32
+    torch.testing.assert_close(layer.bias.grad, grad_output.double().sum((0, 2, 3)).float(), rtol=1e-6, atol=1e-4)
+
+
 def test_weights_of_another_dtype_do_not_take_bfloat16():
     with pytest.raises(ValueError, match=r"expected input of dtype torch.float64, got torch.bfloat16"):
         LayerNorm(3, dtype=torch.float64)(random(2, 3))

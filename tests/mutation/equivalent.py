@@ -33,6 +33,12 @@ EQUIVALENT = {
     "self.matmul_dtype and tensor.dtype == torch.float32 -> (tensor.dtype == torch.float32)": (
         "tensor.to(None) returns the tensor itself, so the condition only makes this explicit."
     ),
+    **{
+        f"torchnet/layers/patches.py Windows._padded: (0, 0) -> (0, {after})": (
+            "Where the pixels are depends on the padding before the image only; the output size is given."
+        )
+        for after in (1, -1)
+    },
     "torchnet/layers/convolution_kernels.py convolve_backward: (input_grad, True, False) -> (input_grad, True, True)": (
         "The gradient of the bias is computed and not used: only the speed differs."
     ),

@@ -51,7 +51,7 @@ class Windows:
         return self._pixels(device).clamp(min=0)
 
     def _pixels(self, device: torch.device | None) -> Tensor:
-        """Return the index of each pixel, -1 if it lies outside the image: (K, P), int64."""
+        """Return the index of each pixel, a negative number if it lies outside the image: (K, P), int64."""
         pixels = torch.frombuffer(self._indices, dtype=torch.int64).to(device)
         return pixels.view(math.prod(self.kernel_size), math.prod(self.output_size))
 
@@ -60,12 +60,12 @@ class Windows:
         """The numbers of _pixels, computed once. They are no tensor, which would keep the mode that it was made in."""
         terms = [self._terms(i) for i in range(len(self.image_size))]
         sums = (sum(pixel) for places in product(*terms) for pixel in product(*places))
-        return array("q", (max(index, -1) for index in sums))
+        return array("q", sums)
 
     def _terms(self, i: int) -> list[list[int]]:
-        """Return what dimension i adds to the index, for each place and position: a large negative number outside."""
+        """Return what dimension i adds to the index, for each place and position."""
         size, step = self.image_size[i], math.prod(self.image_size[i + 1 :])
-        outside = -math.prod(n + 1 for n in self.image_size)
+        outside = -math.prod(self.image_size)  # the sum is then negative, whatever the other dimensions add
         starts = [self.stride[i] * position - self.padding[i][0] for position in range(self.output_size[i])]
         places = [self.dilation[i] * place for place in range(self.kernel_size[i])]
         return [[(q + k) * step if 0 <= q + k < size else outside for q in starts] for k in places]
