@@ -69,6 +69,17 @@ def test_a_layer_with_float32_weights_computes_in_float32_and_keeps_the_dtype(la
 
 
 @pytest.mark.parametrize("fast", [True, False])
+def test_a_gradient_in_float32_may_follow_an_output_in_bfloat16(fast):
+    """A network whose last layer it is converts the logits to float32."""
+    layer, plain = BatchNorm2d(6), BatchNorm2d(6)
+    layer.fast = fast
+    x, grad_output = random(8, 6, 5, 3), random(8, 6, 5, 3, seed=1).float()
+    layer(x), plain(x.float())
+    torch.testing.assert_close(layer.backward(grad_output).float(), plain.backward(grad_output), rtol=EPS, atol=1e-5)
+    torch.testing.assert_close(layer.weight.grad, plain.weight.grad)
+
+
+@pytest.mark.parametrize("fast", [True, False])
 def test_the_gradient_of_a_bias_is_summed_in_float32(fast):
     layer = Conv2d(2, 3, 3, matmul_dtype=torch.bfloat16)
     layer.fast = fast

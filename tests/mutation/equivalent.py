@@ -42,6 +42,9 @@ EQUIVALENT = {
     "torchnet/layers/convolution_kernels.py convolve_backward: (input_grad, True, False) -> (input_grad, True, True)": (
         "The gradient of the bias is computed and not used: only the speed differs."
     ),
+    "torchnet/layers/attention.py MultiheadAttention.backward: torch.no_grad() -> torch.enable_grad()": (
+        "The gradient arrives through out_proj.backward, which keeps no graph; what is remembered has none either."
+    ),
     "torchnet/layers/attention.py MultiheadAttention._mask: "
     "torch.zeros_like(mask, dtype=scores.dtype) -> torch.ones_like(mask, dtype=scores.dtype)": (
         "All scores grow by 1, which softmax does not notice."

@@ -79,12 +79,12 @@ class RMSNorm(Normalization):
         """
         normalized, rrms = self.recall()
         expect_shape("grad_output", grad_output, normalized.shape, "pass the gradient of this layer's output")
-        dtype, grad_output = grad_output.dtype, grad_output.to(normalized.dtype)
         self.write((grad_output * normalized).reshape(-1, *self.normalized_shape).sum(dim=0))
         if not input_grad:
             return None
         grad = self.scale(grad_output)
-        return ((grad - normalized * (grad * normalized).mean(dim=self.dims, keepdim=True)) * rrms).to(dtype)
+        grad_input = (grad - normalized * (grad * normalized).mean(dim=self.dims, keepdim=True)) * rrms
+        return grad_input.to(grad_output.dtype)
 
     def extra_repr(self) -> str:
         off = "" if self.elementwise_affine else ", elementwise_affine=False"
