@@ -10,6 +10,7 @@ from torch.nn import functional
 
 import torchnet
 from torchnet import MLP, SGD, BatchNorm1d, Dropout, LayerNorm, Residual, RMSNorm, cross_entropy, reference
+from torchnet.initializers import INITIALIZERS
 from torchnet.layers import ACTIVATIONS, GELU, NORMALIZATIONS, Layer, Linear
 from torchnet.losses import LOSSES
 from torchnet.network import layer_sizes
@@ -444,6 +445,18 @@ def test_layer_sizes():
 def test_invalid_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         MLP(*arguments)
+
+
+def test_an_unknown_normalization_is_refused():
+    with pytest.raises(ValueError, match="normalization: expected one of batch_norm, .*, got 'batchnorm'"):
+        MLP((4, 3, 2), normalization="batchnorm")
+
+
+def test_the_initializer_draws_all_weights():
+    net = MLP((4, 3, 2), initializer="xavier_uniform", generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    for weight in (net[0].weight, net[2].weight):
+        assert torch.equal(weight, INITIALIZERS["xavier_uniform"](tuple(weight.shape), generator, None))
 
 
 @pytest.mark.parametrize(

@@ -365,6 +365,7 @@ def test_conv1d_takes_one_number():
         (Conv2d(3, 2, 3), (4, 5, 5, 3), r"got \(4, 5, 5, 3\): move the channels with x.movedim\(-1, -3\)$"),
         (Conv2d(3, 2, 3), (5, 5, 3), r"got \(5, 5, 3\): move the channels with x.movedim\(-1, -3\)$"),
         (Conv1d(3, 2, 3), (4, 5, 3), r"got \(4, 5, 3\): move the channels with x.movedim\(-1, -2\)$"),
+        (Conv2d(3, 2, 3), (4, 5, 5, 5), r"got \(4, 5, 5, 5\): reshape each sample to its channels and pixels$"),
         (Conv2d(3, 2, 3), (4, 3), r"got \(4, 3\): reshape each sample to its channels and pixels$"),
         (Conv2d(3, 2, 3), (0, 3, 5, 5), "expected at least one sample, got an empty batch"),
         (Conv2d(3, 2, (3, 2), dilation=2), (4, 3, 4, 9), r"at least \(5, 3\) pixels, .*, got \(4, 9\) with padding"),
