@@ -448,7 +448,7 @@ def test_invalid_arguments_are_refused(arguments, message):
 
 
 def test_an_unknown_normalization_is_refused():
-    with pytest.raises(ValueError, match="normalization: expected one of batch_norm, .*, got 'batchnorm'"):
+    with pytest.raises(ValueError, match=r"normalization: expected one of batch_norm, .*, got 'batchnorm'"):
         MLP((4, 3, 2), normalization="batchnorm")
 
 
