@@ -82,7 +82,7 @@ class BiasMean(Linear):
 
 class UpdateFirst(Linear):
     def backward(self, grad_output, input_grad=True):
-        x = self.recall()
+        x, _ = self.recall()
         self.weight.grad, self.bias.grad = grad_output.T @ x, grad_output.sum(dim=0)
         self.weight.sub_(self.weight.grad, alpha=0.1)
         return grad_output @ self.weight
@@ -104,7 +104,7 @@ class LastClassLost(Linear):
 
 class InSingle(Linear):
     def backward(self, grad_output, input_grad=True):
-        x = self.recall()
+        x, _ = self.recall()
         self.weight.grad = (grad_output.T.float() @ x.float()).double()
         self.bias.grad = grad_output.sum(dim=0)
         return grad_output @ self.weight

@@ -110,7 +110,8 @@ def _is_known(name: str, value: Any) -> bool:
             isinstance(value, dict)
             and "class_path" not in value
             and all(
-                isinstance(it, (int, float)) or (isinstance(it, str) and _WORD.fullmatch(it)) for it in value.values()
+                it is None or isinstance(it, (int, float)) or (isinstance(it, str) and _WORD.fullmatch(it))
+                for it in value.values()
             )
         )
     if name in OWN_CLASSES and dotted_names(value):
