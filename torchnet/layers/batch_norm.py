@@ -18,10 +18,9 @@ class BatchNorm(Normalization):
         num_features: C, the number of channels.
         eps: ε, which avoids a division by zero if a channel is constant.
         momentum: the weight of each batch in the running statistics; None for the mean over all batches.
-        affine: False for no weight and no bias: they are None, and missing from the `state_dict`.
+        affine, bias: False for no weight and no bias, or no bias: they are None, and missing from the `state_dict`.
         track_running_stats: False for no running statistics: evaluation mode uses those of the mini-batch.
         device, dtype: those of weights and running statistics; torch's default if None.
-        bias: False for no bias.
 
     Source: Ioffe & Szegedy 2015, "Batch normalization", algorithm 1; the backward pass is in compact form.
     """
