@@ -206,7 +206,9 @@ def test_extreme_inputs_stay_finite():
         for scale in (0.0, 1e-30, 1e4):
             x = torch.randn(3, 5, generator=torch.Generator().manual_seed(1)) * scale
             logits, _ = session.run(None, {"images": x.numpy()})
-            np.testing.assert_allclose(logits, net(x).numpy(), rtol=1e-4, atol=1e-5, err_msg=f"{layer}")
+            expected = net(x).numpy()
+            atol = 1e-5 + 1e-6 * np.abs(expected).max()  # a sum of large terms may be small
+            np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=atol, err_msg=f"{layer}")
 
 
 def test_weights_that_are_too_large_are_refused(monkeypatch):
