@@ -201,12 +201,15 @@ def test_a_model_declares_its_inputs_outputs_and_metadata():
 def test_extreme_inputs_stay_finite():
     unscaled = Preprocessing(Pixels((5,), 0.0, 1.0), BYTES.targets)
     for layer in LAYERS:
+        if str(layer) == "CELU(alpha=-0.7)":  # it grows exponentially below zero
+            continue
         net = network(Linear(5, 6), layer, Linear(6, 4)).float().eval()
         session = onnxruntime.InferenceSession(onnx_model(net, unscaled, {}).SerializeToString())
         for scale in (0.0, 1e-30, 1e4):
             x = torch.randn(3, 5, generator=torch.Generator().manual_seed(1)) * scale
             logits, _ = session.run(None, {"images": x.numpy()})
             expected = net(x).numpy()
+            assert np.isfinite(expected).all(), layer
             atol = 1e-5 + 1e-6 * np.abs(expected).max()  # a sum of large terms may be small
             np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=atol, err_msg=f"{layer}")
 
